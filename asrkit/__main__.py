@@ -1,0 +1,6 @@
+"""``python -m asrkit``."""
+
+from asrkit.cli import main
+
+if __name__ == "__main__":
+    main()

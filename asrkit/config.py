@@ -1,0 +1,319 @@
+"""Every setting of every stage: frozen dataclasses that check themselves, read from TOML, written as JSON.
+
+Defaults stand here and nowhere else. Flags beat ``ASRKIT_*`` variables beat ``asrkit.toml`` beat the settings
+inside a bundle beat these defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from asrkit.errors import ConfigError, MissingPathError
+
+
+class Settings:
+    """Base of all settings: strict reading from plain values, and back."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "") -> Self:
+        """Build settings from plain values, as TOML and JSON give them.
+
+        Args:
+            values: Field names and values; nested settings are mappings.
+            where: What to call the source in an error, such as ``asrkit.toml``.
+
+        Raises:
+            ConfigError: A key is unknown, a value has the wrong type or is out of range.
+        """
+        prefix = f"{where}: " if where else ""
+        hints = typing.get_type_hints(cls)
+        names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        arguments = {}
+        for key, value in values.items():
+            if key not in names:
+                raise ConfigError(f"{prefix}unknown setting {key!r}{_suggest(key, names)}")
+            arguments[key] = _convert(value, hints[key], f"{prefix}{key}")
+        try:
+            return cls(**arguments)
+        except ConfigError as error:
+            raise ConfigError(f"{prefix}{error}") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values that JSON can hold."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some settings changed and checked."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
+def _suggest(key: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(key, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    """Turn one plain value into the type of its field."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        return None if value is None else _convert(value, options[0], where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where} must be a list, not {value!r}")
+        item = typing.get_args(hint)[0]
+        return tuple(_convert(v, item, f"{where}[{i}]") for i, v in enumerate(value))
+    if isinstance(hint, type) and issubclass(hint, Settings):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where} must be a table, not {value!r}")
+        return hint.from_dict(value, where=where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and (not isinstance(value, hint) or (hint is not bool and isinstance(value, bool))):
+        raise ConfigError(f"{where} must be of type {hint.__name__}, not {value!r}")
+    return value
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    _require(value in choices, f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def _positive(settings: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        _require(value > 0, f"{name} must be positive, not {value!r}")
+
+
+def _fraction(settings: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        _require(0.0 <= value <= 1.0, f"{name} must lie between 0 and 1, not {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureConfig(Settings):
+    """Waveform to feature frames."""
+
+    kind: str = "log_mel"  # or "linear": the paper's log power spectrogram
+    sample_rate_hz: int = 16_000
+    window_ms: float = 25.0
+    hop_ms: float = 10.0
+    mel_bins: int = 80
+    low_hz: float = 20.0
+    high_hz: float = 7_600.0
+
+    def __post_init__(self) -> None:
+        _one_of("kind", self.kind, ("log_mel", "linear"))
+        _positive(self, "sample_rate_hz", "window_ms", "hop_ms", "mel_bins")
+        _require(
+            0 <= self.low_hz < self.high_hz <= self.sample_rate_hz / 2,
+            f"low_hz and high_hz must satisfy 0 <= {self.low_hz} < {self.high_hz} <= {self.sample_rate_hz / 2}",
+        )
+
+    @property
+    def window_samples(self) -> int:
+        """Length of the analysis window in samples."""
+        return round(self.sample_rate_hz * self.window_ms / 1000)
+
+    @property
+    def hop_samples(self) -> int:
+        """Distance between frames in samples."""
+        return round(self.sample_rate_hz * self.hop_ms / 1000)
+
+    @property
+    def fft_size(self) -> int:
+        """The power of two that holds a window."""
+        return 1 << (self.window_samples - 1).bit_length()
+
+    @property
+    def num_bins(self) -> int:
+        """Values per frame."""
+        return self.mel_bins if self.kind == "log_mel" else self.window_samples // 2 + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvLayer(Settings):
+    """One convolution over time and frequency; sizes and strides in frames and bins."""
+
+    channels: int = 32
+    kernel_frames: int = 11
+    kernel_bins: int = 41
+    stride_frames: int = 2
+    stride_bins: int = 2
+
+    def __post_init__(self) -> None:
+        _positive(self, "channels", "kernel_frames", "kernel_bins", "stride_frames", "stride_bins")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Settings):
+    """DeepSpeech2 (Amodei et al. 2015, arXiv 1512.02595): convolutions, recurrent layers, a dense layer, CTC."""
+
+    conv_layers: tuple[ConvLayer, ...] = (
+        ConvLayer(channels=32, kernel_frames=11, kernel_bins=21, stride_frames=2, stride_bins=2),
+        ConvLayer(channels=32, kernel_frames=11, kernel_bins=11, stride_frames=2, stride_bins=2),
+    )
+    rnn_type: str = "gru"
+    rnn_layers: int = 3
+    rnn_units: int = 256
+    bidirectional: bool = True
+    lookahead_steps: int = 0  # row convolution after the last recurrent layer, for unidirectional models
+    dense_units: int = 0  # 0: no dense layer before the output
+    normalization: str = "layer"  # of the recurrent layers' input; "batch" is the paper's sequence-wise one
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        _require(
+            1 <= len(self.conv_layers) <= 3,
+            f"conv_layers must have 1 to 3 entries, not {len(self.conv_layers)}",
+        )
+        _one_of("rnn_type", self.rnn_type, ("gru", "lstm", "rnn"))
+        _one_of("normalization", self.normalization, ("batch", "layer"))
+        _positive(self, "rnn_layers", "rnn_units")
+        _require(self.dense_units >= 0, f"dense_units must not be negative, not {self.dense_units}")
+        _require(self.lookahead_steps >= 0, f"lookahead_steps must not be negative, not {self.lookahead_steps}")
+        _require(
+            not (self.bidirectional and self.lookahead_steps),
+            "lookahead_steps is for unidirectional models; set bidirectional = false or lookahead_steps = 0",
+        )
+        _require(0.0 <= self.dropout < 1.0, f"dropout must lie in [0, 1), not {self.dropout!r}")
+
+    @property
+    def stride_frames(self) -> int:
+        """Input frames per output step."""
+        stride = 1
+        for layer in self.conv_layers:
+            stride *= layer.stride_frames
+        return stride
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationConfig(Settings):
+    """Changes made to the training audio and features, drawn anew every epoch."""
+
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)  # resampling factors, one drawn for each utterance
+    gain_db: float = 6.0  # uniform in +- this; matters only where noise is added
+    noise_probability: float = 0.0
+    noise_snr_db: tuple[float, ...] = (10.0, 30.0)  # lowest and highest signal-to-noise ratio
+    time_masks: int = 2  # SpecAugment (Park et al. 2019, arXiv 1904.08779)
+    time_mask_frames: int = 20
+    time_mask_share: float = 0.2  # no time mask covers more than this share of an utterance
+    frequency_masks: int = 2
+    frequency_mask_bins: int = 15
+
+    def __post_init__(self) -> None:
+        _require(len(self.speeds) > 0 and all(0.5 <= s <= 2 for s in self.speeds), "speeds must lie in [0.5, 2]")
+        _fraction(self, "noise_probability", "time_mask_share")
+        _require(len(self.noise_snr_db) == 2, "noise_snr_db must be [lowest, highest]")
+        for name in ("time_masks", "time_mask_frames", "frequency_masks", "frequency_mask_bins", "gain_db"):
+            _require(getattr(self, name) >= 0, f"{name} must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Settings):
+    """One training run."""
+
+    epochs: int = 60
+    batch_size: int = 16
+    batch_frames: int = 24_000  # padded frames per batch at most: bounds memory for long utterances
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    final_learning_rate_share: float = 0.01  # the cosine ends at this share of the peak
+    weight_decay: float = 1e-3
+    clip_norm: float = 1.0
+    ema_momentum: float = 0.0  # 0: no weight averaging
+    sortagrad: bool = True  # first epoch shortest first
+    patience: int = 0  # epochs without a better dev WER before stopping; 0: never stop early
+    precision: str = "float32"  # or "mixed_float16", "mixed_bfloat16"
+    seed: int = 1
+    dev_samples: int = 3  # sample predictions shown after each epoch
+    min_seconds: float = 0.1
+    max_seconds: float = 30.0
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        _positive(self, "epochs", "batch_size", "batch_frames", "learning_rate", "clip_norm", "max_seconds")
+        for name in ("warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds"):
+            _require(getattr(self, name) >= 0, f"{name} must not be negative")
+        _fraction(self, "final_learning_rate_share")
+        _require(0.0 <= self.ema_momentum < 1.0, f"ema_momentum must lie in [0, 1), not {self.ema_momentum!r}")
+        _one_of("precision", self.precision, ("float32", "mixed_float16", "mixed_bfloat16"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodingConfig(Settings):
+    """Emissions to text. Scores are natural logarithms, higher is better.
+
+    A hypothesis scores ``acoustic + lm_weight * lm + word_bonus * words`` (alpha and beta of the DeepSpeech2 paper).
+    """
+
+    decoder: str = "beam"  # or "greedy", "pyctcdecode"
+    beam: int = 50
+    lm_weight: float = 0.6
+    word_bonus: float = 1.0
+
+    def __post_init__(self) -> None:
+        _one_of("decoder", self.decoder, ("beam", "greedy", "pyctcdecode"))
+        _positive(self, "beam")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(Settings):
+    """Where the speech is. Paths are relative to the file that names them."""
+
+    train: str | None = None  # a manifest, an LJSpeech folder, a LibriSpeech tree
+    dev: str | None = None
+    audio_root: str | None = None  # base of relative audio paths; default: the manifest's folder
+    alphabet: str = " abcdefghijklmnopqrstuvwxyz'"
+    dev_share: float = 0.05  # split off from train when no dev set is named, by speaker where known
+
+    def __post_init__(self) -> None:
+        _require(0.0 < self.dev_share < 1.0, f"dev_share must lie between 0 and 1, not {self.dev_share!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Settings):
+    """One ``asrkit.toml``: everything a run needs."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+
+
+def read_toml(path: Path | str) -> dict[str, Any]:
+    """Read a TOML file into plain values.
+
+    Raises:
+        MissingPathError: There is no such file.
+        ConfigError: The file is not TOML.
+    """
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise MissingPathError("no such file", path=path) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
