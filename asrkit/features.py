@@ -1,0 +1,102 @@
+"""Waveform to feature frames: a pure function of one utterance, so batching never changes it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.config import FeatureConfig
+from asrkit.errors import AudioError
+
+FloatArray = npt.NDArray[np.float32]
+
+# Power below this counts as silence: about the quantization noise of 16-bit audio in one mel band.
+_POWER_FLOOR = 1e-7
+# Bands with a smaller standard deviation (digital silence) are centered but not scaled up.
+_DEVIATION_FLOOR = 1e-3
+# Frames transformed at once: bounds memory for recordings of hours.
+_CHUNK_FRAMES = 4096
+
+
+def num_frames(num_samples: int, config: FeatureConfig) -> int:
+    """Return how many frames a waveform gives: every sample lies in at least one, the last is padded with zeros."""
+    beyond_first = max(0, num_samples - config.window_samples)
+    return 1 + -(-beyond_first // config.hop_samples)
+
+
+def extract_features(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
+    """Turn one utterance into log-spectral features.
+
+    Args:
+        waveform: ``(samples,)`` in [-1, 1] at ``config.sample_rate_hz``.
+        config: Window, hop and filter bank.
+
+    Returns:
+        ``(frames, bins)`` natural-log power, mean 0 and variance 1 in each bin over the utterance.
+
+    Raises:
+        AudioError: The waveform is empty or not finite.
+
+    Source:
+        The linear spectrogram is the one of Amodei et al. 2015 (arXiv 1512.02595); the mel scale is O'Shaughnessy's,
+        ``2595 log10(1 + f / 700)``.
+    """
+    if waveform.ndim != 1 or not len(waveform):
+        raise AudioError(f"expected a waveform of shape (samples,) with at least one sample, not {waveform.shape}")
+    if not np.isfinite(waveform).all():
+        raise AudioError("the waveform holds NaN or infinite samples; repair or remove the recording")
+    return _normalize(_log_power(waveform, config))
+
+
+def _log_power(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
+    frames, hop, window = num_frames(len(waveform), config), config.hop_samples, config.window_samples
+    padded = np.zeros((frames - 1) * hop + window, np.float32)
+    padded[: len(waveform)] = waveform
+    framed = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
+    taper = _hann(window)
+    features = np.empty((frames, config.num_bins), np.float32)
+    for start in range(0, frames, _CHUNK_FRAMES):
+        chunk = framed[start : start + _CHUNK_FRAMES] * taper
+        features[start : start + len(chunk)] = _chunk_power(chunk, config)
+    np.maximum(features, _POWER_FLOOR, out=features)
+    return np.log(features, out=features)
+
+
+def _chunk_power(chunk: FloatArray, config: FeatureConfig) -> FloatArray:
+    size = config.fft_size if config.kind == "log_mel" else config.window_samples
+    spectrum = np.fft.rfft(chunk, size)
+    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    if config.kind == "linear":
+        return power
+    return power @ mel_filters(config)
+
+
+def _normalize(features: FloatArray) -> FloatArray:
+    features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    deviation = np.sqrt(np.square(features).mean(axis=0, dtype=np.float64)).astype(np.float32)
+    features /= np.maximum(deviation, _DEVIATION_FLOOR)
+    return features
+
+
+@lru_cache(maxsize=8)
+def _hann(size: int) -> FloatArray:
+    # The periodic window, as short-time Fourier analysis uses it.
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def mel_filters(config: FeatureConfig) -> FloatArray:
+    """Return the triangular mel filter bank, ``(fft_size // 2 + 1, mel_bins)``, each filter with peak 1."""
+
+    def to_mel(hz: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(2595.0 * np.log10(1.0 + np.asarray(hz) / 700.0))
+
+    edges = np.linspace(to_mel(config.low_hz), to_mel(config.high_hz), config.mel_bins + 2)
+    bins = to_mel(np.arange(config.fft_size // 2 + 1) * config.sample_rate_hz / config.fft_size)
+    left, center, right = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins[:, None] - left) / (center - left)
+    falling = (right - bins[:, None]) / (right - center)
+    filters: FloatArray = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+    return filters
