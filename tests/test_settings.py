@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asrkit.cli import settings
+from asrkit.cli.settings import Project, choose_model, resolve, sources
+from asrkit.config import DecodingConfig
+from asrkit.errors import ConfigError, MissingPathError
+
+FLAG, TOML, BUNDLE, DEFAULT = 7, 6, 5, DecodingConfig.beam
+
+
+@pytest.mark.parametrize(
+    ("flag", "toml", "bundle", "expected"),
+    [
+        (None, None, None, DEFAULT),
+        (None, None, BUNDLE, BUNDLE),
+        (None, TOML, BUNDLE, TOML),
+        (None, TOML, None, TOML),
+        (FLAG, TOML, BUNDLE, FLAG),
+        (FLAG, None, BUNDLE, FLAG),
+        (FLAG, None, None, FLAG),
+    ],
+)
+def test_the_nearest_source_wins(flag: int | None, toml: int | None, bundle: int | None, expected: int) -> None:
+    project = Project(Path("asrkit.toml"), {"decoding": {} if toml is None else {"beam": toml}})
+    config = resolve(
+        DecodingConfig,
+        "decoding",
+        {"beam": flag},
+        project=project,
+        bundle={} if bundle is None else {"beam": bundle},
+    )
+    assert config == DecodingConfig(beam=expected)
+
+
+def test_sources_are_mixed_setting_by_setting() -> None:
+    project = Project(Path("asrkit.toml"), {"decoding": {"lm_weight": 0.9, "beam": 8}})
+    flags = {"beam": 9, "word_bonus": None}
+    config = resolve(DecodingConfig, "decoding", flags, project=project, bundle={"word_bonus": 2.5, "lm_weight": 0.1})
+    assert (config.beam, config.lm_weight, config.word_bonus) == (9, 0.9, 2.5)
+    named = sources(DecodingConfig, "decoding", flags, project=project, bundle={"word_bonus": 2.5})
+    assert {name: source for name, (_, source) in named.items()} == {
+        "beam": "command line or environment",
+        "lm_weight": "asrkit.toml",
+        "word_bonus": "bundle",
+    }
+
+
+def test_settings_of_a_newer_bundle_are_left_out() -> None:
+    assert resolve(DecodingConfig, "decoding", {}, bundle={"beam": 3, "from_the_future": 1}).beam == 3
+
+
+def test_values_out_of_range_are_refused() -> None:
+    with pytest.raises(ConfigError, match="beam must be positive"):
+        resolve(DecodingConfig, "decoding", {"beam": 0})
+
+
+def test_a_project_file_is_found_read_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Project.load() == Project()
+    Path("asrkit.toml").write_text("[decoding]\nbeam = 12\n")
+    assert Project.load().tables == {"decoding": {"beam": 12}}
+    Path("other.toml").write_text("[decoding]\nbeem = 12\n")
+    with pytest.raises(ConfigError, match=r"other\.toml.*beem.*did you mean 'beam'"):
+        Project.load(Path("other.toml"))
+    with pytest.raises(MissingPathError):
+        Project.load(Path("absent.toml"))
+
+
+def test_the_model_is_chosen_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ASRKIT_MODEL", raising=False)
+    monkeypatch.setattr(settings, "_BOX", tmp_path / "box")
+    with pytest.raises(MissingPathError, match="asrkit train"):
+        choose_model()
+    for folder in ("box/english", "models/latest", "from_environment", "from_flag"):
+        Path(folder).mkdir(parents=True)
+        if folder == "from_environment":
+            assert choose_model().path == Path("models/latest")
+            monkeypatch.setenv("ASRKIT_MODEL", folder)
+            assert choose_model().path == Path(folder)
+            assert choose_model(Path(folder)).reason == "ASRKIT_MODEL"  # as typer hands a variable on
+        elif folder == "box/english":
+            assert choose_model().path == tmp_path / folder
+    assert choose_model(Path("from_flag")).reason == "--model"
+
+
+@pytest.mark.parametrize("source", ["flag", "environment"])
+def test_a_named_model_that_is_missing_is_never_replaced(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("models/latest").mkdir(parents=True)
+    monkeypatch.setenv("ASRKIT_MODEL", "typo") if source == "environment" else monkeypatch.delenv("ASRKIT_MODEL", False)
+    with pytest.raises(MissingPathError, match="typo"):
+        choose_model(Path("typo") if source == "flag" else None)
