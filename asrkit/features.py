@@ -54,7 +54,7 @@ def _log_power(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
     frames, hop, window = num_frames(len(waveform), config), config.hop_samples, config.window_samples
     padded = np.zeros((frames - 1) * hop + window, np.float32)
     padded[: len(waveform)] = waveform
-    framed = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
+    framed: FloatArray = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
     taper = _hann(window)
     features = np.empty((frames, config.num_bins), np.float32)
     for start in range(0, frames, _CHUNK_FRAMES):
@@ -83,7 +83,7 @@ def _normalize(features: FloatArray) -> FloatArray:
 @lru_cache(maxsize=8)
 def _hann(size: int) -> FloatArray:
     # The periodic window, as short-time Fourier analysis uses it.
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size), np.float32)
 
 
 @lru_cache(maxsize=8)

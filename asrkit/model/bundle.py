@@ -1,0 +1,240 @@
+"""A bundle: one folder with everything transcription needs.
+
+    bundle.json   format version, alphabet, features, network, decoding settings, model card
+    model.onnx    the graph that onnxruntime runs
+    weights.npz   the same weights for Keras: to go on training, to export
+
+Reading one runs no code: JSON, an array file without pickle, and a graph of standard operators that carries its own
+data. Nothing here imports Keras.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig
+from asrkit.errors import AsrkitError, BundleError, MissingPathError
+from asrkit.text import Alphabet
+
+FORMAT_VERSION = 1
+_MAX_JSON_BYTES = 4 << 20
+_MAX_ARRAY_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model with its settings.
+
+    Attributes:
+        path: The folder.
+        alphabet: What the model can write; the blank comes last.
+        features: How to make its input.
+        model: The network.
+        decoding: Settings stored with the model, such as tuned language model weights; any field of DecodingConfig.
+        card: Where it comes from: data, seed, versions, scores.
+    """
+
+    path: Path
+    alphabet: Alphabet
+    features: FeatureConfig
+    model: ModelConfig
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Bundle:
+        """Read and check a bundle.
+
+        Raises:
+            MissingPathError: There is no such folder.
+            BundleError: A part is missing, the format is newer, or a value makes no sense.
+        """
+        path = Path(path)
+        if not path.exists():
+            raise MissingPathError("no such model bundle; train one with `asrkit train`", path=path)
+        description = _read_description(path)
+        for part in ("model.onnx",):
+            if not (path / part).is_file():
+                raise BundleError(f"{part} is missing; the bundle is incomplete, export or copy it again", path=path)
+        try:
+            decoding = dict(description.get("decoding", {}))
+            DecodingConfig.from_dict(decoding)
+            return cls(
+                path=path,
+                alphabet=Alphabet(str(description["alphabet"])),
+                features=FeatureConfig.from_dict(description["features"]),
+                model=ModelConfig.from_dict(description["model"]),
+                decoding=decoding,
+                card=dict(description.get("card", {})),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, AsrkitError) as error:
+            raise BundleError(f"bundle.json is not usable: {error}", path=path) from None
+
+    @property
+    def name(self) -> str:
+        """The model's name: what its card says, else the folder's."""
+        return str(self.card.get("name") or self.path.resolve().name)
+
+    @property
+    def step_ms(self) -> float:
+        """Milliseconds of audio per output step."""
+        return self.features.hop_ms * self.model.stride_frames
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of everything that decides the emissions: graph, alphabet, features."""
+        digest = hashlib.sha256(json.dumps([self.alphabet.symbols, self.features.to_dict()]).encode())
+        with (self.path / "model.onnx").open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()[:16]
+
+    def weights(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the Keras weights by name, as float32.
+
+        Raises:
+            BundleError: The file is missing or not a plain array file.
+        """
+        return read_arrays(self.path / "weights.npz")
+
+    def with_decoding(self, settings: Mapping[str, Any]) -> Bundle:
+        """Store decoding settings in the bundle on disk and return it as it now is.
+
+        Raises:
+            ConfigError: A setting is unknown or out of range.
+        """
+        decoding = {**self.decoding, **settings}
+        DecodingConfig.from_dict(decoding)
+        description = _read_description(self.path)
+        description["decoding"] = decoding
+        _write_text(self.path / "bundle.json", _to_json(description))
+        return Bundle.load(self.path)
+
+
+def save_bundle(
+    path: Path | str,
+    *,
+    alphabet: Alphabet,
+    features: FeatureConfig,
+    model: ModelConfig,
+    weights: Mapping[str, npt.NDArray[np.float32]],
+    decoding: Mapping[str, Any] | None = None,
+    card: Mapping[str, Any] | None = None,
+    half: bool = False,
+) -> Bundle:
+    """Write a bundle: complete under a temporary name first, then renamed, so that no half-written one is ever seen.
+
+    Args:
+        path: The folder; parts of a bundle already there are replaced.
+        alphabet: What the model can write.
+        features: How to make its input.
+        model: The network.
+        weights: Keras weights by name.
+        decoding: Settings to use unless the user says otherwise.
+        card: Where the model comes from.
+        half: Store weights as float16.
+    """
+    from asrkit.model.onnx_graph import export_graph
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    description = {
+        "format": "asrkit-bundle",
+        "format_version": FORMAT_VERSION,
+        "alphabet": alphabet.symbols,
+        "features": features.to_dict(),
+        "model": model.to_dict(),
+        "decoding": dict(decoding or {}),
+        "card": dict(card or {}),
+    }
+    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        stored = {k: v.astype(np.float16) if half and v.ndim > 1 else v for k, v in weights.items()}
+        np.savez(staging / "weights.npz", **stored)
+        widened = {k: v.astype(np.float32) for k, v in stored.items()}
+        (staging / "model.onnx").write_bytes(export_graph(widened, model, features, len(alphabet), half=half))
+        _write_text(staging / "bundle.json", _to_json(description))
+        staging.chmod(0o755)
+        _move_into_place(staging, path)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Bundle.load(path)
+
+
+def _move_into_place(staging: Path, path: Path) -> None:
+    """Rename a finished folder, or, where one stands already, its parts one by one: bundle.json last."""
+    if not path.exists():
+        staging.rename(path)
+        return
+    for part in ("weights.npz", "model.onnx", "bundle.json"):
+        (staging / part).replace(path / part)
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the arrays of an ``.npz`` as float32, without unpickling anything.
+
+    Raises:
+        BundleError: The file is missing, too large, or holds anything but plain arrays.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(info.file_size for info in archive.infolist())
+        if size > _MAX_ARRAY_BYTES:
+            raise BundleError(f"{size / 1e9:.1f} GB unpacked is more than a model has; refusing it", path=path)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: np.asarray(arrays[name], np.float32) for name in arrays.files}
+    except FileNotFoundError:
+        raise BundleError(
+            "weights.npz is missing; the bundle can transcribe but not be trained on", path=path
+        ) from None
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        raise BundleError(f"not a usable weights file: {error}", path=path) from None
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    file = path / "bundle.json"
+    try:
+        if file.stat().st_size > _MAX_JSON_BYTES:
+            raise BundleError("bundle.json is too large to be one", path=path)
+        description = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise BundleError("no bundle.json: this is not a model bundle", path=path) from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise BundleError(f"bundle.json cannot be read: {error}", path=path) from None
+    if not isinstance(description, dict) or description.get("format") != "asrkit-bundle":
+        raise BundleError("bundle.json does not describe an asrkit model", path=path)
+    version = description.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise BundleError(f"unknown format version {version!r}", path=path)
+    if version > FORMAT_VERSION:
+        raise BundleError(
+            f"format version {version} is newer than this asrkit reads ({FORMAT_VERSION}); upgrade asrkit", path=path
+        )
+    return description
+
+
+def _to_json(description: Mapping[str, Any]) -> str:
+    return json.dumps(description, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write under a temporary name, then rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
