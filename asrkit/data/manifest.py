@@ -1,0 +1,235 @@
+"""Manifests: which recordings there are and what is said in them.
+
+A tab-separated file with a header (``utterance_id path seconds speaker corpus text``), or JSON lines with NVIDIA
+NeMo's names (``audio_filepath duration text offset speaker``); whole corpora in their original layout are read too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from asrkit.data.layouts import LAYOUTS, read_lines
+from asrkit.data.rows import Problem, Row, check_rows
+from asrkit.data.utterance import Utterance
+from asrkit.errors import ManifestError, MissingPathError
+
+# Column or key of a manifest -> field of a row. The first name of a field is the one that is written.
+_TSV_FIELDS = {
+    "utterance_id": "utterance_id",
+    "id": "utterance_id",
+    "path": "audio",
+    "audio_filepath": "audio",
+    "seconds": "duration_s",
+    "duration": "duration_s",
+    "speaker": "speaker",
+    "corpus": "corpus",
+    "start": "start_s",
+    "offset": "start_s",
+    "text": "text",
+}
+_JSON_FIELDS = {
+    "audio_filepath": "audio",
+    "path": "audio",
+    "utterance_id": "utterance_id",
+    "id": "utterance_id",
+    "duration": "duration_s",
+    "seconds": "duration_s",
+    "offset": "start_s",
+    "start": "start_s",
+    "speaker": "speaker",
+    "corpus": "corpus",
+    "text": "text",
+}
+
+
+def read_manifest(path: Path | str, audio_root: Path | str | None = None, require_text: bool = True) -> list[Utterance]:
+    """Read a manifest, or a corpus in a layout of its own, and refuse it if anything is wrong.
+
+    Args:
+        path: A TSV or JSONL manifest, an LJSpeech folder or its ``metadata.csv``, or a LibriSpeech tree.
+        audio_root: Base of relative audio paths; None means the manifest's folder.
+        require_text: Whether an utterance without text is an error.
+
+    Raises:
+        MissingPathError: There is no such file or folder.
+        ManifestError: The format is unknown; or a line is broken, names audio that is not there, repeats an id or
+            has no text. The error names the first such line and counts the others.
+    """
+    utterances, problems = scan_manifest(path, audio_root, require_text)
+    if problems:
+        first, others = problems[0], len(problems) - 1
+        more = f" (and {others:,} more bad line{'s' * (others > 1)})" if others else ""
+        raise ManifestError(first.message + more, path=first.path, line=first.line)
+    if not utterances:
+        raise ManifestError("lists no utterances", path=path)
+    return utterances
+
+
+def scan_manifest(
+    path: Path | str, audio_root: Path | str | None = None, require_text: bool = True
+) -> tuple[list[Utterance], list[Problem]]:
+    """Read a manifest as ``read_manifest`` does, but return what is wrong beside what is usable.
+
+    Raises:
+        MissingPathError: There is no such file or folder.
+        ManifestError: The format is unknown or the file is not text.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise MissingPathError("no such manifest or corpus folder", path=path)
+    if path.name == "metadata.csv" and (path.parent / "wavs").is_dir():
+        path = path.parent
+    if path.is_dir():
+        rows, base = _read_folder(path), path
+    else:
+        rows, base = _read_file(path), path.parent
+    return check_rows(rows, base if audio_root is None else Path(audio_root), require_text)
+
+
+def write_manifest(path: Path | str, utterances: Iterable[Utterance]) -> None:
+    """Write a manifest: JSON lines when the name ends in ``.jsonl`` or ``.json``, else tab-separated.
+
+    Audio below the manifest's folder is named relative to it, other audio by its absolute path. The file appears
+    whole or not at all.
+
+    Raises:
+        ManifestError: The folder cannot be written, or a value cannot be stored in a line.
+    """
+    path = Path(path)
+    lines = (_json_lines if path.suffix.lower() in (".jsonl", ".json") else _tsv_lines)(path, list(utterances))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+                file.writelines(f"{line}\n" for line in lines)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise ManifestError(f"cannot be written: {error.strerror}", path=path) from None
+
+
+def _read_folder(folder: Path) -> Iterator[Row | Problem]:
+    for layout in LAYOUTS:
+        if layout.matches(folder):
+            return layout.read(folder)
+    known = "; ".join(f"{layout.name}: {layout.description}" for layout in LAYOUTS)
+    raise ManifestError(f"no known corpus layout in this folder ({known}); name a manifest file", path=folder)
+
+
+def _read_file(path: Path) -> Iterator[Row | Problem]:
+    lines = read_lines(path)
+    first = next((line for line in lines if line.strip()), "")
+    if not first:
+        raise ManifestError("is empty", path=path)
+    if first.lstrip().startswith("{"):
+        return _read_jsonl(path, lines)
+    return _read_tsv(path, lines)
+
+
+def _read_tsv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
+    header = lines[0].split("\t")
+    fields = [_TSV_FIELDS.get(column.strip().lower()) for column in header]
+    if "audio" not in fields:
+        raise ManifestError(
+            f"is no manifest: the header {lines[0][:60]!r} lacks a column 'path'; expected tab-separated columns "
+            "utterance_id, path, seconds, speaker, corpus, text, or JSON lines",
+            path=path,
+            line=1,
+        )
+    for line, content in enumerate(lines[1:], 2):
+        if not content.strip():
+            continue
+        cells = content.split("\t")
+        if len(cells) != len(header):
+            yield Problem(path, line, f"{len(cells)} columns instead of {len(header)}")
+            continue
+        values = {field: cell.strip() for field, cell in zip(fields, cells, strict=True) if field is not None}
+        yield _row(path, line, values)
+
+
+def _read_jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
+    for line, content in enumerate(lines, 1):
+        if not content.strip():
+            continue
+        try:
+            entry = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            yield Problem(path, line, f"is not JSON: {error}")
+            continue
+        if not isinstance(entry, dict):
+            yield Problem(path, line, "is not a JSON object")
+            continue
+        values = {_JSON_FIELDS[key]: value for key, value in entry.items() if key in _JSON_FIELDS and value is not None}
+        wrong = [key for key in ("audio", "utterance_id", "text", "speaker", "corpus") if _is_compound(values.get(key))]
+        if wrong:
+            yield Problem(path, line, f"{wrong[0]} must be a string, not {values[wrong[0]]!r:.40}")
+            continue
+        yield _row(path, line, {key: _plain(key, value) for key, value in values.items()})
+
+
+def _is_compound(value: Any) -> bool:
+    return isinstance(value, dict | list | bool | float)
+
+
+def _plain(field: str, value: Any) -> Any:
+    """Return ids and speakers that are written as numbers as words."""
+    return str(value) if field not in ("duration_s", "start_s") else value
+
+
+def _row(path: Path, line: int, values: dict[str, Any]) -> Row | Problem:
+    audio = values.pop("audio", "")
+    if not audio:
+        return Problem(path, line, "names no audio file")
+    return Row(path, line, audio, **values)
+
+
+def _tsv_lines(path: Path, utterances: list[Utterance]) -> Iterator[str]:
+    has_parts = any(utterance.start_s is not None for utterance in utterances)
+    columns = ["utterance_id", "path", "seconds", "speaker", "corpus", *(["start"] if has_parts else []), "text"]
+    yield "\t".join(columns)
+    for utterance in utterances:
+        cells = {
+            "utterance_id": utterance.id,
+            "path": _portable(utterance.audio_path, path),
+            "seconds": "" if utterance.duration_s is None else f"{utterance.duration_s:.3f}",
+            "speaker": utterance.speaker or "",
+            "corpus": utterance.corpus or "",
+            "start": "" if utterance.start_s is None else f"{utterance.start_s:.3f}",
+            "text": utterance.text or "",
+        }
+        for name, cell in cells.items():
+            if any(character in cell for character in "\t\n\r"):
+                raise ManifestError(f"{name} of {utterance.id!r} holds a tab or a line break; write .jsonl", path=path)
+        yield "\t".join(cells[column] for column in columns)
+
+
+def _json_lines(path: Path, utterances: list[Utterance]) -> Iterator[str]:
+    for utterance in utterances:
+        entry = {
+            "audio_filepath": _portable(utterance.audio_path, path),
+            "duration": None if utterance.duration_s is None else round(utterance.duration_s, 3),
+            "text": utterance.text,
+            "offset": None if utterance.start_s is None else round(utterance.start_s, 3),
+            "speaker": utterance.speaker,
+            "corpus": utterance.corpus,
+            "utterance_id": utterance.id,
+        }
+        yield json.dumps({key: value for key, value in entry.items() if value is not None}, ensure_ascii=False)
+
+
+def _portable(audio_path: Path, manifest_path: Path) -> str:
+    """Return the audio path relative to the manifest's folder where it lies below, else absolute."""
+    audio_path = Path(os.path.abspath(audio_path))  # noqa: PTH100  (resolve() would follow links)
+    folder = Path(os.path.abspath(manifest_path.parent))  # noqa: PTH100
+    if audio_path.is_relative_to(folder):
+        return audio_path.relative_to(folder).as_posix()
+    return str(audio_path)

@@ -1,0 +1,142 @@
+"""What the readers of all layouts produce, and the one place where it is checked.
+
+A reader turns its files into rows, and what it cannot read into problems; it never stops. ``check_rows`` turns rows
+into utterances and adds the problems that only show when all rows are seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from asrkit.data.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry as it stands in a file: nothing checked, numbers still words."""
+
+    source: Path
+    line: int
+    audio: str | Path
+    utterance_id: str | None = None
+    text: str | None = None
+    duration_s: str | float | None = None
+    speaker: str | None = None
+    corpus: str | None = None
+    start_s: str | float | None = None
+    end_s: str | float | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One entry that cannot be used, and why."""
+
+    path: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+class _RowError(Exception):
+    """Says what is wrong with one row."""
+
+
+def check_rows(
+    rows: Iterable[Row | Problem], audio_root: Path, require_text: bool
+) -> tuple[list[Utterance], list[Problem]]:
+    """Turn rows into utterances.
+
+    Args:
+        rows: The rows of a corpus and the problems found so far.
+        audio_root: Base of relative audio paths.
+        require_text: Whether a row without text is a problem.
+
+    Returns:
+        The usable utterances in their order, and what is wrong with the others.
+    """
+    utterances: list[Utterance] = []
+    problems: list[Problem] = []
+    first_seen: dict[str, Row] = {}
+    for row in _with_ids(list(rows)):
+        if isinstance(row, Problem):
+            problems.append(row)
+            continue
+        try:
+            utterance = _utterance(row, audio_root, require_text)
+            if utterance.id in first_seen:
+                first = first_seen[utterance.id]
+                where = f"line {first.line}" if first.source == row.source else f"{first.source}:{first.line}"
+                raise _RowError(f"duplicate id {utterance.id!r}, first seen in {where}")
+        except _RowError as error:
+            problems.append(Problem(row.source, row.line, str(error)))
+            continue
+        first_seen[utterance.id] = row
+        utterances.append(utterance)
+    return utterances, problems
+
+
+def _utterance(row: Row, audio_root: Path, require_text: bool) -> Utterance:
+    """Check one row.
+
+    Raises:
+        _RowError: Something is wrong with it.
+    """
+    utterance_id = row.utterance_id or ""
+    if not utterance_id or any(character.isspace() or not character.isprintable() for character in utterance_id):
+        raise _RowError(f"the id {utterance_id!r} must not be empty nor hold spaces or control characters")
+    text = None if row.text is None else " ".join(row.text.split())
+    if require_text and not text:
+        raise _RowError(f"the text of {utterance_id!r} is empty")
+    start_s = _seconds(row.start_s, "start")
+    end_s = _seconds(row.end_s, "end")
+    duration_s = _seconds(row.duration_s, "duration")
+    if duration_s is None and end_s is not None:
+        duration_s = end_s - (start_s or 0.0)
+    if duration_s is not None and duration_s <= 0:
+        raise _RowError(f"the duration of {utterance_id!r} is {duration_s:g} s")
+    if end_s is None and start_s is not None and duration_s is not None:
+        end_s = start_s + duration_s
+    audio_path = audio_root / row.audio
+    try:
+        is_there = audio_path.is_file()
+    except (OSError, ValueError):
+        is_there = False
+    if not is_there:
+        raise _RowError(f"no audio file at {str(audio_path)!r}")
+    return Utterance(
+        utterance_id, audio_path, text, duration_s, row.speaker or None, row.corpus or None, start_s, end_s
+    )
+
+
+def _seconds(value: str | float | None, name: str) -> float | None:
+    """Read a time that may be missing."""
+    if value is None or value == "":
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if isinstance(value, bool) or not math.isfinite(seconds) or seconds < 0:
+        raise _RowError(f"the {name} {value!r} is not a number of seconds")
+    return seconds
+
+
+def _with_ids(rows: list[Row | Problem]) -> Iterator[Row | Problem]:
+    """Name rows without an id after their file; where names collide, after path and start."""
+    stems = Counter(Path(row.audio).stem for row in rows if isinstance(row, Row) and row.utterance_id is None)
+    for row in rows:
+        if isinstance(row, Row) and row.utterance_id is None:
+            path = Path(row.audio)
+            name = path.stem
+            if stems[name] > 1:
+                name = "-".join(part for part in path.with_suffix("").parts if part not in (path.anchor, ".", ".."))
+                name += "" if row.start_s in (None, "") else f"-{row.start_s}"
+            row = dataclasses.replace(row, utterance_id="_".join(name.split()))
+        yield row

@@ -1,0 +1,69 @@
+"""Held-out sets: who and what the model must not hear in training."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+
+from asrkit.data.utterance import Utterance
+from asrkit.errors import ConfigError, ManifestError
+
+_FEWEST_SPEAKERS = 4  # with fewer, one held-out speaker would take too much of the training set
+
+
+def split_utterances(
+    utterances: Sequence[Utterance], dev_share: float = 0.05, seed: int = 1
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Split into training and dev set, the same way for the same utterances in any order.
+
+    From four speakers on, whole speakers are held out, so that dev tells how the model does on strangers; with
+    fewer, utterances are drawn. An utterance without a speaker counts as a speaker of its own.
+
+    Args:
+        utterances: What to split.
+        dev_share: Share of the seconds (of the utterances, where a length is unknown) to hold out; at least one
+            speaker or utterance is.
+        seed: Another seed gives another split.
+
+    Returns:
+        Training and dev set, each in the order of ``utterances``.
+
+    Raises:
+        ConfigError: ``dev_share`` does not lie between 0 and 1.
+        ManifestError: There are fewer than two utterances.
+    """
+    if not 0.0 < dev_share < 1.0:
+        raise ConfigError(f"dev_share must lie between 0 and 1, not {dev_share!r}")
+    if len(utterances) < 2:
+        raise ManifestError(f"{len(utterances)} utterance(s) cannot be split; give a dev set of its own")
+    by_speaker = len({utterance.speaker for utterance in utterances if utterance.speaker}) >= _FEWEST_SPEAKERS
+    groups: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in utterances:
+        is_known = by_speaker and utterance.speaker
+        groups[f"speaker {utterance.speaker}" if is_known else f"utterance {utterance.id}"].append(utterance)
+    dev = _draw(groups, dev_share, seed)
+    dev_ids = {utterance.id for name in dev for utterance in groups[name]}
+    train = [utterance for utterance in utterances if utterance.id not in dev_ids]
+    return train, [utterance for utterance in utterances if utterance.id in dev_ids]
+
+
+def _draw(groups: dict[str, list[Utterance]], dev_share: float, seed: int) -> set[str]:
+    """Draw groups until their share is nearest to the one asked for; never all of them."""
+    has_lengths = all(utterance.duration_s for group in groups.values() for utterance in group)
+    sizes = {
+        name: sum(utterance.duration_s or 0.0 for utterance in group) if has_lengths else float(len(group))
+        for name, group in groups.items()
+    }
+    wanted = dev_share * sum(sizes.values())
+    names = sorted(groups)
+    random.Random(seed).shuffle(names)
+    drawn: set[str] = set()
+    size = 0.0
+    for name in names:
+        if len(drawn) == len(names) - 1 or size >= wanted:
+            break
+        if not drawn or size + sizes[name] / 2 <= wanted:
+            drawn.add(name)
+            size += sizes[name]
+    return drawn

@@ -1,0 +1,31 @@
+"""One utterance: a recording, or a part of one, and what was said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A recording, or a part of one, and what was said in it.
+
+    Args:
+        id: Unique within its manifest, without whitespace.
+        audio_path: The recording.
+        text: What was said, as written by the corpus; None where nobody wrote it down.
+        duration_s: Length of the utterance, as far as the manifest tells.
+        speaker: Who spoke.
+        corpus: Where the recording comes from.
+        start_s: First second of the utterance within the recording; None for its beginning.
+        end_s: Second after the utterance; None for the end of the recording.
+    """
+
+    id: str
+    audio_path: Path
+    text: str | None = None
+    duration_s: float | None = None
+    speaker: str | None = None
+    corpus: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None

@@ -1,0 +1,277 @@
+"""Manifests and corpora: what is read, what is refused, and that nothing is lost in writing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asrkit.data import Utterance, read_manifest, scan_manifest, split_utterances, write_manifest
+from asrkit.errors import ConfigError, ManifestError, MissingPathError
+
+HEADER = "utterance_id\tpath\tseconds\tspeaker\tcorpus\ttext\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.wav", "b.wav", "sub/a.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def write(path: Path, content: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8", newline="")
+    return path
+
+
+def test_tsv_is_read_with_paths_relative_to_it(folder: Path) -> None:
+    path = write(folder / "m.tsv", HEADER + "a\ta.wav\t1.5\ts1\tc1\tHello   there\nb\tb.wav\t\t\t\tyes\n")
+    assert read_manifest(path) == [
+        Utterance("a", folder / "a.wav", "Hello there", 1.5, "s1", "c1"),
+        Utterance("b", folder / "b.wav", "yes"),
+    ]
+
+
+def test_tsv_takes_nemo_names_any_order_bom_crlf_and_unknown_columns(folder: Path) -> None:
+    path = write(folder / "m.tsv", "\ufefftext\taudio_filepath\tduration\tmood\r\nhi\ta.wav\t2\tglad\r\n\r\n")
+    assert read_manifest(path) == [Utterance("a", folder / "a.wav", "hi", 2.0)]
+
+
+def test_quotes_in_text_are_text(folder: Path) -> None:
+    path = write(folder / "m.tsv", 'id\tpath\ttext\na\ta.wav\t"so he said\nb\tb.wav\t"yes"\n')
+    assert [utterance.text for utterance in read_manifest(path)] == ['"so he said', '"yes"']
+
+
+def test_nemo_jsonl_with_offsets_becomes_parts(folder: Path) -> None:
+    entries = [
+        {"audio_filepath": "a.wav", "duration": 1.5, "offset": 2.0, "text": "one", "speaker": 7},
+        {"audio_filepath": "b.wav", "duration": 1, "text": "two", "lang": "en"},
+    ]
+    path = write(folder / "m.jsonl", "\n".join(map(json.dumps, entries)))
+    assert read_manifest(path) == [
+        Utterance("a", folder / "a.wav", "one", 1.5, "7", None, 2.0, 3.5),
+        Utterance("b", folder / "b.wav", "two", 1.0),
+    ]
+
+
+def test_ids_made_from_names_stay_unique(folder: Path) -> None:
+    entries = [("a.wav", 0), ("a.wav", 2.5), ("sub/a.wav", 0), ("b.wav", 0)]
+    lines = [json.dumps({"audio_filepath": p, "offset": o, "duration": 1, "text": "x"}) for p, o in entries]
+    ids = [utterance.id for utterance in read_manifest(write(folder / "m.jsonl", "\n".join(lines)))]
+    assert ids == ["a-0", "a-2.5", "sub-a-0", "b"]
+
+
+def test_audio_root_and_absolute_paths(folder: Path, tmp_path: Path) -> None:
+    path = write(folder / "lists" / "m.tsv", f"id\tpath\ttext\na\ta.wav\tx\nb\t{tmp_path / 'b.wav'}\ty\n")
+    assert [utterance.audio_path for utterance in read_manifest(path, audio_root=folder)] == [
+        folder / "a.wav",
+        tmp_path / "b.wav",
+    ]
+
+
+def test_text_may_be_absent_where_it_is_not_needed(folder: Path) -> None:
+    path = write(folder / "m.tsv", "path\na.wav\n")
+    assert read_manifest(path, require_text=False) == [Utterance("a", folder / "a.wav")]
+    with pytest.raises(ManifestError, match="the text of 'a' is empty"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("b\tgone.wav\t1\ts\tc\tx", "no audio file at"),
+        ("b\t.\t1\ts\tc\tx", "no audio file at"),
+        ("b\tnul\0.wav\t1\ts\tc\tx", "no audio file at"),
+        ("a\tb.wav\t1\ts\tc\tx", "duplicate id 'a', first seen in line 2"),
+        ("b\tb.wav\t1\ts\tc\t ", "the text of 'b' is empty"),
+        ("b\tb.wav\t1\ts\tx", "5 columns instead of 6"),
+        ("b\t\t1\ts\tc\tx", "names no audio file"),
+        ("b\tb.wav\tlong\ts\tc\tx", "the duration 'long' is not a number of seconds"),
+        ("b\tb.wav\tnan\ts\tc\tx", "the duration 'nan' is not a number of seconds"),
+        ("b\tb.wav\t0\ts\tc\tx", "the duration of 'b' is 0 s"),
+        ("b b\tb.wav\t1\ts\tc\tx", "the id 'b b' must not"),
+        ("b\x1b[2J\tb.wav\t1\ts\tc\tx", "the id 'b\\\\x1b"),
+    ],
+)
+def test_a_bad_line_of_a_tsv_is_named(folder: Path, line: str, message: str) -> None:
+    path = write(folder / "m.tsv", HEADER + f"a\ta.wav\t1\ts\tc\tx\n{line}\n")
+    with pytest.raises(ManifestError, match=message) as caught:
+        read_manifest(path)
+    assert (caught.value.path, caught.value.line) == (path, 3)
+    assert str(caught.value).startswith(f"{path}:3: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"audio_filepath": "a.wav", ', "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('["a.wav"]', "is not a JSON object"),
+        ('{"text": "x"}', "names no audio file"),
+        ('{"audio_filepath": ["a.wav"], "text": "x"}', "audio must be a string"),
+        ('{"audio_filepath": "b.wav", "text": {"x": 1}}', "text must be a string"),
+        ('{"audio_filepath": "b.wav", "text": "x", "duration": true}', "the duration True is not"),
+        ('{"audio_filepath": "b.wav", "text": "x", "duration": Infinity}', "the duration inf is not"),
+        ('{"audio_filepath": "b.wav", "text": "x", "offset": -1}', "the start -1 is not"),
+        ('{"audio_filepath": "a.wav", "text": "x", "id": "a"}', "duplicate id 'a'"),
+    ],
+)
+def test_a_bad_line_of_a_jsonl_is_named(folder: Path, line: str, message: str) -> None:
+    path = write(folder / "m.jsonl", '{"audio_filepath": "a.wav", "text": "x", "id": "a"}\n' + line)
+    with pytest.raises(ManifestError, match=message) as caught:
+        read_manifest(path)
+    assert caught.value.line == 2
+
+
+def test_the_first_bad_line_counts_the_others_and_scanning_keeps_the_good(folder: Path) -> None:
+    path = write(
+        folder / "m.tsv", HEADER + "a\ta.wav\t1\ts\tc\tx\nb\tb.wav\t1\ts\tc\t\nbroken\nc\tgone.wav\t1\ts\tc\tx\n"
+    )
+    with pytest.raises(ManifestError, match=r"m.tsv:3: the text of 'b' is empty \(and 2 more bad lines\)"):
+        read_manifest(path)
+    utterances, problems = scan_manifest(path)
+    assert [utterance.id for utterance in utterances] == ["a"]
+    assert [problem.line for problem in problems] == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty"),
+        ("hello world\n", "is no manifest: the header 'hello world' lacks a column 'path'"),
+        (HEADER, "lists no utterances"),
+    ],
+)
+def test_files_that_are_no_manifest(folder: Path, content: str, message: str) -> None:
+    with pytest.raises(ManifestError, match=message):
+        read_manifest(write(folder / "m.tsv", content))
+
+
+def test_missing_manifests_binary_files_and_unknown_folders(folder: Path) -> None:
+    with pytest.raises(MissingPathError, match="no such manifest"):
+        read_manifest(folder / "gone.tsv")
+    (folder / "m.tsv").write_bytes(b"id\tpath\n\xff\xfe\n")
+    with pytest.raises(ManifestError, match=r"m.tsv:2: is not UTF-8"):
+        read_manifest(folder / "m.tsv")
+    with pytest.raises(ManifestError, match=r"no known corpus layout in this folder .*ljspeech.*librispeech"):
+        read_manifest(folder)
+
+
+def test_ljspeech_reads_the_third_column_with_quoting_off(tmp_path: Path) -> None:
+    content = 'LJ1|Dr. "No|Doctor "No\nLJ2|"Only two|\nLJ3|short|long|x\n'
+    write(tmp_path / "metadata.csv", content)
+    for name in ("LJ1", "LJ2", "LJ3"):
+        write(tmp_path / "wavs" / f"{name}.wav", "")
+    for path in (tmp_path, tmp_path / "metadata.csv"):
+        utterances, problems = scan_manifest(path)
+        assert [utterance.text for utterance in utterances] == ['Doctor "No', '"Only two']
+        assert utterances[0].audio_path == tmp_path / "wavs" / "LJ1.wav"
+        assert [str(problem) for problem in problems] == [
+            f"{tmp_path / 'metadata.csv'}:3: 4 fields instead of id|text|normalized text"
+        ]
+
+
+def test_librispeech_trees_are_read_at_any_depth(tmp_path: Path) -> None:
+    chapter = tmp_path / "dev-clean" / "84" / "121"
+    write(chapter / "84-121.trans.txt", "84-121-0000 GO ON\n84-121-0001 THEN STOP\n84-121-0002\n84-121-0003 GONE\n")
+    for name in ("84-121-0000.flac", "84-121-0001.wav", "84-121-0002.flac"):
+        write(chapter / name, "")
+    utterances, problems = scan_manifest(tmp_path)
+    assert utterances[1] == Utterance(
+        "84-121-0001", chapter / "84-121-0001.wav", "THEN STOP", None, "84", "librispeech"
+    )
+    assert [(problem.line, problem.message[:30]) for problem in problems] == [
+        (3, "the text of '84-121-0002' is e"),
+        (4, f"no audio file at '{chapter}"[:30]),
+    ]
+
+
+words = st.text("abc xyz'\"é|,", min_size=1, max_size=20).map(lambda text: " ".join(text.split()) or "x")
+times = st.none() | st.integers(1, 99_999).map(lambda number: number / 1000)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    entries=st.lists(st.tuples(words, times, st.none() | st.just("s"), st.none() | st.just("c"), times), max_size=5),
+    suffix=st.sampled_from([".tsv", ".jsonl"]),
+)
+def test_writing_then_reading_gives_the_same_utterances(
+    tmp_path_factory: pytest.TempPathFactory, entries: list, suffix: str
+) -> None:
+    folder = tmp_path_factory.mktemp("round_trip")
+    (folder / "a b.wav").touch()
+    utterances = [
+        Utterance(f"u{i}", folder / "a b.wav", text, seconds, speaker, corpus, start, end)
+        for i, (text, seconds, speaker, corpus, start) in enumerate(entries)
+        for end in [None if start is None or seconds is None else start + seconds]
+    ]
+    path = folder / "lists" / f"m{suffix}"
+    write_manifest(path, utterances)
+    if utterances:
+        assert read_manifest(path) == utterances
+    assert not list(path.parent.glob(".*")), "a temporary file was left behind"
+
+
+def test_paths_below_the_manifest_are_written_relative(folder: Path, tmp_path: Path) -> None:
+    inside, outside = Utterance("a", folder / "sub" / "a.wav", "x"), Utterance("b", Path("/elsewhere/b.wav"), "y")
+    write_manifest(folder / "m.tsv", [inside, outside])
+    lines = (folder / "m.tsv").read_text().splitlines()
+    assert [line.split("\t")[1] for line in lines[1:]] == ["sub/a.wav", "/elsewhere/b.wav"]
+
+
+def test_a_tab_in_a_name_does_not_break_a_tsv(folder: Path) -> None:
+    with pytest.raises(ManifestError, match=r"speaker of 'a' holds a tab or a line break; write .jsonl"):
+        write_manifest(folder / "m.tsv", [Utterance("a", folder / "a.wav", "x", speaker="s\tt")])
+    assert not (folder / "m.tsv").exists()
+
+
+def corpus(num_speakers: int, per_speaker: int) -> list[Utterance]:
+    return [
+        Utterance(f"s{s}-{u}", Path("a.wav"), "x", 1.0 + s % 3, f"s{s}")
+        for s in range(num_speakers)
+        for u in range(per_speaker)
+    ]
+
+
+def test_speakers_are_held_out_whole() -> None:
+    utterances = corpus(20, 10)
+    train, dev = split_utterances(utterances, 0.1, seed=3)
+    assert not {utterance.speaker for utterance in train} & {utterance.speaker for utterance in dev}
+    assert sorted(train + dev, key=utterances.index) == utterances
+    seconds = sum(utterance.duration_s for utterance in dev) / sum(utterance.duration_s for utterance in utterances)
+    assert seconds == pytest.approx(0.1, abs=0.05)
+
+
+def test_few_speakers_are_split_by_utterance() -> None:
+    train, dev = split_utterances(corpus(3, 100), 0.1)
+    assert len(dev) == pytest.approx(30, abs=10)
+    assert {utterance.speaker for utterance in train} == {"s0", "s1", "s2"}
+
+
+def test_the_split_depends_on_the_seed_and_not_on_the_order() -> None:
+    utterances = corpus(30, 4)
+    dev_ids = {utterance.id for utterance in split_utterances(utterances, 0.1, seed=1)[1]}
+    assert {utterance.id for utterance in split_utterances(utterances[::-1], 0.1, seed=1)[1]} == dev_ids
+    assert any({u.id for u in split_utterances(utterances, 0.1, seed=seed)[1]} != dev_ids for seed in range(2, 9))
+
+
+@given(num_speakers=st.integers(1, 8), per_speaker=st.integers(1, 5), share=st.floats(0.01, 0.99))
+def test_neither_side_of_a_split_is_empty(num_speakers: int, per_speaker: int, share: float) -> None:
+    utterances = corpus(num_speakers, per_speaker)
+    if len(utterances) < 2:
+        return
+    train, dev = split_utterances(utterances, share)
+    assert train
+    assert dev
+
+
+def test_splits_that_cannot_be() -> None:
+    with pytest.raises(ConfigError, match="dev_share must lie between 0 and 1, not 1"):
+        split_utterances(corpus(5, 5), 1.0)
+    with pytest.raises(ManifestError, match=r"1 utterance\(s\) cannot be split"):
+        split_utterances(corpus(1, 1))
