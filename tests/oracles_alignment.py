@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+Counts = tuple[int, int, int, int]  # hits, substitutions, deletions, insertions
+
 
 def best_counts(hypothesis: Sequence[str], reference: Sequence[str], *, nist: bool = False) -> Counts:
     """Return hits, substitutions, deletions, insertions of the best alignment by a full table.
