@@ -1,0 +1,59 @@
+"""The preparation scripts: who is held out, and that both sources of a corpus agree."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from asrkit.data import Utterance, read_manifest, write_manifest
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+SPEAKERS = [f"s{index:02d}" for index in range(20)]
+
+
+def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPTS / name, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def speakers(path: Path) -> set[str | None]:
+    return {utterance.speaker for utterance in read_manifest(path)}
+
+
+def test_an4_holds_out_every_seventh_speaker_from_a_manifest(tmp_path: Path) -> None:
+    audio = tmp_path / "a.wav"
+    soundfile.write(audio, np.zeros(1600), 16_000)
+    utterances = [Utterance(f"u-{s}-{i}", audio, "yes", 0.1, s, "an4") for s in SPEAKERS[::-1] for i in range(2)]
+    write_manifest(tmp_path / "all.tsv", [*utterances, Utterance("other", audio, "no", 0.1, "a", "elsewhere")])
+    result = run_script("prepare_an4.py", tmp_path / "all.tsv", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert speakers(tmp_path / "out" / "test.tsv") == {"s00", "s07", "s14"}
+    assert speakers(tmp_path / "out" / "dev.tsv") == {"s03", "s17"}
+    assert len(speakers(tmp_path / "out" / "train.tsv")) == 15
+    assert "test: 6 utterances, 3 speakers" in result.stdout
+
+
+def test_an4_is_read_from_its_public_tree(tmp_path: Path) -> None:
+    tree = tmp_path / "an4"
+    (tree / "etc").mkdir(parents=True)
+    (tree / "wav" / "an4_clstk").mkdir(parents=True)
+    lines = [f"<s> RUBOUT G </s> (an1-{speaker}-b)" for speaker in SPEAKERS]
+    (tree / "etc" / "an4_train.transcription").write_text("\n".join(lines) + "\n")
+    for speaker in SPEAKERS:
+        np.full(1600, 256, ">i2").tofile(tree / "wav" / "an4_clstk" / f"an1-{speaker}-b.raw")
+    result = run_script("prepare_an4.py", tree, tmp_path / "out", "--raw-endian", "big")
+    assert result.returncode == 0, result.stderr
+    test = read_manifest(tmp_path / "out" / "test.tsv")
+    assert [(u.speaker, u.text, u.duration_s) for u in test] == [(s, "rubout g", 0.1) for s in ("s00", "s07", "s14")]
+    assert soundfile.read(test[0].audio_path, dtype="int16")[0][0] == 256
+
+
+def test_an4_names_what_is_missing(tmp_path: Path) -> None:
+    result = run_script("prepare_an4.py", tmp_path / "gone.tsv", tmp_path / "out")
+    assert result.returncode == 1
+    assert result.stderr == f"prepare_an4: {tmp_path / 'gone.tsv'}: no such manifest or corpus folder\n"
