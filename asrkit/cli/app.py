@@ -47,3 +47,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("asrkit: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+# each module registers its commands on ``app``; the order is the order of ``asrkit --help``
+from asrkit.cli import doctor  # noqa: E402, F401

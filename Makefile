@@ -1,0 +1,125 @@
+# `make help` lists the targets. A fresh Debian or Ubuntu needs Python 3.11+ (python3-venv, python3-dev), git, make
+# and a C++ compiler; everything else, cmake included, comes from the package index into .venv.
+
+usable = $(shell command -v $(1) >/dev/null && $(1) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(1))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(call usable,$(name))))
+
+VENV := .venv
+JAX_VENV := .venv-jax
+SANITIZE_VENV := .venv-sanitize
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+# what the commands work on; override as in `make transcribe AUDIO=./wavs LM=lm/3gram.arpa`
+AUDIO ?= ./wavs
+BEAM ?= 50
+LM ?=
+HYP ?= transcripts/hyp.txt
+REF ?= ref.txt
+TEXT ?= data/text.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench sanitize train transcribe score lm format docs lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+## setup --------------------------------------------------------------------------------------------------------------
+
+setup: $(VENV)/.package ## make .venv with everything in it (done by every other target when needed)
+
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.requirements: requirements.txt requirements-dev.txt | $(VENV)/.python
+	$(PIP) install --quiet -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+# without build isolation CMake's cache stays valid, so that a changed C++ file rebuilds in seconds
+$(VENV)/.package: $(VENV)/.requirements pyproject.toml CMakeLists.txt $(wildcard asrkit/native/*)
+	$(PIP) install --quiet --no-build-isolation --no-deps -e .
+	@touch $@
+
+## using it -----------------------------------------------------------------------------------------------------------
+
+demo: setup ## the whole loop, offline: synthesize speech, train, transcribe, score
+	asrkit demo
+
+train: setup ## train as asrkit.toml says
+	asrkit train
+
+transcribe: setup ## transcribe AUDIO=./wavs with BEAM=50, optionally LM=lm/3gram.arpa
+	asrkit transcribe $(AUDIO) --beam $(BEAM) $(if $(LM),--lm $(LM))
+
+score: setup ## score HYP=transcripts/hyp.txt against REF=ref.txt
+	asrkit score $(HYP) $(REF)
+
+lm: lm/3gram.arpa ## build lm/3gram.arpa from TEXT=data/text.txt, one sentence a line
+
+lm/3gram.arpa: $(TEXT) | setup
+	asrkit lm build $(TEXT) --order 3 -o $@
+
+## checking it --------------------------------------------------------------------------------------------------------
+
+test: setup ## the fast tests
+	python -m pytest
+
+test-slow: setup ## only the long tests
+	python -m pytest -m slow
+
+test-all: setup ## all tests, the long ones too
+	python -m pytest -m "not jax"
+
+test-jax: $(JAX_VENV)/.requirements ## the model on Keras' JAX backend, in an environment without TensorFlow
+	KERAS_BACKEND=jax PYTHONPATH=. $(JAX_VENV)/bin/python -m pytest -m jax
+
+$(JAX_VENV)/.requirements: requirements-jax.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found" >&2; exit 1; }
+	$(PYTHON) -m venv $(JAX_VENV)
+	$(JAX_VENV)/bin/python -m pip --disable-pip-version-check install --quiet -r requirements-jax.txt
+	@touch $@
+
+lint: setup docs-fresh ## format, style, types, import layers and generated files
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+
+docs-fresh: setup
+	python scripts/write_cli_reference.py --check
+
+check: lint test ## everything a change must pass, but for the long tests
+
+sanitize: $(SANITIZE_VENV)/.package ## the tests of the C++ core with AddressSanitizer and UndefinedBehaviorSanitizer
+	LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so) $$($${CXX:-g++} -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	$(SANITIZE_VENV)/bin/python -m pytest -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_*ngram*.py tests/test_language_model*.py)
+
+# an environment that sees the packages of .venv but has an extension of its own
+$(SANITIZE_VENV)/.package: $(VENV)/.package
+	$(VENV)/bin/python -m venv --without-pip $(SANITIZE_VENV)
+	cd $(SANITIZE_VENV)/lib/python*/site-packages && ls -d $(CURDIR)/$(VENV)/lib/python*/site-packages > zz_packages.pth
+	$(SANITIZE_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps --force-reinstall \
+	  -C build-dir=build/sanitize -C cmake.build-type=RelWithDebInfo -C cmake.define.ASRKIT_SANITIZE=ON -e .
+	@touch $@
+
+bench: setup ## time the commands and the plain route they replace, in one run
+	python benchmarks/foundation.py
+
+## keeping it ---------------------------------------------------------------------------------------------------------
+
+format: setup ## format the code and mend what ruff can mend
+	ruff format .
+	ruff check --fix .
+
+docs: setup ## write the generated parts of docs/
+	python scripts/write_cli_reference.py
+
+lock: setup ## resolve the requirements anew, for all supported Pythons at once
+	scripts/lock.sh
+
+clean: ## remove builds, caches and environments; models, data and transcripts stay
+	rm -rf $(VENV) $(JAX_VENV) $(SANITIZE_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

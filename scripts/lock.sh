@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Writes the requirements*.txt from pyproject.toml: exact versions for every supported Python and platform.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+python3 -m venv "$tools"
+"$tools/bin/python" -m pip --disable-pip-version-check install --quiet uv
+
+compile() { # OUTPUT ARGUMENTS...
+  local output=$1
+  shift
+  "$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --no-annotate --system-certs \
+    --custom-compile-command "make lock" --output-file "$output" "$@"
+}
+
+compile requirements.txt pyproject.toml
+compile requirements-dev.txt pyproject.toml --extra dev --constraint requirements.txt --no-emit-package asrkit
+compile requirements-jax.txt --group jax

@@ -1,0 +1,120 @@
+"""Write docs/cli.md from the commands themselves; with --check only say whether it is up to date."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from asrkit.cli import app
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+
+HEAD = """# Command reference
+
+Written from the commands themselves by `make docs`; `make lint` holds it up to date.
+
+Flags beat `ASRKIT_*` variables beat `asrkit.toml` beat the settings inside a bundle beat the defaults.
+Results go to stdout, everything else to stderr. Exit codes:
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | failed: one line on stderr; also when every input failed |
+| 2 | wrong usage, a named path that is missing, bad tables or ids |
+| 3 | some inputs failed, the others are done |
+| 4 | a threshold was missed, as with `--max-wer` |
+| 130 | interrupted |
+"""
+
+
+def commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield a command and its subcommands with their names, in the order of the help."""
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    for name, child in command.commands.items():
+        if not child.hidden:
+            yield from commands(child, (*path, name))
+
+
+def plain(text: str | None) -> str:
+    """Return help text as Markdown: rich's style tags are dropped, paragraphs kept."""
+    text = inspect.cleandoc(text or "").replace("\b\n", "").replace("\b", "")
+    return re.sub(r"\[/?(bold|dim|italic|cyan|green|yellow|red|blue|magenta)( \w+)*\]", "", text).replace("\\[", "[")
+
+
+def cell(text: str) -> str:
+    """Return text that fits into one cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def metavar(parameter: Any) -> str:
+    """Return what to write behind an option, or nothing for a flag."""
+    if getattr(parameter, "is_flag", False) or getattr(parameter, "count", False):
+        return ""
+    choices = getattr(parameter.type, "choices", None)
+    if choices:
+        return " " + "|".join(getattr(choice, "value", str(choice)) for choice in choices)
+    return " " + (parameter.metavar or parameter.type.name).upper()
+
+
+def row(parameter: Any) -> str:
+    """Return the table row of an argument or option."""
+    if parameter.param_type_name == "argument":
+        name = f"`{parameter.metavar or parameter.name.upper()}`"
+    else:
+        name = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
+        name += f"`{metavar(parameter)}`".replace("` ", " `") if metavar(parameter) else ""
+    help_text = plain(getattr(parameter, "help", "")).rstrip()
+    default = parameter.default
+    if callable(default) or repr(default).startswith("Sentinel"):
+        default = None
+    notes = []
+    if default not in (None, False, (), [], ""):
+        notes.append(f"default: `{getattr(default, 'value', default)}`")
+    if parameter.envvar:
+        notes.append(f"variable: `{parameter.envvar}`")
+    if parameter.required:
+        notes.append("required")
+    return f"| {cell(name)} | {cell(help_text)} | {cell(', '.join(notes))} |"
+
+
+def section(path: tuple[str, ...], command: Any) -> str:
+    """Return the part of the reference about one command."""
+    lines = [f"## {' '.join(path)}", "", plain(command.help), ""]
+    parameters = [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
+    if parameters:
+        lines += ["| argument or option | what it does | |", "|---|---|---|", *map(row, parameters), ""]
+    return "\n".join(lines)
+
+
+def reference() -> str:
+    """Return the whole reference."""
+    return "\n".join(
+        [HEAD, *(section(path, command) for path, command in commands(typer.main.get_command(app), ("asrkit",)))]
+    )
+
+
+def main() -> int:
+    """Write or check the file; the exit code says whether it was up to date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    text = reference().rstrip() + "\n"
+    if not parser.parse_args().check:
+        TARGET.write_text(text, encoding="utf-8")
+        return 0
+    if TARGET.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"{TARGET} is out of date: run `make docs` and commit the result", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

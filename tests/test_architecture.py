@@ -1,0 +1,143 @@
+"""The rules of the tree that a reader relies on: who imports what, and what stays cheap."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "asrkit"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# library -> the only places that may import it
+CONFINED = {
+    "keras": ("model/network.py", "training", "training.py"),
+    "tensorflow": ("training", "training.py"),
+    "onnxruntime": ("model/inference.py", "cli/doctor.py"),
+    "onnx": ("model/onnx_graph.py", "model/inference.py", "model/bundle.py"),
+    "rich": ("report", "report.py", "cli"),
+    "typer": ("cli",),
+    "kenlm": ("language_model",),
+    "pyctcdecode": ("decoder",),
+    "jiwer": ("metrics",),
+    "soundfile": ("audio.py",),
+    "av": ("audio.py",),
+    "matplotlib": ("report", "report.py", "cli"),
+    "ray": ("runner", "runner.py", "transcription"),
+    "pickle": (),
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Return the top-level names of all modules that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("library", CONFINED)
+def test_a_library_is_known_to_few_files(library: str) -> None:
+    def allowed(path: Path) -> bool:
+        name = path.relative_to(PACKAGE).as_posix()
+        return any(name == place or name.startswith(f"{place}/") for place in CONFINED[library])
+
+    strangers = [str(path.relative_to(PACKAGE)) for path in SOURCES if library in imports(path) and not allowed(path)]
+    assert strangers == []
+
+
+def test_library_code_does_not_print() -> None:
+    printing = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in SOURCES
+        if path.relative_to(PACKAGE).parts[0] not in ("cli", "report")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert printing == []
+
+
+def test_nothing_imports_scripts_tests_or_benchmarks() -> None:
+    outsiders = {"scripts", "tests", "benchmarks", "lm"}
+    assert [path.name for path in SOURCES if imports(path) & outsiders] == []
+
+
+def test_only_the_binding_files_know_nanobind() -> None:
+    files = [path for path in sorted((PACKAGE / "native").iterdir()) if path.suffix in (".cpp", ".hpp")]
+    assert files
+    strangers = [
+        path.name
+        for path in files
+        if re.search(r"#include\s*<nanobind/|\bnanobind::", path.read_text(encoding="utf-8"))
+        and not path.name.startswith("bind")
+    ]
+    assert strangers == []
+
+
+def test_no_header_is_included_from_outside_the_native_folder() -> None:
+    for path in (PACKAGE / "native").iterdir():
+        for included in re.findall(r'#include\s*"([^"]+)"', path.read_text(encoding="utf-8")):
+            assert (PACKAGE / "native" / included).is_file(), f"{path.name} includes {included}"
+
+
+def loaded_modules(code: str) -> set[str]:
+    """Return the top-level modules present after running code in a fresh interpreter."""
+    program = f"{code}\nimport sys\nprint('LOADED', *{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.rpartition("LOADED")[2].split())
+
+
+HEAVY = {"keras", "tensorflow", "jax", "onnx", "onnxruntime", "matplotlib", "pandas", "kenlm", "pyctcdecode", "jiwer"}
+
+
+def test_the_package_itself_loads_nothing_heavy() -> None:
+    assert not loaded_modules("import asrkit") & (HEAVY | {"numpy", "typer", "rich"})
+
+
+def test_no_help_loads_anything_heavy() -> None:
+    """One process asks for the help of every command, so that a single heavy import anywhere shows."""
+    code = """
+import typer.main
+from typer.testing import CliRunner
+from asrkit.cli import app
+
+def leaves(command, path):
+    children = getattr(command, "commands", None)
+    yield path
+    for name, child in (children or {}).items():
+        yield from leaves(child, [*path, name])
+
+for path in list(leaves(typer.main.get_command(app), [])):
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0, (path, result.output)
+"""
+    assert not loaded_modules(code) & HEAVY
+
+
+def test_settings_errors_and_scoring_need_no_heavy_library() -> None:
+    loaded = loaded_modules("import asrkit.config, asrkit.errors, asrkit.metrics, asrkit.text")
+    assert not loaded & (HEAVY | {"typer", "rich"})
+
+
+def test_every_marker_of_the_tests_is_registered() -> None:
+    options = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"][
+        "ini_options"
+    ]
+    assert {marker.partition(":")[0] for marker in options["markers"]} >= {"slow", "jax"}
+
+
+def test_the_version_stands_in_one_place() -> None:
+    from importlib.metadata import version
+
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert version("asrkit") == project["version"]
+    assert [p.name for p in SOURCES if project["version"] in p.read_text(encoding="utf-8")] == []
