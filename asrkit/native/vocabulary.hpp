@@ -74,15 +74,21 @@ class Vocabulary {
 
   // Adds a word and returns its id, or kNoWord when it is there already.
   WordId add(std::string_view word) {
-    if (view().find(word) != kNoWord) return kNoWord;
+    const WordId before = view().num_words;
+    return intern(word) == before ? before : kNoWord;
+  }
+
+  // The id of a word, which is added when it is new.
+  WordId intern(std::string_view word) {
+    std::uint64_t slot = slot_of(hash_text(word), slots_.size());
+    for (; slots_[slot] != kNoWord; slot = slot + 1 == slots_.size() ? 0 : slot + 1) {
+      if (view().word(slots_[slot]) == word) return slots_[slot];
+    }
     const auto id = static_cast<WordId>(offsets_.size() - 1);
+    slots_[slot] = id;
     text_.append(word);
     offsets_.push_back(text_.size());
-    if (offsets_.size() * 2 > slots_.size()) {
-      grow(slots_.size() * 2);
-    } else {
-      place(id);
-    }
+    if (offsets_.size() * 2 > slots_.size()) grow(slots_.size() * 2);
     return id;
   }
 
