@@ -7,6 +7,29 @@ import numpy
 from numpy.typing import NDArray
 
 
+class NgramEstimator:
+    """Counts text and estimates a Kneser-Ney model of it."""
+
+    def __init__(self, order: int, folder: str, memory_bytes: int) -> None: ...
+
+    def add_text(self, text: bytes) -> None: ...
+
+    def estimate(self, prune: Sequence[int], words: Sequence[str], max_words: int, discount_fallback: bool) -> list[list[float]]: ...
+
+    def next_arpa_text(self, num_bytes: int) -> bytes: ...
+
+    @property
+    def num_sentences(self) -> int: ...
+
+    @property
+    def num_words(self) -> int: ...
+
+    @property
+    def vocabulary(self) -> list[str]: ...
+
+    @property
+    def num_ngrams(self) -> list[int]: ...
+
 class ArpaError(ValueError):
     pass
 

@@ -50,4 +50,7 @@ def main() -> None:
 
 
 # each module registers its commands on ``app``; the order is the order of ``asrkit --help``
-from asrkit.cli import doctor  # noqa: E402, F401
+from asrkit.cli import (  # noqa: E402
+    doctor,  # noqa: F401
+    lm,  # noqa: F401
+)

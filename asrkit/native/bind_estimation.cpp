@@ -47,6 +47,6 @@ void bind_estimation(nb::module_& module) {
           "num_bytes"_a)
       .def_prop_ro("num_sentences", &NgramEstimator::num_sentences)
       .def_prop_ro("num_words", &NgramEstimator::num_words)
-      .def_prop_ro("vocabulary_size", &NgramEstimator::vocabulary_size)
+      .def_prop_ro("vocabulary", &NgramEstimator::words)
       .def_prop_ro("num_ngrams", &NgramEstimator::num_ngrams);
 }

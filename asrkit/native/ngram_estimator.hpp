@@ -61,7 +61,14 @@ class NgramEstimator {
 
   std::size_t num_sentences() const { return num_sentences_; }
   std::size_t num_words() const { return num_words_; }
-  std::size_t vocabulary_size() const { return trie_.vocabulary.view().num_words - kNumSpecial; }
+
+  // The words of the text in the order of their first appearance.
+  std::vector<std::string> words() const {
+    const VocabularyView all = trie_.vocabulary.view();
+    std::vector<std::string> result;
+    for (WordId id = kNumSpecial; id < all.num_words; ++id) result.emplace_back(all.word(id));
+    return result;
+  }
 
   std::vector<std::size_t> num_ngrams() const {
     std::vector<std::size_t> counts;
@@ -105,7 +112,7 @@ class NgramEstimator {
       const std::uint32_t index = trie_.vocabulary.view().find(word);
       if (index != kNoWord) kept[index] = true;
     }
-    std::vector<std::uint32_t> by_count(vocabulary_size());
+    std::vector<std::uint32_t> by_count(trie_.vocabulary.view().num_words - kNumSpecial);
     std::iota(by_count.begin(), by_count.end(), kNumSpecial);
     std::stable_sort(by_count.begin(), by_count.end(),
                      [&](std::uint32_t a, std::uint32_t b) { return word_counts_[a] > word_counts_[b]; });

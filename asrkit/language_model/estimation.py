@@ -1,0 +1,138 @@
+"""Text to n-gram model: interpolated modified Kneser-Ney, equal to KenLM's ``lmplz``.
+
+Source:
+    Chen and Goodman (1998), An Empirical Study of Smoothing Techniques for Language Modeling; Heafield et al. (2013),
+    Scalable Modified Kneser-Ney Language Model Estimation.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asrkit.errors import ConfigError, LanguageModelError
+from asrkit.language_model.files import uncompressed_suffix, written_whole
+
+MAX_ORDER = 6
+_PIECE_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a model was built from, and what it holds.
+
+    Args:
+        path: The ARPA file.
+        sentences: Lines with at least one word.
+        words: Words of the text, repeated ones counted each time.
+        vocabulary: The distinct words of the text, in the order of their first appearance.
+        ngrams: N-grams of order 1, 2, and so on; the first number includes ``<unk>``, ``<s>`` and ``</s>``.
+        discounts: For each order what a count of 1, 2, and 3 or more loses.
+    """
+
+    path: Path
+    sentences: int
+    words: int
+    vocabulary: tuple[str, ...]
+    ngrams: tuple[int, ...]
+    discounts: tuple[tuple[float, ...], ...]
+
+
+def build_ngram(
+    texts: Iterable[str],
+    output: Path | str,
+    *,
+    order: int = 3,
+    prune: Sequence[int] = (),
+    vocabulary: Iterable[str] | None = None,
+    max_vocabulary: int | None = None,
+    discount_fallback: bool = False,
+    memory_mb: int = 512,
+    progress: Callable[[float], None] | None = None,
+) -> BuildReport:
+    """Estimate an n-gram model and write it in the ARPA format.
+
+    Memory holds ``memory_mb`` for sorting and about 25 bytes for each n-gram; the rest of the sorting is done on disk.
+
+    Args:
+        texts: Sentences, or blocks of sentences, one a line. Empty lines do not count.
+        output: The ARPA file; ``.gz``, ``.xz`` and ``.bz2`` compress it. It appears only when it is complete.
+        order: Length of the longest n-grams, 1 to 6.
+        prune: For order 1, 2, ... leave out n-grams seen this often or less; the last number holds for all higher
+            orders. The first must be 0, and none smaller than the one before it.
+        vocabulary: Leave out n-grams with any other word.
+        max_vocabulary: Leave out n-grams with words that are not among so many most frequent ones.
+        discount_fallback: Use discounts of 0.5, 1 and 1.5 where the text is too small to give its own.
+        memory_mb: For sorting.
+        progress: Called with the share of the model written so far, once the text is read.
+
+    Raises:
+        ConfigError: A setting is out of range.
+        LanguageModelError: The text is empty or too small, or the output cannot be written.
+    """
+    from asrkit import _native
+
+    output = Path(output)
+    _check_settings(order, prune, vocabulary is not None, max_vocabulary, memory_mb)
+    if uncompressed_suffix(output) != ".arpa":
+        raise ConfigError(
+            f"the model is ARPA text; name it .arpa, .arpa.gz, .arpa.xz or .arpa.bz2, not {output.name!r}"
+        )
+    thresholds = [*prune, *[prune[-1] if prune else 0] * order][:order]
+    words = [] if vocabulary is None else list(vocabulary)
+    if vocabulary is not None and not words:
+        raise LanguageModelError("the vocabulary is empty; give at least one word")
+    with tempfile.TemporaryDirectory(prefix="asrkit-lm-") as folder:
+        estimator = _native.NgramEstimator(order, folder, memory_mb << 20)
+        try:
+            for text in texts:
+                estimator.add_text(text.encode())
+            discounts = estimator.estimate(thresholds, words, max_vocabulary or 0, discount_fallback)
+        except (ValueError, RuntimeError) as error:
+            raise LanguageModelError(str(error)) from None
+    counts = estimator.num_ngrams
+    with written_whole(output) as file:
+        _write(estimator.next_arpa_text, file.write, sum(counts), progress)
+    return BuildReport(
+        path=output,
+        sentences=estimator.num_sentences,
+        words=estimator.num_words,
+        vocabulary=tuple(estimator.vocabulary),
+        ngrams=tuple(counts),
+        discounts=tuple(tuple(amounts) for amounts in discounts),
+    )
+
+
+def _write(
+    next_piece: Callable[[int], bytes],
+    write: Callable[[bytes], int],
+    num_ngrams: int,
+    progress: Callable[[float], None] | None,
+) -> None:
+    written = 0
+    while piece := next_piece(_PIECE_BYTES):
+        write(piece)
+        written += piece.count(b"\n")
+        if progress is not None:
+            progress(min(1.0, written / num_ngrams))
+
+
+def _check_settings(
+    order: int, prune: Sequence[int], has_vocabulary: bool, max_vocabulary: int | None, memory_mb: int
+) -> None:
+    if not 1 <= order <= MAX_ORDER:
+        raise ConfigError(f"order must lie between 1 and {MAX_ORDER}, not {order}")
+    if len(prune) > order:
+        raise ConfigError(f"prune has {len(prune)} numbers for {order} orders")
+    if list(prune) != sorted(prune) or any(threshold < 0 for threshold in prune):
+        raise ConfigError(f"prune must not fall from one order to the next, not {' '.join(map(str, prune))}")
+    if prune and prune[0] != 0:
+        raise ConfigError("prune must begin with 0: limit the words by --vocab or --max-vocab")
+    if has_vocabulary and max_vocabulary is not None:
+        raise ConfigError("give a vocabulary or a largest size for it, not both")
+    if max_vocabulary is not None and max_vocabulary < 1:
+        raise ConfigError(f"max_vocabulary must be positive, not {max_vocabulary}")
+    if memory_mb < 1:
+        raise ConfigError(f"memory_mb must be positive, not {memory_mb}")

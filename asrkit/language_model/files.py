@@ -1,0 +1,99 @@
+"""Files of the language model tools: compressed or not, and whole or not there at all."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+from asrkit.errors import LanguageModelError, MissingPathError
+
+COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
+
+
+def uncompressed_suffix(path: Path) -> str:
+    """Return the suffix of a path without its compression, such as ``.arpa`` of ``3gram.arpa.gz``."""
+    return path.with_suffix("").suffix if path.suffix in COMPRESSED_SUFFIXES else path.suffix
+
+
+def open_raw(path: Path) -> IO[bytes]:
+    """Open an input for reading as it lies on the disk.
+
+    Raises:
+        MissingPathError: There is no such file.
+        LanguageModelError: It cannot be opened.
+    """
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise MissingPathError("no such file", path=path) from None
+    except OSError as error:
+        raise LanguageModelError(f"cannot be opened: {error.strerror or error}", path=path) from None
+
+
+def decompressed(file: IO[bytes], path: Path, mode: str = "rb") -> IO[bytes]:
+    """Wrap a file in the codec that its suffix names.
+
+    Raises:
+        LanguageModelError: The codec is not installed.
+    """
+    codec: Any = file
+    if path.suffix == ".gz":
+        codec = gzip.GzipFile(fileobj=file, mode=mode, filename="", mtime=0)
+    elif path.suffix == ".xz":
+        codec = lzma.LZMAFile(file, mode, preset=3 if "w" in mode else None)  # noqa: SIM115
+    elif path.suffix == ".bz2":
+        codec = bz2.BZ2File(file, cast("Literal['rb']", mode))
+    elif path.suffix == ".zst":
+        codec = _zstandard(file, path, mode)
+    return cast("IO[bytes]", codec)
+
+
+def _zstandard(file: IO[bytes], path: Path, mode: str) -> Any:
+    try:
+        import zstandard
+    except ImportError:
+        raise LanguageModelError(
+            ".zst files need the package zstandard: pip install zstandard, or use .gz, .xz or .bz2", path=path
+        ) from None
+    return zstandard.open(file, mode, closefd=False)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Open an output that gets its name only when it is complete; the suffix names the compression.
+
+    Raises:
+        LanguageModelError: The disk is full, or the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise LanguageModelError(f"cannot be written: {error.strerror or error}", path=path) from None
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            output = decompressed(raw, path, "wb")
+            yield output
+            if output is not raw:
+                output.close()
+        os.chmod(name, 0o666 & ~_umask())  # noqa: PTH101 - mkstemp makes private files
+        os.replace(name, path)  # noqa: PTH105
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise LanguageModelError(f"cannot be written: {error.strerror or error}", path=path) from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

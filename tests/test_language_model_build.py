@@ -1,0 +1,232 @@
+"""Estimation: equal to the definition and to lmplz, a probability distribution, and clear about bad text."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import lzma
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import oracles
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles_kneser_ney import KneserNeyOracle
+
+from asrkit.errors import AsrkitError, ConfigError, LanguageModelError
+from asrkit.language_model import BuildReport, TextSource, build_ngram
+from asrkit.text.normalizer import normalize
+
+REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "lm"
+needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the answers of lmplz are not at ../shared")
+
+SENTENCES = st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=7).map(" ".join), min_size=1, max_size=25)
+
+
+def build(tmp_path: Path, sentences: list[str], **options: object) -> dict[tuple[str, ...], tuple[float, float]]:
+    path = tmp_path / "model.arpa"
+    build_ngram(["\n".join(sentences)], path, discount_fallback=True, **options)  # type: ignore[arg-type]
+    return oracles.read_arpa(path)
+
+
+@given(sentences=SENTENCES, order=st.integers(1, 4), threshold=st.integers(0, 2))
+@settings(max_examples=60, deadline=None)
+def test_equals_the_definition(
+    tmp_path_factory: pytest.TempPathFactory, sentences: list[str], order: int, threshold: int
+) -> None:
+    if max(len(sentence.split()) for sentence in sentences) + 2 < order:
+        return
+    prune = [0, *[threshold] * (order - 1)]
+    model = build(tmp_path_factory.mktemp("lm"), sentences, order=order, prune=prune)
+    oracle = KneserNeyOracle(sentences, order, prune)
+    assert set(model) == oracle.kept
+    for gram, (log10_prob, log10_backoff) in model.items():
+        assert 10**log10_prob == pytest.approx(oracle.probability(gram), rel=1e-5), gram
+        if len(gram) < order:
+            assert 10**log10_backoff == pytest.approx(oracle.backoff(gram), rel=1e-5), gram
+
+
+def test_a_limited_vocabulary_drops_ngrams_with_other_words(tmp_path: Path) -> None:
+    sentences = ["a b c", "a b d", "b c d", "a c"] * 3
+    model = build(tmp_path, sentences, vocabulary=["a", "b", "unseen"])
+    oracle = KneserNeyOracle(sentences, 3, keep={"a", "b"})
+    assert set(model) == oracle.kept
+    assert all(10 ** model[gram][0] == pytest.approx(oracle.probability(gram), rel=1e-5) for gram in model)
+    assert set(build(tmp_path, [*sentences, "b"], max_vocabulary=2)) == {
+        gram for gram in oracle.kept | {("<s>", "b", "</s>")} if not {"c", "d"} & set(gram)
+    } | ({("b", "</s>")})
+
+
+@given(sentences=SENTENCES, threshold=st.integers(0, 1))
+@settings(max_examples=25, deadline=None)
+def test_probabilities_sum_to_one(
+    tmp_path_factory: pytest.TempPathFactory, sentences: list[str], threshold: int
+) -> None:
+    model = build(tmp_path_factory.mktemp("lm"), sentences, order=2, prune=[0, threshold])
+    words = [gram[0] for gram in model if len(gram) == 1 and gram != ("<s>",)]
+    for history in itertools.chain([()], ((word,) for word in [*words, "<s>"] if word != "</s>")):
+        total = sum(10 ** oracles.ngram_log10(model, history, word) for word in words)
+        assert total == pytest.approx(1.0, abs=1e-5), history
+
+
+@needs_reference
+@pytest.mark.parametrize(
+    ("prune", "reference"), [((), "lmplz.3gram.arpa.xz"), ((0, 0, 1), "lmplz.3gram.pruned.arpa.xz")]
+)
+def test_equals_lmplz(tmp_path: Path, prune: tuple[int, ...], reference: str) -> None:
+    text = lzma.decompress((REFERENCE / "train.txt.xz").read_bytes()).decode()
+    build_ngram([text], tmp_path / "ours.arpa", order=3, prune=prune, memory_mb=1)  # little memory: runs go to disk
+    (tmp_path / "theirs.arpa").write_bytes(lzma.decompress((REFERENCE / reference).read_bytes()))
+    ours, theirs = (oracles.read_arpa(tmp_path / name) for name in ("ours.arpa", "theirs.arpa"))
+    assert ours.keys() == theirs.keys()
+    assert max(abs(ours[g][0] - theirs[g][0]) for g in theirs) < 1e-5
+    assert max(abs(ours[g][1] - theirs[g][1]) for g in theirs) < 1e-5
+
+
+def test_memory_does_not_change_the_model(tmp_path: Path) -> None:
+    text = "\n".join(f"w{i * i % 97} w{i % 31} w{i * 7 % 53} w{i % 11}" for i in range(40_000))
+    models = []
+    for memory_mb in (1, 512):
+        build_ngram([text], tmp_path / "m.arpa", order=4, memory_mb=memory_mb, discount_fallback=True)
+        models.append((tmp_path / "m.arpa").read_bytes())
+    assert models[0] == models[1]
+
+
+def test_blocks_of_text_do_not_change_the_model(tmp_path: Path) -> None:
+    sentences = ["a b c", "c b a", "a a b", "b c"]
+    assert build(tmp_path, sentences) == build(tmp_path, ["", *sentences, "", "  "])
+    report = build_ngram([*sentences, "", "a\r\n b "], tmp_path / "m.arpa", order=2, discount_fallback=True)
+    assert (report.sentences, report.words) == (6, 13)
+
+
+def test_compressed_models_hold_the_same(tmp_path: Path) -> None:
+    for name in ("m.arpa", "m.arpa.gz", "m.arpa.xz"):
+        build_ngram(["a b c\nb c"], tmp_path / name, order=2, discount_fallback=True)
+    plain = (tmp_path / "m.arpa").read_bytes()
+    assert gzip.decompress((tmp_path / "m.arpa.gz").read_bytes()) == plain
+    assert lzma.decompress((tmp_path / "m.arpa.xz").read_bytes()) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("", {}, "there is no text"),
+        ("\n \n", {}, "there is no text"),
+        ("word", {}, "--discount-fallback"),
+        ("word", {"order": 5, "discount_fallback": True}, "order 5 is too high"),
+        ("a b\n" * 9, {}, "--discount-fallback"),
+        ("a <unk> b", {"discount_fallback": True}, "<unk> stands in the text"),
+        ("a b", {"vocabulary": []}, "the vocabulary is empty"),
+    ],
+)
+def test_unusable_text_is_refused(tmp_path: Path, text: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(LanguageModelError, match=message):
+        build_ngram([text], tmp_path / "m.arpa", **options)  # type: ignore[arg-type]
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"order": 0},
+        {"order": 7},
+        {"prune": (1, 1, 1)},
+        {"prune": (0, 2, 1)},
+        {"prune": (0, 0, 0, 1)},
+        {"max_vocabulary": 0},
+        {"max_vocabulary": 5, "vocabulary": ["a"]},
+        {"output": "m.bin"},
+    ],
+)
+def test_settings_out_of_range_are_refused(tmp_path: Path, options: dict[str, object]) -> None:
+    output = tmp_path / str(options.pop("output", "m.arpa"))
+    with pytest.raises(ConfigError):
+        build_ngram(["a b c"], output, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (b"good\nbad\0line\n", {}, r"t\.txt:2: .*NUL byte"),
+        (b"good\ngood\n\xff\xfe\n", {}, r"t\.txt:3: not valid UTF-8"),
+        (b"a\nb </s>\n", {"normalize": None}, r"t\.txt:2: </s> marks"),
+        (b"abc\nabd\n", {"alphabet": "abc "}, r"t\.txt:2: the alphabet cannot spell 'abd'"),
+    ],
+)
+def test_bad_text_is_named_with_its_line(
+    tmp_path: Path, content: bytes, options: dict[str, object], message: str
+) -> None:
+    (tmp_path / "t.txt").write_bytes(content)
+    with pytest.raises(LanguageModelError, match=message):
+        list(TextSource([tmp_path / "t.txt"], **{"normalize": normalize, **options}))  # type: ignore[arg-type]
+
+
+def test_damaged_compressed_text_is_refused(tmp_path: Path) -> None:
+    whole = gzip.compress(b"some words\n" * 1000)
+    (tmp_path / "t.txt.gz").write_bytes(whole[:-20])
+    with pytest.raises(LanguageModelError, match=r"t\.txt\.gz: cannot be read"):
+        list(TextSource([tmp_path / "t.txt.gz"], normalize=None))
+
+
+def test_text_source_reports_what_it_changed(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text("\ufeffplain words\nHello, World!\n...\n\nno newline", encoding="utf-8")
+    (tmp_path / "m.tsv").write_text("path\ttext\nx.wav\tFrom a Manifest\n")
+    (tmp_path / "x.wav").touch()
+    source = TextSource([tmp_path / "t.txt", tmp_path / "m.tsv"], normalize=normalize)
+    assert "\n".join(source).split("\n") == [*["plain words", "hello world", "", "", "no newline", "from a manifest"]]
+    assert (source.report.lines, source.report.changed, source.report.emptied) == (6, 3, 1)
+    assert source.report.examples[0] == ("Hello, World!", "hello world")
+    assert source.report.lost["!"] == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fdopen = os.fdopen
+    monkeypatch.setattr(
+        "asrkit.language_model.files.os.fdopen",
+        lambda handle, mode: (os.close(handle), fdopen(os.open("/dev/full", os.O_WRONLY), mode))[1],
+    )
+    with pytest.raises(LanguageModelError, match="No space left"):
+        build_ngram(["a b c d\n" * 10], tmp_path / "m.arpa", discount_fallback=True)
+    assert not any(tmp_path.iterdir())
+
+
+def run_command(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "asrkit", "lm", "build", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+
+def test_the_command_takes_lists_of_thresholds(tmp_path: Path) -> None:
+    output = tmp_path / "m.arpa"
+    text = "A b, c\na b d\na b c\nb c\n"
+    done = run_command(
+        "--order", "3", "--prune", "0", "0", "1", "-", "-o", str(output), "--discount-fallback", stdin=text
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(output) in done.stdout
+    assert "1 changed" in done.stderr
+    assert ("a", "b", "c") in oracles.read_arpa(output)
+    assert ("a", "b", "d") not in oracles.read_arpa(output)
+    refused = run_command("-", "-o", str(output), "--prune", "0", "x", stdin=text)
+    assert refused.returncode == 2
+
+
+def test_the_command_names_a_bad_input_in_one_line(tmp_path: Path) -> None:
+    done = run_command("-", "-o", str(tmp_path / "m.arpa"), stdin="one word\n")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "--discount-fallback" in done.stderr
+    assert run_command(str(tmp_path / "none.txt"), "-o", str(tmp_path / "m.arpa")).returncode == 2
+
+
+def test_report_counts_the_text(tmp_path: Path) -> None:
+    report = build_ngram(["a b\nb a b"], tmp_path / "m.arpa", order=2, discount_fallback=True)
+    assert isinstance(report, BuildReport)
+    assert report.vocabulary == ("a", "b")
+    assert report.ngrams == (5, 5)
+    assert all(math.isfinite(amount) for amounts in report.discounts for amount in amounts)
+    assert issubclass(LanguageModelError, AsrkitError)
