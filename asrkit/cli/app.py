@@ -51,6 +51,7 @@ def main() -> None:
 
 # each module registers its commands on ``app``; the order is the order of ``asrkit --help``
 from asrkit.cli import (  # noqa: E402
+    data,  # noqa: F401
     doctor,  # noqa: F401
     lm,  # noqa: F401
 )

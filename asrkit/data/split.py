@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from asrkit.data.utterance import Utterance
 from asrkit.errors import ConfigError, ManifestError
@@ -67,3 +68,75 @@ def _draw(groups: dict[str, list[Utterance]], dev_share: float, seed: int) -> se
             drawn.add(name)
             size += sizes[name]
     return drawn
+
+
+SPLITS = ("speaker", "random", "last500", "chapter")
+
+
+def named_split(
+    utterances: Sequence[Utterance], name: str, dev_share: float = 0.05, seed: int = 1
+) -> dict[str, list[Utterance]]:
+    """Split by one of the published recipes.
+
+    ``speaker``: as ``split_utterances``. ``random``: seeded draw of utterances, as the Keras CTC example splits
+    LJSpeech, whose held-out sentences have neighbors in training. ``last500``: the last 500 ids, 250 for dev and 250
+    for test, as ESPnet splits LJSpeech. ``chapter``: whole chapters (the id without its last ``-number``) in sorted
+    order, every tenth from the fifth for dev and every tenth from the tenth for test.
+
+    Args:
+        utterances: What to split.
+        name: One of ``SPLITS``.
+        dev_share: Share to hold out, for ``speaker`` and ``random``.
+        seed: Of ``speaker`` and ``random``.
+
+    Returns:
+        The sets ``train``, ``dev`` and, for the last two recipes, ``test``; none is empty.
+
+    Raises:
+        ConfigError: There is no such split.
+        ManifestError: There are too few utterances or chapters.
+    """
+    if name == "last500":
+        return _split_last500(utterances)
+    if name == "chapter":
+        return _split_chapters(utterances)
+    if name == "random":
+        nobody = {utterance.id: replace(utterance, speaker=None) for utterance in utterances}
+        kept_out = {utterance.id for utterance in split_utterances(list(nobody.values()), dev_share, seed)[1]}
+        return _sets(utterances, lambda utterance: "dev" if utterance.id in kept_out else "train")
+    if name == "speaker":
+        train, dev = split_utterances(utterances, dev_share, seed)
+        return {"train": train, "dev": dev}
+    raise ConfigError(f"unknown split {name!r}; known: {', '.join(SPLITS)}")
+
+
+def _split_last500(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
+    if len(utterances) <= 500:
+        raise ManifestError(f"the split last500 needs more than 500 utterances, not {len(utterances)}; use random")
+    ids = sorted(utterance.id for utterance in utterances)
+    places = dict.fromkeys(ids[:-500], "train") | dict.fromkeys(ids[-500:-250], "dev")
+    return _sets(utterances, lambda utterance: places.get(utterance.id, "test"))
+
+
+def _split_chapters(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
+    chapters = sorted({_chapter(utterance) for utterance in utterances})
+    if len(chapters) < 10:
+        raise ManifestError(f"the split chapter needs at least 10 chapters, not {len(chapters)}; use random")
+    dev, test = set(chapters[4::10]), set(chapters[9::10])
+
+    def place(utterance: Utterance) -> str:
+        chapter = _chapter(utterance)
+        return "dev" if chapter in dev else "test" if chapter in test else "train"
+
+    return _sets(utterances, place)
+
+
+def _chapter(utterance: Utterance) -> str:
+    return utterance.id.rpartition("-")[0] or utterance.id
+
+
+def _sets(utterances: Sequence[Utterance], place: Callable[[Utterance], str]) -> dict[str, list[Utterance]]:
+    sets: dict[str, list[Utterance]] = {"train": [], "dev": []}
+    for utterance in utterances:
+        sets.setdefault(place(utterance), []).append(utterance)
+    return sets

@@ -1,0 +1,229 @@
+"""``asrkit data``: fetch, import and look at speech corpora."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asrkit.cli.app import app
+from asrkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from asrkit.data.preparation import Preparation
+
+data_app = typer.Typer(no_args_is_help=True, help="Fetch, import, synthesize and look at speech corpora.")
+app.add_typer(data_app, name="data")
+
+_MOST_PROBLEMS = 10
+PARTLY_FAILED = 3
+
+
+class Split(StrEnum):
+    """The recipes of ``asrkit.data.split.SPLITS``."""
+
+    SPEAKER = "speaker"
+    RANDOM = "random"
+    LAST500 = "last500"
+    CHAPTER = "chapter"
+
+
+class Corpus(StrEnum):
+    """The corpora of ``asrkit.data.download.ARCHIVES``."""
+
+    LJSPEECH = "ljspeech"
+
+
+SplitOption = Annotated[
+    Split | None,
+    typer.Option(
+        "--split",
+        help="Write train, dev and maybe test: by [bold]speaker[/], [bold]random[/] utterances, the "
+        "[bold]last500[/] ids (250 dev, 250 test), or whole [bold]chapter[/]s.",
+    ),
+]
+DevShare = Annotated[float, typer.Option(help="Share to hold out with --split speaker and random.")]
+Seed = Annotated[int, typer.Option(help="Seed of --split speaker and random.")]
+
+
+def say(message: str) -> None:
+    """Talk to the user, beside the results."""
+    typer.echo(message, err=True)
+
+
+@data_app.command("import")
+def import_command(
+    source: Annotated[Path, typer.Argument(help="A manifest (TSV, JSONL), an LJSpeech folder or a LibriSpeech tree.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Manifest to write (.tsv or .jsonl); a folder with --split.")
+    ],
+    split: SplitOption = None,
+    dev_share: DevShare = 0.1,
+    seed: Seed = 1,
+    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    alphabet: Annotated[str | None, typer.Option(help="What the model will write; default: space, a-z, '.")] = None,
+    keep_text: Annotated[bool, typer.Option("--keep-text", help="Leave the texts as they are.")] = False,
+) -> None:
+    """Bring a corpus into manifests, with lengths measured and texts fitted to the alphabet.
+
+    Bad entries are named and left out (exit code 3).
+
+    Example: asrkit data import LJSpeech-1.1 -o data/ljspeech --split last500
+    """
+    from asrkit.data.preparation import prepare_corpus, write_sets
+    from asrkit.data.split import named_split
+    from asrkit.text import Alphabet
+
+    if split is None and output.suffix.lower() not in (".tsv", ".jsonl", ".json"):
+        raise ConfigError(f"--output must end in .tsv or .jsonl, not {output.name!r}; a folder needs --split")
+    prepared = prepare_corpus(source, Alphabet(alphabet) if alphabet else Alphabet(), audio_root, keep_text)
+    if split is None:
+        paths = write_sets(output.parent, {output.stem: prepared.utterances}, output.suffix)
+    else:
+        paths = write_sets(output, named_split(prepared.utterances, split.value, dev_share, seed))
+    _report(prepared, keep_text)
+    for path in paths:
+        typer.echo(path)
+    if prepared.problems:
+        raise typer.Exit(PARTLY_FAILED)
+
+
+def _report(prepared: Preparation, keep_text: bool = False) -> None:
+    """Tell what was imported and what was not."""
+    hours = sum(utterance.duration_s or 0.0 for utterance in prepared.utterances) / 3600
+    say(f"{len(prepared.utterances):,} utterances, {hours:.2f} h")
+    fit_lines = prepared.text_fit.describe()
+    if fit_lines:
+        say("characters outside the alphabet" + (" (texts kept as they are):" if keep_text else ":"))
+        _list(fit_lines)
+    if prepared.problems:
+        say(f"{len(prepared.problems):,} left out:")
+        _list(prepared.problems)
+
+
+def _list(lines: Sequence[str]) -> None:
+    for line in lines[:_MOST_PROBLEMS]:
+        say(f"  {line}")
+    if len(lines) > _MOST_PROBLEMS:
+        say(f"  and {len(lines) - _MOST_PROBLEMS:,} more")
+
+
+@data_app.command("stats")
+def stats_command(
+    manifest: Annotated[Path, typer.Argument(help="A manifest, an LJSpeech folder or a LibriSpeech tree.")],
+    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Count hours, speakers, lengths and words of a corpus.
+
+    Example: asrkit data stats data/ljspeech/train.tsv
+    """
+    import json
+
+    from asrkit.data import scan_manifest
+    from asrkit.data.statistics import corpus_statistics, measure_durations
+
+    utterances, problems = scan_manifest(manifest, audio_root, require_text=False)
+    measured, errors = measure_durations(utterances)
+    statistics = corpus_statistics(measured)
+    if json_output:
+        typer.echo(json.dumps([entry.to_dict() for entry in statistics], ensure_ascii=False, indent=2))
+    else:
+        _print_statistics([entry.to_dict() for entry in statistics])
+    if problems or errors:
+        say(f"{len(problems) + len(errors):,} not counted:")
+        _list([*map(str, problems), *map(str, errors)])
+        raise typer.Exit(PARTLY_FAILED)
+
+
+def _print_statistics(rows: list[dict[str, object]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    columns = {
+        "corpus": "{name}",
+        "items": "{num_utterances:,}",
+        "voices": "{num_speakers:,}",
+        "hours": "{hours:,.2f}",
+        "seconds": "{shortest_s:.1f} - {longest_s:.1f}",
+        "words": "{num_words:,}",
+        "distinct": "{num_distinct_words:,}",
+    }
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        is_name = column == "corpus"
+        table.add_column(
+            column, justify="left" if is_name else "right", no_wrap=not is_name, min_width=20 if is_name else None
+        )
+    for row in rows:
+        table.add_row(*(escape(template.format(**row)) for template in columns.values()))
+    Console().print(table)
+
+
+@data_app.command("download")
+def download_command(
+    corpus: Annotated[Corpus, typer.Argument(help="Which corpus.")],
+    into: Annotated[Path, typer.Option(help="Folder to hold it.")] = Path("data"),
+    split: Annotated[Split, typer.Option(help="How to hold out dev and test.")] = Split.LAST500,
+    keep_archive: Annotated[bool, typer.Option("--keep-archive", help="Keep the archive after unpacking.")] = False,
+) -> None:
+    """Fetch a public corpus, check it, unpack it and write its manifests; run again, it goes on where it stopped.
+
+    Example: asrkit data download ljspeech
+    """
+    from asrkit.data.download import ARCHIVES, fetch_corpus
+    from asrkit.data.preparation import prepare_corpus, write_sets
+    from asrkit.data.split import named_split
+    from asrkit.text import Alphabet
+
+    with _Transfer() as transfer:
+        folder = fetch_corpus(ARCHIVES[corpus.value], into, keep_archive, transfer.update)
+    prepared = prepare_corpus(folder, Alphabet())
+    paths = write_sets(into / corpus.value, named_split(prepared.utterances, split.value, dev_share=0.1))
+    _report(prepared)
+    for path in paths:
+        typer.echo(path)
+
+
+class _Transfer:
+    """Shows bytes, speed and time left, one bar for each stage."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TaskID,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Transfer:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def update(self, what: str, done_bytes: int, all_bytes: int) -> None:
+        """Move the bar of a stage."""
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(f"{what:11}", total=all_bytes)
+        self._progress.update(self._tasks[what], completed=done_bytes)

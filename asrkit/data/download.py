@@ -1,0 +1,228 @@
+"""Public corpora fetched from their source: resumable, checked, and unpacked without trust in the archive."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import shutil
+import tarfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from asrkit.errors import DownloadError
+
+Progress = Callable[[str, int, int], None]  # what is being done, bytes done, bytes in all
+
+_CHUNK_BYTES = 1 << 20
+_TIMEOUT_S = 30.0
+_ATTEMPTS = 5  # in a row without a single byte
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A corpus that its makers offer as one archive.
+
+    Args:
+        url: Where it lies.
+        size_bytes: Its exact size.
+        sha256: Its checksum.
+        folder: The one folder it holds.
+        most_bytes: Bound of the unpacked size.
+        most_members: Bound of the number of files.
+    """
+
+    url: str
+    size_bytes: int
+    sha256: str
+    folder: str
+    most_bytes: int
+    most_members: int
+
+    @property
+    def file_name(self) -> str:
+        """Name of the archive on disk."""
+        return PurePosixPath(self.url).name
+
+
+ARCHIVES = {
+    "ljspeech": Archive(
+        url="https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2",
+        size_bytes=2_748_572_632,
+        sha256="be1a30453f28eb8dd26af4101ae40cbf2c50413b1bb21936cbcdc6fae3de8aa5",
+        folder="LJSpeech-1.1",
+        most_bytes=6_000_000_000,
+        most_members=20_000,
+    ),
+}
+
+
+def _silent(what: str, done_bytes: int, all_bytes: int) -> None:
+    """Report to nobody."""
+
+
+def fetch_corpus(
+    archive: Archive, into: Path | str, keep_archive: bool = False, on_progress: Progress = _silent
+) -> Path:
+    """Download, check and unpack a corpus; what is already there is not fetched again.
+
+    Args:
+        archive: Which corpus.
+        into: Folder to hold it.
+        keep_archive: Whether the archive stays after unpacking.
+        on_progress: Called with what is being done, the bytes done and the bytes in all.
+
+    Returns:
+        The folder of the corpus.
+
+    Raises:
+        DownloadError: The server cannot be reached, what it sent is damaged, or the archive is hostile.
+    """
+    into = Path(into)
+    folder = into / archive.folder
+    if folder.is_dir():
+        return folder
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        path = download(archive, into, on_progress)
+        unpack(path, archive, into, on_progress)
+        if not keep_archive:
+            path.unlink()
+    except OSError as error:
+        raise DownloadError(f"cannot be written: {error.strerror or error}", path=into) from None
+    return folder
+
+
+def download(archive: Archive, into: Path, on_progress: Progress = _silent) -> Path:
+    """Download an archive; a download cut short goes on where it stopped.
+
+    Raises:
+        DownloadError: The server cannot be reached, or what it sent has the wrong size or sum.
+    """
+    path = into / archive.file_name
+    part = path.with_name(path.name + ".part")
+    if not path.exists():
+        if part.exists() and part.stat().st_size > archive.size_bytes:
+            part.unlink()
+        _download_rest(archive, part, on_progress)
+    else:
+        part = path
+    _check_sum(archive, part, on_progress)
+    return part if part == path else part.rename(path)
+
+
+def _download_rest(archive: Archive, part: Path, on_progress: Progress) -> None:
+    """Fetch what is missing, again and again while something arrives."""
+    failures = 0
+    while (have := part.stat().st_size if part.exists() else 0) < archive.size_bytes:
+        try:
+            _fetch_from(archive, part, have, on_progress)
+            reason = "the server closed the connection"
+        except (OSError, http.client.HTTPException) as error:
+            if error.__class__ is OSError or isinstance(error, PermissionError):  # the disk, not the network
+                raise DownloadError(f"cannot be written: {error}", path=part) from None
+            if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 416:
+                raise DownloadError(f"{archive.url}: the server answered {error.code} {error.reason}") from None
+            if part.exists() and isinstance(error, urllib.error.HTTPError) and error.code == 416:
+                part.unlink()  # the server holds less than is here: begin anew
+            reason = str(getattr(error, "reason", None) or error)
+        now = part.stat().st_size if part.exists() else 0
+        failures = 0 if now > have else failures + 1
+        if failures == _ATTEMPTS or (failures and now == 0 and have == 0):
+            kept = f"; {now:,} bytes are kept, the same command goes on from there" if now else ""
+            raise DownloadError(f"cannot download {archive.url}: {reason}; is this machine online?{kept}")
+        if failures:
+            time.sleep(min(2.0**failures, 10.0) / 4)
+
+
+def _fetch_from(archive: Archive, part: Path, have: int, on_progress: Progress) -> None:
+    """Append to what is there; start over when the server does not know ranges."""
+    request = urllib.request.Request(archive.url, headers={"User-Agent": "asrkit"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
+        resumes = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        done = have if resumes else 0
+        with part.open("ab" if resumes else "wb") as file:
+            on_progress("downloading", done, archive.size_bytes)
+            while chunk := response.read(_CHUNK_BYTES):
+                done += len(chunk)
+                if done > archive.size_bytes:
+                    break
+                file.write(chunk)
+                on_progress("downloading", done, archive.size_bytes)
+    if done > archive.size_bytes:
+        part.unlink()
+        raise DownloadError(f"{archive.url}: sends more than {archive.size_bytes:,} bytes; it is not the known archive")
+
+
+def _check_sum(archive: Archive, path: Path, on_progress: Progress) -> None:
+    """Remove and refuse an archive that is not the known one, bit for bit."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            on_progress("checking", file.tell(), archive.size_bytes)
+    if path.stat().st_size != archive.size_bytes or digest.hexdigest() != archive.sha256:
+        path.unlink()
+        raise DownloadError("is damaged: its sha256 is not the published one; it was removed, run again", path=path)
+
+
+def unpack(path: Path, archive: Archive, into: Path, on_progress: Progress = _silent) -> Path:
+    """Unpack an archive into ``into/FOLDER``, which appears whole or not at all.
+
+    Only plain files and folders below the archive's one folder are accepted.
+
+    Raises:
+        DownloadError: The archive is damaged, too large, or holds links, devices or paths that lead elsewhere.
+    """
+    staging = into / f".{archive.folder}.part"
+    shutil.rmtree(staging, ignore_errors=True)
+    try:
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|*") as tar:
+            _unpack_members(tar, archive, staging, lambda: on_progress("unpacking", file.tell(), archive.size_bytes))
+        if not (staging / archive.folder).is_dir():
+            raise DownloadError(f"holds no folder {archive.folder!r}", path=path)
+        return (staging / archive.folder).replace(into / archive.folder)
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise DownloadError(f"is no readable archive: {error}", path=path) from None
+    except DownloadError as error:
+        raise DownloadError(str(error), path=path) from None
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _unpack_members(tar: tarfile.TarFile, archive: Archive, staging: Path, tick: Callable[[], None]) -> None:
+    unpacked_bytes = 0
+    for number, member in enumerate(tar, 1):
+        target = staging / _safe_name(member, archive.folder)
+        unpacked_bytes += member.size
+        if number > archive.most_members or unpacked_bytes > archive.most_bytes:
+            raise DownloadError(f"holds more than {archive.most_members:,} files or {archive.most_bytes:,} bytes")
+        if member.isdir():
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content = tar.extractfile(member)
+        assert content is not None  # _safe_name lets only plain files pass
+        with content, target.open("wb") as file:
+            shutil.copyfileobj(content, file, _CHUNK_BYTES)
+        tick()
+
+
+def _safe_name(member: tarfile.TarInfo, folder: str) -> PurePosixPath:
+    """Return the path of a member below the staging folder.
+
+    Raises:
+        DownloadError: It is not a plain file or folder, or does not lie below ``folder``.
+    """
+    name = PurePosixPath(member.name)
+    if not (member.isreg() or member.isdir()) or member.issparse():
+        raise DownloadError(f"refused: {member.name!r} is neither a plain file nor a folder")
+    is_foreign = any(character in member.name for character in "\\:\0") or ".." in name.parts
+    if name.is_absolute() or is_foreign or name.parts[:1] != (folder,):
+        raise DownloadError(f"refused: {member.name!r} leads out of {folder!r}")
+    return name

@@ -1,0 +1,62 @@
+"""From a corpus as its makers publish it to manifests that training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asrkit.data.manifest import scan_manifest, write_manifest
+from asrkit.data.statistics import measure_durations
+from asrkit.data.text_fit import TextFit, fit_text
+from asrkit.data.utterance import Utterance
+from asrkit.errors import ManifestError
+from asrkit.text import Alphabet
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A corpus made ready.
+
+    Args:
+        utterances: The usable ones, with lengths and fitted texts.
+        problems: What is wrong with the others, one line each.
+        text_fit: What became of the texts.
+    """
+
+    utterances: list[Utterance]
+    problems: list[str] = field(default_factory=list)
+    text_fit: TextFit = field(default_factory=lambda: TextFit([]))
+
+
+def prepare_corpus(
+    source: Path | str, alphabet: Alphabet, audio_root: Path | str | None = None, keep_text: bool = False
+) -> Preparation:
+    """Read a corpus, measure unknown lengths and fit the texts; never stop at a bad entry.
+
+    Args:
+        source: A manifest or a corpus in a layout of its own.
+        alphabet: What the model will write.
+        audio_root: Base of relative audio paths.
+        keep_text: Leave the texts as they are, still counting what would not fit.
+
+    Raises:
+        MissingPathError: There is no such file or folder.
+        ManifestError: The format is unknown, or nothing in it is usable.
+    """
+    found, problems = scan_manifest(source, audio_root)
+    measured, errors = measure_durations(found)
+    text_fit = fit_text(measured, alphabet)
+    messages = [*map(str, problems), *map(str, errors)]
+    utterances = measured if keep_text else text_fit.utterances
+    if not utterances:
+        raise ManifestError(f"no usable utterance; {messages[0] if messages else 'it lists none'}", path=source)
+    return Preparation(utterances, messages, text_fit)
+
+
+def write_sets(folder: Path | str, sets: Mapping[str, Sequence[Utterance]], suffix: str = ".tsv") -> list[Path]:
+    """Write each set as ``FOLDER/NAME.tsv`` and return the paths."""
+    paths = [Path(folder) / f"{name}{suffix}" for name in sets]
+    for path, utterances in zip(paths, sets.values(), strict=True):
+        write_manifest(path, utterances)
+    return paths

@@ -1,0 +1,105 @@
+"""What a corpus holds: hours, speakers, lengths, words."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from asrkit.audio import probe
+from asrkit.data.utterance import Utterance
+from asrkit.errors import AudioError
+
+
+@dataclass(frozen=True)
+class CorpusStatistics:
+    """What one corpus holds.
+
+    Args:
+        name: Its name; ``all`` for several together.
+        num_utterances: How many there are.
+        num_speakers: How many speakers the manifest names.
+        hours: Sum of the known lengths.
+        num_unknown_lengths: Utterances whose length nobody knows.
+        shortest_s: Shortest known length, in seconds; so are the others.
+        median_s: Median length.
+        longest_s: Longest length.
+        num_words: Running words.
+        num_distinct_words: Vocabulary.
+        characters_per_second: Of utterances with text and length.
+        characters: How often each character stands in the texts.
+    """
+
+    name: str
+    num_utterances: int
+    num_speakers: int
+    hours: float
+    num_unknown_lengths: int
+    shortest_s: float
+    median_s: float
+    longest_s: float
+    num_words: int
+    num_distinct_words: int
+    characters_per_second: float
+    characters: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as plain values that JSON can hold."""
+        return asdict(self)
+
+
+def measure_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[AudioError]]:
+    """Fill in unknown lengths from the headers of the recordings.
+
+    Returns:
+        The utterances with lengths, and the recordings that cannot be read; their utterances are left out.
+    """
+    measured: list[Utterance] = []
+    errors: list[AudioError] = []
+    for utterance in utterances:
+        if utterance.duration_s is None:
+            try:
+                duration_s = probe(utterance.audio_path).duration_s - (utterance.start_s or 0.0)
+            except AudioError as error:
+                errors.append(error)
+                continue
+            if duration_s <= 0:
+                errors.append(AudioError("holds no samples of this utterance", path=utterance.audio_path))
+                continue
+            utterance = replace(utterance, duration_s=duration_s)
+        measured.append(utterance)
+    return measured, errors
+
+
+def corpus_statistics(utterances: Sequence[Utterance]) -> list[CorpusStatistics]:
+    """Count what each corpus holds, in the order of their names, and all of them together last."""
+    by_corpus: defaultdict[str, list[Utterance]] = defaultdict(list)
+    for utterance in utterances:
+        by_corpus[utterance.corpus or "unnamed"].append(utterance)
+    parts = [_statistics(name, members) for name, members in sorted(by_corpus.items())]
+    return parts if len(parts) == 1 else [*parts, _statistics("all", utterances)]
+
+
+def _statistics(name: str, utterances: Sequence[Utterance]) -> CorpusStatistics:
+    lengths = np.array([u.duration_s for u in utterances if u.duration_s is not None], np.float64)
+    words = Counter(word for utterance in utterances for word in (utterance.text or "").split())
+    timed = [(len(u.text), u.duration_s) for u in utterances if u.text and u.duration_s]
+    characters = Counter(character for utterance in utterances for character in utterance.text or "")
+    spoken_s = sum(seconds for _, seconds in timed)
+    return CorpusStatistics(
+        name=name,
+        num_utterances=len(utterances),
+        num_speakers=len({(u.corpus, u.speaker) for u in utterances if u.speaker}),
+        hours=float(lengths.sum() / 3600),
+        num_unknown_lengths=len(utterances) - len(lengths),
+        shortest_s=float(lengths.min(initial=np.inf)) if len(lengths) else 0.0,
+        median_s=float(np.median(lengths)) if len(lengths) else 0.0,
+        longest_s=float(lengths.max(initial=0.0)),
+        num_words=words.total(),
+        num_distinct_words=len(words),
+        characters_per_second=sum(length for length, _ in timed) / spoken_s if spoken_s else 0.0,
+        characters=dict(sorted(characters.items())),
+    )

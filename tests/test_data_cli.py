@@ -1,0 +1,122 @@
+"""``asrkit data`` end to end on small corpora."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from test_download import Server, server, tar  # noqa: F401
+from typer.testing import CliRunner, Result
+
+from asrkit.cli.app import app
+from asrkit.data import read_manifest
+from asrkit.data.download import ARCHIVES, Archive
+from asrkit.data.split import SPLITS
+
+
+@pytest.fixture
+def ljspeech(tmp_path: Path) -> Path:
+    folder = tmp_path / "LJSpeech-1.1"
+    (folder / "wavs").mkdir(parents=True)
+    ids = [f"LJ{chapter:03}-{clip:04}" for chapter in range(1, 21) for clip in range(1, 31)]
+    (folder / "metadata.csv").write_text("".join(f'{name}|Dr. {name}|Doctor "Caf\u00e9"\n' for name in ids))
+    soundfile.write(tmp_path / "silence.wav", np.zeros(220), 22_050)
+    for name in ids:
+        (folder / "wavs" / f"{name}.wav").write_bytes((tmp_path / "silence.wav").read_bytes())
+    return folder
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["data", *map(str, arguments)])
+
+
+def test_importing_measures_fits_and_reports(ljspeech: Path, tmp_path: Path) -> None:
+    (ljspeech / "wavs" / "LJ001-0002.wav").unlink()
+    (ljspeech / "wavs" / "LJ001-0003.wav").write_bytes(b"")
+    result = run("import", ljspeech, "-o", tmp_path / "m.tsv")
+    assert result.exit_code == 3
+    assert result.stdout == f"{tmp_path / 'm.tsv'}\n"
+    assert "598 utterances" in result.stderr
+    assert "'\u00e9' (U+00E9 LATIN SMALL LETTER E WITH ACUTE): 598 folded" in result.stderr
+    assert f"{ljspeech / 'metadata.csv'}:2: no audio file" in result.stderr
+    assert "LJ001-0003.wav: the file is empty" in result.stderr
+    first = read_manifest(tmp_path / "m.tsv")[0]
+    assert (first.id, first.text, first.duration_s) == ("LJ001-0001", "doctor cafe", 0.01)
+
+
+def test_importing_to_jsonl_may_keep_the_text(ljspeech: Path, tmp_path: Path) -> None:
+    assert run("import", ljspeech, "-o", tmp_path / "m.jsonl", "--keep-text").exit_code == 0
+    entry = json.loads((tmp_path / "m.jsonl").read_text().splitlines()[0])
+    assert entry["text"] == 'Doctor "Caf\u00e9"'
+    assert entry["audio_filepath"] == "LJSpeech-1.1/wavs/LJ001-0001.wav"
+
+
+@pytest.mark.parametrize(
+    ("split", "sizes"),
+    [
+        ("random", {"train": 540, "dev": 60}),
+        ("speaker", {"train": 540, "dev": 60}),
+        ("last500", {"train": 100, "dev": 250, "test": 250}),
+        ("chapter", {"train": 480, "dev": 60, "test": 60}),
+    ],
+)
+def test_splits_of_ljspeech(ljspeech: Path, tmp_path: Path, split: str, sizes: dict[str, int]) -> None:
+    assert run("import", ljspeech, "-o", tmp_path / "sets", "--split", split).exit_code == 0
+    sets = {path.stem: {u.id for u in read_manifest(path)} for path in (tmp_path / "sets").iterdir()}
+    assert {name: len(ids) for name, ids in sets.items()} == sizes
+    assert len(set.union(*sets.values())) == 600
+    if split == "last500":
+        assert max(sets["train"]) < min(sets["dev"])
+        assert max(sets["dev"]) < min(sets["test"])
+    if split == "chapter":
+        assert {name[:5] for name in sets["dev"]} == {"LJ005", "LJ015"}
+        assert {name[:5] for name in sets["test"]} == {"LJ010", "LJ020"}
+
+
+def test_wrong_use_is_one_line(ljspeech: Path, tmp_path: Path) -> None:
+    result = run("import", ljspeech, "-o", tmp_path / "folder")
+    assert str(result.exception) == "--output must end in .tsv or .jsonl, not 'folder'; a folder needs --split"
+    for chapter in range(2, 21):
+        for path in (ljspeech / "wavs").glob(f"LJ{chapter:03}-*"):
+            path.unlink()
+    for split, message in (("last500", "more than 500 utterances, not 30"), ("chapter", "10 chapters, not 1")):
+        assert message in str(run("import", ljspeech, "-o", tmp_path / "sets", "--split", split).exception)
+
+
+def test_stats_count(ljspeech: Path) -> None:
+    result = run("stats", ljspeech, "--json")
+    assert result.exit_code == 0
+    (entry,) = json.loads(result.stdout)
+    assert (entry["name"], entry["num_utterances"], entry["num_speakers"]) == ("ljspeech", 600, 1)
+    assert (entry["num_words"], entry["num_distinct_words"]) == (1200, 2)
+    assert entry["hours"] == pytest.approx(600 * 220 / 22_050 / 3600)
+    assert "600" in run("stats", ljspeech).stdout
+
+
+def test_downloading_ends_in_manifests(
+    server: Server,  # noqa: F811
+    ljspeech: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = [path for path in sorted(ljspeech.rglob("*")) if path.is_file()]
+    server.content = tar(*((str(path.relative_to(tmp_path)), path.read_bytes()) for path in files))
+    digest = hashlib.sha256(server.content).hexdigest()
+    archive = Archive(server.url, len(server.content), digest, ljspeech.name, 10_000_000, 1_000)
+    monkeypatch.setitem(ARCHIVES, "ljspeech", archive)
+    data = tmp_path / "data"
+    result = run("download", "ljspeech", "--into", data)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.split() == [str(data / "ljspeech" / f"{name}.tsv") for name in ("train", "dev", "test")]
+    assert read_manifest(data / "ljspeech" / "test.tsv")[0].audio_path.is_relative_to(data / ljspeech.name)
+
+
+def test_the_options_name_what_the_library_offers() -> None:
+    from asrkit.cli.data import Corpus, Split
+
+    assert {split.value for split in Split} == set(SPLITS)
+    assert {corpus.value for corpus in Corpus} == set(ARCHIVES)

@@ -1,0 +1,221 @@
+"""Downloads from a local server: cut, resumed, damaged, hostile."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from asrkit.data.download import ARCHIVES, Archive, download, fetch_corpus
+from asrkit.errors import DownloadError
+
+
+class Server:
+    """Serves one archive; can cut connections, ignore ranges and refuse."""
+
+    def __init__(self) -> None:
+        self.content = b""
+        self.requests: list[str | None] = []
+        self.cut_after: list[int] = []  # bytes to send before the connection breaks, one entry a request
+        self.knows_ranges = True
+        self.status: int | None = None
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.requests.append(self.headers.get("Range"))
+                if server.status is not None:
+                    self.send_error(server.status)
+                    return
+                start = 0
+                if server.knows_ranges and self.headers.get("Range"):
+                    start = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+                self.send_response(206 if start else 200)
+                if start:
+                    self.send_header("Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}")
+                self.send_header("Content-Length", str(len(server.content) - start))
+                self.end_headers()
+                stop = start + server.cut_after.pop(0) if server.cut_after else len(server.content)
+                self.wfile.write(server.content[start:stop])
+
+            def log_message(self, *arguments: object) -> None:
+                """Say nothing."""
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/corpus.tar.bz2"
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = Server()
+    yield server
+    server.close()
+
+
+def tar(*members: tuple[str, bytes | tarfile.TarInfo]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:bz2") as file:
+        for name, content in members:
+            info = tarfile.TarInfo(name) if isinstance(content, bytes) else content
+            info.name = name
+            if isinstance(content, bytes):
+                info.size = len(content)
+                file.addfile(info, io.BytesIO(content))
+            else:
+                file.addfile(info)
+    return buffer.getvalue()
+
+
+GOOD = tar(("Corpus/metadata.csv", b"LJ1|x|x\n"), ("Corpus/wavs/LJ1.wav", bytes(range(256)) * 400))
+
+
+def offer(server: Server, content: bytes = GOOD) -> Archive:
+    server.content = content
+    return Archive(server.url, len(content), hashlib.sha256(content).hexdigest(), "Corpus", 1_000_000, 10)
+
+
+def test_a_corpus_is_fetched_checked_and_unpacked(server: Server, tmp_path: Path) -> None:
+    archive = offer(server)
+    seen: list[tuple[str, int, int]] = []
+    folder = fetch_corpus(archive, tmp_path / "data", on_progress=lambda *event: seen.append(event))
+    assert folder == tmp_path / "data" / "Corpus"
+    assert (folder / "wavs" / "LJ1.wav").read_bytes() == bytes(range(256)) * 400
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["Corpus"]
+    assert list(dict.fromkeys(what for what, _, _ in seen)) == ["downloading", "checking", "unpacking"]
+    assert ("downloading", len(GOOD), len(GOOD)) in seen
+
+
+def test_what_is_there_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
+    archive = offer(server)
+    fetch_corpus(archive, tmp_path, keep_archive=True)
+    assert (tmp_path / "corpus.tar.bz2").read_bytes() == GOOD
+    fetch_corpus(archive, tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_a_cut_download_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
+    archive = offer(server)
+    server.cut_after = [300, 50]
+    fetch_corpus(archive, tmp_path)
+    assert server.requests == [None, "bytes=300-", "bytes=350-"]
+
+
+def test_a_later_run_goes_on_where_an_earlier_one_stopped(server: Server, tmp_path: Path) -> None:
+    archive = offer(server)
+    (tmp_path / "corpus.tar.bz2.part").write_bytes(GOOD[:100])
+    assert download(archive, tmp_path).read_bytes() == GOOD
+    assert server.requests == ["bytes=100-"]
+
+
+def test_a_server_without_ranges_sends_all_again(server: Server, tmp_path: Path) -> None:
+    archive = offer(server)
+    server.knows_ranges = False
+    (tmp_path / "corpus.tar.bz2.part").write_bytes(GOOD[:100])
+    assert download(archive, tmp_path).read_bytes() == GOOD
+
+
+def test_a_bad_sum_is_refused_and_removed(server: Server, tmp_path: Path) -> None:
+    archive = replace(offer(server), sha256="0" * 64)
+    with pytest.raises(DownloadError, match=r"is damaged: its sha256 .* removed, run again"):
+        fetch_corpus(archive, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_many_bytes_are_refused(server: Server, tmp_path: Path) -> None:
+    archive = replace(offer(server), size_bytes=len(GOOD) - 7)
+    with pytest.raises(DownloadError, match="sends more than"):
+        fetch_corpus(archive, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_being_offline_is_said_clearly(server: Server, tmp_path: Path) -> None:
+    archive = offer(server)
+    server.close()
+    with pytest.raises(DownloadError, match=r"cannot download http.*; is this machine online\?$"):
+        fetch_corpus(archive, tmp_path)
+
+
+def test_a_server_that_refuses_is_quoted(server: Server, tmp_path: Path) -> None:
+    archive = offer(server)
+    server.status = 404
+    with pytest.raises(DownloadError, match="the server answered 404 Not Found"):
+        fetch_corpus(archive, tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_what_arrived_is_kept_when_the_server_goes_away(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asrkit.data.download.time.sleep", lambda seconds: None)
+    archive = offer(server)
+    server.cut_after = [300, *[0] * 9]
+    with pytest.raises(DownloadError, match="300 bytes are kept, the same command goes on from there"):
+        fetch_corpus(archive, tmp_path)
+    assert (tmp_path / "corpus.tar.bz2.part").read_bytes() == GOOD[:300]
+
+
+def special(kind: bytes, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo("x")
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("/etc/evil", b"x", "leads out of 'Corpus'"),
+        ("../evil", b"x", "leads out of 'Corpus'"),
+        ("Corpus/../../evil", b"x", "leads out of 'Corpus'"),
+        ("Elsewhere/evil", b"x", "leads out of 'Corpus'"),
+        ("Corpus/..\\evil", b"x", "leads out of 'Corpus'"),
+        ("Corpus/C:evil", b"x", "leads out of 'Corpus'"),
+        ("Corpus/link", special(tarfile.SYMTYPE, "/etc/passwd"), "neither a plain file nor a folder"),
+        ("Corpus/link", special(tarfile.LNKTYPE, "Corpus/a"), "neither a plain file nor a folder"),
+        ("Corpus/pipe", special(tarfile.FIFOTYPE), "neither a plain file nor a folder"),
+        ("Corpus/device", special(tarfile.CHRTYPE), "neither a plain file nor a folder"),
+        ("Corpus/big", bytes(1_000_001), "holds more than 10 files or 1,000,000 bytes"),
+    ],
+)
+def test_hostile_members_are_refused_and_nothing_stays(
+    server: Server, tmp_path: Path, name: str, content: bytes | tarfile.TarInfo, message: str
+) -> None:
+    archive = offer(server, tar(("Corpus/a", b"good"), (name, content)))
+    data = tmp_path / "deep" / "data"
+    with pytest.raises(DownloadError, match=message):
+        fetch_corpus(archive, data)
+    assert [path.name for path in data.iterdir()] == ["corpus.tar.bz2"]
+    assert [path.name for path in tmp_path.iterdir()] == ["deep"]
+
+
+def test_too_many_members_are_refused(server: Server, tmp_path: Path) -> None:
+    archive = offer(server, tar(*((f"Corpus/{index}", b"") for index in range(11))))
+    with pytest.raises(DownloadError, match="holds more than 10 files"):
+        fetch_corpus(archive, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"no archive at all", GOOD[:-60], tar(("Corpus", b"a file"))])
+def test_broken_archives_are_refused(server: Server, tmp_path: Path, content: bytes) -> None:
+    archive = offer(server, content)
+    with pytest.raises(DownloadError, match=r"no readable archive|holds no folder"):
+        fetch_corpus(archive, tmp_path)
+    assert not (tmp_path / "Corpus").exists()
+
+
+def test_ljspeech_is_the_published_archive() -> None:
+    archive = ARCHIVES["ljspeech"]
+    assert archive.url == "https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2"
+    assert (archive.size_bytes, archive.file_name) == (2_748_572_632, "LJSpeech-1.1.tar.bz2")
+    assert len(archive.sha256) == 64
