@@ -1,4 +1,6 @@
-"""Beam search, n-gram queries and n-gram estimation in C++."""
+"""
+Beam search, n-gram queries and n-gram estimation, and alignments in C++.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -6,6 +8,14 @@ from typing import Annotated
 import numpy
 from numpy.typing import NDArray
 
+
+def trace_alignment(reference: Sequence[int], hypothesis: Sequence[int], substitution: int, gap: int, most_gaps: int, extra: Annotated[NDArray[numpy.int32], dict(shape=(None, None), order='C', device='cpu', writable=False)], table_cells: int = 33554432) -> str:
+    """
+    Spell the cheapest alignment of two id sequences with one letter per step: '=', 'S', 'D', 'I'.
+    """
+
+def price_alignment(reference: Sequence[int], hypothesis: Sequence[int], substitution: int, gap: int, most_gaps: int) -> int:
+    """Return the price of the cheapest alignment of two id sequences."""
 
 class NgramEstimator:
     """Counts text and estimates a Kneser-Ney model of it."""

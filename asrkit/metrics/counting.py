@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.errors import ConfigError, ScoringError
+from asrkit.metrics.alignment import MOST_CELLS, hint_errors, is_exact, plain_trace
 from asrkit.metrics.counts import ErrorCounts
 
 UNITS = ("word", "char", "char-nospace", "grapheme")
@@ -27,16 +28,22 @@ _FIRST = 1 << 20
 # Code points stand for words in rapidfuzz; the vocabulary starts anew before they run out.
 _MOST_WORDS = 1_000_000
 _BATCH_CHARACTERS = 400_000
+# From here on a banded trace is faster than a weighted distance, which fills the whole table.
+_LONG_CELLS = 4_000_000
 
 
 @dataclass(frozen=True)
 class CountTable:
-    """Counts of many utterances as columns, ``(utterances,)`` each."""
+    """Counts of many utterances as columns, ``(utterances,)`` each.
+
+    ``inexact`` lists the utterances too long for the canonical split: their errors are exact, the split is not.
+    """
 
     hits: IntArray
     substitutions: IntArray
     deletions: IntArray
     insertions: IntArray
+    inexact: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         """Number of utterances."""
@@ -159,8 +166,30 @@ def _distances(hypotheses: Sequence[str], references: Sequence[str], weights: tu
     return np.asarray(result, np.int64)
 
 
+def _plain_distances(hypotheses: Sequence[str], references: Sequence[str], is_long: npt.NDArray[np.bool_]) -> IntArray:
+    from rapidfuzz.distance import Levenshtein
+
+    errors = np.zeros(len(references), np.int64)
+    short = np.flatnonzero(~is_long)
+    errors[short] = _distances([hypotheses[i] for i in short], [references[i] for i in short], (1, 1, 1))
+    for i in np.flatnonzero(is_long):
+        hint = hint_errors(references[i], hypotheses[i])
+        errors[i] = Levenshtein.distance(references[i], hypotheses[i], score_hint=hint)
+    return errors
+
+
+def _split_long_pair(hypothesis: str, reference: str, errors: int, most_cells: int) -> int:
+    """Return the substitutions of one long pair."""
+    from asrkit._native import price_alignment
+
+    if not is_exact(len(hypothesis), len(reference), errors, most_cells):
+        return plain_trace(hypothesis, reference).count("S")
+    pair = list(map(ord, reference)), list(map(ord, hypothesis))
+    return price_alignment(*pair, _FIRST + 1, _FIRST, errors) - errors * _FIRST
+
+
 def _errors_and_substitutions(
-    hypotheses: Sequence[str], references: Sequence[str], weights: str
+    hypotheses: Sequence[str], references: Sequence[str], weights: str, most_cells: int
 ) -> tuple[IntArray, IntArray]:
     """Return the errors and the substitutions of the canonical alignment of each pair."""
     if weights == "nist":
@@ -168,16 +197,18 @@ def _errors_and_substitutions(
         cost = _distances(hypotheses, references, (3 * _FIRST + 1, 3 * _FIRST + 1, 4 * _FIRST + 1))
         errors = cost % _FIRST
         return errors, cost // _FIRST - 3 * errors
-    errors = _distances(hypotheses, references, (1, 1, 1))
-    lengths = np.array([(len(h), len(r)) for h, r in zip(hypotheses, references, strict=True)], np.int64)
-    difference = abs(lengths[:, 0] - lengths[:, 1]) if len(lengths) else errors
+    sizes = np.array([(len(h), len(r)) for h, r in zip(hypotheses, references, strict=True)], np.int64).reshape(-1, 2)
+    is_long = sizes[:, 0] * sizes[:, 1] > _LONG_CELLS
+    difference = abs(sizes[:, 0] - sizes[:, 1])
+    errors = _plain_distances(hypotheses, references, is_long)
     substitutions = np.where((errors == 1) & (difference == 0), 1, 0)
     # With one error, or with no more errors than the lengths differ by, the split is already known.
-    open_pairs = np.flatnonzero((errors > 1) & (errors > difference))
-    cost = _distances(
-        [hypotheses[i] for i in open_pairs], [references[i] for i in open_pairs], (_FIRST, _FIRST, _FIRST + 1)
-    )
-    substitutions[open_pairs] = cost - errors[open_pairs] * _FIRST
+    is_open = (errors > 1) & (errors > difference)
+    for i in np.flatnonzero(is_open & is_long):
+        substitutions[i] = _split_long_pair(hypotheses[i], references[i], int(errors[i]), most_cells)
+    rest = np.flatnonzero(is_open & ~is_long)
+    cost = _distances([hypotheses[i] for i in rest], [references[i] for i in rest], (_FIRST, _FIRST, _FIRST + 1))
+    substitutions[rest] = cost - errors[rest] * _FIRST
     return errors, substitutions
 
 
@@ -200,15 +231,25 @@ def count_pairs(
         raise ScoringError(f"{len(hypotheses)} hypotheses but {len(references)} references; give one for each")
     if weights not in WEIGHTS:
         raise ConfigError(f"unknown weights {weights!r}; known: {', '.join(WEIGHTS)}")
+    # Pairs of characters are longer and their split matters less.
+    most_cells = MOST_CELLS if unit == "word" else MOST_CELLS // 10
     size = len(references)
     errors, substitutions = np.zeros(size, np.int64), np.zeros(size, np.int64)
     num_hypothesis, num_reference = np.zeros(size, np.int64), np.zeros(size, np.int64)
     for stretch, hypothesis_ids, reference_ids in _interned_batches(hypotheses, references, unit):
-        errors[stretch], substitutions[stretch] = _errors_and_substitutions(hypothesis_ids, reference_ids, weights)
+        errors[stretch], substitutions[stretch] = _errors_and_substitutions(
+            hypothesis_ids, reference_ids, weights, most_cells
+        )
         num_hypothesis[stretch] = [len(ids) for ids in hypothesis_ids]
         num_reference[stretch] = [len(ids) for ids in reference_ids]
     hits = (num_reference + num_hypothesis - errors - substitutions) // 2
-    return CountTable(hits, substitutions, num_reference - hits - substitutions, num_hypothesis - hits - substitutions)
+    inexact = tuple(
+        i
+        for i in np.flatnonzero(num_reference * num_hypothesis > most_cells).tolist()
+        if not is_exact(int(num_hypothesis[i]), int(num_reference[i]), int(errors[i]), most_cells)
+    )
+    deletions, insertions = num_reference - hits - substitutions, num_hypothesis - hits - substitutions
+    return CountTable(hits, substitutions, deletions, insertions, inexact)
 
 
 def count_errors(hypotheses: Sequence[str], references: Sequence[str], unit: str = "word") -> ErrorCounts:

@@ -1,11 +1,13 @@
 // The Python face of the C++ core: one call per concept, conversions and nothing else.
 #include <nanobind/nanobind.h>
 
+void bind_alignment(nanobind::module_& module);
 void bind_estimation(nanobind::module_& module);
 void bind_language_model(nanobind::module_& module);
 
 NB_MODULE(_native, module) {
-  module.doc() = "Beam search, n-gram queries and n-gram estimation in C++.";
+  module.doc() = "Beam search, n-gram queries and n-gram estimation, and alignments in C++.";
+  bind_alignment(module);
   bind_estimation(module);
   bind_language_model(module);
 }
