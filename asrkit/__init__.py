@@ -7,3 +7,73 @@ The package reads in the order of the data:
 with ``text`` (alphabet, normalizer), ``data`` (manifests) and ``language_model`` (n-grams) beside them.
 Names are loaded on first use, so that ``import asrkit`` stays cheap.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asrkit.audio import load_waveform
+    from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig, RunConfig, TrainingConfig
+    from asrkit.data import Utterance, read_manifest
+    from asrkit.errors import AsrkitError
+    from asrkit.features import extract_features
+    from asrkit.language_model import NgramModel
+    from asrkit.metrics import ErrorCounts, count_errors
+    from asrkit.model.bundle import Bundle
+    from asrkit.model.inference import Emitter
+    from asrkit.text import Alphabet, normalize
+
+# public name -> its module; what type checkers see stands above
+_HOMES = {
+    "Alphabet": "asrkit.text",
+    "AsrkitError": "asrkit.errors",
+    "Bundle": "asrkit.model.bundle",
+    "DecodingConfig": "asrkit.config",
+    "Emitter": "asrkit.model.inference",
+    "ErrorCounts": "asrkit.metrics",
+    "FeatureConfig": "asrkit.config",
+    "ModelConfig": "asrkit.config",
+    "NgramModel": "asrkit.language_model",
+    "RunConfig": "asrkit.config",
+    "TrainingConfig": "asrkit.config",
+    "Utterance": "asrkit.data",
+    "count_errors": "asrkit.metrics",
+    "extract_features": "asrkit.features",
+    "load_waveform": "asrkit.audio",
+    "normalize": "asrkit.text",
+    "read_manifest": "asrkit.data",
+}
+
+__all__ = [
+    "Alphabet",
+    "AsrkitError",
+    "Bundle",
+    "DecodingConfig",
+    "Emitter",
+    "ErrorCounts",
+    "FeatureConfig",
+    "ModelConfig",
+    "NgramModel",
+    "RunConfig",
+    "TrainingConfig",
+    "Utterance",
+    "count_errors",
+    "extract_features",
+    "load_waveform",
+    "normalize",
+    "read_manifest",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'asrkit' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asrkit import config
+from asrkit.config import (
+    AugmentationConfig,
+    ConvLayer,
+    DataConfig,
+    DecodingConfig,
+    FeatureConfig,
+    ModelConfig,
+    RunConfig,
+    Settings,
+    TrainingConfig,
+    read_toml,
+)
+from asrkit.errors import ConfigError, MissingPathError
+
+ALL = [c for _, c in inspect.getmembers(config, inspect.isclass) if issubclass(c, Settings) and c is not Settings]
+
+
+@pytest.mark.parametrize("settings", ALL)
+def test_settings_are_frozen_keyword_only_and_have_defaults(settings: type[Settings]) -> None:
+    value = settings()
+    with pytest.raises(TypeError):
+        settings(1)  # type: ignore[call-arg]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, dataclasses.fields(value)[0].name, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("settings", ALL)
+def test_defaults_survive_json(settings: type[Settings]) -> None:
+    plain = json.loads(json.dumps(settings().to_dict()))
+    assert settings.from_dict(plain) == settings()
+
+
+@given(
+    window_ms=st.floats(5, 60),
+    mel_bins=st.integers(1, 200),
+    kind=st.sampled_from(["log_mel", "linear"]),
+)
+def test_settings_survive_json(window_ms: float, mel_bins: int, kind: str) -> None:
+    run = RunConfig(
+        features=FeatureConfig(window_ms=window_ms, mel_bins=mel_bins, kind=kind),
+        model=ModelConfig(conv_layers=(ConvLayer(channels=3), ConvLayer(stride_bins=1))),
+        training=TrainingConfig(augmentation=AugmentationConfig(speeds=(0.8, 1.25))),
+        data=DataConfig(train="train.tsv"),
+    )
+    assert RunConfig.from_dict(json.loads(json.dumps(run.to_dict()))) == run
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"beem": 5}, "unknown setting 'beem'; did you mean 'beam'?"),
+        ({"lm_wieght": 0.5}, "unknown setting 'lm_wieght'; did you mean 'lm_weight'?"),
+        ({"beam": "five"}, "beam must be of type int, not 'five'"),
+        ({"beam": 5.0}, "beam must be of type int, not 5.0"),
+        ({"beam": True}, "beam must be of type int, not True"),
+        ({"beam": 0}, "beam must be positive, not 0"),
+        ({"decoder": "viterbi"}, "decoder must be one of beam, greedy, pyctcdecode, not 'viterbi'"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_source(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"asrkit.toml: {message}")):
+        DecodingConfig.from_dict(values, where="asrkit.toml")
+
+
+def test_a_setting_unlike_all_others_gets_the_list() -> None:
+    with pytest.raises(ConfigError, match=r"unknown setting 'zzz'; known: .*mel_bins"):
+        FeatureConfig.from_dict({"zzz": 1})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"model": 3}, "model must be a table, not 3"),
+        ({"model": {"conv_layers": {}}}, "model: conv_layers must be a list"),
+        ({"model": {"conv_layers": [{"channel": 3}]}}, "model: conv_layers[0]: unknown setting 'channel'"),
+        ({"training": {"augmentation": {"speeds": [0.1]}}}, "speeds must lie in [0.5, 2]"),
+        ({"features": {"high_hz": 9000}}, "low_hz and high_hz must satisfy"),
+        ({"data": {"dev_share": 1}}, "dev_share must lie between 0 and 1"),
+    ],
+)
+def test_nested_settings_say_where(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        RunConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "value"),
+    [
+        (FeatureConfig, "kind", "mfcc"),
+        (FeatureConfig, "sample_rate_hz", 0),
+        (FeatureConfig, "hop_ms", -1.0),
+        (FeatureConfig, "low_hz", 8000.0),
+        (ConvLayer, "stride_frames", 0),
+        (ModelConfig, "conv_layers", ()),
+        (ModelConfig, "rnn_type", "transformer"),
+        (ModelConfig, "rnn_layers", 0),
+        (ModelConfig, "dropout", 1.0),
+        (ModelConfig, "lookahead_steps", 5),  # the default model is bidirectional
+        (TrainingConfig, "epochs", 0),
+        (TrainingConfig, "precision", "float8"),
+        (TrainingConfig, "patience", -1),
+        (TrainingConfig, "ema_momentum", 1.0),
+        (AugmentationConfig, "noise_snr_db", (10.0,)),
+        (AugmentationConfig, "time_mask_share", 1.5),
+        (DecodingConfig, "beam", -1),
+        (DataConfig, "dev_share", 0.0),
+    ],
+)
+def test_values_out_of_range_are_refused_in_code_too(settings: type[Settings], field: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=field):
+        settings(**{field: value})
+
+
+def test_a_whole_number_serves_as_a_fraction_and_null_as_not_set() -> None:
+    assert FeatureConfig.from_dict({"window_ms": 25}).window_ms == 25.0
+    assert DataConfig.from_dict({"train": None}).train is None
+
+
+def test_replace_checks_too() -> None:
+    assert DecodingConfig().replace(beam=3).beam == 3
+    with pytest.raises(ConfigError):
+        DecodingConfig().replace(beam=0)
+
+
+@pytest.mark.parametrize(
+    ("config", "window", "hop", "fft", "bins"),
+    [
+        (FeatureConfig(), 400, 160, 512, 80),
+        (FeatureConfig(kind="linear", window_ms=20), 320, 160, 512, 161),  # the paper's 161 bins
+        (FeatureConfig(sample_rate_hz=8000, high_hz=4000, window_ms=32), 256, 80, 256, 80),
+    ],
+)
+def test_derived_sizes(config: FeatureConfig, window: int, hop: int, fft: int, bins: int) -> None:
+    assert (config.window_samples, config.hop_samples, config.fft_size, config.num_bins) == (window, hop, fft, bins)
+
+
+def test_strides_multiply() -> None:
+    layers = tuple(ConvLayer(stride_frames=stride) for stride in (2, 1, 3))
+    assert ModelConfig(conv_layers=layers).stride_frames == 6
+
+
+def test_toml_is_read_with_and_without_a_byte_order_mark(tmp_path: Path) -> None:
+    for encoding in ("utf-8", "utf-8-sig"):
+        path = tmp_path / f"{encoding}.toml"
+        path.write_text('[data]\nalphabet = " äb"\n', encoding=encoding)
+        assert RunConfig.from_dict(read_toml(path)).data.alphabet == " äb"
+
+
+@pytest.mark.parametrize("content", [b"[data\n", b"a = 1\na = 2\n", b"\xff\xfe\x00"])
+def test_what_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "asrkit.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=re.escape(f"{path}: not valid TOML")):
+        read_toml(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingPathError, match="no such file") as caught:
+        read_toml(tmp_path / "none.toml")
+    assert caught.value.path == tmp_path / "none.toml"
