@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import enum
 import inspect
 import re
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ import typer.main
 from asrkit.cli import app
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+
+METAVARS = {Path: "PATH", int: "INTEGER", float: "NUMBER"}
 
 HEAD = """# Command reference
 
@@ -39,7 +43,8 @@ def commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
     if not hasattr(command, "commands"):
         yield path, command
         return
-    for name, child in command.commands.items():
+    for name in command.list_commands(None):
+        child = command.commands[name]
         if not child.hidden:
             yield from commands(child, (*path, name))
 
@@ -57,12 +62,17 @@ def cell(text: str) -> str:
 
 def metavar(parameter: Any) -> str:
     """Return what to write behind an option, or nothing for a flag."""
-    if getattr(parameter, "is_flag", False) or getattr(parameter, "count", False):
+    if parameter.is_flag or parameter.count:
         return ""
-    choices = getattr(parameter.type, "choices", None)
-    if choices:
-        return " " + "|".join(getattr(choice, "value", str(choice)) for choice in choices)
-    return " " + (parameter.metavar or parameter.type.name).upper()
+    if parameter.metavar:
+        return f" {parameter.metavar}"
+    kind = parameter.type_descriptor.annotation
+    kind = next((option for option in typing.get_args(kind) if option is not type(None)), kind)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return " " + "|".join(str(choice.value) for choice in kind)
+    if isinstance(kind, str):  # the first value of a Literal
+        return " " + "|".join(typing.get_args(parameter.type_descriptor.annotation))
+    return f" {METAVARS.get(kind, 'TEXT')}"
 
 
 def row(parameter: Any) -> str:
@@ -70,12 +80,10 @@ def row(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         name = f"`{parameter.metavar or parameter.name.upper()}`"
     else:
-        name = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
-        name += f"`{metavar(parameter)}`".replace("` ", " `") if metavar(parameter) else ""
+        flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
+        name = f"{flags[:-1]}{metavar(parameter)}`"
     help_text = plain(getattr(parameter, "help", "")).rstrip()
     default = parameter.default
-    if callable(default) or repr(default).startswith("Sentinel"):
-        default = None
     notes = []
     if default not in (None, False, (), [], ""):
         notes.append(f"default: `{getattr(default, 'value', default)}`")
@@ -89,6 +97,8 @@ def row(parameter: Any) -> str:
 def section(path: tuple[str, ...], command: Any) -> str:
     """Return the part of the reference about one command."""
     lines = [f"## {' '.join(path)}", "", plain(command.help), ""]
+    if command.epilog:
+        lines += ["```sh", plain(command.epilog).removeprefix("Example: "), "```", ""]
     parameters = [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
     if parameters:
         lines += ["| argument or option | what it does | |", "|---|---|---|", *map(row, parameters), ""]

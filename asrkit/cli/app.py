@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from asrkit.errors import AsrkitError
 
+# the order of `asrkit --help`: the three verbs, what goes with them, the tools
+_ORDER = ("train", "transcribe", "score", "compare", "data", "lm", "model", "demo", "doctor")
+_INTERRUPTED = 130
+
+
+class _Commands(TyperGroup):
+    """The commands in the order in which people meet them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+
 app = typer.Typer(
     name="asrkit",
+    cls=_Commands,
     help="Train a DeepSpeech2, transcribe folders with a fast beam search, and know exactly how good it is.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -44,12 +58,24 @@ def main() -> None:
     except AsrkitError as error:
         print(f"asrkit: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder without permission
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"asrkit: {where}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
-        print("asrkit: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _interrupted()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # typer turns Ctrl-C into this code and says nothing
+            _interrupted()
+        raise
 
 
-# each module registers its commands on ``app``; the order is the order of ``asrkit --help``
+def _interrupted() -> NoReturn:
+    print("asrkit: interrupted", file=sys.stderr)
+    sys.exit(_INTERRUPTED)
+
+
+# each module registers its commands on ``app``
 from asrkit.cli import (  # noqa: E402
     data,  # noqa: F401
     doctor,  # noqa: F401

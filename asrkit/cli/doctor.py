@@ -87,14 +87,11 @@ def diagnose() -> dict[str, Any]:
     }
 
 
-@app.command()
+@app.command(epilog="Example: asrkit doctor --json > doctor.json")
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """Show versions, backends and what is missing, for a bug report.
-
-    Example: asrkit doctor --json > doctor.json
-    """
+    """Show versions, backends and what is missing, for a bug report."""
     report = diagnose()
     if as_json:
         typer.echo(json.dumps(report, indent=2))

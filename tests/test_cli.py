@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from asrkit.cli import app, main
+from asrkit.errors import AudioError, ConfigError
+
+
+def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield path, command
+    for name, child in (children or {}).items():
+        yield from leaves(child, (*path, name))
+
+
+APP_MODULE = sys.modules["asrkit.cli.app"]  # the name asrkit.cli.app is the application itself
+COMMANDS = dict(leaves(typer.main.get_command(app)))
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "asrkit", *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_the_version_goes_to_stdout() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"asrkit {version('asrkit')}\n", "")
+
+
+def test_a_wrong_command_is_wrong_usage() -> None:
+    done = run("transcribble")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "transcribble" in done.stderr
+
+
+def test_help_lists_the_commands_in_the_order_in_which_people_meet_them() -> None:
+    listed = typer.main.get_command(app).list_commands(None)  # type: ignore[arg-type]
+    known = ["train", "transcribe", "score", "compare", "data", "lm", "model", "demo", "doctor"]
+    assert listed == [name for name in known if name in listed]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_says_what_it_does_and_gives_an_example(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: asrkit {' '.join(path)}" in (COMMANDS[path].epilog or ""), "the help gives no example"
+    assert all(p.help for p in COMMANDS[path].params if p.name != "help"), "a parameter has no help"
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_refuses_an_option_it_does_not_know(path: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(app, [*path, "--no-such-option"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "code"),
+    [
+        (AudioError("is empty; remove it", path="a.wav"), "asrkit: a.wav: is empty; remove it\n", 1),
+        (ConfigError("beam must be positive, not 0"), "asrkit: beam must be positive, not 0\n", 2),
+        (OSError(28, "No space left on device", "out/a.txt"), "asrkit: out/a.txt: No space left on device\n", 1),
+        (KeyboardInterrupt(), "asrkit: interrupted\n", 130),
+        (SystemExit(130), "asrkit: interrupted\n", 130),
+        (SystemExit(3), "", 3),
+    ],
+)
+def test_failures_are_one_line_and_an_exit_code(
+    error: BaseException, line: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(APP_MODULE, "app", raiser(error))
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == code
+    assert capsys.readouterr() == ("", line)
+
+
+def raiser(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(APP_MODULE, "app", raiser(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_ctrl_c_ends_a_running_command_with_130() -> None:
+    program = """
+import time
+from asrkit.cli import doctor, main
+
+def wait():
+    print("ready", flush=True)
+    time.sleep(60)
+
+doctor.diagnose = wait
+main()
+"""
+    command = [sys.executable, "-c", program, "doctor"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, "", "asrkit: interrupted\n")
+
+
+def test_doctor_tells_what_is_here() -> None:
+    done = run("doctor", "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert report["asrkit"] == version("asrkit")
+    assert report["extension"]["ok"]
+    assert report["packages"]["numpy"] == version("numpy")
+    assert report["problems"] == []
+
+
+def test_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asrkit.cli.doctor.REQUIRED", ("numpy", "no-such-package"))
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 1
+    assert "problem: no-such-package is not installed: pip install no-such-package" in result.output
