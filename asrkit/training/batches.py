@@ -1,0 +1,118 @@
+"""Which utterances go into which batch, and the threads that prepare them ahead of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.config import FeatureConfig, TrainingConfig
+from asrkit.features import extract_features
+from asrkit.training.augmentation import augment_waveform, mask_features
+from asrkit.training.examples import Example
+
+FloatArray = npt.NDArray[np.float32]
+Batch = dict[str, npt.NDArray[Any]]
+
+# How much lengths are jittered before sorting, so that buckets differ between epochs.
+_LENGTH_JITTER = 0.1
+
+
+def plan_batches(frames: Sequence[int], config: TrainingConfig, epoch: int) -> list[list[int]]:
+    """Return the batches of an epoch as lists of example indices.
+
+    The first epoch runs from the shortest to the longest (SortaGrad, Amodei et al. 2015); later ones draw batches of
+    similar length in random order. The same seed and epoch always give the same plan.
+
+    Args:
+        frames: Length of each example.
+        config: Batch limits and seed.
+        epoch: Counted from 0.
+    """
+    lengths = np.asarray(frames, np.float64)
+    if epoch == 0 and config.sortagrad:
+        return _fill(np.argsort(lengths, kind="stable"), frames, config)
+    rng = np.random.default_rng([config.seed, epoch])
+    jittered = lengths * rng.uniform(1 - _LENGTH_JITTER, 1 + _LENGTH_JITTER, len(lengths))
+    batches = _fill(np.argsort(jittered, kind="stable"), frames, config)
+    return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def _fill(order: npt.NDArray[np.int64], frames: Sequence[int], config: TrainingConfig) -> list[list[int]]:
+    """Cut an order into batches that respect both limits."""
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    longest = 0
+    for index in order.tolist():
+        longest_with = max(longest, frames[index])
+        if batch and (len(batch) == config.batch_size or longest_with * (len(batch) + 1) > config.batch_frames):
+            batches.append(batch)
+            batch, longest_with = [], frames[index]
+        batch.append(index)
+        longest = longest_with
+    return [*batches, batch] if batch else batches
+
+
+class BatchMaker:
+    """Makes batches of augmented features, each utterance from a random generator of its own.
+
+    Args:
+        examples: What to learn from.
+        features: How to make features.
+        training: Augmentation and seed.
+        pad_multiple: Frames and labels are padded to a multiple of this; compilers that specialize on shapes
+            (JAX) then meet few of them.
+    """
+
+    def __init__(
+        self, examples: Sequence[Example], features: FeatureConfig, training: TrainingConfig, pad_multiple: int = 1
+    ) -> None:
+        self.examples = examples
+        self.features = features
+        self.training = training
+        self.pad_multiple = pad_multiple
+
+    def batch(self, indices: Sequence[int], epoch: int | None) -> Batch:
+        """Return one batch; without an epoch, nothing is augmented."""
+        return self.collate([self._features(index, epoch) for index in indices], [self.examples[i] for i in indices])
+
+    def _features(self, index: int, epoch: int | None) -> FloatArray:
+        waveform = self.examples[index].waveform()
+        if epoch is None:
+            return extract_features(waveform, self.features)
+        rng = np.random.default_rng([self.training.seed, epoch, index])
+        augmentation = self.training.augmentation
+        waveform = augment_waveform(waveform, augmentation, self.features.sample_rate_hz, rng)
+        return mask_features(extract_features(waveform, self.features), augmentation, rng)
+
+    def collate(self, features: Sequence[FloatArray], examples: Sequence[Example]) -> Batch:
+        """Pad features and labels into arrays: features, frames, labels, num_labels."""
+        frames = np.array([len(f) for f in features], np.int32)
+        num_labels = np.array([len(e.labels) for e in examples], np.int32)
+        padded = np.zeros((len(features), self._padded(frames.max()), self.features.num_bins), np.float32)
+        labels = np.zeros((len(features), self._padded(num_labels.max())), np.int32)
+        for row, (values, example) in enumerate(zip(features, examples, strict=True)):
+            padded[row, : len(values)] = values
+            labels[row, : len(example.labels)] = example.labels
+        return {"features": padded, "frames": frames, "labels": labels, "num_labels": num_labels}
+
+    def _padded(self, size: int) -> int:
+        return int(-(-size // self.pad_multiple) * self.pad_multiple)
+
+
+def prefetch(make: Callable[[list[int]], Batch], plan: Sequence[list[int]], ahead: int = 4) -> Iterator[Batch]:
+    """Yield the batches of a plan in order, prepared by two threads up to ``ahead`` batches early."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        waiting = [pool.submit(make, indices) for indices in plan[:ahead]]
+        try:
+            for position in range(len(plan)):
+                batch = waiting.pop(0).result()
+                if position + ahead < len(plan):
+                    waiting.append(pool.submit(make, plan[position + ahead]))
+                yield batch
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,99 @@
+"""The state of a run in one file: enough to go on exactly where it stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.errors import TrainingError
+
+FORMAT_VERSION = 1
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class RunState:
+    """Where a run stands.
+
+    Attributes:
+        epoch: The epoch under way, counted from 0.
+        batch: Batches of it already done.
+        loss_sum: Sum of utterance losses of those batches.
+        loss_count: Utterances in them.
+        epoch_seconds: Time already spent on this epoch.
+        best_wer: Lowest dev WER so far, in percent.
+        best_cer: The CER that came with it.
+        best_epoch: Its epoch, or None.
+        history: One row per finished epoch.
+        config: The run's settings, as plain values.
+        data: Fingerprint of the data.
+        finished: Whether the run is over.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    epoch_seconds: float = 0.0
+    best_wer: float = float("inf")
+    best_cer: float = float("inf")
+    best_epoch: int | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    data: str = ""
+    finished: bool = False
+
+
+def save_checkpoint(path: Path, state: RunState, arrays: Mapping[str, Sequence[Array]]) -> None:
+    """Write a checkpoint under a temporary name, then rename it: the last good one always loads.
+
+    Args:
+        path: The file.
+        state: Where the run stands.
+        arrays: Named lists of arrays: network, optimizer, average.
+
+    Raises:
+        TrainingError: The file cannot be written, for instance because the disk is full.
+    """
+    header = json.dumps({"format_version": FORMAT_VERSION, **dataclasses.asdict(state)})
+    members = {f"{name}/{index}": array for name, items in arrays.items() for index, array in enumerate(items)}
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, header=np.frombuffer(header.encode(), np.uint8), **members)
+        temporary.replace(path)
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write the checkpoint: {error.strerror}; the last good one is kept", path=path
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path) -> tuple[RunState, dict[str, list[Array]]]:
+    """Read a checkpoint.
+
+    Raises:
+        TrainingError: The file is damaged or of a newer format.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(file["header"].tobytes())
+            arrays: dict[str, list[Array]] = {}
+            for member in file.files:
+                if member != "header":
+                    arrays.setdefault(member.rpartition("/")[0], []).append(file[member])
+        version = header.pop("format_version")
+        if version > FORMAT_VERSION:
+            raise TrainingError(f"format version {version} is newer than this asrkit reads", path=path)
+        return RunState(**header), arrays
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        raise TrainingError(f"not a usable checkpoint ({error}); start again with --fresh", path=path) from None

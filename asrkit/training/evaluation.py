@@ -1,0 +1,86 @@
+"""The dev set after each epoch: greedy WER and CER, sample predictions, blank rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from asrkit.metrics import count_errors
+from asrkit.model.lengths import output_lengths
+from asrkit.model.network import DeepSpeech2
+from asrkit.text import Alphabet
+from asrkit.training.batches import Batch
+from asrkit.training.examples import Example
+
+
+@dataclass(frozen=True)
+class DevResult:
+    """What the model makes of the dev set.
+
+    Attributes:
+        hypotheses: Greedy transcripts, in the order of the examples.
+        loss: Mean CTC loss per utterance, in nats.
+        wer: Word error rate in percent.
+        cer: Character error rate in percent, spaces counted.
+        blank_rate: Share of steps whose best symbol is the blank.
+    """
+
+    hypotheses: tuple[str, ...]
+    loss: float
+    wer: float
+    cer: float
+    blank_rate: float
+
+
+def evaluate(
+    network: DeepSpeech2, batches: Sequence[tuple[Batch, list[int]]], examples: Sequence[Example], alphabet: Alphabet
+) -> DevResult:
+    """Transcribe and score the dev set.
+
+    Args:
+        network: With the weights to judge.
+        batches: Prepared batches, each with the indices of its examples.
+        examples: The dev set.
+        alphabet: Of the network.
+    """
+    hypotheses = [""] * len(examples)
+    loss = blanks = steps = 0.0
+    for batch, indices in batches:
+        logits = network.predict_on_batch(_inputs(batch))
+        losses = ops.convert_to_numpy(network.utterance_losses(batch, logits))
+        loss += float(losses.sum())
+        log_probs = _log_softmax(ops.convert_to_numpy(logits))
+        for row, index in enumerate(indices):
+            emissions = log_probs[row, : output_lengths(int(batch["frames"][row]), network.config)]
+            hypotheses[index] = _greedy_text(emissions, alphabet)
+            blanks += float((emissions.argmax(axis=1) == alphabet.blank_index).sum())
+            steps += len(emissions)
+    references = [example.text for example in examples]
+    words = count_errors(hypotheses, references)
+    characters = count_errors(hypotheses, references, unit="char")
+    return DevResult(
+        hypotheses=tuple(hypotheses),
+        loss=loss / max(1, len(examples)),
+        wer=100.0 * words.errors / max(1, words.num_reference),
+        cer=100.0 * characters.errors / max(1, characters.num_reference),
+        blank_rate=blanks / max(1.0, steps),
+    )
+
+
+def _greedy_text(emissions: Any, alphabet: Alphabet) -> str:
+    best = emissions.argmax(axis=1)
+    changes = np.concatenate([[True], best[1:] != best[:-1]])
+    return " ".join(alphabet.decode(best[changes]).split())
+
+
+def _inputs(batch: Batch) -> Batch:
+    return {"features": batch["features"], "frames": batch["frames"]}
+
+
+def _log_softmax(logits: Any) -> Any:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

@@ -1,0 +1,202 @@
+"""Utterances made ready for training: decoded once, kept on disk as 16-bit samples, checked for CTC."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.audio import load_waveform
+from asrkit.config import RunConfig
+from asrkit.data import Utterance
+from asrkit.errors import AudioError
+from asrkit.features import num_frames
+from asrkit.model.lengths import output_lengths, steps_needed
+from asrkit.text import Alphabet
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance to learn from.
+
+    Attributes:
+        id: The utterance's id.
+        text: What is said, in the alphabet.
+        samples: ``(samples,)`` int16 at the model's rate, a view into the cache.
+        labels: ``(len(text),)`` symbol indices.
+    """
+
+    id: str
+    text: str
+    samples: npt.NDArray[np.int16]
+    labels: npt.NDArray[np.int32]
+
+    def waveform(self) -> FloatArray:
+        """Return the samples as float32 in [-1, 1]."""
+        return self.samples.astype(np.float32) / 32768.0
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """An utterance that cannot be learned from, and why."""
+
+    id: str
+    reason: str
+
+
+def load_examples(
+    utterances: Sequence[Utterance],
+    alphabet: Alphabet,
+    config: RunConfig,
+    *,
+    cache_dir: Path,
+    fastest: float = 1.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[Example], list[Rejection]]:
+    """Decode the audio of utterances, or take it from the cache, and sort out what cannot be learned.
+
+    Args:
+        utterances: With texts that the alphabet can spell.
+        alphabet: Encodes the texts.
+        config: Sample rate, duration limits, the network's stride.
+        cache_dir: Where decoded samples are kept between runs.
+        fastest: The largest speed factor of the augmentation: it leaves the fewest steps for a text.
+        progress: Called with how many recordings are decoded and how many there are.
+
+    Returns:
+        Usable examples in the order given, and the others with reasons.
+    """
+    store = _WaveformStore.open(utterances, config.features.sample_rate_hz, cache_dir, progress)
+    examples, rejections = [], [Rejection(id, reason) for id, reason in store.failures.items()]
+    for utterance in utterances:
+        if utterance.id in store.failures:
+            continue
+        samples = store.samples(utterance.id)
+        reason = _unusable(utterance, samples, config, fastest)
+        if reason:
+            rejections.append(Rejection(utterance.id, reason))
+        else:
+            text = utterance.text or ""
+            examples.append(Example(utterance.id, text, samples, alphabet.encode(text)))
+    return examples, rejections
+
+
+def _unusable(utterance: Utterance, samples: npt.NDArray[np.int16], config: RunConfig, fastest: float) -> str | None:
+    """Return why an utterance cannot be learned from, or None."""
+    seconds = len(samples) / config.features.sample_rate_hz
+    if not utterance.text:
+        return "no text is left after normalization"
+    if seconds < config.training.min_seconds:
+        return f"{seconds:.2f} s is shorter than training.min_seconds = {config.training.min_seconds}"
+    if seconds > config.training.max_seconds:
+        return f"{seconds:.1f} s is longer than training.max_seconds = {config.training.max_seconds}"
+    frames = num_frames(int(len(samples) / fastest), config.features)
+    steps, needed = output_lengths(frames, config.model), steps_needed(utterance.text)
+    if needed > steps:
+        return f"the text needs {needed} steps, the audio gives {steps}: wrong text, cut audio, or too large a stride"
+    return None
+
+
+class _WaveformStore:
+    """All waveforms of a data set in one file of 16-bit samples, mapped into memory."""
+
+    def __init__(self, path: Path, ends: dict[str, tuple[int, int]], failures: dict[str, str]) -> None:
+        self._ends = ends
+        self.failures = failures
+        size = path.stat().st_size
+        self._samples: npt.NDArray[np.int16] = np.memmap(path, np.int16, "r") if size else np.zeros(0, np.int16)
+
+    def samples(self, id: str) -> npt.NDArray[np.int16]:
+        start, end = self._ends[id]
+        return self._samples[start:end]
+
+    @classmethod
+    def open(
+        cls,
+        utterances: Sequence[Utterance],
+        sample_rate_hz: int,
+        cache_dir: Path,
+        progress: Callable[[int, int], None] | None,
+    ) -> _WaveformStore:
+        """Open the store of these utterances; write it first when there is none for exactly these files."""
+        key = data_fingerprint(utterances, with_text=False)
+        path = cache_dir / f"waveforms-{sample_rate_hz}-{key}.int16"
+        index_path = path.with_suffix(".json")
+        if not index_path.exists():
+            _write_store(path, index_path, utterances, sample_rate_hz, progress)
+        index = json.loads(index_path.read_text(encoding="utf-8"))
+        return cls(path, {id: (start, end) for id, start, end in index["spans"]}, index["failures"])
+
+
+def _write_store(
+    path: Path,
+    index_path: Path,
+    utterances: Sequence[Utterance],
+    sample_rate_hz: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    spans, failures, position = [], {}, 0
+    try:
+        with temporary.open("wb") as file:
+            for done, (utterance, samples) in enumerate(_decoded(utterances, sample_rate_hz), 1):
+                if isinstance(samples, str):
+                    failures[utterance.id] = samples
+                else:
+                    samples.tofile(file)
+                    spans.append((utterance.id, position, position + len(samples)))
+                    position += len(samples)
+                if progress is not None:
+                    progress(done, len(utterances))
+        temporary.replace(path)
+        # The index comes last: its presence says that the samples are complete.
+        temporary.write_text(json.dumps({"spans": spans, "failures": failures}), encoding="utf-8")
+        temporary.replace(index_path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _decoded(
+    utterances: Sequence[Utterance], sample_rate_hz: int
+) -> Iterable[tuple[Utterance, npt.NDArray[np.int16] | str]]:
+    """Decode in a few threads, in order; a failure comes as its reason."""
+
+    def decode(utterance: Utterance) -> npt.NDArray[np.int16] | str:
+        try:
+            waveform = load_waveform(utterance.audio_path, sample_rate_hz)
+        except AudioError as error:
+            return str(error)
+        start = round((utterance.start_s or 0.0) * sample_rate_hz)
+        end = len(waveform) if utterance.end_s is None else round(utterance.end_s * sample_rate_hz)
+        return np.asarray(np.clip(np.rint(waveform[start:end] * 32768.0), -32768, 32767), np.int16)
+
+    block = 256  # bounds how far decoding runs ahead of the disk
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for first in range(0, len(utterances), block):
+            chunk = utterances[first : first + block]
+            yield from zip(chunk, pool.map(decode, chunk), strict=True)
+
+
+def data_fingerprint(utterances: Iterable[Utterance], *, with_text: bool = True) -> str:
+    """Return a hash of ids, audio files (path, size, time) and, unless told otherwise, texts."""
+    digest = hashlib.sha256()
+    for utterance in utterances:
+        try:
+            status = utterance.audio_path.stat()
+            file = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:
+            file = "missing"
+        fields = [utterance.id, str(utterance.audio_path), file, str(utterance.start_s), str(utterance.end_s)]
+        digest.update("\t".join([*fields, utterance.text or ""] if with_text else fields).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()[:16]

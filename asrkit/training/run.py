@@ -1,0 +1,213 @@
+"""``train``: from manifests to a bundle."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from asrkit.config import RunConfig
+from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
+from asrkit.errors import ConfigError, TrainingError
+from asrkit.model.bundle import Bundle
+from asrkit.text import Alphabet
+from asrkit.training.checkpoint import load_checkpoint
+from asrkit.training.examples import Example, data_fingerprint, load_examples
+from asrkit.training.observer import RunStart, TrainingObserver
+
+
+def train(
+    config: RunConfig,
+    output_dir: Path | str,
+    *,
+    fresh: bool = False,
+    cache_dir: Path | str | None = None,
+    observer: TrainingObserver | None = None,
+) -> Bundle:
+    """Train a model, or go on with an interrupted run in the same folder.
+
+    Args:
+        config: All settings; ``config.data.train`` names the data.
+        output_dir: Gets checkpoint, log and the bundle of the best epoch on the dev set.
+        fresh: Throw an earlier run in this folder away.
+        cache_dir: For decoded audio; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
+        observer: Told of progress.
+
+    Returns:
+        The bundle with the lowest dev WER.
+
+    Raises:
+        ConfigError: No training data is named.
+        ManifestError: A manifest cannot be used.
+        TrainingError: No utterance can be learned from, the folder holds another run, or the run diverged.
+    """
+    observer = observer or TrainingObserver()
+    output_dir = Path(output_dir)
+    if fresh:
+        _forget(output_dir)
+    train_set, dev_set = load_sets(config, observer)
+    fingerprint = data_fingerprint([*train_set, *dev_set])
+    finished = _finished(output_dir, config, fingerprint)
+    if finished is not None:
+        observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
+        return finished
+    examples, dev_examples, rejections = _load_examples(config, train_set, dev_set, _cache(cache_dir), observer)
+
+    # Keras and its backend take seconds to import: only once the data has proved usable.
+    from asrkit.training.trainer import Sets, Trainer
+
+    output_dir.mkdir(parents=True, exist_ok=True)
+    card = _card(config, output_dir, examples, dev_examples)
+    trainer = Trainer(config, Sets(examples, dev_examples, fingerprint), output_dir, card, observer)
+    rate = config.features.sample_rate_hz
+    observer.run_started(
+        RunStart(
+            output_dir=output_dir,
+            config=config,
+            num_parameters=trainer.network.count_params(),
+            train_utterances=len(examples),
+            train_seconds=sum(len(e.samples) for e in examples) / rate,
+            dev_utterances=len(dev_examples),
+            dev_seconds=sum(len(e.samples) for e in dev_examples) / rate,
+            rejections=tuple(rejections),
+            first_epoch=trainer.state.epoch,
+        )
+    )
+    trainer.run()
+    return Bundle.load(output_dir)
+
+
+def load_sets(config: RunConfig, observer: TrainingObserver) -> tuple[list[Utterance], list[Utterance]]:
+    """Read the manifests, fit their texts to the alphabet, and split a dev set off where none is named.
+
+    Raises:
+        ConfigError: No training data is named.
+        ManifestError: A manifest cannot be used.
+    """
+    data = config.data
+    if data.train is None:
+        raise ConfigError("no training data: name a manifest or a corpus folder, or set data.train in asrkit.toml")
+    alphabet = Alphabet(data.alphabet)
+    train_set = _read(data.train, data.audio_root, alphabet, observer)
+    if data.dev is not None:
+        return train_set, _read(data.dev, data.audio_root, alphabet, observer)
+    observer.note(
+        f"no dev set is named: {data.dev_share:.0%} of the training data is held out (seed {config.training.seed})"
+    )
+    return split_utterances(train_set, data.dev_share, seed=config.training.seed)
+
+
+def _read(path: str, audio_root: str | None, alphabet: Alphabet, observer: TrainingObserver) -> list[Utterance]:
+    fit = fit_text(read_manifest(path, audio_root=audio_root), alphabet)
+    for line in fit.describe():
+        observer.note(f"{path}: {line}")
+    return fit.utterances
+
+
+def _load_examples(
+    config: RunConfig,
+    train_set: Sequence[Utterance],
+    dev_set: Sequence[Utterance],
+    cache_dir: Path,
+    observer: TrainingObserver,
+) -> tuple[list[Example], list[Example], list[Any]]:
+    alphabet = Alphabet(config.data.alphabet)
+    examples, rejections = load_examples(
+        train_set,
+        alphabet,
+        config,
+        cache_dir=cache_dir,
+        fastest=max(config.training.augmentation.speeds),
+        progress=observer.decoding_audio,
+    )
+    dev_examples, dev_rejections = load_examples(
+        dev_set, alphabet, config, cache_dir=cache_dir, progress=observer.decoding_audio
+    )
+    for name, usable, refused in (("training", examples, rejections), ("dev", dev_examples, dev_rejections)):
+        if not usable:
+            why = f"; {refused[0].id}: {refused[0].reason}" if refused else ""
+            raise TrainingError(f"no {name} utterance can be used{why}")
+    return examples, dev_examples, [*rejections, *dev_rejections]
+
+
+def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle | None:
+    """Return the bundle of a finished run with just these settings and data, if the folder holds one."""
+    checkpoint = output_dir / "checkpoint.npz"
+    if not checkpoint.exists():
+        return None
+    state, _ = load_checkpoint(checkpoint)
+    same = state.finished and state.data == fingerprint and state.config == config.to_dict()
+    return Bundle.load(output_dir) if same else None
+
+
+def _forget(output_dir: Path) -> None:
+    """Remove what a run wrote, and nothing else."""
+    for name in ("checkpoint.npz", "log.jsonl", "learning_curve.png", "bundle.json", "model.onnx", "weights.npz"):
+        (output_dir / name).unlink(missing_ok=True)
+
+
+def _cache(cache_dir: Path | str | None) -> Path:
+    if cache_dir is not None:
+        return Path(cache_dir)
+    return Path(os.environ.get("ASRKIT_CACHE_DIR") or Path.home() / ".cache" / "asrkit")
+
+
+def _card(
+    config: RunConfig, output_dir: Path, examples: Sequence[Example], dev_examples: Sequence[Example]
+) -> dict[str, Any]:
+    rate = config.features.sample_rate_hz
+    return {
+        "name": output_dir.resolve().name,
+        "created": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
+        "data": {
+            "train": config.data.train,
+            "train_utterances": len(examples),
+            "train_hours": round(sum(len(e.samples) for e in examples) / rate / 3600, 3),
+            "dev": config.data.dev or f"{config.data.dev_share:.0%} held out",
+            "dev_utterances": len(dev_examples),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in ("asrkit", "keras", "numpy", _backend())},
+        },
+    }
+
+
+def _backend() -> str:
+    keras_module: Any = sys.modules.get("keras")
+    return str(keras_module.backend.backend()) if keras_module else os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def point_latest_at(bundle_dir: Path) -> Path:
+    """Make ``latest`` beside a bundle lead to it and return that path.
+
+    A symbolic link where the system allows one, else a copy of the bundle's parts.
+    """
+    latest = bundle_dir.parent / "latest"
+    if latest == bundle_dir:
+        return latest
+    try:
+        temporary = latest.with_name(f".latest.{os.getpid()}")
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(bundle_dir.name, target_is_directory=True)
+        if latest.is_dir() and not latest.is_symlink():
+            shutil.rmtree(latest)
+        temporary.replace(latest)
+    except OSError:
+        latest.mkdir(exist_ok=True)
+        for part in ("weights.npz", "model.onnx", "bundle.json"):
+            shutil.copyfile(bundle_dir / part, latest / part)
+    return latest

@@ -1,0 +1,408 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from asrkit.config import RunConfig, TrainingConfig
+from asrkit.errors import TrainingError
+from asrkit.features import num_frames
+from asrkit.model.bundle import save_bundle
+from asrkit.model.network import DeepSpeech2, build_network, network_weights
+from asrkit.text import Alphabet
+from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
+from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from asrkit.training.evaluation import DevResult, evaluate
+from asrkit.training.examples import Example
+from asrkit.training.observer import BatchDone, EpochDone, Sample, TrainingObserver
+
+CHECKPOINT = "checkpoint.npz"
+LOG = "log.jsonl"
+# How often a checkpoint is written inside an epoch.
+_CHECKPOINT_SECONDS = 300.0
+# Batches with a non-finite loss that a run survives.
+_MAX_BAD_BATCHES = 5
+# Settings that may change between the parts of a resumed run.
+_FREE_SETTINGS = ("epochs", "patience", "dev_samples")
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The data of a run."""
+
+    train: Sequence[Example]
+    dev: Sequence[Example]
+    fingerprint: str
+
+
+class Trainer:
+    """One run: network, optimizer, data and where it stands.
+
+    Args:
+        config: All settings.
+        sets: Training and dev examples.
+        output_dir: Gets the checkpoint, the log and the best bundle.
+        card: What the bundle's card should say beside scores.
+        observer: Told of progress.
+
+    Raises:
+        TrainingError: The folder holds a run with other settings or data, or a damaged checkpoint.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        sets: Sets,
+        output_dir: Path,
+        card: Mapping[str, Any],
+        observer: TrainingObserver,
+    ) -> None:
+        self.config = config
+        self.sets = sets
+        self.output_dir = output_dir
+        self.card = card
+        self.observer = observer
+        self.alphabet = Alphabet(config.data.alphabet)
+        pad_multiple = 1 if keras.backend.backend() == "tensorflow" else 64
+        self.train_maker = BatchMaker(sets.train, config.features, config.training, pad_multiple)
+        self.dev_batches = self._prepare_dev(pad_multiple)
+        self.frames = [num_frames(len(e.samples), config.features) for e in sets.train]
+        self.network = _compiled_network(config, self._num_steps())
+        self.average = WeightAverage(self.network, config.training.ema_momentum)
+        self.state = RunState(config=config.to_dict(), data=sets.fingerprint)
+        self.bad_batches = 0
+        if (output_dir / CHECKPOINT).exists():
+            self._restore()
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """The run's checkpoint."""
+        return self.output_dir / CHECKPOINT
+
+    def run(self) -> None:
+        """Train to the end; on an interrupt, write a checkpoint first."""
+        try:
+            while not self._is_over():
+                self._epoch()
+        except KeyboardInterrupt:
+            self.save()
+            raise
+        self.state.finished = True
+        self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        arrays = {
+            "network": [ops.convert_to_numpy(v.value) for v in _state_variables(self.network)],
+            "optimizer": [ops.convert_to_numpy(v.value) for v in self.network.optimizer.variables],
+            "average": self.average.values,
+        }
+        save_checkpoint(self.checkpoint_path, self.state, arrays)
+
+    def _is_over(self) -> bool:
+        state, training = self.state, self.config.training
+        if state.epoch >= training.epochs:
+            return True
+        last_better = 0 if state.best_epoch is None else state.best_epoch + 1
+        if training.patience and state.batch == 0 and state.epoch - last_better >= training.patience:
+            self.observer.note(f"stopping: no better dev WER for {training.patience} epochs")
+            return True
+        return False
+
+    def _epoch(self) -> None:
+        state = self.state
+        plan = plan_batches(self.frames, self.config.training, state.epoch)
+        batches = prefetch(lambda indices: self.train_maker.batch(indices, state.epoch), plan[state.batch :])
+        started = saved = time.monotonic()
+        spent_before, waited = state.epoch_seconds, 0.0
+        asked = time.monotonic()
+        for batch in batches:
+            waited += time.monotonic() - asked
+            loss = self._step(batch, plan[state.batch])
+            state.batch += 1
+            now = time.monotonic()
+            state.epoch_seconds = spent_before + now - started
+            self._report_batch(batch, loss, len(plan), waited / max(now - started, 1e-9))
+            if now - saved > _CHECKPOINT_SECONDS:
+                self.save()
+                saved = now
+            asked = time.monotonic()
+        self._finish_epoch()
+
+    def _step(self, batch: Batch, indices: list[int]) -> float:
+        self.network.reset_metrics()
+        loss = float(self.network.train_on_batch(batch, return_dict=True)["loss"])
+        if np.isfinite(loss):
+            self.average.update()
+            self.state.loss_sum += loss * len(indices)
+            self.state.loss_count += len(indices)
+            return loss
+        self._recover(batch, indices)
+        return loss
+
+    def _recover(self, batch: Batch, indices: list[int]) -> None:
+        """Name the utterances behind a non-finite loss and go back to the last good weights."""
+        self.bad_batches += 1
+        restored = self.checkpoint_path.exists()
+        if restored:
+            self._restore_arrays(load_checkpoint(self.checkpoint_path)[1])
+        logits = self.network(batch, training=False)
+        losses = ops.convert_to_numpy(self.network.utterance_losses(batch, logits))
+        culprits = [self.sets.train[i].id for i, loss in zip(indices, losses, strict=True) if not np.isfinite(loss)]
+        names = ", ".join(culprits or [self.sets.train[i].id for i in indices])
+        self.observer.note(f"the loss is not finite; look at {names}")
+        if self.bad_batches > _MAX_BAD_BATCHES or not restored:
+            raise TrainingError(
+                f"the loss is not finite (utterances: {names}); lower training.learning_rate or remove these, "
+                "then run the command again",
+                path=self.output_dir,
+            )
+
+    def _report_batch(self, batch: Batch, loss: float, num_batches: int, wait_share: float) -> None:
+        self.observer.batch_done(
+            BatchDone(
+                epoch=self.state.epoch,
+                batch=self.state.batch,
+                num_batches=num_batches,
+                loss=loss,
+                audio_seconds=float(batch["frames"].sum()) * self.config.features.hop_ms / 1000,
+                learning_rate=_learning_rate(self.network),
+                wait_share=wait_share,
+            )
+        )
+
+    def _finish_epoch(self) -> None:
+        state = self.state
+        with self.average.applied():
+            result = evaluate(self.network, self.dev_batches, self.sets.dev, self.alphabet)
+            is_best = (result.wer, result.cer) < (state.best_wer, state.best_cer)
+            event = self._epoch_event(result, is_best)
+            state.history.append(_history_row(event))
+            if is_best:
+                state.best_wer, state.best_cer, state.best_epoch = result.wer, result.cer, state.epoch
+                self._save_bundle()
+        state.epoch += 1
+        state.batch, state.loss_sum, state.loss_count, state.epoch_seconds = 0, 0.0, 0, 0.0
+        self.save()
+        _write_log(self.output_dir / LOG, state.history)
+        self.observer.epoch_done(event)
+
+    def _epoch_event(self, result: DevResult, is_best: bool) -> EpochDone:
+        state = self.state
+        seconds = max(state.epoch_seconds, 1e-9)
+        audio = sum(self.frames) * self.config.features.hop_ms / 1000
+        shown = _spread(len(self.sets.dev), self.config.training.dev_samples)
+        return EpochDone(
+            epoch=state.epoch,
+            loss=state.loss_sum / max(1, state.loss_count),
+            dev_loss=result.loss,
+            dev_wer=result.wer,
+            dev_cer=result.cer,
+            blank_rate=result.blank_rate,
+            seconds=seconds,
+            audio_per_second=audio / seconds,
+            learning_rate=_learning_rate(self.network),
+            is_best=is_best,
+            samples=tuple(Sample(self.sets.dev[i].id, self.sets.dev[i].text, result.hypotheses[i]) for i in shown),
+        )
+
+    def _save_bundle(self) -> None:
+        state = self.state
+        save_bundle(
+            self.output_dir,
+            alphabet=self.alphabet,
+            features=self.config.features,
+            model=self.config.model,
+            weights=network_weights(self.network),
+            decoding=_non_default(self.config),
+            card={
+                **self.card,
+                "training": self.config.to_dict(),
+                "data_fingerprint": self.sets.fingerprint,
+                "epoch": state.epoch + 1,
+                "dev": {"wer_percent": round(state.best_wer, 2), "cer_percent": round(state.best_cer, 2)},
+            },
+        )
+
+    def _prepare_dev(self, pad_multiple: int) -> list[tuple[Batch, list[int]]]:
+        """Return the dev batches, prepared once: they never change."""
+        maker = BatchMaker(self.sets.dev, self.config.features, self.config.training, pad_multiple)
+        frames = [num_frames(len(e.samples), self.config.features) for e in self.sets.dev]
+        plan = plan_batches(frames, self.config.training.replace(sortagrad=True), 0)
+        return [(maker.batch(indices, None), indices) for indices in plan]
+
+    def _num_steps(self) -> int:
+        """Return the optimizer steps of the whole run, for the learning rate schedule."""
+        training = self.config.training
+        return sum(len(plan_batches(self.frames, training, min(epoch, 1))) for epoch in range(training.epochs))
+
+    def _restore(self) -> None:
+        state, arrays = load_checkpoint(self.checkpoint_path)
+        _require_same_run(state, self.state, self.output_dir)
+        self._restore_arrays(arrays)
+        state.config = self.state.config
+        state.finished = False
+        self.state = state
+
+    def _restore_arrays(self, arrays: Mapping[str, Sequence[Any]]) -> None:
+        variables = {"network": _state_variables(self.network), "optimizer": self.network.optimizer.variables}
+        for name, targets in variables.items():
+            values = arrays.get(name, [])
+            if [tuple(v.shape) for v in targets] != [v.shape for v in values]:
+                raise TrainingError("the checkpoint does not fit the network; use --fresh", path=self.checkpoint_path)
+            for variable, value in zip(targets, values, strict=True):
+                variable.assign(value)
+        self.average.values = [np.array(v) for v in arrays.get("average", [])]
+
+
+class WeightAverage:
+    """An exponential moving average of the weights, used for dev scores and bundles.
+
+    Args:
+        network: Whose trainable weights are averaged.
+        momentum: Of the average; 0 switches it off. Early steps use less, so that the average does not remember
+            the first weights.
+    """
+
+    def __init__(self, network: DeepSpeech2, momentum: float) -> None:
+        self.network = network
+        self.momentum = momentum
+        self.values: list[Any] = []
+        self.updates = 0
+
+    def update(self) -> None:
+        """Take one step's weights in."""
+        if not self.momentum:
+            return
+        weights = [ops.convert_to_numpy(w.value) for w in self.network.trainable_weights]
+        if not self.values:
+            self.values = [np.array(w) for w in weights]
+        step = int(ops.convert_to_numpy(self.network.optimizer.iterations.value))
+        rate = np.float32(1 - min(self.momentum, (1 + step) / (10 + step)))
+        for value, weight in zip(self.values, weights, strict=True):
+            value += rate * (weight - value)
+
+    def applied(self) -> _Swapped:
+        """Return a context in which the network has the averaged weights."""
+        return _Swapped(self.network, self.values)
+
+
+class _Swapped:
+    def __init__(self, network: DeepSpeech2, values: Sequence[Any]) -> None:
+        self.network = network
+        self.values = values
+        self.kept: list[Any] = []
+
+    def __enter__(self) -> None:
+        if self.values:
+            self.kept = [np.array(ops.convert_to_numpy(w.value)) for w in self.network.trainable_weights]
+            self._assign(self.values)
+
+    def __exit__(self, *exception: object) -> None:
+        if self.kept:
+            self._assign(self.kept)
+
+    def _assign(self, values: Sequence[Any]) -> None:
+        for weight, value in zip(self.network.trainable_weights, values, strict=True):
+            weight.assign(value)
+
+
+def _compiled_network(config: RunConfig, num_steps: int) -> DeepSpeech2:
+    training = config.training
+    keras.config.set_dtype_policy(training.precision)
+    network = build_network(
+        config.model, config.features.num_bins, len(Alphabet(config.data.alphabet)), seed=training.seed
+    )
+    optimizer = keras.optimizers.AdamW(
+        learning_rate=_schedule(training, num_steps),
+        weight_decay=training.weight_decay,
+        clipnorm=None,
+        global_clipnorm=training.clip_norm,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    # XLA recompiles for every shape and has no dynamic loops on TensorFlow; JAX always compiles.
+    network.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
+    optimizer.build(network.trainable_variables)
+    return network
+
+
+def _schedule(training: TrainingConfig, num_steps: int) -> Any:
+    """Return warm-up to the peak, then a cosine down to its final share."""
+    warmup = min(training.warmup_steps, max(0, num_steps // 2))
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else training.learning_rate,
+        decay_steps=max(1, num_steps - warmup),
+        alpha=training.final_learning_rate_share,
+        warmup_target=training.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+def _learning_rate(network: DeepSpeech2) -> float:
+    return float(ops.convert_to_numpy(network.optimizer.learning_rate))
+
+
+def _state_variables(network: DeepSpeech2) -> list[Any]:
+    """Return weights and random generators, but not metrics."""
+    metrics = {id(v) for v in network.metrics_variables}
+    return [v for v in network.variables if id(v) not in metrics]
+
+
+def _require_same_run(saved: RunState, wanted: RunState, output_dir: Path) -> None:
+    if saved.data != wanted.data:
+        raise TrainingError(
+            "this folder holds a run on other data; choose another --output, or start again with --fresh",
+            path=output_dir,
+        )
+    changed = [
+        f"{name}: {old!r} is now {new!r}"
+        for name, old, new in _differences(saved.config, wanted.config)
+        if name.rpartition(".")[2] not in _FREE_SETTINGS and not name.startswith(("data.", "decoding."))
+    ]
+    if changed:
+        raise TrainingError(
+            f"this folder holds a run with other settings ({'; '.join(changed)}); choose another --output, "
+            "or start again with --fresh",
+            path=output_dir,
+        )
+
+
+def _differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [d for key in keys for d in _differences(old.get(key), new.get(key), f"{name}.{key}".strip("."))]
+    return [] if old == new else [(name, old, new)]
+
+
+def _history_row(event: EpochDone) -> dict[str, Any]:
+    row = {key: value for key, value in vars(event).items() if key != "samples"}
+    row["epoch"] = event.epoch + 1
+    row["samples"] = [vars(sample) for sample in event.samples]
+    return row
+
+
+def _write_log(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _non_default(config: RunConfig) -> dict[str, Any]:
+    """Return the decoding settings that a run's file changed: the bundle keeps only those."""
+    defaults = type(config.decoding)().to_dict()
+    return {key: value for key, value in config.decoding.to_dict().items() if value != defaults[key]}
+
+
+def _spread(size: int, count: int) -> list[int]:
+    """Return up to ``count`` indices spread over ``range(size)``, always the same."""
+    count = min(size, count)
+    return [index * size // count for index in range(count)]
