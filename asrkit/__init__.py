@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asrkit.audio import load_waveform
-    from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig, RunConfig, TrainingConfig
+    from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig, RunConfig, TrainingConfig, TranscriptionConfig
     from asrkit.data import Utterance, read_manifest
     from asrkit.errors import AsrkitError
     from asrkit.features import extract_features
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asrkit.model.bundle import Bundle
     from asrkit.model.inference import Emitter
     from asrkit.text import Alphabet, normalize
+    from asrkit.transcription import Transcript, transcribe
 
 # public name -> its module; what type checkers see stands above
 _HOMES = {
@@ -38,12 +39,15 @@ _HOMES = {
     "NgramModel": "asrkit.language_model",
     "RunConfig": "asrkit.config",
     "TrainingConfig": "asrkit.config",
+    "Transcript": "asrkit.transcription",
+    "TranscriptionConfig": "asrkit.config",
     "Utterance": "asrkit.data",
     "count_errors": "asrkit.metrics",
     "extract_features": "asrkit.features",
     "load_waveform": "asrkit.audio",
     "normalize": "asrkit.text",
     "read_manifest": "asrkit.data",
+    "transcribe": "asrkit.transcription",
 }
 
 __all__ = [
@@ -58,12 +62,15 @@ __all__ = [
     "NgramModel",
     "RunConfig",
     "TrainingConfig",
+    "Transcript",
+    "TranscriptionConfig",
     "Utterance",
     "count_errors",
     "extract_features",
     "load_waveform",
     "normalize",
     "read_manifest",
+    "transcribe",
 ]
 
 

@@ -279,6 +279,39 @@ class DecodingConfig(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TranscriptionConfig(Settings):
+    """A batch transcription: what to read, how to spread the work, what to write."""
+
+    recursive: bool = True
+    include: tuple[str, ...] = ()  # patterns of names to take from folders; default: every audio suffix
+    exclude: tuple[str, ...] = ()
+    channels: str = "mix"  # or "split": one transcript per channel
+    jobs: int = 0  # batches worked on at once; 0: one per core
+    threads: int = 1  # of the network inside one batch; more helps only where jobs cannot fill the cores
+    batch_seconds: float = 240.0  # padded audio per batch at most: bounds memory
+    batch_size: int = 64  # recordings per batch at most
+    window_s: float = 30.0  # longer recordings are read in windows of this length
+    overlap_s: float = 6.0  # what neighboring windows share; they are joined inside it
+    nbest: int = 1  # hypotheses kept per recording
+    format: tuple[str, ...] = ("txt",)  # files written per recording
+
+    def __post_init__(self) -> None:
+        _one_of("channels", self.channels, ("mix", "split"))
+        _require(self.jobs >= 0, f"jobs must not be negative, not {self.jobs}")
+        _positive(self, "threads", "batch_seconds", "batch_size", "window_s", "nbest")
+        _require(
+            0 < self.overlap_s <= self.window_s / 2,
+            f"overlap_s must be positive and at most half of window_s, not {self.overlap_s} of {self.window_s}",
+        )
+        for name in self.format:
+            _one_of("format", name, TRANSCRIPT_FORMATS)
+        _require(len(self.format) > 0, "format names no format; give at least one, such as txt")
+
+
+TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "tsv", "ctm", "textgrid")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig(Settings):
     """Where the speech is. Paths are relative to the file that names them."""
 
@@ -301,6 +334,7 @@ class RunConfig(Settings):
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    transcription: TranscriptionConfig = field(default_factory=TranscriptionConfig)
 
 
 def read_toml(path: Path | str) -> dict[str, Any]:

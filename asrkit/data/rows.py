@@ -39,6 +39,7 @@ class Problem:
     path: Path
     line: int
     message: str
+    is_missing_audio: bool = False  # the table is fine, the disk is not
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.message}"
@@ -46,6 +47,10 @@ class Problem:
 
 class _RowError(Exception):
     """Says what is wrong with one row."""
+
+
+class _MissingAudioError(_RowError):
+    """Says that a row is fine but its recording is not there."""
 
 
 def check_rows(
@@ -75,7 +80,7 @@ def check_rows(
                 where = f"line {first.line}" if first.source == row.source else f"{first.source}:{first.line}"
                 raise _RowError(f"duplicate id {utterance.id!r}, first seen in {where}")
         except _RowError as error:
-            problems.append(Problem(row.source, row.line, str(error)))
+            problems.append(Problem(row.source, row.line, str(error), isinstance(error, _MissingAudioError)))
             continue
         first_seen[utterance.id] = row
         utterances.append(utterance)
@@ -109,7 +114,7 @@ def _utterance(row: Row, audio_root: Path, require_text: bool) -> Utterance:
     except (OSError, ValueError):
         is_there = False
     if not is_there:
-        raise _RowError(f"no audio file at {str(audio_path)!r}")
+        raise _MissingAudioError(f"no audio file at {str(audio_path)!r}")
     return Utterance(
         utterance_id, audio_path, text, duration_s, row.speaker or None, row.corpus or None, start_s, end_s
     )

@@ -1,0 +1,142 @@
+"""The output folder of a run, and what keeps two runs, kills and full disks from spoiling it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from asrkit.emissions import EMISSIONS_SUFFIX
+from asrkit.errors import TranscriptionError
+from asrkit.transcription.identifiers import file_name
+from asrkit.transcription.outputs import atomic_file, unwritable, write_atomically
+from asrkit.transcription.results import ResultsLog
+
+FAILURES_NAME = "failures.tsv"
+RUN_NAME = "run.json"
+EMISSIONS_FOLDER = "emissions"
+_LOCK_NAME = ".asrkit.lock"
+
+
+class OutputFolder:
+    """The files that belong to a whole run: results, failures, state.
+
+    Args:
+        path: The folder; made where it is missing.
+        fresh: Forget what is there.
+        read_only: Look, but touch nothing.
+
+    Raises:
+        TranscriptionError: The folder cannot be used, or another run is using it.
+    """
+
+    def __init__(self, path: Path, *, fresh: bool = False, read_only: bool = False) -> None:
+        self.path = path
+        self._lock: IO[bytes] | None = None
+        self._failures: list[tuple[str, str, str]] = []
+        self._description: dict[str, Any] = {}
+        if not read_only:
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                self._lock = _locked(path / _LOCK_NAME)
+            except OSError as error:
+                raise unwritable(path, error) from None
+        self.results = ResultsLog(path, fresh=fresh, read_only=read_only)
+
+    def close(self) -> None:
+        """Let the folder go; a run that did not finish is marked as interrupted."""
+        self.results.close()
+        if self._lock is not None:
+            if self._description.get("state") == "running":
+                with contextlib.suppress(TranscriptionError):
+                    self._describe(state="interrupted")
+            self._lock.close()
+
+    def begin(self, num_recordings: int, provenance: Mapping[str, Any]) -> None:
+        """Note that a run starts, and forget the failures of the last one.
+
+        Raises:
+            TranscriptionError: The folder cannot be written to.
+        """
+        (self.path / FAILURES_NAME).unlink(missing_ok=True)
+        self._describe(state="running", num_recordings=num_recordings, provenance=dict(provenance))
+
+    def note_failure(self, utterance_id: str, audio: str, reason: str) -> None:
+        """Add a line to ``failures.tsv`` at once."""
+        self._failures.append((utterance_id, audio, reason))
+        try:
+            with (self.path / FAILURES_NAME).open("ab") as file:
+                if file.tell() == 0:
+                    file.write(b"utterance_id\taudio\treason\n")
+                file.write(_table_line(utterance_id, audio, reason))
+        except OSError as error:
+            raise unwritable(self.path / FAILURES_NAME, error) from None
+
+    def write_emissions(self, output: str, data: bytes) -> None:
+        """Store the emissions of a recording whose transcript goes to ``output``."""
+        name = Path(output)
+        path = self.path / EMISSIONS_FOLDER / name.parent / file_name(name.name, EMISSIONS_SUFFIX)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_file(path) as file:
+                file.write(data)
+        except OSError as error:
+            raise unwritable(path, error) from None
+
+    def finish(self, seen: Collection[str], failed: Collection[str], summary: Mapping[str, Any]) -> None:
+        """Write the sorted results of all runs into this folder that still hold.
+
+        A result of an earlier run that was not asked for this time stays as long as its audio is there and it was
+        made with the same model and settings; so one table never mixes two models.
+        """
+        key = self._description["provenance"]["key"]
+        self.results.finish({i for i in self.results if i not in failed and (i in seen or self._holds(i, key))})
+        if self._failures:
+            lines = [_table_line(*row) for row in sorted(self._failures)]
+            write_atomically(
+                self.path / FAILURES_NAME, "utterance_id\taudio\treason\n" + b"".join(lines).decode("utf-8")
+            )
+        self._describe(state="finished", summary=dict(summary))
+
+    def _holds(self, utterance_id: str, key: str) -> bool:
+        entry = self.results.get(utterance_id)
+        return entry is not None and entry.key == key and Path(entry.audio).exists()
+
+    def _describe(self, **changes: Any) -> None:
+        self._description |= changes
+        path = self.path / RUN_NAME
+        try:
+            write_atomically(path, json.dumps(self._description, indent=2) + "\n")
+        except OSError as error:
+            raise unwritable(path, error) from None
+
+
+def _table_line(*cells: str) -> bytes:
+    """Return one line of a table; what would break it becomes a space, undecodable bytes become visible."""
+    clean = [" ".join(cell.split()) if any(c in cell for c in "\t\r\n\v\f") else cell for cell in cells]
+    return "\t".join(clean).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """Open a file that only one run at a time may hold; the system lets go of it when the run dies."""
+    file = path.open("ab")
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise TranscriptionError(
+            "another run is writing into this folder; wait for it or choose another one with -o", path=path.parent
+        ) from None
+    except OSError:  # a file system without locks
+        pass
+    return file

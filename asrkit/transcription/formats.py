@@ -1,0 +1,172 @@
+"""The files people want from a transcript: text, JSON, subtitles, tables of words.
+
+Every format is a function of the transcript alone, so a format asked for later is written without listening again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from asrkit.transcription.transcript import TimedWord, Transcript
+
+# Subtitles as broadcasters set them (BBC and Netflix guidelines): two lines of 42 characters, 1 to 6 seconds.
+_LINE_CHARACTERS = 42
+_CUE_LINES = 2
+_LONGEST_CUE_S = 6.0
+_SHORTEST_CUE_S = 1.0
+_PAUSE_S = 0.7  # a silence this long ends a subtitle
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file: its suffix and how to write it."""
+
+    suffix: str
+    render: Callable[[Transcript], str]
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One subtitle."""
+
+    start_s: float
+    end_s: float
+    lines: tuple[str, ...]
+
+
+def cues(words: Sequence[TimedWord]) -> list[Cue]:
+    """Cut words into subtitles: at pauses, at 2 x 42 characters and after 6 seconds.
+
+    A cue stays for at least a second, but never past the start of the next one.
+    """
+    groups = list(_cue_groups(words))
+    made = []
+    for index, group in enumerate(groups):
+        end_s = max(group[-1].end_s, group[0].start_s + _SHORTEST_CUE_S)
+        if index + 1 < len(groups):
+            end_s = min(end_s, groups[index + 1][0].start_s)
+        made.append(Cue(group[0].start_s, round(end_s, 3), tuple(_wrap([word.word for word in group]))))
+    return made
+
+
+def _cue_groups(words: Sequence[TimedWord]) -> Iterator[list[TimedWord]]:
+    group: list[TimedWord] = []
+    for word in words:
+        if group and (
+            word.start_s - group[-1].end_s >= _PAUSE_S
+            or word.end_s - group[0].start_s > _LONGEST_CUE_S
+            or len(_wrap([w.word for w in (*group, word)])) > _CUE_LINES
+        ):
+            yield group
+            group = []
+        group.append(word)
+    if group:
+        yield group
+
+
+def _wrap(words: Sequence[str]) -> list[str]:
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(lines[-1]) + 1 + len(word) <= _LINE_CHARACTERS:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def _text(transcript: Transcript) -> str:
+    return transcript.text + "\n"
+
+
+def _json(transcript: Transcript) -> str:
+    return json.dumps(transcript.to_row(), ensure_ascii=False, indent=2) + "\n"
+
+
+def _json_lines(transcript: Transcript) -> str:
+    return json.dumps(transcript.to_row(), ensure_ascii=False) + "\n"
+
+
+def _subrip(transcript: Transcript) -> str:
+    blocks = [
+        f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n" + "\n".join(cue.lines) + "\n"
+        for number, cue in enumerate(cues(transcript.words), 1)
+    ]
+    return "\n".join(blocks)
+
+
+def _web_vtt(transcript: Transcript) -> str:
+    blocks = [
+        f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}\n" + "\n".join(map(_vtt_text, cue.lines)) + "\n"
+        for cue in cues(transcript.words)
+    ]
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def _vtt_text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _clock(seconds: float, separator: str) -> str:
+    milliseconds = round(seconds * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{milliseconds // 1000:02d}{separator}{milliseconds % 1000:03d}"
+
+
+def _table(transcript: Transcript) -> str:
+    rows = [f"{w.start_s:.3f}\t{w.end_s:.3f}\t{w.word}\t{w.confidence:.4f}\n" for w in transcript.words]
+    return "".join(["start_s\tend_s\tword\tconfidence\n", *rows])
+
+
+def _ctm(transcript: Transcript) -> str:
+    """NIST's time-marked conversation: file, channel, start, duration, word, confidence."""
+    return "".join(
+        f"{transcript.utterance_id} 1 {w.start_s:.3f} {w.end_s - w.start_s:.3f} {w.word} {w.confidence:.4f}\n"
+        for w in transcript.words
+    )
+
+
+def _textgrid(transcript: Transcript) -> str:
+    """Praat's long text format, one tier of words; silences are empty intervals."""
+    end_s = max([transcript.duration_s, *(word.end_s for word in transcript.words)])
+    intervals: list[tuple[float, float, str]] = []
+    position_s = 0.0
+    for word in transcript.words:
+        start_s = max(word.start_s, position_s)
+        if word.end_s <= start_s:
+            continue
+        if start_s > position_s:
+            intervals.append((position_s, start_s, ""))
+        intervals.append((start_s, word.end_s, word.word))
+        position_s = word.end_s
+    if position_s < end_s or not intervals:
+        intervals.append((position_s, end_s, ""))
+    head = (
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
+        f"xmin = 0\nxmax = {end_s:.3f}\ntiers? <exists>\nsize = 1\nitem []:\n    item [1]:\n"
+        f'        class = "IntervalTier"\n        name = "words"\n        xmin = 0\n        xmax = {end_s:.3f}\n'
+        f"        intervals: size = {len(intervals)}\n"
+    )
+    body = "".join(
+        f"        intervals [{number}]:\n            xmin = {start_s:.3f}\n            xmax = {stop_s:.3f}\n"
+        f'            text = "{_doubled(text)}"\n'
+        for number, (start_s, stop_s, text) in enumerate(intervals, 1)
+    )
+    return head + body
+
+
+def _doubled(text: str) -> str:
+    return text.replace('"', '""')
+
+
+FORMATS: dict[str, Format] = {
+    "txt": Format(".txt", _text),
+    "json": Format(".json", _json),
+    "jsonl": Format(".jsonl", _json_lines),
+    "srt": Format(".srt", _subrip),
+    "vtt": Format(".vtt", _web_vtt),
+    "tsv": Format(".tsv", _table),
+    "ctm": Format(".ctm", _ctm),
+    "textgrid": Format(".TextGrid", _textgrid),
+}

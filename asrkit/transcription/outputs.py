@@ -1,0 +1,80 @@
+"""Files written so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from asrkit.errors import TranscriptionError
+from asrkit.transcription.formats import FORMATS
+from asrkit.transcription.identifiers import file_name
+from asrkit.transcription.recordings import Recording
+from asrkit.transcription.transcript import Transcript
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside ``path`` that takes its place when the block ends well."""
+    temporary = path.with_name(f".{secrets.token_hex(6)}.part")
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole text file, or leave the one that is there."""
+    with atomic_file(path) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
+
+
+class TranscriptFiles:
+    """Writes the files of each recording, in a mirror of the input tree or beside the audio.
+
+    Args:
+        folder: The output folder; None writes beside the audio.
+        formats: Names of formats.
+    """
+
+    def __init__(self, folder: Path | None, formats: Sequence[str]) -> None:
+        self._folder = folder
+        self._formats = [FORMATS[name] for name in dict.fromkeys(formats)]
+        self._made: set[Path] = set()
+
+    def paths(self, recording: Recording) -> list[Path]:
+        """Return where the transcripts of a recording go, in the order of the formats."""
+        name = Path(recording.output)
+        parent = recording.path.parent if self._folder is None else self._folder / name.parent
+        return [parent / file_name(name.name, form.suffix) for form in self._formats]
+
+    def write(self, recording: Recording, transcript: Transcript) -> None:
+        """Write a transcript in every format.
+
+        Raises:
+            TranscriptionError: The disk is full, or the folder cannot be written to.
+        """
+        for form, path in zip(self._formats, self.paths(recording), strict=True):
+            try:
+                if path.parent not in self._made:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    self._made.add(path.parent)
+                write_atomically(path, form.render(transcript))
+            except OSError as error:
+                raise unwritable(path, error) from None
+
+    def exist(self, recording: Recording) -> bool:
+        """Whether every file of a recording is there."""
+        return all(path.exists() for path in self.paths(recording))
+
+
+def unwritable(path: Path, error: OSError) -> TranscriptionError:
+    """Return the error for a file that cannot be written."""
+    reason = (error.strerror or str(error)).lower()
+    return TranscriptionError(
+        f"cannot be written ({reason}); what is done stays done, run the same command again to go on", path=path
+    )

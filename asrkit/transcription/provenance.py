@@ -1,0 +1,70 @@
+"""What a transcript was made from, so that a rerun redoes what changed and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.errors import MissingPathError
+
+_WHOLE_BYTES = 64 << 20
+_SAMPLES = 64  # of a larger file
+_SAMPLE_BYTES = 1 << 20
+
+
+def file_fingerprint(path: Path) -> str:
+    """Return a hash of a file's content; of a file beyond 64 MB, of its size and 64 MB spread over it.
+
+    Raises:
+        MissingPathError: There is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            digest = hashlib.sha256(str(size).encode())
+            if size <= _WHOLE_BYTES:
+                digest.update(file.read())
+            else:
+                for index in range(_SAMPLES):
+                    file.seek((size - _SAMPLE_BYTES) * index // (_SAMPLES - 1))
+                    digest.update(file.read(_SAMPLE_BYTES))
+    except FileNotFoundError:
+        raise MissingPathError("no such language model", path=path) from None
+    return digest.hexdigest()[:16]
+
+
+def describe(
+    *,
+    model: str,
+    model_fingerprint: str,
+    language_model: Path | None,
+    decoding: DecodingConfig,
+    config: TranscriptionConfig,
+) -> dict[str, Any]:
+    """Return what decides a transcript, with a ``key`` that changes when any of it does.
+
+    How the work is spread (jobs, batches) and which files are written is left out: it never changes an answer.
+    """
+    deciding: dict[str, Any] = {
+        "model": model,
+        "model_fingerprint": model_fingerprint,
+        "lm": None if language_model is None else language_model.name,
+        "lm_fingerprint": None if language_model is None else file_fingerprint(language_model),
+        "decoding": decoding.to_dict(),
+        "nbest": config.nbest,
+        "window_s": config.window_s,
+        "overlap_s": config.overlap_s,
+    }
+    key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+    return {"key": key, **deciding, "asrkit": _version()}
+
+
+def _version() -> str:
+    try:
+        return version("asrkit")
+    except PackageNotFoundError:  # run from a checkout
+        return "unknown"

@@ -1,0 +1,300 @@
+"""One batch of recordings to transcripts: the same code on a thread, in a process or on another machine.
+
+Nothing a recording does can hurt its neighbors: whatever goes wrong with one becomes its ``problem``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.audio import iterate_waveform, load_waveform
+from asrkit.config import FeatureConfig, TranscriptionConfig
+from asrkit.emissions import read_emissions, to_half
+from asrkit.errors import AsrkitError
+from asrkit.features import extract_features
+from asrkit.text import Alphabet
+from asrkit.transcription.recordings import Recording
+from asrkit.transcription.transcript import Transcript, transcript_from
+from asrkit.transcription.windows import EmissionsJoiner, WindowPlan
+
+if TYPE_CHECKING:
+    from asrkit.decoder import Hypothesis
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class Model(Protocol):
+    """What transcription needs to know of a model; a ``Bundle`` is one."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from every other model."""
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """What it can write."""
+
+    @property
+    def features(self) -> FeatureConfig:
+        """What it listens to."""
+
+    @property
+    def step_ms(self) -> float:
+        """Milliseconds per output step."""
+
+
+class Network(Protocol):
+    """Features to emissions; an ``Emitter`` is one."""
+
+    def emissions(self, features: Sequence[FloatArray]) -> list[FloatArray]:
+        """Turn ``(frames, bins)`` each into ``(steps, symbols)`` natural-log probabilities each."""
+
+
+class Decoder(Protocol):
+    """Emissions to hypotheses."""
+
+    def decode(self, emissions: FloatArray) -> list[Hypothesis]:
+        """Return hypotheses for ``(steps, symbols)``, best first, at least one."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one recording: a transcript or a problem."""
+
+    recording: Recording
+    transcript: Transcript | None = None
+    problem: str | None = None
+    emissions: npt.NDArray[np.float16] | None = None
+
+
+@dataclass
+class StageTimes:
+    """CPU seconds of each stage, summed over threads (threads inside the network not counted)."""
+
+    audio_s: float = 0.0
+    features_s: float = 0.0
+    network_s: float = 0.0
+    decoder_s: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the CPU time of this thread inside the block to a stage."""
+        start_s = time.thread_time()
+        try:
+            yield
+        finally:
+            self.add(stage, time.thread_time() - start_s)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Add CPU seconds to a stage."""
+        with self._lock:
+            setattr(self, stage, getattr(self, stage) + seconds)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the seconds by stage."""
+        return {name: round(value, 3) for name, value in vars(self).items() if not name.startswith("_")}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A recording ready for the network, or found to be long, or unusable."""
+
+    recording: Recording
+    features: FloatArray | None = None
+    is_long: bool = False
+    problem: str | None = None
+
+
+class Recognizer:
+    """Everything that turns recordings into transcripts.
+
+    Args:
+        model: Alphabet and features.
+        network: Features to emissions; None reads stored emissions instead of audio.
+        make_decoder: Makes a decoder; called once in each thread.
+        config: Windows, batch sizes, n-best.
+        provenance: Written into every transcript.
+        keep_emissions: Whether outcomes carry the emissions.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        network: Network | None,
+        make_decoder: Callable[[], Decoder],
+        config: TranscriptionConfig,
+        provenance: Mapping[str, Any],
+        *,
+        keep_emissions: bool = False,
+    ) -> None:
+        self.times = StageTimes()
+        self._model = model
+        self._network = network
+        self._make_decoder = make_decoder
+        self._config = config
+        self._provenance = provenance
+        self._keep_emissions = keep_emissions
+        self._windows = WindowPlan.fit(config.window_s, config.overlap_s, model.features, model.step_ms)
+        self._own = threading.local()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Ask threads at work to leave soon; what they return does not count."""
+        self._stopped = True
+
+    def load(self, recording: Recording) -> Loaded:
+        """Read a recording and compute its features; never raises for a bad one."""
+        if self._network is None:
+            return Loaded(recording)
+        try:
+            with self.times.measure("audio_s"):
+                windows = list(itertools.islice(self._waveforms(recording), 2))
+            if len(windows) > 1:
+                return Loaded(recording, is_long=True)
+            # Headers lie; the samples do not.
+            duration_s = len(windows[0]) / self._model.features.sample_rate_hz
+            with self.times.measure("features_s"):
+                features = extract_features(windows[0], self._model.features)
+            return Loaded(replace(recording, duration_s=duration_s), features)
+        except Exception as error:
+            return Loaded(recording, problem=reason(error, recording))
+
+    def recognize(self, batch: Sequence[Loaded], executor: Executor | None = None) -> list[Outcome]:
+        """Transcribe a batch; one outcome for each recording, in order.
+
+        Args:
+            batch: What ``load`` returned.
+            executor: Runs the windows of a long recording in parallel; None runs them one after the other.
+        """
+        emissions = iter(self._network_outputs([item.features for item in batch if item.features is not None]))
+        outcomes = []
+        for item in batch:
+            if item.problem is not None:
+                outcomes.append(Outcome(item.recording, problem=item.problem))
+            elif self._network is None:
+                outcomes.append(self._guarded(item.recording, self._decode_stored))
+            elif item.is_long:
+                outcomes.append(self._guarded(item.recording, lambda r: self._decode_long(r, executor)))
+            else:
+                values = next(emissions)
+                outcomes.append(self._guarded(item.recording, lambda r, v=values: self._decode(r, v)))  # type: ignore[misc]
+        return outcomes
+
+    def _guarded(self, recording: Recording, work: Callable[[Recording], Outcome]) -> Outcome:
+        try:
+            return work(recording)
+        except Exception as error:
+            return Outcome(recording, problem=reason(error, recording))
+
+    def _waveforms(self, recording: Recording) -> Iterator[FloatArray]:
+        """Yield the windows of a recording."""
+        rate_hz = self._model.features.sample_rate_hz
+        if recording.is_segment:
+            waveform = load_waveform(
+                recording.path,
+                rate_hz,
+                recording.channel,
+                start_s=recording.start_s or 0.0,
+                end_s=recording.end_s,
+            )
+            return self._windows.windows([waveform])
+        block_s = self._windows.stride_samples / rate_hz
+        return self._windows.windows(iterate_waveform(recording.path, rate_hz, block_s, recording.channel))
+
+    def _network_outputs(self, features: Sequence[FloatArray]) -> list[FloatArray | Exception]:
+        """Run the network on a batch; where that fails, on each utterance alone, to find the culprit."""
+        if not features:
+            return []
+        assert self._network is not None
+        try:
+            with self.times.measure("network_s"):
+                return list(self._network.emissions(features))
+        except Exception as error:
+            if len(features) == 1:
+                return [error]
+            return [output for item in features for output in self._network_outputs([item])]
+
+    def _decode_long(self, recording: Recording, executor: Executor | None) -> Outcome:
+        joiner = EmissionsJoiner(self._windows.stride_steps, self._model.alphabet.blank_index)
+        num_samples = 0
+        ahead: deque[Any] = deque()
+        per_batch = max(1, int(self._config.batch_seconds // self._config.window_s))
+        waveforms = self._waveforms(recording)
+        stride = self._windows.stride_samples
+        while windows := list(itertools.islice(waveforms, per_batch)):
+            if self._stopped:
+                raise InterruptedError("interrupted")
+            num_samples += stride * len(windows)
+            last_samples = len(windows[-1])
+            ahead.append(executor.submit(self._window_outputs, windows) if executor else self._window_outputs(windows))
+            if len(ahead) > 2 * max(1, self._config.jobs):
+                _join_next(joiner, ahead)
+        while ahead:
+            _join_next(joiner, ahead)
+        duration_s = (num_samples - stride + last_samples) / self._model.features.sample_rate_hz
+        return self._decode(replace(recording, duration_s=duration_s), joiner.join())
+
+    def _window_outputs(self, windows: Sequence[FloatArray]) -> list[FloatArray | Exception]:
+        with self.times.measure("features_s"):
+            features = [extract_features(window, self._model.features) for window in windows]
+        return self._network_outputs(features)
+
+    def _decode_stored(self, recording: Recording) -> Outcome:
+        assert recording.emissions_path is not None
+        with self.times.measure("audio_s"):
+            _, emissions = read_emissions(recording.emissions_path)
+        return self._decode(recording, emissions)
+
+    def _decode(self, recording: Recording, emissions: FloatArray | Exception) -> Outcome:
+        if isinstance(emissions, Exception):
+            raise emissions
+        if not np.isfinite(emissions).all() and np.isnan(emissions).any():
+            return Outcome(recording, problem="the model gives NaN for it; check the model with `asrkit model info`")
+        half = to_half(emissions)
+        with self.times.measure("decoder_s"):
+            hypotheses = self._decoder().decode(half.astype(np.float32))
+        transcript = transcript_from(
+            hypotheses,
+            recording,
+            step_s=self._model.step_ms / 1000,
+            nbest=self._config.nbest,
+            provenance=self._provenance,
+        )
+        return Outcome(recording, transcript, emissions=half if self._keep_emissions else None)
+
+    def _decoder(self) -> Decoder:
+        if not hasattr(self._own, "decoder"):
+            self._own.decoder = self._make_decoder()
+        decoder: Decoder = self._own.decoder
+        return decoder
+
+
+def _join_next(joiner: EmissionsJoiner, ahead: deque[Any]) -> None:
+    outputs = ahead.popleft()
+    for output in outputs.result() if hasattr(outputs, "result") else outputs:
+        if isinstance(output, Exception):
+            raise output
+        joiner.add(output)
+
+
+def reason(error: Exception, recording: Recording) -> str:
+    """Return why a recording failed, in one line without its path."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = text.removeprefix(f"{' '.join(str(recording.path).split())}: ")
+    return text if isinstance(error, AsrkitError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,235 @@
+"""From what a user names to the list of recordings: files, folders, globs, lists and manifests."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asrkit.audio import AUDIO_SUFFIXES
+from asrkit.errors import ManifestError, MissingPathError, TranscriptionError
+from asrkit.transcription.identifiers import absolute, common_folder, escape_id, safe_path, unique_stems
+
+MANIFEST_SUFFIXES = frozenset({".csv", ".json", ".jsonl", ".tsv"})
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One thing to transcribe.
+
+    Args:
+        utterance_id: Unique in its run, without whitespace.
+        path: The audio, an absolute path.
+        output: Where its transcript goes: a path below the output folder, without suffix.
+        channel: Channel to take, from 0; None mixes all.
+        start_s: First second, of a segment.
+        end_s: Second to stop before, of a segment; None is the end.
+        problem: Why it cannot be transcribed, when that is known already.
+        emissions_path: Its stored emissions, when these are decoded instead of the audio.
+        duration_s: Seconds of audio, once it is scanned.
+        fingerprint: What tells this audio from another version of it, once it is scanned.
+    """
+
+    utterance_id: str
+    path: Path
+    output: str
+    channel: int | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    problem: str | None = None
+    emissions_path: Path | None = None
+    duration_s: float = 0.0
+    fingerprint: str = ""
+
+    @property
+    def is_segment(self) -> bool:
+        """Whether it is a part of its file."""
+        return self.start_s is not None or self.end_s is not None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file on disk, before it has an id."""
+
+    path: Path
+    problem: str | None = None
+
+
+def find_recordings(
+    inputs: Sequence[Path | str],
+    *,
+    recursive: bool = True,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    audio_root: Path | None = None,
+) -> list[Recording]:
+    """List what there is to transcribe, sorted by id.
+
+    A file is taken whatever its suffix, but ``.tsv``, ``.jsonl``, ``.json`` and ``.csv`` are manifests. A folder gives
+    its audio files; hidden ones are left out, a folder met twice through links is read once. A pattern
+    such as ``wavs/**/*.flac`` is expanded where the shell did not.
+
+    Args:
+        inputs: Files, folders, patterns and manifests.
+        recursive: Whether to enter the folders below a folder.
+        include: Patterns of names or relative paths to take from folders; default: every audio suffix.
+        exclude: Patterns of names or relative paths to leave out.
+        audio_root: Base of relative paths in manifests; default: the manifest's folder.
+
+    Raises:
+        MissingPathError: A named path does not exist or a pattern matches nothing.
+        ManifestError: A manifest is broken.
+        TranscriptionError: There is nothing to transcribe.
+    """
+    found: dict[Path, _Found] = {}
+    roots: list[Path] = []
+    recordings: list[Recording] = []
+    missing: list[str] = []
+    for given in inputs:
+        path = absolute(given)
+        if path.is_dir():
+            roots.append(path)
+            found |= {item.path: item for item in _walk(path, recursive, include, exclude)}
+        elif path.suffix.lower() in MANIFEST_SUFFIXES and path.is_file():
+            recordings += _from_manifest(path, audio_root)
+        elif os.path.lexists(path):
+            roots.append(path.parent)
+            found.setdefault(path, _Found(path, _problem(path)))
+        elif matches := _expand(str(given)):
+            roots.append(_fixed_part(str(given)))
+            found |= {match: _Found(match, _problem(match)) for match in matches}
+        else:
+            missing.append(str(given))
+    if missing:
+        raise MissingPathError(f"no such file or folder: {', '.join(missing[:5])}{_and_more(missing)}")
+    recordings += _with_ids(list(found.values()), roots)
+    if not recordings:
+        raise TranscriptionError(_nothing_found(inputs, include))
+    _check_ids(recordings)
+    return sorted(recordings, key=lambda recording: recording.utterance_id)
+
+
+def _walk(top: Path, recursive: bool, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Found]:
+    """Yield the audio files below a folder, each folder once, in a fixed order."""
+    seen: set[tuple[int, int]] = set()
+    _is_new(top, seen)
+    problems: list[OSError] = []
+    for name, folders, files in os.walk(top, followlinks=True, onerror=problems.append):
+        parent = Path(name)
+        folders[:] = sorted(folder for folder in folders if recursive and _is_new(parent / folder, seen))
+        for path in sorted(parent / file for file in files):
+            if _wanted(path, top, include, exclude):
+                yield _Found(path, _problem(path))
+    for error in problems:
+        yield _Found(absolute(error.filename), f"the folder cannot be listed: {str(error.strerror).lower()}")
+
+
+def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    """Whether a folder is neither hidden nor met before; links that form a loop end here."""
+    if folder.name.startswith("."):
+        return False
+    try:
+        status = folder.stat()
+    except OSError:
+        return False
+    key = (status.st_dev, status.st_ino)
+    is_new = key not in seen
+    seen.add(key)
+    return is_new
+
+
+def _wanted(path: Path, top: Path, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    if path.name.startswith("."):
+        return False
+
+    def matches(patterns: Sequence[str]) -> bool:
+        relative = path.relative_to(top).as_posix() if patterns else ""
+        return any(fnmatch.fnmatch(path.name, pattern) or fnmatch.fnmatch(relative, pattern) for pattern in patterns)
+
+    if matches(exclude):
+        return False
+    return matches(include) if include else path.suffix.lower() in AUDIO_SUFFIXES
+
+
+def _problem(path: Path) -> str | None:
+    """Return why a path is no recording, as far as the folder tells."""
+    try:
+        if path.is_file():
+            return None
+        return "is a link to a file that does not exist" if path.is_symlink() else "is not a regular file"
+    except OSError as error:
+        return f"cannot be read: {str(error.strerror).lower()}"
+
+
+def _expand(pattern: str) -> list[Path]:
+    if not glob.has_magic(pattern):
+        return []
+    paths = [absolute(path) for path in glob.glob(pattern, recursive=True)]  # noqa: PTH207  absolute patterns too
+    return sorted(path for path in paths if not path.is_dir())
+
+
+def _fixed_part(pattern: str) -> Path:
+    """Return the folder before the first wildcard of a pattern."""
+    parts = Path(pattern).parts
+    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:fixed])
+
+
+def _with_ids(found: list[_Found], roots: list[Path]) -> list[Recording]:
+    if not found:
+        return []
+    base = common_folder(roots)
+    relative = [_below(item.path, base) for item in found]
+    return [
+        Recording(escape_id(name), item.path, name, problem=item.problem)
+        for item, name in zip(found, unique_stems(relative), strict=True)
+    ]
+
+
+def _below(path: Path, base: Path) -> str:
+    return path.relative_to(base if path.is_relative_to(base) else path.anchor).as_posix()
+
+
+def _from_manifest(path: Path, audio_root: Path | None) -> list[Recording]:
+    """Return the recordings of a manifest; a missing one is a problem of its own, a broken table is an error."""
+    from asrkit.data import scan_manifest
+
+    utterances, problems = scan_manifest(path, audio_root=audio_root, require_text=False)
+    for problem in problems:
+        if not problem.is_missing_audio:
+            raise ManifestError(problem.message, path=problem.path, line=problem.line)
+    absent = [
+        Recording(escape_id(f"{path.name}:{problem.line}"), path, "", problem=problem.message) for problem in problems
+    ]
+    return absent + [
+        Recording(
+            utterance.id,
+            absolute(utterance.audio_path),
+            safe_path(utterance.id),
+            start_s=utterance.start_s,
+            end_s=utterance.end_s,
+        )
+        for utterance in utterances
+    ]
+
+
+def _check_ids(recordings: list[Recording]) -> None:
+    seen: set[str] = set()
+    for recording in recordings:
+        if recording.utterance_id in seen:
+            raise TranscriptionError(
+                f"two inputs have the id {recording.utterance_id!r}; transcribe them into different output folders"
+            )
+        seen.add(recording.utterance_id)
+
+
+def _nothing_found(inputs: Sequence[Path | str], include: Sequence[str]) -> str:
+    wanted = ", ".join(include) if include else ", ".join(sorted(suffix[1:] for suffix in AUDIO_SUFFIXES))
+    return f"nothing to transcribe in {', '.join(map(str, inputs))}; looked for {wanted}"
+
+
+def _and_more(names: list[str]) -> str:
+    return f" and {len(names) - 5} more" if len(names) > 5 else ""

@@ -1,0 +1,178 @@
+"""``results.jsonl``: one line per transcript, safe against a kill at any moment.
+
+While a run goes on, finished lines are appended; only whole lines count, a torn last one is cut off. At the end the
+file is written anew, sorted by id, and ``hyp.txt`` with it. Of each line only its place is kept in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from asrkit.errors import TranscriptionError
+from asrkit.transcription.outputs import atomic_file, unwritable
+from asrkit.transcription.transcript import Transcript
+
+RESULTS_NAME = "results.jsonl"
+HYPOTHESES_NAME = "hyp.txt"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a line stands and what it was made from."""
+
+    offset: int
+    length: int
+    key: str
+    audio: str
+    audio_fingerprint: str
+
+
+class ResultsLog:
+    """The transcripts of an output folder.
+
+    Args:
+        folder: The output folder; it exists.
+        fresh: Forget what is there.
+        read_only: Look, but touch nothing.
+
+    Raises:
+        TranscriptionError: The file cannot be read or written.
+    """
+
+    def __init__(self, folder: Path, *, fresh: bool = False, read_only: bool = False) -> None:
+        self.path = folder / RESULTS_NAME
+        self._entries: dict[str, Entry] = {}
+        self._end = 0
+        try:
+            self._file: IO[bytes] = _open(self.path, fresh=fresh, read_only=read_only)
+            for offset, line in _whole_lines(self._file):
+                self._end = offset + len(line)
+                self._index(offset, line)
+            if not read_only:
+                self._file.truncate(self._end)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+
+    def close(self) -> None:
+        """Let the file go; every line appended so far stays."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def get(self, utterance_id: str) -> Entry | None:
+        """Return the latest entry of an id, or None."""
+        return self._entries.get(utterance_id)
+
+    def read(self, utterance_id: str) -> Transcript:
+        """Read a transcript back."""
+        return Transcript.from_row(json.loads(self._line(self._entries[utterance_id])))
+
+    def append(self, transcripts: Sequence[Transcript]) -> None:
+        """Add lines; afterwards they survive a kill of this process.
+
+        Raises:
+            TranscriptionError: They cannot be written; the file holds whole lines all the same.
+        """
+        lines = [_encoded(transcript.to_row()) for transcript in transcripts]
+        data = memoryview(b"".join(lines))
+        try:
+            self._file.seek(self._end)
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            self._file.truncate(self._end)
+            raise unwritable(self.path, error) from None
+        for transcript, line in zip(transcripts, lines, strict=True):
+            self._entries[transcript.utterance_id] = _entry(transcript.to_row(), self._end, len(line))
+            self._end += len(line)
+
+    def finish(self, keep: Collection[str]) -> None:
+        """Write ``results.jsonl`` and ``hyp.txt`` anew, sorted by id, with the ids to keep.
+
+        Raises:
+            TranscriptionError: They cannot be written; the old files stay.
+        """
+        kept = sorted(utterance_id for utterance_id in self._entries if utterance_id in keep)
+        try:
+            with (
+                atomic_file(self.path) as results,
+                atomic_file(self.path.with_name(HYPOTHESES_NAME)) as hypotheses,
+            ):
+                for utterance_id in kept:
+                    line = self._line(self._entries[utterance_id])
+                    results.write(line)
+                    text = json.loads(line)["text"]
+                    hypotheses.write(f"{utterance_id} {text}".rstrip().encode() + b"\n")
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+
+    def _line(self, entry: Entry) -> bytes:
+        self._file.seek(entry.offset)
+        return self._file.read(entry.length)
+
+    def _index(self, offset: int, line: bytes) -> None:
+        try:
+            row = json.loads(line)
+            Transcript.from_row(row)
+            self._entries[row["utterance_id"]] = _entry(row, offset, len(line))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return  # a line of another program; the recording is transcribed again
+
+
+def _open(path: Path, *, fresh: bool, read_only: bool) -> IO[bytes]:
+    if read_only:
+        return (path if path.exists() else Path(os.devnull)).open("rb", buffering=0)
+    return path.open("w+b" if fresh or not path.exists() else "r+b", buffering=0)
+
+
+def _whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield the complete lines of a file with their offsets."""
+    offset = 0
+    with open(file.fileno(), "rb", closefd=False) as lines:
+        for line in lines:
+            if not line.endswith(b"\n"):
+                return
+            yield offset, line
+            offset += len(line)
+
+
+def _entry(row: dict[str, Any], offset: int, length: int) -> Entry:
+    key = row["provenance"].get("key", "")
+    return Entry(offset, length, str(key), str(row["audio"]), str(row["audio_fingerprint"]))
+
+
+def _encoded(row: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:  # a file name that is not text
+        return json.dumps(row).encode() + b"\n"
+
+
+def read_results(folder: Path) -> Iterator[Transcript]:
+    """Yield the transcripts of an output folder without touching it; torn and foreign lines are left out.
+
+    Raises:
+        TranscriptionError: There is no ``results.jsonl``.
+    """
+    path = folder / RESULTS_NAME
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    yield Transcript.from_row(json.loads(line))
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    continue
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise TranscriptionError(
+            f"cannot be read ({why}); name an output folder of `asrkit transcribe`", path=path
+        ) from None

@@ -1,0 +1,112 @@
+"""Which recordings still have to be transcribed, and how long they are."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from asrkit.audio import probe
+from asrkit.transcription.outputs import TranscriptFiles
+from asrkit.transcription.recognizer import reason
+from asrkit.transcription.recordings import Recording
+from asrkit.transcription.results import ResultsLog
+
+# The first look is short, so that work starts at once; later ones are long, so that batches fit well.
+_FIRST_CHUNK, _LARGEST_CHUNK = 64, 4096
+
+
+class State(enum.Enum):
+    """What is known of a recording before it is read."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNRENDERED = "to be written"  # transcribed before, but files are missing
+    DONE = "done"
+    UNUSABLE = "unusable"
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A recording and what is to be done with it."""
+
+    recording: Recording
+    state: State
+
+
+class Scanner:
+    """Looks at files, not into them, and compares them with what was done before.
+
+    Args:
+        results: What was done before; None: nothing.
+        files: Where transcripts go; None: nowhere.
+        key: Fingerprint of model, language model and settings.
+        split_channels: Whether each channel is a recording of its own.
+    """
+
+    def __init__(
+        self, results: ResultsLog | None, files: TranscriptFiles | None, key: str, *, split_channels: bool = False
+    ) -> None:
+        self._results = results
+        self._files = files
+        self._key = key
+        self._split_channels = split_channels
+
+    def scan(self, recordings: Sequence[Recording], threads: int) -> Iterator[list[Scanned]]:
+        """Yield what is known of recordings, chunk by chunk."""
+        source = iter(recordings)
+        size = _FIRST_CHUNK
+        with ThreadPoolExecutor(threads, "asrkit-scan") as pool:
+            while chunk := list(islice(source, size)):
+                yield [item for items in pool.map(self._look, chunk) for item in items]
+                size = min(2 * size, _LARGEST_CHUNK)
+
+    def _look(self, recording: Recording) -> list[Scanned]:
+        """Return a recording, or its channels, with fingerprint, length and state; never raises."""
+        if recording.problem is not None:
+            return [Scanned(recording, State.UNUSABLE)]
+        if recording.emissions_path is not None:
+            return [Scanned(recording, self._compare(recording))]
+        try:
+            status = recording.path.stat()
+            stamp = f"{status.st_size}-{status.st_mtime_ns}"
+            if recording.is_segment:
+                stamp += f"-{recording.start_s or 0.0}-{recording.end_s}"
+            recording = replace(recording, fingerprint=stamp)
+            return [self._with_length(part) for part in self._channels(recording)]
+        except Exception as error:  # a broken file must not end the run
+            return [Scanned(replace(recording, problem=reason(error, recording)), State.UNUSABLE)]
+
+    def _with_length(self, recording: Recording) -> Scanned:
+        state = self._compare(recording)
+        if state in (State.NEW, State.CHANGED):
+            whole_s = probe(recording.path).duration_s
+            length_s = min(recording.end_s or whole_s, whole_s) - (recording.start_s or 0.0)
+            recording = replace(recording, duration_s=max(length_s, 0.0))
+        return Scanned(recording, state)
+
+    def _channels(self, recording: Recording) -> list[Recording]:
+        num_channels = probe(recording.path).num_channels if self._split_channels else 1
+        if num_channels == 1:
+            return [recording]
+        return [
+            replace(
+                recording,
+                utterance_id=f"{recording.utterance_id}.ch{channel + 1}",
+                output=f"{recording.output}.ch{channel + 1}",
+                fingerprint=f"{recording.fingerprint}-ch{channel + 1}",
+                channel=channel,
+            )
+            for channel in range(num_channels)
+        ]
+
+    def _compare(self, recording: Recording) -> State:
+        entry = None if self._results is None else self._results.get(recording.utterance_id)
+        if entry is None:
+            return State.NEW
+        made_from = (entry.key, entry.audio, entry.audio_fingerprint)
+        if made_from != (self._key, str(recording.path), recording.fingerprint):
+            return State.CHANGED
+        return State.DONE if self._files is None or self._files.exist(recording) else State.UNRENDERED

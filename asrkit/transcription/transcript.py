@@ -1,0 +1,132 @@
+"""What was said in one recording, when, and how sure the recognizer is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asrkit.decoder import Hypothesis
+    from asrkit.transcription.recordings import Recording
+
+
+@dataclass(frozen=True)
+class TimedWord:
+    """One word with its place in the recording; ``confidence`` lies in [0, 1]."""
+
+    word: str
+    start_s: float
+    end_s: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One of the n best hypotheses, with the natural-log scores that ranked it."""
+
+    text: str
+    score: float
+    acoustic_score: float
+    lm_score: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The answer for one recording, as one line of ``results.jsonl`` holds it.
+
+    Args:
+        utterance_id: Unique in its run, without whitespace.
+        audio: Absolute path of the recording.
+        duration_s: Seconds of audio.
+        text: The best hypothesis; may be empty.
+        confidence: In [0, 1].
+        words: Its words with times from the start of the file.
+        nbest: The best hypotheses, when more than one was asked for.
+        provenance: Model, language model, settings and version behind it.
+        audio_fingerprint: What tells this audio from another version of it.
+    """
+
+    utterance_id: str
+    audio: str
+    duration_s: float
+    text: str
+    confidence: float
+    words: tuple[TimedWord, ...] = ()
+    nbest: tuple[Alternative, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    audio_fingerprint: str = ""
+
+    def to_row(self) -> dict[str, Any]:
+        """Return plain values for JSON; ``nbest`` is there only when it was asked for."""
+        row: dict[str, Any] = {
+            "utterance_id": self.utterance_id,
+            "audio": self.audio,
+            "duration_s": self.duration_s,
+            "text": self.text,
+            "confidence": self.confidence,
+            "words": [vars(word) for word in self.words],
+        }
+        if self.nbest:
+            row["nbest"] = [vars(alternative) for alternative in self.nbest]
+        return row | {"audio_fingerprint": self.audio_fingerprint, "provenance": dict(self.provenance)}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Transcript:
+        """Read what ``to_row`` wrote.
+
+        Raises:
+            KeyError, TypeError: The row is something else.
+        """
+        values = dict(row)
+        values["words"] = tuple(TimedWord(**word) for word in row["words"])
+        values["nbest"] = tuple(Alternative(**item) for item in row.get("nbest", ()))
+        return cls(**values)
+
+
+def transcript_from(
+    hypotheses: Sequence[Hypothesis],
+    recording: Recording,
+    *,
+    step_s: float,
+    nbest: int = 1,
+    provenance: Mapping[str, Any] | None = None,
+) -> Transcript:
+    """Turn the decoder's answer, counted in steps, into a transcript in seconds.
+
+    Args:
+        hypotheses: Best first, at least one.
+        recording: What was decoded.
+        step_s: Seconds per output step.
+        nbest: How many hypotheses to keep.
+        provenance: Model, language model, settings and version.
+    """
+    best = hypotheses[0]
+    offset_s = recording.start_s or 0.0
+    latest_s = offset_s + recording.duration_s
+
+    def second(step: int) -> float:
+        return round(min(offset_s + step * step_s, latest_s), 3)
+
+    words = tuple(
+        TimedWord(word.text, second(word.start_step), second(word.end_step), round(word.confidence, 4))
+        for word in best.words
+    )
+    kept = hypotheses[:nbest] if nbest > 1 else ()
+    return Transcript(
+        utterance_id=recording.utterance_id,
+        audio=str(recording.path),
+        duration_s=round(recording.duration_s, 3),
+        text=best.text,
+        confidence=round(best.confidence, 4),
+        words=words,
+        nbest=tuple(
+            Alternative(
+                h.text, round(h.score, 4), round(h.acoustic_score, 4), round(h.lm_score, 4), round(h.confidence, 4)
+            )
+            for h in kept
+        ),
+        provenance=provenance or {},
+        audio_fingerprint=recording.fingerprint,
+    )

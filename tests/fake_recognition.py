@@ -1,0 +1,100 @@
+"""A model small enough to check by hand: a fixed local function of the features, read off greedily."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from asrkit.config import FeatureConfig
+from asrkit.features import extract_features
+from asrkit.text import Alphabet
+
+FloatArray = npt.NDArray[np.float32]
+STRIDE = 4
+
+
+@dataclass(frozen=True)
+class FakeModel:
+    name: str = "fake"
+    fingerprint: str = "f1"
+    alphabet: Alphabet = field(default_factory=lambda: Alphabet(" abcde"))
+    features: FeatureConfig = field(
+        default_factory=lambda: FeatureConfig(sample_rate_hz=8_000, mel_bins=8, high_hz=3_800.0)
+    )
+    step_ms: float = 40.0
+
+
+class FakeNetwork:
+    """Each step depends on its own four frames only, so windows and batches cannot matter."""
+
+    def __init__(self) -> None:
+        self.weights = np.random.default_rng(3).normal(size=(8, 7)).astype(np.float32) * 2
+        self.batches: list[int] = []
+
+    def emissions(self, features: Sequence[FloatArray]) -> list[FloatArray]:
+        self.batches.append(len(features))
+        return [self._one(values) for values in features]
+
+    def _one(self, values: FloatArray) -> FloatArray:
+        steps = -(-len(values) // STRIDE)
+        padded = np.zeros((steps * STRIDE, values.shape[1]), np.float32)
+        padded[: len(values)] = values
+        logits = padded.reshape(steps, STRIDE, -1).mean(axis=1) @ self.weights
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return logits.astype(np.float32)
+
+
+class FakeDecoder:
+    """Best symbol of each step, repeats and blanks removed; words carry their steps."""
+
+    def __init__(self, alphabet: Alphabet) -> None:
+        self.alphabet = alphabet
+
+    def decode(self, emissions: FloatArray) -> list[Any]:
+        best = emissions.argmax(axis=1)
+        runs = [(int(index), [step for step, _ in steps]) for index, steps in groupby(enumerate(best), lambda p: p[1])]
+        letters = [(self.alphabet.symbols[i], steps) for i, steps in runs if i != self.alphabet.blank_index]
+        words = []
+        for is_space, group in groupby(letters, lambda letter: letter[0] == " "):
+            part = list(group)
+            if not is_space:
+                text = "".join(letter for letter, _ in part)
+                words.append(
+                    SimpleNamespace(text=text, start_step=part[0][1][0], end_step=part[-1][1][-1] + 1, confidence=0.5)
+                )
+        score = float(emissions.max(axis=1).sum())
+        text = " ".join(word.text for word in words)
+        return [
+            SimpleNamespace(text=text, score=score, acoustic_score=score, lm_score=0.0, words=words, confidence=0.75)
+        ]
+
+
+def write_speech(path: Path, seconds: float, seed: int = 0, rate_hz: int = 8_000, channels: int = 1) -> Path:
+    """Write noise whose color changes ten times a second, so that the fake model has something to say."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    num_samples = round(seconds * rate_hz)
+    time_s = np.arange(num_samples)[:, None] / rate_hz
+    pitch_hz = np.repeat(random.uniform(200, 3_500, size=(num_samples // 800 + 1, channels)), 800, axis=0)[:num_samples]
+    samples = 0.3 * np.sin(2 * np.pi * pitch_hz * time_s) + 0.05 * random.normal(size=(num_samples, channels))
+    soundfile.write(path, samples, rate_hz)
+    return path
+
+
+def expected_text(path: Path, channel: int | None = None) -> str:
+    """The plain route: read, compute, decode, one file at a time."""
+    from asrkit.audio import load_waveform
+
+    model = FakeModel()
+    waveform = load_waveform(path, model.features.sample_rate_hz, channel)
+    emissions = FakeNetwork().emissions([extract_features(waveform, model.features)])[0]
+    text: str = FakeDecoder(model.alphabet).decode(emissions)[0].text
+    return text

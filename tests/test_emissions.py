@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asrkit.emissions import EmissionsInfo, pack_emissions, read_emissions, read_info, to_half
+from asrkit.errors import DecodingError
+
+INFO = EmissionsInfo("u", " ab", 40.0, 1.5, "/u.wav", "10-20", "m", "f1", "u")
+
+
+def test_emissions_survive_storage_as_they_are_decoded(tmp_path: Path) -> None:
+    emissions = np.log(np.random.default_rng(1).dirichlet(np.ones(4), size=9)).astype(np.float32)
+    emissions[0, 0] = -np.inf
+    half = to_half(emissions)
+    assert np.isfinite(half).all()
+    assert np.abs(half[1:].astype(np.float32) / emissions[1:] - 1).max() < 1e-3
+    (tmp_path / "e.npz").write_bytes(pack_emissions(half, INFO))
+    info, stored = read_emissions(tmp_path / "e.npz")
+    assert info == INFO == read_info(tmp_path / "e.npz")
+    np.testing.assert_array_equal(stored, half.astype(np.float32))
+
+
+def packed(description: Any, values: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, log_probs=values, description=np.frombuffer(json.dumps(description).encode(), np.uint8))
+    return buffer.getvalue()
+
+
+GOOD = {"format_version": 1, **vars(INFO)}
+VALUES = np.zeros((3, 4), np.float16)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "not an emissions file"),
+        (b"PK\x03\x04 torn", "not an emissions file"),
+        (pack_emissions(VALUES, INFO)[:-30], "not an emissions file"),
+        (packed(GOOD | {"format_version": 2}, VALUES), "upgrade asrkit"),
+        (packed(GOOD | {"step_ms": "x"}, VALUES), "not an emissions file"),
+        (packed(GOOD | {"more": 1}, VALUES), "not an emissions file"),
+        (packed([1], VALUES), "not an emissions file"),
+        (packed(GOOD, np.zeros((3, 9), np.float16)), "do not fit an alphabet of 3 symbols"),
+        (packed(GOOD, np.zeros(4, np.float16)), "do not fit"),
+        (packed(GOOD, np.array([[object()]])), "not an emissions file"),  # would need pickle
+    ],
+)
+def test_files_of_strangers_are_refused(data: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "e.npz").write_bytes(data)
+    with pytest.raises(DecodingError, match=message):
+        read_emissions(tmp_path / "e.npz")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DecodingError, match="no such emissions file"):
+        read_info(tmp_path / "absent.npz")

@@ -1,0 +1,401 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from fake_recognition import FakeDecoder, FakeModel, FakeNetwork, expected_text, write_speech
+
+from asrkit.config import TranscriptionConfig
+from asrkit.emissions import read_emissions
+from asrkit.errors import TranscriptionError
+from asrkit.transcription import Observer, TranscriptionSummary, transcribe
+from asrkit.transcription.recognizer import Outcome
+from asrkit.transcription.transcript import Transcript
+
+LENGTHS_S = (0.3, 1.0, 2.2, 0.7, 1.3, 5.0)
+
+
+@pytest.fixture(scope="module")
+def wavs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wavs")
+    for index, seconds in enumerate(LENGTHS_S):
+        write_speech(folder / f"speaker{index % 2}" / f"clip {index}.wav", seconds, seed=index)
+    return folder
+
+
+def run(inputs: Any, output_dir: Path | None, **options: Any) -> TranscriptionSummary:
+    model = options.pop("model", FakeModel())
+    options.setdefault("network", FakeNetwork())
+    return transcribe(
+        inputs if isinstance(inputs, list) else [inputs],
+        model,
+        output_dir=output_dir,
+        make_decoder=lambda: FakeDecoder(model.alphabet),
+        **options,
+    )
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Everything but the run's own diary, which holds times."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", ".asrkit.lock"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_transcripts_mirror_the_tree_and_equal_the_plain_route(wavs: Path, tmp_path: Path) -> None:
+    summary = run(wavs, tmp_path)
+    assert (summary.num_transcribed, summary.num_reused, summary.failures, summary.exit_code) == (6, 0, [], 0)
+    assert summary.audio_s == pytest.approx(sum(LENGTHS_S), abs=0.01)
+    sources = sorted(wavs.rglob("*.wav"))
+    expected = {source.relative_to(wavs).with_suffix(""): expected_text(source) for source in sources}
+    assert any(len(text.split()) > 3 for text in expected.values())
+    for name, text in expected.items():
+        assert (tmp_path / name.with_suffix(".txt")).read_text() == text + "\n"
+    lines = [f"{str(name).replace(' ', '%20')} {text}".rstrip() for name, text in expected.items()]
+    assert (tmp_path / "hyp.txt").read_text().splitlines() == sorted(lines)
+    assert not (tmp_path / "failures.tsv").exists()
+
+
+def test_rows_hold_times_confidence_and_provenance(wavs: Path, tmp_path: Path) -> None:
+    run(wavs, tmp_path, config=TranscriptionConfig(nbest=2))
+    rows = rows_of(tmp_path)
+    assert [row["utterance_id"] for row in rows] == sorted(row["utterance_id"] for row in rows)
+    row = max(rows, key=lambda row: row["duration_s"])
+    fields = "utterance_id audio duration_s text confidence words nbest audio_fingerprint provenance"
+    assert list(row) == fields.split()
+    assert [word["word"] for word in row["words"]] == row["text"].split()
+    assert all(0 <= word["start_s"] < word["end_s"] <= row["duration_s"] == 5.0 for word in row["words"])
+    assert row["provenance"]["model"] == "fake" and row["provenance"]["decoding"]["beam"] == 50
+    assert Transcript.from_row(row).to_row() == row
+
+
+@pytest.mark.parametrize(
+    "spread",
+    [
+        {"batch_size": 1, "jobs": 1},
+        {"batch_size": 8, "jobs": 2},
+        {"batch_size": 64, "jobs": 4, "batch_seconds": 3.0},
+    ],
+)
+def test_the_answer_does_not_depend_on_how_the_work_is_spread(
+    spread: dict[str, Any], wavs: Path, tmp_path: Path
+) -> None:
+    run(wavs, tmp_path / "one")
+    run(wavs, tmp_path / "two", config=TranscriptionConfig(**spread))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_batches_respect_their_budget(wavs: Path, tmp_path: Path) -> None:
+    network = FakeNetwork()
+    run(wavs, tmp_path, network=network, config=TranscriptionConfig(batch_size=2, jobs=1))
+    assert sorted(network.batches) == [2, 2, 2]
+    network = FakeNetwork()
+    run(wavs, tmp_path, network=network, overwrite=True, config=TranscriptionConfig(batch_seconds=2.0, jobs=1))
+    assert sorted(network.batches) == [1, 1, 1, 1, 2]  # 5.0 | 2.2 | 1.3 | 1.0 0.7 | 0.3
+
+
+def bad_files(folder: Path) -> dict[str, str]:
+    """Write recordings that cannot be used, and say what the reason must mention."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "empty.wav").touch()
+    (folder / "text.wav").write_text("this is not audio\n" * 100)
+    soundfile.write(folder / "zero.wav", np.zeros(0), 8_000)
+    whole = write_speech(folder / "cut.wav", 1.0).read_bytes()
+    (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    soundfile.write(folder / "nan.wav", np.full(800, np.nan), 8_000, subtype="FLOAT")
+    return {"empty": "empty", "text": "not a readable", "zero": "no samples", "cut": "truncated", "nan": "NaN"}
+
+
+def test_bad_files_are_named_and_the_others_transcribed(wavs: Path, tmp_path: Path) -> None:
+    reasons = bad_files(tmp_path / "in")
+    shutil.copytree(wavs, tmp_path / "in/good")
+    summary = run(tmp_path / "in", tmp_path / "out")
+    assert (summary.num_transcribed, summary.exit_code) == (6, 3)
+    assert {failure.utterance_id for failure in summary.failures} == set(reasons)
+    for failure in summary.failures:
+        assert reasons[failure.utterance_id] in failure.reason
+        assert str(tmp_path) not in failure.reason
+    table = (tmp_path / "out/failures.tsv").read_text().splitlines()
+    assert table[0] == "utterance_id\taudio\treason"
+    assert [line.split("\t")[0] for line in table[1:]] == sorted(reasons)
+    assert len((tmp_path / "out/hyp.txt").read_text().splitlines()) == 6
+
+
+def test_only_failures_is_a_failed_run_and_mended_files_leave_the_list(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.wav").write_bytes(b"junk")
+    assert run(tmp_path / "in", tmp_path / "out").exit_code == 1
+    write_speech(tmp_path / "in/a.wav", 1.0)
+    assert run(tmp_path / "in", tmp_path / "out").exit_code == 0
+    assert not (tmp_path / "out/failures.tsv").exists()
+
+
+class FailingNetwork(FakeNetwork):
+    """Refuses the longest utterance, and with it every batch that holds it."""
+
+    def emissions(self, features: Any) -> Any:
+        if any(len(values) > 450 for values in features):
+            raise RuntimeError("out of memory\nsomewhere deep")
+        return super().emissions(features)
+
+
+def test_a_failing_batch_costs_only_the_utterance_that_fails_alone(wavs: Path, tmp_path: Path) -> None:
+    summary = run(wavs, tmp_path, network=FailingNetwork())
+    assert summary.num_transcribed == 5
+    (failure,) = summary.failures
+    assert (failure.utterance_id, failure.reason) == (
+        "speaker1/clip%205",
+        "RuntimeError: out of memory somewhere deep",
+    )
+
+
+class NanNetwork(FakeNetwork):
+    def emissions(self, features: Any) -> Any:
+        return [values * np.nan for values in super().emissions(features)]
+
+
+def test_nan_emissions_are_failures(wavs: Path, tmp_path: Path) -> None:
+    summary = run(wavs, tmp_path, network=NanNetwork())
+    assert summary.exit_code == 1
+    assert all("NaN" in failure.reason for failure in summary.failures)
+
+
+class Watcher(Observer):
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def transcribed(self, transcript: Transcript) -> None:
+        self.ids.append(transcript.utterance_id)
+
+
+@pytest.fixture
+def done(wavs: Path, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """A private copy of the recordings, and a folder where all are transcribed."""
+    shutil.copytree(wavs, tmp_path / "in")
+    run(tmp_path / "in", tmp_path / "out")
+    yield tmp_path / "in", tmp_path / "out"
+
+
+def rerun(done: tuple[Path, Path], **options: Any) -> list[str]:
+    watcher = Watcher()
+    run(*done, observer=watcher, **options)
+    return sorted(watcher.ids)
+
+
+def everything(done: tuple[Path, Path]) -> list[str]:
+    return [line.split()[0] for line in (done[1] / "hyp.txt").read_text().splitlines()]
+
+
+def test_a_rerun_does_nothing_and_changes_nothing(done: tuple[Path, Path]) -> None:
+    before = contents(done[1])
+    assert rerun(done) == []
+    assert contents(done[1]) == before
+
+
+def test_changed_audio_is_noticed(done: tuple[Path, Path]) -> None:
+    changed = write_speech(done[0] / "speaker0/clip 2.wav", 2.0, seed=99)
+    assert rerun(done) == ["speaker0/clip%202"]
+    assert (done[1] / "speaker0/clip 2.txt").read_text().strip() == expected_text(changed)
+    assert len(everything(done)) == 6
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": FakeModel(fingerprint="f2")},
+        {"config": TranscriptionConfig(nbest=3)},
+        {"config": TranscriptionConfig(window_s=20.0)},
+        {"overwrite": True},
+    ],
+)
+def test_changed_models_and_settings_are_noticed(options: dict[str, Any], done: tuple[Path, Path]) -> None:
+    assert rerun(done, **options) == everything(done)
+
+
+def test_a_changed_language_model_is_noticed(done: tuple[Path, Path], tmp_path: Path) -> None:
+    lm = tmp_path / "lm.arpa"
+    lm.write_text("one")
+    assert rerun(done, lm=lm) == everything(done)
+    assert rerun(done, lm=lm) == []
+    lm.write_text("two")
+    assert rerun(done, lm=lm) == everything(done)
+
+
+def test_how_the_work_is_spread_is_no_reason_to_redo_it(done: tuple[Path, Path]) -> None:
+    assert rerun(done, config=TranscriptionConfig(batch_size=3, jobs=1)) == []
+
+
+def test_lost_and_newly_wanted_files_are_written_without_listening_again(done: tuple[Path, Path]) -> None:
+    (done[1] / "speaker0/clip 0.txt").unlink()
+    before = (done[1] / "results.jsonl").read_bytes()
+    assert rerun(done, config=TranscriptionConfig(format=("txt", "srt"))) == []
+    assert (done[1] / "results.jsonl").read_bytes() == before
+    assert (done[1] / "speaker0/clip 0.txt").exists()
+    assert len(list(done[1].rglob("*.srt"))) == 6
+
+
+def test_torn_and_foreign_lines_are_done_again_once(done: tuple[Path, Path]) -> None:
+    before = contents(done[1])
+    path = done[1] / "results.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], b'{"foreign": 1}\n', b"[]\n", *lines[3:5], lines[5][:40]]))
+    assert rerun(done) == [everything(done)[5]]
+    assert contents(done[1]) == before
+
+
+def test_a_run_that_dies_between_batches_goes_on_where_it_was(wavs: Path, tmp_path: Path) -> None:
+    class Dying(Watcher):
+        def transcribed(self, transcript: Transcript) -> None:
+            super().transcribed(transcript)
+            if len(self.ids) == 3:
+                raise KeyboardInterrupt
+
+    dying = Dying()
+    one_by_one = TranscriptionConfig(batch_size=1, jobs=1)
+    with pytest.raises(KeyboardInterrupt):
+        run(wavs, tmp_path / "out", observer=dying, config=one_by_one)
+    assert json.loads((tmp_path / "out/run.json").read_text())["state"] == "interrupted"
+    watcher = Watcher()
+    run(wavs, tmp_path / "out", observer=watcher, config=one_by_one)
+    assert sorted(watcher.ids + dying.ids) == everything((wavs, tmp_path / "out"))
+    run(wavs, tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_earlier_results_stay_while_they_hold(done: tuple[Path, Path]) -> None:
+    inputs, out = done
+    write_speech(inputs.parent / "more/new.wav", 0.5)
+    run(inputs.parent / "more", out)
+    assert len(everything(done)) == 7
+    (inputs / "speaker0/clip 0.wav").unlink()  # its audio is gone
+    run(inputs.parent / "more", out)
+    assert len(everything(done)) == 6
+    run(inputs.parent / "more", out, model=FakeModel(fingerprint="f2"))  # never two models in one table
+    assert everything(done) == ["new"]
+    assert len(list(out.rglob("*.txt"))) == 8  # 7 transcripts and hyp.txt: what was written stays
+
+
+def test_a_dry_run_touches_nothing(done: tuple[Path, Path], tmp_path: Path) -> None:
+    write_speech(done[0] / "speaker0/clip 2.wav", 2.0, seed=99)
+    write_speech(done[0] / "new.wav", 1.0)
+    before = contents(tmp_path)
+    planned = {name: state for name, state, _ in run(*done, dry_run=True).planned}
+    assert planned.pop("new") == "new" and planned.pop("speaker0/clip%202") == "changed"
+    assert set(planned.values()) == {"done"} and len(planned) == 5
+    run(done[0], tmp_path / "elsewhere", dry_run=True)
+    assert contents(tmp_path) == before and not (tmp_path / "elsewhere").exists()
+
+
+def test_names_that_clash_keep_their_suffix(tmp_path: Path) -> None:
+    write_speech(tmp_path / "in/x.wav", 1.0, seed=1)
+    write_speech(tmp_path / "in/x.flac", 1.0, seed=2)
+    write_speech(tmp_path / "in/hyp.wav", 1.0, seed=3)
+    run(tmp_path / "in", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.txt")) == [
+        "hyp.txt", "hyp.wav.txt", "x.flac.txt", "x.wav.txt",
+    ]  # fmt: skip
+    assert (tmp_path / "out/x.flac.txt").read_text().strip() == expected_text(tmp_path / "in/x.flac")
+
+
+def test_channels_are_mixed_or_split(tmp_path: Path) -> None:
+    source = write_speech(tmp_path / "in/two.wav", 1.0, channels=2)
+    write_speech(tmp_path / "in/one.wav", 1.0)
+    run(tmp_path / "in", tmp_path / "mix")
+    run(tmp_path / "in", tmp_path / "split", config=TranscriptionConfig(channels="split"))
+    assert everything((source, tmp_path / "mix")) == ["one", "two"]
+    assert everything((source, tmp_path / "split")) == ["one", "two.ch1", "two.ch2"]
+    for channel in (0, 1):
+        text = (tmp_path / f"split/two.ch{channel + 1}.txt").read_text().strip()
+        assert text == expected_text(source, channel)
+
+
+def test_segments_of_a_manifest_are_cut_out(tmp_path: Path) -> None:
+    source = write_speech(tmp_path / "long.wav", 4.0)
+    samples, rate_hz = soundfile.read(source)
+    soundfile.write(tmp_path / "part.wav", samples[rate_hz : 3 * rate_hz], rate_hz)
+    (tmp_path / "list.tsv").write_text("utterance_id\tpath\tstart\tseconds\npart\tlong.wav\t1\t2\n")
+    run(tmp_path / "list.tsv", tmp_path / "out")
+    (row,) = rows_of(tmp_path / "out")
+    assert row["text"] == expected_text(tmp_path / "part.wav") and row["duration_s"] == 2.0
+    assert row["words"][0]["start_s"] >= 1.0  # times count from the start of the file
+
+
+def test_transcripts_may_lie_beside_the_audio_or_nowhere(wavs: Path, tmp_path: Path) -> None:
+    shutil.copytree(wavs, tmp_path / "in")
+    run(tmp_path / "in", tmp_path / "out", in_place=True)
+    assert len(list((tmp_path / "in").rglob("*.txt"))) == 6
+    assert [path.name for path in (tmp_path / "out").glob("*.txt")] == ["hyp.txt"]
+    watcher = Watcher()
+    assert run(wavs, None, observer=watcher).output_dir is None
+    assert len(watcher.ids) == 6
+
+
+def test_kept_emissions_are_those_that_were_decoded(wavs: Path, tmp_path: Path) -> None:
+    run(wavs, tmp_path, keep_emissions=True)
+    info, emissions = read_emissions(tmp_path / "emissions/speaker0/clip 0.emissions.npz")
+    assert (info.utterance_id, info.step_ms, info.duration_s) == ("speaker0/clip%200", 40.0, 0.3)
+    text = FakeDecoder(FakeModel().alphabet).decode(emissions)[0].text
+    assert (tmp_path / "speaker0/clip 0.txt").read_text() == text + "\n"
+
+
+def test_two_runs_never_share_a_folder(wavs: Path, tmp_path: Path) -> None:
+    class Intruder(Observer):
+        def transcribed(self, transcript: Transcript) -> None:
+            run(wavs, tmp_path)
+
+    with pytest.raises(TranscriptionError, match="another run"):
+        run(wavs, tmp_path, observer=Intruder())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_one_clear_error(wavs: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(TranscriptionError, match="cannot be written"):
+        run(wavs, tmp_path / "out")
+    tmp_path.chmod(0o700)
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_is_done(
+    wavs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from asrkit.transcription import outputs
+
+    written: list[Path] = []
+    write = outputs.write_atomically
+
+    def fill(path: Path, text: str) -> None:
+        if len(written) == 3:
+            raise OSError(28, "No space left on device")
+        written.append(path)
+        write(path, text)
+
+    monkeypatch.setattr(outputs, "write_atomically", fill)
+    with pytest.raises(TranscriptionError, match=r"no space left.*what is done stays done"):
+        run(wavs, tmp_path, config=TranscriptionConfig(batch_size=1, jobs=1))
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 3
+    monkeypatch.undo()
+    assert run(wavs, tmp_path).num_transcribed == 3
+
+
+def test_outcomes_may_come_in_any_order(wavs: Path, tmp_path: Path) -> None:
+    class Shuffled:
+        def __init__(self, recognizer: Any) -> None:
+            self.recognizer = recognizer
+
+        def run(self, batches: Any) -> Iterator[list[Outcome]]:
+            for batch in reversed(list(batches)):
+                yield self.recognizer.recognize([self.recognizer.load(recording) for recording in batch])
+
+    run(wavs, tmp_path / "one")
+    run(wavs, tmp_path / "two", make_runner=Shuffled, config=TranscriptionConfig(batch_size=2))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asrkit.errors import ManifestError, MissingPathError, TranscriptionError
+from asrkit.transcription.identifiers import escape_id, file_name, safe_path, unique_stems
+from asrkit.transcription.recordings import find_recordings
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A folder of files that look like audio; nothing here opens them."""
+    for name in (
+        "wavs/a/x.wav",
+        "wavs/b/x.WAV",
+        "wavs/b/deep/y.flac",
+        "wavs/notes.txt",
+        "wavs/.hidden.wav",
+        "wavs/.git/z.wav",
+        "other/x.wav",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"0")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("inputs", "ids"),
+    [
+        (["wavs"], ["a/x", "b/deep/y", "b/x"]),
+        (["wavs/"], ["a/x", "b/deep/y", "b/x"]),
+        (["wavs/a"], ["x"]),
+        (["wavs/a", "wavs/b"], ["a/x", "b/deep/y", "b/x"]),
+        (["wavs", "wavs/a/x.wav", "./wavs"], ["a/x", "b/deep/y", "b/x"]),  # named twice, taken once
+        (["wavs", "other"], ["other/x", "wavs/a/x", "wavs/b/deep/y", "wavs/b/x"]),
+        (["wavs/a/x.wav"], ["x"]),
+        (["wavs/a/x.wav", "wavs/b/x.WAV"], ["a/x", "b/x"]),
+        (["wavs/notes.txt"], ["notes"]),  # a file that is named is taken whatever its suffix
+        (["wavs/*/x.*"], ["a/x", "b/x"]),
+        (["wavs/**/*.flac"], ["b/deep/y"]),
+    ],
+)
+def test_ids_are_paths_below_the_folder_that_holds_all_inputs(
+    inputs: list[str], ids: list[str], tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree)
+    found = find_recordings(inputs)
+    assert [recording.utterance_id for recording in found] == ids
+    assert [recording.output for recording in found] == ids
+    assert all(recording.path.is_absolute() and recording.path.is_file() for recording in found)
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        ({"recursive": False}, []),
+        ({"include": ["*.flac"]}, ["b/deep/y"]),
+        ({"include": ["b/*"]}, ["b/deep/y", "b/x"]),
+        ({"exclude": ["deep/*", "*/deep/*"]}, ["a/x", "b/x"]),
+        ({"include": ["*.txt"]}, ["notes"]),
+    ],
+)
+def test_folders_are_filtered(options: dict[str, object], ids: list[str], tree: Path) -> None:
+    if ids:
+        assert [r.utterance_id for r in find_recordings([tree / "wavs"], **options)] == ids  # type: ignore[arg-type]
+    else:
+        with pytest.raises(TranscriptionError, match="nothing to transcribe"):
+            find_recordings([tree / "wavs"], **options)  # type: ignore[arg-type]
+
+
+def test_every_missing_path_is_named(tree: Path) -> None:
+    with pytest.raises(MissingPathError, match=r"nowhere.*absent\*\.wav"):
+        find_recordings([tree / "wavs", tree / "nowhere", str(tree / "absent*.wav")])
+
+
+def test_link_loops_end_and_broken_links_are_problems(tree: Path) -> None:
+    (tree / "wavs/b/loop").symlink_to(tree / "wavs")
+    (tree / "wavs/b/gone.wav").symlink_to(tree / "nothing.wav")
+    os.mkfifo(tree / "wavs/pipe.wav")
+    found = {recording.utterance_id: recording.problem for recording in find_recordings([tree / "wavs"])}
+    assert found == {
+        "a/x": None,
+        "b/deep/y": None,
+        "b/x": None,
+        "b/gone": "is a link to a file that does not exist",
+        "pipe": "is not a regular file",
+    }
+
+
+def test_manifests_bring_their_own_ids(tree: Path) -> None:
+    manifest = tree / "list.tsv"
+    manifest.write_text("utterance_id\tpath\tstart\tseconds\nu1\twavs/a/x.wav\t1.5\t2\n../up\twavs/b/x.WAV\t\t\n")
+    first, second = find_recordings([manifest])
+    assert (second.utterance_id, second.start_s, second.end_s) == ("u1", 1.5, 3.5)
+    assert (first.utterance_id, first.output) == ("../up", "%2E%2E/up")  # never leaves the output folder
+
+
+def test_a_missing_recording_of_a_manifest_is_a_failure_of_its_own(tree: Path) -> None:
+    manifest = tree / "list.jsonl"
+    manifest.write_text('{"audio_filepath": "wavs/a/x.wav"}\n{"audio_filepath": "gone.wav"}\n')
+    good, bad = sorted(find_recordings([manifest]), key=lambda recording: recording.problem or "")
+    assert (good.utterance_id, good.problem) == ("x", None)
+    assert bad.utterance_id == "list.jsonl:2" and "gone.wav" in (bad.problem or "")
+
+
+def test_a_broken_manifest_is_an_error(tree: Path) -> None:
+    manifest = tree / "list.tsv"
+    manifest.write_text("utterance_id\tpath\nu\twavs/a/x.wav\nu\twavs/b/x.WAV\n")
+    with pytest.raises(ManifestError, match=r"list\.tsv:3: duplicate id 'u'"):
+        find_recordings([manifest])
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["x.wav", "y.wav"], ["x", "y"]),
+        (["x.wav", "x.mp3", "y.wav"], ["x.wav", "x.mp3", "y"]),
+        (["a/x.wav", "b/x.wav"], ["a/x", "b/x"]),
+        (["x.wav", "x.mp3", "x.wav.ogg"], ["x.wav", "x.mp3", "x.wav.ogg"]),  # the stem of the third is taken
+        (["X.wav", "x.mp3"], ["X.wav", "x.mp3"]),  # one name where the file system ignores case
+        (["hyp.wav", "results.ogg", "a/hyp.wav"], ["hyp.wav", "results.ogg", "a/hyp"]),  # names the run itself needs
+        (["no_suffix", "v1.2/x"], ["no_suffix", "v1.2/x"]),
+    ],
+)
+def test_clashing_stems_keep_their_suffix(paths: list[str], names: list[str]) -> None:
+    assert unique_stems(paths) == names
+
+
+@given(st.lists(st.from_regex(r"\A(?:[ab]/)?[xX](?:\.(?:wav|mp3)){0,3}\Z"), unique_by=str.lower, max_size=12))
+def test_names_are_unique_on_any_file_system(paths: list[str]) -> None:
+    names = unique_stems(paths)
+    assert len({name.lower() for name in names}) == len(paths)
+
+
+@pytest.mark.parametrize(
+    ("name", "escaped"),
+    [
+        ("plain/name-1.a", "plain/name-1.a"),
+        ("my file", "my%20file"),
+        ("tab\tline\nend", "tab%09line%0Aend"),
+        ("100%", "100%25"),
+        ("\udcff", "%FF"),  # a byte that is not UTF-8
+        ("日本語 😀", "日本語%20😀"),
+        ("\x1b[31mred", "%1B[31mred"),
+    ],
+)
+def test_ids_hold_nothing_that_breaks_a_line(name: str, escaped: str) -> None:
+    assert escape_id(name) == escaped
+
+
+@given(st.text(), st.text())
+def test_different_names_give_different_ids(first: str, second: str) -> None:
+    assert (escape_id(first) == escape_id(second)) == (first == second)
+    assert len(escape_id(first).split()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("utterance_id", "path"),
+    [
+        ("a/b", "a/b"),
+        ("/etc/passwd", "etc/passwd"),
+        ("../../x", "%2E%2E/%2E%2E/x"),
+        ("..\\x", "%2E%2E/x"),
+        ("hyp", "hyp%"),
+        ("C:/x", "C%3A/x"),
+        ("/", "%"),
+    ],
+)
+def test_paths_of_strangers_stay_inside(utterance_id: str, path: str) -> None:
+    assert safe_path(utterance_id) == path
+
+
+def test_long_names_are_shortened_and_stay_apart() -> None:
+    first, second = ("é" * 120 + end for end in ("a" * 14, "a" * 13 + "b"))
+    names = [file_name(stem, ".TextGrid") for stem in (first, second)]
+    assert names[0] != names[1]
+    assert all(len(name.encode()) <= 255 and name.endswith(".TextGrid") for name in names)
+    assert file_name("short", ".txt") == "short.txt"
