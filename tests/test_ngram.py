@@ -172,6 +172,12 @@ def test_missing_and_empty_files(tmp_path: Path) -> None:
         NgramModel.load(tmp_path / "empty.arpa")
 
 
+def test_an_error_that_quotes_bytes_of_no_encoding_is_still_an_error(tmp_path: Path) -> None:
+    (tmp_path / "damaged.arpa").write_bytes(TINY.read_bytes().replace(b"the cat", b"the c\x80t", 1))
+    with pytest.raises(LanguageModelError, match=r"\\x80"):
+        NgramModel.load(tmp_path / "damaged.arpa")
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_damage_to_a_file_crashes_the_reader(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

@@ -6,6 +6,8 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstring>
+
 #include "arpa_reader.hpp"
 #include "ngram_handle.hpp"
 
@@ -57,7 +59,10 @@ void bind_language_model(nb::module_& module) {
     try {
       std::rethrow_exception(pointer);
     } catch (const ArpaError& error) {
-      PyErr_SetObject(arpa_error.ptr(), nb::make_tuple(error.what(), error.line).ptr());
+      // the message may quote bytes of a damaged file that are no UTF-8
+      const auto length = static_cast<Py_ssize_t>(std::strlen(error.what()));
+      const nb::object message = nb::steal(PyUnicode_DecodeUTF8(error.what(), length, "backslashreplace"));
+      PyErr_SetObject(arpa_error.ptr(), nb::make_tuple(message, error.line).ptr());
     }
   });
 
