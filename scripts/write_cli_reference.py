@@ -96,9 +96,8 @@ def row(parameter: Any) -> str:
 
 def section(path: tuple[str, ...], command: Any) -> str:
     """Return the part of the reference about one command."""
-    lines = [f"## {' '.join(path)}", "", plain(command.help), ""]
-    if command.epilog:
-        lines += ["```sh", plain(command.epilog).removeprefix("Example: "), "```", ""]
+    text = "\n\n".join(filter(None, (plain(command.help), plain(command.epilog))))
+    lines = [f"## {' '.join(path)}", "", re.sub(r"^Example: (.+)$", r"```sh\n\1\n```", text, flags=re.MULTILINE), ""]
     parameters = [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
     if parameters:
         lines += ["| argument or option | what it does | |", "|---|---|---|", *map(row, parameters), ""]

@@ -55,7 +55,9 @@ def test_help_lists_the_commands_in_the_order_in_which_people_meet_them() -> Non
 def test_every_command_says_what_it_does_and_gives_an_example(path: tuple[str, ...]) -> None:
     result = CliRunner().invoke(app, [*path, "--help"])
     assert result.exit_code == 0
-    assert f"Example: asrkit {' '.join(path)}" in (COMMANDS[path].epilog or ""), "the help gives no example"
+    assert f"Example: asrkit {' '.join(path)}" in f"{COMMANDS[path].help} {COMMANDS[path].epilog}", (
+        "the help gives no example"
+    )
     assert all(p.help for p in COMMANDS[path].params if p.name != "help"), "a parameter has no help"
 
 
