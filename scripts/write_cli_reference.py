@@ -52,7 +52,9 @@ def commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
 def plain(text: str | None) -> str:
     """Return help text as Markdown: rich's style tags are dropped, paragraphs kept."""
     text = inspect.cleandoc(text or "").replace("\b\n", "").replace("\b", "")
-    return re.sub(r"\[/\]|\[/?(bold|dim|italic|cyan|green|yellow|red|blue|magenta)( \w+)*\]", "", text).replace("\\[", "[")
+    return re.sub(r"\[/\]|\[/?(bold|dim|italic|cyan|green|yellow|red|blue|magenta)( \w+)*\]", "", text).replace(
+        "\\[", "["
+    )
 
 
 def cell(text: str) -> str:

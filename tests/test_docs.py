@@ -97,7 +97,22 @@ def test_every_make_target_exists(page: Path) -> None:
 
 def test_make_help_names_every_target_people_call() -> None:
     shown = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    asked = "help setup demo test test-all test-jax check bench train transcribe score lm format clean".split()
+    asked = [
+        "help",
+        "setup",
+        "demo",
+        "test",
+        "test-all",
+        "test-jax",
+        "check",
+        "bench",
+        "train",
+        "transcribe",
+        "score",
+        "lm",
+        "format",
+        "clean",
+    ]
     assert [target for target in asked if not re.search(rf"make {target}\s", shown)] == []
 
 
@@ -113,7 +128,9 @@ def test_every_link_and_path_leads_somewhere(page: Path) -> None:
         if not path.exists() or (anchor and anchor not in anchors(path)):
             broken.append(target)
     # `asrkit/...`, `docs/...` in inline code name files of the tree
-    for path_text in re.findall(r"`((?:asrkit|docs|tests|scripts|benchmarks|lm)/[\w./-]+\.(?:py|md|hpp|cpp|toml|sh))`", text):
+    for path_text in re.findall(
+        r"`((?:asrkit|docs|tests|scripts|benchmarks|lm)/[\w./-]+\.(?:py|md|hpp|cpp|toml|sh))`", text
+    ):
         if not (REPOSITORY / path_text).exists():
             broken.append(path_text)
     assert broken == []
