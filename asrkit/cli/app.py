@@ -80,4 +80,6 @@ from asrkit.cli import (  # noqa: E402
     data,  # noqa: F401
     doctor,  # noqa: F401
     lm,  # noqa: F401
+    model,  # noqa: F401
+    train,  # noqa: F401
 )

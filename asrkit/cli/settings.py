@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from asrkit.config import RunConfig, Settings, read_toml
+from asrkit.config import Settings, read_toml
 from asrkit.errors import ConfigError, MissingPathError
+from asrkit.presets import run_config
 
 PROJECT_FILE = Path("asrkit.toml")
 LATEST_MODEL = Path("models/latest")
@@ -48,7 +49,7 @@ class Project:
             return cls()
         path = path or PROJECT_FILE
         tables = read_toml(path)
-        RunConfig.from_dict(tables, where=str(path))
+        run_config(tables, where=str(path))
         return cls(path, tables)
 
 

@@ -55,7 +55,7 @@ def read_ljspeech(folder: Path) -> Iterator[Row | Problem]:
             continue
         utterance_id, text = fields[0].strip(), fields[-1].strip() or fields[1].strip()
         audio = Path("wavs", f"{utterance_id}.wav")
-        yield Row(path, line, folder / audio, utterance_id, text, speaker="lj", corpus="ljspeech")
+        yield Row(path, line, audio, utterance_id, text, speaker="lj", corpus="ljspeech")
 
 
 def read_librispeech(folder: Path) -> Iterator[Row | Problem]:
@@ -67,7 +67,8 @@ def read_librispeech(folder: Path) -> Iterator[Row | Problem]:
         for line, content in enumerate(read_lines(path), 1):
             utterance_id, _, text = content.strip().partition(" ")
             audio = recordings.get(utterance_id, path.parent / f"{utterance_id}.flac")
-            yield Row(path, line, audio, utterance_id, text, speaker=utterance_id.split("-")[0], corpus="librispeech")
+            speaker = utterance_id.split("-")[0]
+            yield Row(path, line, audio.relative_to(folder), utterance_id, text, speaker=speaker, corpus="librispeech")
 
 
 def _is_ljspeech(folder: Path) -> bool:

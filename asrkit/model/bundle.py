@@ -30,6 +30,8 @@ from asrkit.errors import AsrkitError, BundleError, MissingPathError
 from asrkit.text import Alphabet
 
 FORMAT_VERSION = 1
+# bundle.json comes last wherever parts are put in place: its presence says that the others are there.
+PARTS = ("weights.npz", "model.onnx", "bundle.json")
 _MAX_JSON_BYTES = 4 << 20
 _MAX_ARRAY_BYTES = 4 << 30
 
@@ -66,9 +68,8 @@ class Bundle:
         if not path.exists():
             raise MissingPathError("no such model bundle; train one with `asrkit train`", path=path)
         description = _read_description(path)
-        for part in ("model.onnx",):
-            if not (path / part).is_file():
-                raise BundleError(f"{part} is missing; the bundle is incomplete, export or copy it again", path=path)
+        if not (path / "model.onnx").is_file():
+            raise BundleError("model.onnx is missing; the bundle is incomplete, export or copy it again", path=path)
         try:
             decoding = dict(description.get("decoding", {}))
             DecodingConfig.from_dict(decoding)
@@ -101,6 +102,20 @@ class Bundle:
             while block := file.read(1 << 20):
                 digest.update(block)
         return digest.hexdigest()[:16]
+
+    def describe(self) -> dict[str, Any]:
+        """Return everything but the weights as plain values."""
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "fingerprint": self.fingerprint,
+            "step_ms": self.step_ms,
+            "alphabet": self.alphabet.symbols,
+            "features": self.features.to_dict(),
+            "model": self.model.to_dict(),
+            "decoding": dict(self.decoding),
+            "card": dict(self.card),
+        }
 
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """Return the Keras weights by name, as float32.
@@ -179,7 +194,7 @@ def _move_into_place(staging: Path, path: Path) -> None:
     if not path.exists():
         staging.rename(path)
         return
-    for part in ("weights.npz", "model.onnx", "bundle.json"):
+    for part in PARTS:
         (staging / part).replace(path / part)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from asrkit.config import RunConfig
 from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
 from asrkit.errors import ConfigError, TrainingError
-from asrkit.model.bundle import Bundle
+from asrkit.model.bundle import PARTS, Bundle
 from asrkit.text import Alphabet
 from asrkit.training.checkpoint import load_checkpoint
 from asrkit.training.examples import Example, data_fingerprint, load_examples
@@ -59,12 +60,13 @@ def train(
         return finished
     examples, dev_examples, rejections = _load_examples(config, train_set, dev_set, _cache(cache_dir), observer)
 
-    # Keras and its backend take seconds to import: only once the data has proved usable.
-    from asrkit.training.trainer import Sets, Trainer
-
     output_dir.mkdir(parents=True, exist_ok=True)
-    card = _card(config, output_dir, examples, dev_examples)
-    trainer = Trainer(config, Sets(examples, dev_examples, fingerprint), output_dir, card, observer)
+    with _quiet_backend():
+        # Keras and its backend take seconds to import: only once the data has proved usable.
+        from asrkit.training.trainer import Sets, Trainer
+
+        card = _card(config, output_dir, examples, dev_examples)
+        trainer = Trainer(config, Sets(examples, dev_examples, fingerprint), output_dir, card, observer)
     rate = config.features.sample_rate_hz
     observer.run_started(
         RunStart(
@@ -146,9 +148,31 @@ def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle |
     return Bundle.load(output_dir) if same else None
 
 
+@contextlib.contextmanager
+def _quiet_backend() -> Iterator[None]:
+    """Keep TensorFlow's start-up messages, which tell nothing, off the terminal; ``TF_CPP_MIN_LOG_LEVEL=0`` shows them.
+
+    It writes them to file descriptor 2 before any of its own settings is read.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silence, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
+
+
 def _forget(output_dir: Path) -> None:
     """Remove what a run wrote, and nothing else."""
-    for name in ("checkpoint.npz", "log.jsonl", "learning_curve.png", "bundle.json", "model.onnx", "weights.npz"):
+    for name in ("checkpoint.npz", "log.jsonl", "learning_curve.png", *PARTS):
         (output_dir / name).unlink(missing_ok=True)
 
 
@@ -208,6 +232,6 @@ def point_latest_at(bundle_dir: Path) -> Path:
         temporary.replace(latest)
     except OSError:
         latest.mkdir(exist_ok=True)
-        for part in ("weights.npz", "model.onnx", "bundle.json"):
+        for part in PARTS:
             shutil.copyfile(bundle_dir / part, latest / part)
     return latest

@@ -1,0 +1,71 @@
+"""``asrkit model``: look into bundles and pass them on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asrkit.cli.app import app
+
+model_app = typer.Typer(no_args_is_help=True, help="Look into model bundles and pass them on.")
+app.add_typer(model_app, name="model")
+
+Model = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A bundle; default: ASRKIT_MODEL, else models/latest, else the model in the box.", show_default=False
+    ),
+]
+
+
+@model_app.command("info")
+def info(
+    model: Model = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what a model is, what it was trained on, and how good it was on its dev set.
+
+    Example: asrkit model info models/latest
+    """
+    import json
+
+    from asrkit.cli.settings import choose_model
+    from asrkit.model.bundle import Bundle
+
+    bundle = Bundle.load(choose_model(model).path)
+    if json_output:
+        typer.echo(json.dumps(bundle.describe(), indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    from asrkit.report.model_card import model_table
+
+    Console().print(model_table(bundle))
+
+
+@model_app.command("export")
+def export(
+    output: Annotated[Path, typer.Argument(help="A folder for a whole bundle, or a file ending in .onnx.")],
+    model: Annotated[
+        Path | None, typer.Option(help="The bundle; default: ASRKIT_MODEL, else models/latest.", envvar="ASRKIT_MODEL")
+    ] = None,
+    half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
+) -> None:
+    """Write a bundle without the state of its training run, or its ONNX graph alone, and check it against the source.
+
+    Example: asrkit model export shipped/ --model models/an4-small --half
+    """
+    from asrkit.cli.settings import choose_model
+    from asrkit.model.bundle import Bundle
+    from asrkit.model.export import export_bundle
+
+    bundle = Bundle.load(choose_model(model).path)
+    report = export_bundle(bundle, output, half=half)
+    typer.echo(output)
+    typer.echo(
+        f"{report.size_bytes / 1e6:.1f} MB; largest difference of log-probabilities from {bundle.name}: "
+        f"{report.largest_difference:.1e}",
+        err=True,
+    )

@@ -1,0 +1,180 @@
+"""``asrkit train``."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asrkit.cli.app import app
+from asrkit.cli.settings import Project
+from asrkit.errors import ConfigError, MissingPathError
+
+if TYPE_CHECKING:
+    from asrkit.config import RunConfig
+
+# Where `asrkit data` puts LJSpeech: prepared manifests first, else the corpus itself.
+_PREPARED = Path("data/ljspeech/train.tsv")
+_CORPUS = Path("data/LJSpeech-1.1")
+_MODELS = Path("models")
+
+
+@app.command()
+def train(
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Manifest (TSV, JSONL), LJSpeech folder or LibriSpeech tree to train on.", show_default=False
+        ),
+    ] = None,
+    dev: Annotated[
+        Path | None, typer.Option(help="Data to choose the best epoch on; default: a share of the training data.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="tiny, small, base, paper or keras-example; default: small.", envvar="ASRKIT_PRESET"),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder of the run; default: models/DATA-PRESET.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings of the run; default: asrkit.toml.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.", envvar="ASRKIT_EPOCHS")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change any setting, as in --set training.batch_size=32.", show_default=False),
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw an earlier run in the same folder away.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but what needs attention.")] = False,
+) -> None:
+    """Train a DeepSpeech2; stopped at any moment, the same command goes on where it was.
+
+    Without arguments it reads asrkit.toml, else LJSpeech prepared under data/. The bundle of the best epoch on the dev
+    set lies in the run's folder, and models/latest leads to it.
+
+    Example: asrkit train data/an4/train.tsv --dev data/an4/dev.tsv --preset small
+    """
+    run = _run_config(data, dev, preset, config, epochs, setting or [])
+    output = output or _MODELS / _run_name(run, preset or _preset_of(config))
+    _train(run, output, fresh=fresh, quiet=quiet)
+
+
+def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
+    from rich.console import Console
+
+    from asrkit.report.training_view import TrainingView
+    from asrkit.training.run import point_latest_at, train
+
+    console = Console(stderr=True)
+    try:
+        with TrainingView(console, quiet=quiet) as view:
+            bundle = train(run, output, fresh=fresh, observer=view)
+    except KeyboardInterrupt:
+        typer.echo(f"asrkit: stopped; the run is kept in {output}, the same command goes on with it", err=True)
+        raise
+    finally:
+        _draw_curve(output)
+    latest = point_latest_at(bundle.path)
+    dev = bundle.card.get("dev", {})
+    typer.echo(bundle.path)
+    if not quiet:
+        rates = f"dev WER {dev.get('wer_percent')} %, CER {dev.get('cer_percent')} %"
+        typer.echo(f"{rates} (greedy, epoch {bundle.card.get('epoch')}); {latest} leads to it", err=True)
+        typer.echo(f"next: asrkit transcribe ./wavs --model {bundle.path}", err=True)
+
+
+def _draw_curve(output: Path) -> None:
+    import json
+
+    from asrkit.report.learning_curve import draw_learning_curve
+
+    log = output / "log.jsonl"
+    if log.is_file():
+        history = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        draw_learning_curve(history, output / "learning_curve.png")
+
+
+def _run_config(
+    data: Path | None,
+    dev: Path | None,
+    preset: str | None,
+    config: Path | None,
+    epochs: int | None,
+    assignments: list[str],
+) -> RunConfig:
+    """Merge flags over the project's file over its preset."""
+    from asrkit.presets import merge, run_config
+
+    project = Project.load(config)
+    values = _relative_to_file(project)
+    flags: dict[str, Any] = {}
+    for assignment in assignments:
+        flags = merge(flags, _parse_assignment(assignment))
+    if preset is not None:
+        flags["preset"] = preset
+    if epochs is not None:
+        flags = merge(flags, {"training": {"epochs": epochs}})
+    if data is not None:
+        # A dev set in the file belongs to the file's training data.
+        values = merge(values, {"data": {"train": str(data), "dev": None}})
+    if dev is not None:
+        flags = merge(flags, {"data": {"dev": str(dev)}})
+    merged = merge(values, flags)
+    run = run_config(merged, where=str(project.path or "command line"))
+    for path in (run.data.train, run.data.dev):
+        if path is not None and not Path(path).exists():
+            raise MissingPathError("no such manifest or corpus folder", path=path)
+    return run if run.data.train is not None else run.replace(data=_ljspeech(run.data))
+
+
+def _ljspeech(data: Any) -> Any:
+    """Return the data settings with LJSpeech as the training data, wherever it is."""
+    if _PREPARED.is_file():
+        dev = _PREPARED.with_name("dev.tsv")
+        return data.replace(train=str(_PREPARED), dev=str(dev) if dev.is_file() else data.dev)
+    if _CORPUS.is_dir():
+        return data.replace(train=str(_CORPUS))
+    raise ConfigError(
+        "nothing to train on: name a manifest or corpus folder (asrkit train my/train.tsv), write asrkit.toml, "
+        "or fetch LJSpeech with `asrkit data download ljspeech`"
+    )
+
+
+def _relative_to_file(project: Project) -> dict[str, Any]:
+    """Return the file's settings, its relative paths made relative to the current folder."""
+    from asrkit.presets import merge
+
+    values = dict(project.tables)
+    table = dict(values.get("data", {}))
+    base = project.path.parent if project.path else Path()
+    paths = {key: str(base / table[key]) for key in ("train", "dev", "audio_root") if table.get(key)}
+    return merge(values, {"data": paths}) if paths else values
+
+
+def _parse_assignment(assignment: str) -> dict[str, Any]:
+    """Turn ``training.batch_size=32`` into nested settings; the value is TOML, or else a string."""
+    name, equals, text = assignment.partition("=")
+    if not equals or not name.strip():
+        raise ConfigError(f"--set takes NAME=VALUE, as in training.batch_size=32, not {assignment!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    nested: dict[str, Any] = {}
+    *tables, key = name.strip().split(".")
+    inner = nested
+    for table in tables:
+        inner = inner.setdefault(table, {})
+    inner[key] = value
+    return nested
+
+
+def _preset_of(config: Path | None) -> str:
+    return str(Project.load(config).tables.get("preset", "small"))
+
+
+def _run_name(run: RunConfig, preset: str) -> str:
+    """Return a folder name that tells data and preset, such as ``an4-small``."""
+    train = Path(str(run.data.train)).resolve()
+    return f"{train.name if train.is_dir() else train.parent.name or 'run'}-{preset}"

@@ -1,0 +1,1 @@
+"""Views of results: terminal, JSON, Markdown, HTML, pictures. They compute nothing."""

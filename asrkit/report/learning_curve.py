@@ -1,0 +1,37 @@
+"""The learning curve of a run as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def draw_learning_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw losses and dev error rates over the epochs.
+
+    Args:
+        history: Rows of a run's ``log.jsonl``.
+        path: The picture to write, its kind by its suffix.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    epochs = [row["epoch"] for row in history]
+    figure, (losses, rates) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    losses.plot(epochs, [row["loss"] for row in history], label="training")
+    losses.plot(epochs, [row["dev_loss"] for row in history], label="dev")
+    losses.set(xlabel="epoch", ylabel="CTC loss, nats per utterance", yscale="log")
+    rates.plot(epochs, [row["dev_wer"] for row in history], label="WER")
+    rates.plot(epochs, [row["dev_cer"] for row in history], label="CER")
+    best = min(history, key=lambda row: (row["dev_wer"], row["dev_cer"]))
+    rates.axvline(best["epoch"], color="gray", linewidth=0.8, linestyle=":")
+    rates.set(xlabel="epoch", ylabel="dev error rate, %, greedy", ylim=(0, None))
+    rates.set_title(f"best: {best['dev_wer']:.1f} % WER, epoch {best['epoch']}", fontsize="medium")
+    for axes in (losses, rates):
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

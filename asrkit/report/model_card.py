@@ -1,0 +1,59 @@
+"""A model bundle for people to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from asrkit.model.bundle import Bundle
+
+
+def model_table(bundle: Bundle) -> Table:
+    """Return what a bundle is as a table of two columns."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in _rows(bundle):
+        table.add_row(name, Text(value))
+    return table
+
+
+def _rows(bundle: Bundle) -> list[tuple[str, str]]:
+    model, features, card = bundle.model, bundle.features, bundle.card
+    direction = "bidirectional" if model.bidirectional else f"unidirectional, {model.lookahead_steps} steps ahead"
+    data: dict[str, Any] = dict(card.get("data", {}))
+    dev: dict[str, Any] = dict(card.get("dev", {}))
+    rows = [
+        ("model", f"{bundle.name} ({bundle.path})"),
+        ("fingerprint", bundle.fingerprint),
+        (
+            "network",
+            f"{len(model.conv_layers)} conv, {model.rnn_layers} x {model.rnn_type} {model.rnn_units}, {direction}",
+        ),
+        (
+            "features",
+            f"{features.kind}, {features.num_bins} bins, {features.sample_rate_hz} Hz, {features.hop_ms:g} ms",
+        ),
+        ("step", f"{bundle.step_ms:g} ms"),
+        ("alphabet", f"{len(bundle.alphabet.symbols)} symbols: {bundle.alphabet.symbols!r}"),
+        ("decoding", ", ".join(f"{k} {v}" for k, v in bundle.decoding.items()) or "defaults"),
+    ]
+    if data:
+        rows.append(
+            (
+                "trained on",
+                f"{data.get('train')}: {data.get('train_utterances')} utterances, {data.get('train_hours')} h",
+            )
+        )
+    if dev:
+        rows.append(
+            (
+                "dev, greedy",
+                f"WER {dev.get('wer_percent')} %, CER {dev.get('cer_percent')} % (epoch {card.get('epoch')})",
+            )
+        )
+    if card.get("versions"):
+        rows.append(("made with", ", ".join(f"{k} {v}" for k, v in dict(card["versions"]).items())))
+    return rows
