@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 import types
 import typing
@@ -261,6 +262,10 @@ class TrainingConfig(Settings):
         _one_of("precision", self.precision, ("float32", "mixed_float16", "mixed_bfloat16"))
 
 
+# Beam and symbol threshold in nats. "fast" prunes as pyctcdecode does by default.
+SEARCH_THRESHOLDS = {"accurate": (14.0, 7.0), "fast": (10.0, 5.0)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class DecodingConfig(Settings):
     """Emissions to text. Scores are natural logarithms, higher is better.
@@ -269,13 +274,47 @@ class DecodingConfig(Settings):
     """
 
     decoder: str = "beam"  # or "greedy", "pyctcdecode"
-    beam: int = 50
+    mode: str = "accurate"  # or "fast": what the two thresholds are unless they are set
+    beam: int = 50  # prefixes kept after each step, at most
+    beam_threshold: float | None = None  # nats below the best at which a prefix is dropped; accurate 14, fast 10
+    symbol_threshold: float | None = None  # symbols less likely than exp(-this) are not tried; accurate 7, fast 5
     lm_weight: float = 0.6
-    word_bonus: float = 1.0
+    word_bonus: float = 1.0  # nats per word; counts only with a language model
+    vocabulary: str = "open"  # "closed": only words of the language model
+    unknown_weight: float = 1.0  # times ln P(spelling) of a word outside the vocabulary, within the lm score
+    unknown_bonus: float = 0.0  # nats per word outside the vocabulary, within the lm score
+    recombine: bool = True  # go on with the best of the histories that the language model cannot tell apart
+    n_best: int = 1  # hypotheses returned, at most
 
     def __post_init__(self) -> None:
         _one_of("decoder", self.decoder, ("beam", "greedy", "pyctcdecode"))
-        _positive(self, "beam")
+        _one_of("mode", self.mode, tuple(SEARCH_THRESHOLDS))
+        _one_of("vocabulary", self.vocabulary, ("open", "closed"))
+        _positive(self, "beam", "n_best")
+        for name in ("lm_weight", "unknown_weight"):
+            value = getattr(self, name)
+            _require(0.0 <= value < math.inf, f"{name} must be finite and not negative, not {value!r}")
+        for name in ("word_bonus", "unknown_bonus"):
+            _require(math.isfinite(getattr(self, name)), f"{name} must be finite, not {getattr(self, name)!r}")
+        _require(self.beam <= 1_000_000, f"beam must be at most 1000000, not {self.beam}")
+        # Masses are 32-bit numbers relative to the best: beyond 80 nats they would vanish anyway.
+        _require(
+            self.beam_threshold is None or 0.0 < self.beam_threshold <= 80.0,
+            f"beam_threshold must lie in (0, 80], not {self.beam_threshold!r}",
+        )
+        _require(
+            self.symbol_threshold is None or self.symbol_threshold > 0.0,
+            f"symbol_threshold must be positive, not {self.symbol_threshold!r}",
+        )
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """The beam and the symbol threshold in nats, those of the mode where none is set."""
+        beam, symbol = SEARCH_THRESHOLDS[self.mode]
+        return (
+            beam if self.beam_threshold is None else self.beam_threshold,
+            symbol if self.symbol_threshold is None else self.symbol_threshold,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

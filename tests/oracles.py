@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 Ngrams = dict[tuple[str, ...], tuple[float, float]]
@@ -38,3 +42,35 @@ def sentence_log10(ngrams: Ngrams, sentence: str) -> float:
     """log10 probability of a sentence with its begin and end."""
     words = ["<s>", *sentence.split(), "</s>"]
     return sum(ngram_log10(ngrams, tuple(words[:i]), words[i]) for i in range(1, len(words)))
+
+
+def texts_of_emissions(log_probs: Sequence[Sequence[float]], labels: Sequence[str], blank: int) -> dict[str, float]:
+    """Probability of every text, by listing all alignments; repeated and outer spaces do not change a text."""
+    totals: dict[str, float] = defaultdict(float)
+    for path in itertools.product(range(len(labels)), repeat=len(log_probs)):
+        symbols = [s for s, _ in itertools.groupby(path) if s != blank]
+        text = " ".join("".join(labels[s] for s in symbols).split())
+        totals[text] += math.exp(sum(row[s] for row, s in zip(log_probs, path, strict=True)))
+    return dict(totals)
+
+
+def spelling_log(words: Sequence[str], num_symbols: int, spelling: str, order: int = 4) -> float:
+    """ln P(spelling) by a Witten-Bell character n-gram of the words, recounted for every query."""
+    sequences = [["<", *word, ">"] for word in words]
+
+    def probability(history: tuple[str, ...], symbol: str) -> float:
+        continuations = [
+            s[i]
+            for s in sequences
+            for i in range(max(1, len(history)), len(s))
+            if tuple(s[i - len(history) : i]) == history
+        ]
+        lower = probability(history[1:], symbol) if history else 1 / (num_symbols + 1)
+        types = len(set(continuations))
+        total = len(continuations) + types
+        return (continuations.count(symbol) + types * lower) / total if total else lower
+
+    marked = ["<", *spelling, ">"]
+    return sum(
+        math.log(probability(tuple(marked[max(0, i - order + 1) : i]), marked[i])) for i in range(1, len(marked))
+    )

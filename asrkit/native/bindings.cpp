@@ -3,6 +3,7 @@
 
 void bind_alignment(nanobind::module_& module);
 void bind_estimation(nanobind::module_& module);
+void bind_decoder(nanobind::module_& module);
 void bind_language_model(nanobind::module_& module);
 
 NB_MODULE(_native, module) {
@@ -10,4 +11,5 @@ NB_MODULE(_native, module) {
   bind_alignment(module);
   bind_estimation(module);
   bind_language_model(module);
+  bind_decoder(module);
 }

@@ -1,0 +1,19 @@
+"""Emissions to text: beam search with a language model, greedy, and pyctcdecode for comparison.
+
+Usable without the rest of asrkit, and without Keras.
+"""
+
+from asrkit.decoder.backends import Decoder, make_decoder
+from asrkit.decoder.beam import BeamSearchDecoder
+from asrkit.decoder.greedy import GreedyDecoder, greedy_decode
+from asrkit.decoder.hypothesis import Hypothesis, Word
+
+__all__ = [
+    "BeamSearchDecoder",
+    "Decoder",
+    "GreedyDecoder",
+    "Hypothesis",
+    "Word",
+    "greedy_decode",
+    "make_decoder",
+]

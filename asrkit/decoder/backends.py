@@ -1,0 +1,54 @@
+"""One way to every decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from asrkit.config import DecodingConfig
+from asrkit.decoder.beam import BeamSearchDecoder
+from asrkit.decoder.emissions import Emissions, Lengths
+from asrkit.decoder.greedy import GreedyDecoder
+from asrkit.decoder.hypothesis import Hypothesis
+from asrkit.errors import ConfigError
+from asrkit.language_model import NgramModel
+from asrkit.text import Alphabet
+
+
+class Decoder(Protocol):
+    """What all decoders can do; ``BeamSearchDecoder`` documents it."""
+
+    def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
+        """Decode one utterance, best hypothesis first."""
+
+    def decode_batch(
+        self,
+        emissions: Sequence[Emissions] | Emissions,
+        lengths: Lengths | None = None,
+        *,
+        threads: int = 1,
+        names: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Decode many utterances."""
+
+
+def make_decoder(
+    alphabet: Alphabet, config: DecodingConfig | None = None, lm: NgramModel | Path | str | None = None
+) -> Decoder:
+    """Build the decoder that ``config.decoder`` names.
+
+    Raises:
+        ConfigError: A language model goes with the greedy decoder, which cannot use it, or pyctcdecode is missing.
+        LanguageModelError: The language model cannot be used.
+    """
+    config = config or DecodingConfig()
+    if config.decoder == "greedy":
+        if lm is not None:
+            raise ConfigError("the greedy decoder cannot use a language model; set decoder to beam, or leave lm out")
+        return GreedyDecoder(alphabet)
+    if config.decoder == "pyctcdecode":
+        from asrkit.decoder.pyctcdecode import PyctcdecodeDecoder
+
+        return PyctcdecodeDecoder(alphabet, lm, config)
+    return BeamSearchDecoder(alphabet, lm, config)

@@ -1,0 +1,166 @@
+"""Beam search in C++; this is its Python face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from asrkit.config import DecodingConfig
+from asrkit.decoder.emissions import Emissions, Lengths, check_batch
+from asrkit.decoder.hypothesis import Hypothesis, Word
+from asrkit.errors import DecodingError, LanguageModelError
+from asrkit.language_model import NgramModel
+from asrkit.text import Alphabet
+
+if TYPE_CHECKING:
+    from asrkit import _native
+
+
+class BeamSearchDecoder:
+    """CTC prefix beam search, with or without a word n-gram model.
+
+    Without a language model it finds the word sequence with the highest acoustic score, summed over all alignments.
+    With one it adds ``lm_weight * lm_score + word_bonus * len(words)``; words outside the model's vocabulary are
+    scored by ``<unk>`` and a character n-gram of the known words' spellings.
+
+    Where the alphabet has no space, every symbol is a word of the language model.
+
+    Args:
+        alphabet: Symbols of the emissions.
+        lm: A language model, or the path of one.
+        config: Search settings; ``decoder`` is not looked at.
+
+    Raises:
+        LanguageModelError: The language model cannot be read, or none of its words can be spelled.
+    """
+
+    def __init__(
+        self, alphabet: Alphabet, lm: NgramModel | Path | str | None = None, config: DecodingConfig | None = None
+    ) -> None:
+        self._setup([*alphabet.symbols, ""], alphabet.blank_index, alphabet.space_index, lm, config)
+
+    @classmethod
+    def from_labels(
+        cls,
+        labels: Sequence[str],
+        blank_index: int,
+        lm: NgramModel | Path | str | None = None,
+        config: DecodingConfig | None = None,
+        *,
+        space: str = " ",
+    ) -> Self:
+        """Build a decoder for outputs in any order.
+
+        Args:
+            labels: Text of each output; the blank's is not looked at.
+            blank_index: Which output is the blank.
+            lm: A language model, or the path of one.
+            config: Search settings.
+            space: The label that separates words; there may be none.
+
+        Raises:
+            DecodingError: The blank index does not lie among the labels, or a label is empty or repeated.
+        """
+        if not 0 <= blank_index < len(labels):
+            raise DecodingError(f"blank_index {blank_index} does not lie among {len(labels)} labels")
+        texts = [label for i, label in enumerate(labels) if i != blank_index]
+        if "" in texts or len(set(texts)) < len(texts):
+            raise DecodingError("labels must not be empty or repeated")
+        spaces = [i for i, label in enumerate(labels) if label == space and i != blank_index]
+        decoder = cls.__new__(cls)
+        decoder._setup(list(labels), blank_index, spaces[0] if spaces else None, lm, config)
+        return decoder
+
+    def _setup(
+        self,
+        labels: list[str],
+        blank_index: int,
+        space_index: int | None,
+        lm: NgramModel | Path | str | None,
+        config: DecodingConfig | None,
+    ) -> None:
+        from asrkit import _native
+
+        self.config = config or DecodingConfig()
+        self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
+        self._num_symbols = len(labels)
+        language_model = None if self.lm is None else self.lm.native
+        options = search_options(self.config)
+        self._native = _native.Decoder.make(labels, blank_index, space_index, options, language_model)
+        if language_model is not None and self._native.num_spelled_words == 0:
+            raise LanguageModelError(
+                "none of the language model's words can be spelled with the alphabet; build it from text "
+                "normalized for this alphabet",
+                path=self.lm.path if self.lm else None,
+            )
+
+    def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
+        """Decode one utterance.
+
+        Args:
+            emissions: ``(steps, symbols)`` natural log-probabilities; float32 is taken without a copy.
+            name: What to call the utterance in an error.
+
+        Returns:
+            At most ``n_best`` hypotheses with distinct texts, best first, at least one.
+
+        Raises:
+            DecodingError: The emissions have the wrong shape or impossible values.
+        """
+        return self.decode_batch([emissions], names=[name])[0]
+
+    def decode_batch(
+        self,
+        emissions: Sequence[Emissions] | Emissions,
+        lengths: Lengths | None = None,
+        *,
+        threads: int = 1,
+        names: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Decode many utterances; the result does not depend on the batch or the number of threads.
+
+        Args:
+            emissions: A list of ``(steps, symbols)``, or a padded ``(utterances, steps, symbols)``.
+            lengths: Steps that count, of each utterance; all when None.
+            threads: Threads to use; Python's lock is released meanwhile.
+            names: What to call the utterances in an error.
+
+        Returns:
+            The hypotheses of each utterance, as ``decode`` gives them.
+
+        Raises:
+            DecodingError: Emissions have the wrong shape or impossible values; the utterance is named.
+        """
+        if threads < 1:
+            raise DecodingError(f"threads must be positive, not {threads}")
+        arrays = check_batch(emissions, lengths, self._num_symbols, names)
+        return [[_hypothesis(d) for d in decoded] for decoded in self._native.decode_batch(arrays, threads)]
+
+
+def search_options(config: DecodingConfig) -> _native.SearchOptions:
+    """Return the settings of the C++ search."""
+    from asrkit import _native
+
+    options = _native.SearchOptions()
+    options.beam = config.beam
+    options.beam_threshold, options.symbol_threshold = config.thresholds
+    options.lm_weight = config.lm_weight
+    options.word_bonus = config.word_bonus
+    options.unknown_weight = config.unknown_weight
+    options.unknown_bonus = config.unknown_bonus
+    options.is_closed_vocabulary = config.vocabulary == "closed"
+    options.recombine = config.recombine
+    options.n_best = config.n_best
+    return options
+
+
+def _hypothesis(decoded: _native.Decoded) -> Hypothesis:
+    return Hypothesis(
+        text=decoded.text,
+        score=decoded.score,
+        acoustic_score=decoded.acoustic_score,
+        lm_score=decoded.lm_score,
+        words=tuple(Word(w.text, w.start_step, w.end_step, w.confidence) for w in decoded.words),
+        confidence=decoded.confidence,
+    )

@@ -1,0 +1,92 @@
+"""Checks on what goes into a decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.errors import DecodingError
+
+Emissions = npt.NDArray[np.floating[Any]]
+Lengths = Sequence[int] | npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.float32]
+
+# A log-softmax in 16 bits may end a little above zero.
+_TOLERANCE = 1e-2
+
+
+def check_emissions(emissions: Emissions, num_symbols: int, name: str) -> FloatArray:
+    """Return emissions as the C++ core takes them; float32 rows that lie side by side are not copied.
+
+    Args:
+        emissions: ``(steps, num_symbols)`` natural log-probabilities.
+        num_symbols: Size of the alphabet, with the blank.
+        name: What to call the utterance in an error.
+
+    Raises:
+        DecodingError: The shape is wrong, or a value is NaN or positive, or a step has no possible symbol.
+    """
+    array = np.asarray(emissions)
+    if array.ndim != 2 or array.dtype.kind != "f":
+        raise DecodingError(
+            f"{name}: emissions must be floating-point numbers (steps, symbols), "
+            f"not {array.dtype} of shape {array.shape}"
+        )
+    if array.shape[1] != num_symbols:
+        raise DecodingError(
+            f"{name}: emissions have {array.shape[1]} symbols per step, the alphabet with its blank has {num_symbols}; "
+            "use the alphabet the model was trained with"
+        )
+    array = np.ascontiguousarray(array, np.float32)
+    if len(array) == 0:
+        return array
+    highest = array.max(axis=1)  # NaN where a row has any
+    if not (np.isfinite(highest) & (highest <= _TOLERANCE)).all():
+        raise DecodingError(f"{name}: {_describe_fault(array, highest)}")
+    return array
+
+
+def _describe_fault(array: FloatArray, highest: FloatArray) -> str:
+    step = int(np.argmin(np.isfinite(highest) & (highest <= _TOLERANCE)))
+    if np.isnan(highest[step]):
+        symbol = int(np.argmax(np.isnan(array[step])))
+        return f"NaN at step {step}, symbol {symbol}; the model diverged or its input was broken"
+    if highest[step] < 0:
+        return f"step {step} gives every symbol the probability 0"
+    return (
+        f"a positive log-probability, {highest[step]:.4g}, at step {step}; "
+        "emissions are natural logarithms of probabilities, apply log_softmax to logits"
+    )
+
+
+def check_batch(
+    emissions: Sequence[Emissions] | Emissions,
+    lengths: Lengths | None,
+    num_symbols: int,
+    names: Sequence[str] | None,
+) -> list[FloatArray]:
+    """Return the emissions of each utterance, from a list or a padded array with its lengths.
+
+    Args:
+        emissions: A list of ``(steps, num_symbols)``, or a padded ``(utterances, steps, num_symbols)``.
+        lengths: Steps of each utterance that count; all when None.
+        num_symbols: Size of the alphabet, with the blank.
+        names: What to call the utterances in an error; "utterance 0" and so on when None.
+
+    Raises:
+        DecodingError: As ``check_emissions``, or the lengths do not fit.
+    """
+    if lengths is not None and len(lengths) != len(emissions):
+        raise DecodingError(f"{len(emissions)} utterances but {len(lengths)} lengths; give one length each")
+    checked = []
+    for i, array in enumerate(emissions):
+        name = f"utterance {i}" if names is None else names[i]
+        if lengths is not None:
+            if not 0 <= int(lengths[i]) <= len(array):
+                raise DecodingError(f"{name}: length {int(lengths[i])} does not lie in 0 to {len(array)}")
+            array = array[: int(lengths[i])]
+        checked.append(check_emissions(array, num_symbols, name))
+    return checked

@@ -1,0 +1,44 @@
+"""What decoding returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word and when it was spoken.
+
+    Args:
+        text: The word.
+        start_step: First step of its first letter in the most likely alignment.
+        end_step: One past the last step of its last letter.
+        confidence: Share of the hypotheses, by probability, that have this word at this time; 0 to 1.
+    """
+
+    text: str
+    start_step: int
+    end_step: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A text the utterance may be.
+
+    Args:
+        text: The words, one space between each two.
+        score: ``acoustic_score + lm_weight * lm_score + word_bonus * len(words)``; without a language model
+            the ``acoustic_score`` alone.
+        acoustic_score: Natural log-probability of the text given the emissions, summed over all alignments.
+        lm_score: Natural log-probability of the words and the end of the sentence; 0 without a language model.
+        words: The words with their times.
+        confidence: Share of the probability of all hypotheses considered; 0 to 1.
+    """
+
+    text: str
+    score: float
+    acoustic_score: float
+    lm_score: float
+    words: tuple[Word, ...]
+    confidence: float

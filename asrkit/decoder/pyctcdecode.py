@@ -1,0 +1,110 @@
+"""pyctcdecode behind the interface of our decoders: a second opinion, and the plain route in benchmarks."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import logging
+import lzma
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from asrkit.config import DecodingConfig
+from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, check_batch
+from asrkit.decoder.hypothesis import Hypothesis, Word
+from asrkit.errors import ConfigError, LanguageModelError
+from asrkit.language_model import NgramModel
+from asrkit.text import Alphabet
+
+_OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+
+
+class PyctcdecodeDecoder:
+    """pyctcdecode with the settings it shares with our search: beam, lm_weight, word_bonus and the thresholds.
+
+    Its ``acoustic_score`` comes from the search and includes pyctcdecode's penalty for unknown words; confidences
+    are shares among the hypotheses it returned.
+
+    Args:
+        alphabet: Symbols of the emissions.
+        lm: A model read from an ARPA file, or the path of one; KenLM reads the same file.
+        config: Search settings.
+
+    Raises:
+        ConfigError: pyctcdecode is not installed.
+        LanguageModelError: The language model did not come from a file that KenLM can read.
+    """
+
+    def __init__(
+        self, alphabet: Alphabet, lm: NgramModel | Path | str | None = None, config: DecodingConfig | None = None
+    ) -> None:
+        try:
+            self._module: Any = importlib.import_module("pyctcdecode")
+        except ImportError:
+            raise ConfigError("pyctcdecode is not installed (it needs Python < 3.13); use the decoder 'beam'") from None
+        self.config = config or DecodingConfig()
+        self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
+        self._num_symbols = len(alphabet)
+        # It warns about every alphabet without apostrophe, and about LM words in capitals.
+        logging.getLogger("pyctcdecode").setLevel(logging.ERROR)
+        self._decoder = self._build_decoder([*alphabet.symbols, ""])
+
+    def _build_decoder(self, labels: list[str]) -> Any:
+        if self.lm is None:
+            return self._module.build_ctcdecoder(labels)
+        if self.lm.path is None:
+            raise LanguageModelError("pyctcdecode needs the model's ARPA file; load the model from a file")
+        markers = {"<s>", "</s>", "<unk>"}
+        arguments = {
+            "unigrams": [word for word in self.lm.vocabulary if word not in markers],
+            "alpha": float(self.config.lm_weight),
+            "beta": float(self.config.word_bonus),
+        }
+        opener = _OPENERS.get(self.lm.path.suffix)
+        if opener is None:
+            return self._module.build_ctcdecoder(labels, str(self.lm.path), **arguments)
+        with tempfile.TemporaryDirectory() as folder, opener(self.lm.path, "rb") as packed:
+            plain = Path(folder) / "model.arpa"
+            with plain.open("wb") as file:
+                while block := packed.read(1 << 20):
+                    file.write(block)
+            return self._module.build_ctcdecoder(labels, str(plain), **arguments)
+
+    def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
+        """Decode one utterance; see ``BeamSearchDecoder.decode``."""
+        return self.decode_batch([emissions], names=[name])[0]
+
+    def decode_batch(
+        self,
+        emissions: Sequence[Emissions] | Emissions,
+        lengths: Lengths | None = None,
+        *,
+        threads: int = 1,
+        names: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Decode many utterances, one after the other; see ``BeamSearchDecoder.decode_batch``."""
+        return [self._decode(array) for array in check_batch(emissions, lengths, self._num_symbols, names)]
+
+    def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
+        if len(emissions) == 0:
+            return [Hypothesis("", 0.0, 0.0, 0.0, (), 1.0)]
+        beam_threshold, symbol_threshold = self.config.thresholds
+        beams = self._decoder.decode_beams(
+            emissions,
+            beam_width=self.config.beam,
+            beam_prune_logp=-beam_threshold,
+            token_min_logp=-symbol_threshold,
+        )[: self.config.n_best]
+        total = sum(math.exp(beam[-1] - beams[0][-1]) for beam in beams)
+        return [_hypothesis(beam, math.exp(beam[-1] - beams[0][-1]) / total, self.lm is not None) for beam in beams]
+
+
+def _hypothesis(beam: Any, confidence: float, has_lm: bool) -> Hypothesis:
+    text, _, frames, logit_score, score = beam
+    words = tuple(Word(word, start, end, confidence) for word, (start, end) in frames)
+    # pyctcdecode reports the weighted language model score with the word bonus in it.
+    return Hypothesis(text, score, logit_score, score - logit_score if has_lm else 0.0, words, confidence)

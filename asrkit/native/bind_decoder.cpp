@@ -1,0 +1,86 @@
+// The beam search for Python.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "decoder.hpp"
+#include "ngram_handle.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace asrkit {
+namespace {
+
+using EmissionsArray = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// A decoder as Python holds it.
+struct DecoderHandle {
+  std::shared_ptr<const SearchModel> model;
+};
+
+DecoderHandle make_decoder(const std::vector<std::string>& symbols, std::uint32_t blank,
+                           std::optional<std::uint32_t> space, const SearchOptions& options,
+                           const NgramHandle* language_model) {
+  SymbolSet set{symbols, blank, space.value_or(kNoSymbol)};
+  if (language_model == nullptr) return {SearchModel::make(std::move(set), options, nullptr, {})};
+  const NgramHandle handle = *language_model;
+  nb::gil_scoped_release release;
+  auto words = std::make_shared<const NgramWordModel>(handle.view, handle.owner);
+  return {SearchModel::make(std::move(set), options, std::move(words), handle.view.vocabulary)};
+}
+
+Emissions view_of(const EmissionsArray& array) { return {array.data(), array.shape(0)}; }
+
+std::vector<std::vector<Decoded>> decode_arrays(const DecoderHandle& decoder,
+                                                const std::vector<EmissionsArray>& arrays, int threads) {
+  std::vector<Emissions> batch;
+  for (const EmissionsArray& array : arrays) {
+    if (array.shape(1) != decoder.model->symbols.size()) throw nb::value_error("wrong number of symbols");
+    batch.push_back(view_of(array));
+  }
+  nb::gil_scoped_release release;
+  return decode_batch(decoder.model, batch, threads);
+}
+
+}  // namespace
+}  // namespace asrkit
+
+void bind_decoder(nb::module_& module) {
+  using namespace asrkit;
+
+  nb::class_<SearchOptions>(module, "SearchOptions")
+      .def(nb::init<>())
+      .def_rw("beam", &SearchOptions::beam)
+      .def_rw("beam_threshold", &SearchOptions::beam_threshold)
+      .def_rw("symbol_threshold", &SearchOptions::symbol_threshold)
+      .def_rw("lm_weight", &SearchOptions::lm_weight)
+      .def_rw("word_bonus", &SearchOptions::word_bonus)
+      .def_rw("unknown_weight", &SearchOptions::unknown_weight)
+      .def_rw("unknown_bonus", &SearchOptions::unknown_bonus)
+      .def_rw("is_closed_vocabulary", &SearchOptions::is_closed_vocabulary)
+      .def_rw("recombine", &SearchOptions::recombine)
+      .def_rw("n_best", &SearchOptions::n_best);
+
+  nb::class_<DecodedWord>(module, "DecodedWord")
+      .def_ro("text", &DecodedWord::text)
+      .def_prop_ro("start_step", [](const DecodedWord& word) { return word.steps.begin; })
+      .def_prop_ro("end_step", [](const DecodedWord& word) { return word.steps.end; })
+      .def_ro("confidence", &DecodedWord::confidence);
+
+  nb::class_<Decoded>(module, "Decoded")
+      .def_ro("text", &Decoded::text)
+      .def_ro("score", &Decoded::score)
+      .def_ro("acoustic_score", &Decoded::acoustic_score)
+      .def_ro("lm_score", &Decoded::lm_score)
+      .def_ro("words", &Decoded::words)
+      .def_ro("confidence", &Decoded::confidence);
+
+  nb::class_<DecoderHandle>(module, "Decoder")
+      .def_static("make", &make_decoder, "symbols"_a, "blank"_a, "space"_a.none(), "options"_a,
+                  "language_model"_a.none())
+      .def_prop_ro("num_spelled_words", [](const DecoderHandle& decoder) { return decoder.model->num_spelled_words(); })
+      .def("decode_batch", &decode_arrays, "emissions"_a, "threads"_a = 1);
+}

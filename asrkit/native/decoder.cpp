@@ -1,0 +1,141 @@
+#include "decoder.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "nbest.hpp"
+
+namespace asrkit {
+
+namespace {
+
+// Paths that confidences are judged by.
+constexpr std::size_t kJudges = 20;
+// The search's masses rank hypotheses up to what pruning lost; those this close (in nats) are ranked by exact scores.
+constexpr double kCloseCall = 0.5;
+constexpr std::size_t kMaxCloseCalls = 8;
+
+}  // namespace
+
+Decoder::Decoder(std::shared_ptr<const SearchModel> model)
+    : model_(std::move(model)), search_(*model_), aligner_(model_->symbols) {}
+
+std::vector<Decoded> Decoder::decode(const Emissions& emissions) {
+  search_.reset();
+  for (std::size_t step = 0; step < emissions.num_steps; ++step) {
+    search_.push(emissions.log_probs + step * model_->symbols.size());
+  }
+  return finish(search_, emissions);
+}
+
+std::vector<Decoded> Decoder::finish(BeamSearch& search, const Emissions& emissions) {
+  const auto n_best = static_cast<std::size_t>(model_->options.n_best);
+  const std::vector<FinalHistory> finals = search.finish();
+  const std::vector<WordPath> paths = find_best_paths(search.pool(), finals, std::max(n_best, kJudges));
+  std::vector<Decoded> results;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const bool is_close = i < kMaxCloseCalls && paths[i].log_mass > paths[0].log_mass - kCloseCall;
+    if (i >= n_best && !is_close) break;
+    results.push_back(describe(search.pool(), paths[i].words, emissions));
+    const Confidences confidences =
+        judge_words(search.pool(), paths, kJudges, paths[i], static_cast<std::uint32_t>(emissions.num_steps));
+    results.back().confidence = confidences.path;
+    for (std::size_t k = 0; k < results.back().words.size() && k < confidences.words.size(); ++k) {
+      results.back().words[k].confidence = confidences.words[confidences.words.size() - 1 - k];
+    }
+  }
+  std::stable_sort(results.begin(), results.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+  if (results.size() > n_best) results.resize(n_best);
+  return results;
+}
+
+Decoded Decoder::describe(const PrefixPool& pool, const std::vector<HistoryId>& path, const Emissions& emissions) {
+  const bool are_symbols_words = model_->rule == WordRule::kOneSymbol;
+  std::vector<std::vector<Symbol>> words;
+  std::vector<TrieId> tries;
+  for (auto id = path.rbegin(); id != path.rend(); ++id) {
+    std::vector<Symbol> spelling;
+    pool.spell(pool.histories[*id].word, spelling);
+    if (are_symbols_words) {
+      for (const Symbol symbol : spelling) words.push_back({symbol});
+    } else {
+      words.push_back(std::move(spelling));
+      tries.push_back(pool.nodes[pool.histories[*id].word].trie);
+    }
+  }
+  Decoded result;
+  const Alignment alignment = aligner_.align(emissions.log_probs, emissions.num_steps, words);
+  result.acoustic_score = alignment.log_prob;
+  result.lm_score = score_words(tries, words);
+  const double num_scored_words = model_->words ? static_cast<double>(words.size()) : 0.0;
+  result.score = result.acoustic_score + model_->options.lm_weight * result.lm_score +
+                 model_->options.word_bonus * num_scored_words;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    DecodedWord word;
+    for (const Symbol symbol : words[i]) word.text += model_->symbols.texts[symbol];
+    word.steps = alignment.words[i];
+    if (i > 0 && model_->symbols.has_space()) result.text += model_->symbols.texts[model_->symbols.space];
+    result.text += word.text;
+    result.words.push_back(std::move(word));
+  }
+  return result;
+}
+
+double Decoder::score_words(const std::vector<TrieId>& tries, const std::vector<std::vector<Symbol>>& words) const {
+  if (!model_->words) return 0.0;
+  double total = 0.0;
+  ContextId context = model_->words->start();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const bool is_symbol = model_->rule == WordRule::kOneSymbol;
+    const WordId word = is_symbol                ? model_->symbol_words[words[i][0]]
+                        : tries[i] == kOutside ? kNoWord
+                                               : model_->lexicon->word(tries[i]);
+    ContextId next;
+    if (word != kNoWord) {
+      total += model_->words->score(context, word, next);
+    } else {
+      total += is_symbol ? model_->unknown_log_prob(context, next) : score_unknown(words[i], context, next);
+    }
+    context = next;
+  }
+  return total + model_->words->finish(context);
+}
+
+float Decoder::score_unknown(const std::vector<Symbol>& spelling, ContextId context, ContextId& next) const {
+  const float unknown = model_->unknown_log_prob(context, next);
+  if (!model_->spelling) return unknown;
+  ContextId place = model_->spelling->start();
+  float spelled = 0.0f;
+  for (const Symbol symbol : spelling) spelled += model_->spelling->score(place, symbol, place);
+  return unknown + model_->options.unknown_weight * (spelled + model_->spelling->finish(place));
+}
+
+std::vector<std::vector<Decoded>> decode_batch(const std::shared_ptr<const SearchModel>& model,
+                                               const std::vector<Emissions>& batch, int num_threads) {
+  std::vector<std::vector<Decoded>> results(batch.size());
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr error;
+  std::mutex error_mutex;
+  const auto work = [&] {
+    try {
+      Decoder decoder(model);
+      for (std::size_t i = next++; i < batch.size(); i = next++) results[i] = decoder.decode(batch[i]);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(error_mutex);
+      error = std::current_exception();
+      next = batch.size();
+    }
+  };
+  const std::size_t num_workers = std::min<std::size_t>(static_cast<std::size_t>(num_threads), batch.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < num_workers; ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  if (error) std::rethrow_exception(error);
+  return results;
+}
+
+}  // namespace asrkit

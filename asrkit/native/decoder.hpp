@@ -1,0 +1,56 @@
+// From emissions to finished hypotheses: search, n-best list, exact scores, times and confidences.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "beam_search.hpp"
+#include "ctc_alignment.hpp"
+
+namespace asrkit {
+
+struct DecodedWord {
+  std::string text;
+  StepRange steps;
+  double confidence = 1.0;
+};
+
+struct Decoded {
+  std::string text;
+  double acoustic_score = 0.0;  // ln of the sum over all alignments
+  double lm_score = 0.0;        // ln
+  std::vector<DecodedWord> words;
+  double confidence = 1.0;
+  double score = 0.0;           // acoustic_score + lm_weight * lm_score + word_bonus * number of words
+};
+
+struct Emissions {
+  const float* log_probs = nullptr;  // (num_steps, num_symbols)
+  std::size_t num_steps = 0;
+};
+
+// One utterance at a time; keeps its memory from one to the next. Not to be shared by threads.
+class Decoder {
+ public:
+  explicit Decoder(std::shared_ptr<const SearchModel> model);
+
+  std::vector<Decoded> decode(const Emissions& emissions);
+
+  // The n best of a search that has seen these emissions, best first.
+  std::vector<Decoded> finish(BeamSearch& search, const Emissions& emissions);
+
+ private:
+  Decoded describe(const PrefixPool& pool, const std::vector<HistoryId>& path, const Emissions& emissions);
+  double score_words(const std::vector<TrieId>& tries, const std::vector<std::vector<Symbol>>& words) const;
+  float score_unknown(const std::vector<Symbol>& spelling, ContextId context, ContextId& next) const;
+
+  std::shared_ptr<const SearchModel> model_;
+  BeamSearch search_;
+  CtcAligner aligner_;
+};
+
+// Decodes every utterance; the results do not depend on the number of threads.
+std::vector<std::vector<Decoded>> decode_batch(const std::shared_ptr<const SearchModel>& model,
+                                               const std::vector<Emissions>& batch, int num_threads);
+
+}  // namespace asrkit

@@ -1,0 +1,126 @@
+// The prefixes a search has met, in flat pools with 32-bit numbers; no pointers, one reset per utterance.
+//
+// A prefix is kept word by word. A Node is a prefix of a word, below the WordStart it grew from. A History is a
+// sequence of complete words. Different histories share a WordStart when the language model cannot tell them apart.
+#pragma once
+
+#include <limits>
+#include <vector>
+
+#include "lexicon.hpp"
+#include "ngram_model.hpp"
+
+namespace asrkit {
+
+using NodeId = std::uint32_t;
+using HistoryId = std::uint32_t;
+using StartId = std::uint32_t;
+constexpr std::uint32_t kNone = 0xFFFFFFFFu;
+constexpr HistoryId kEmptyHistory = 0;
+
+// A word as far as it is spelled; equal spellings below one start are one node.
+struct Node {
+  NodeId parent = kNone;  // kNone at a word start
+  NodeId first_child = kNone;
+  NodeId next_sibling = kNone;
+  StartId start = 0;
+  Symbol symbol = kNoSymbol;      // the last one; kNoSymbol at a word start
+  TrieId trie = kOutside;         // place in the lexicon
+  ContextId context = 0;          // of the words before this one; with one-symbol words, after this one
+  ContextId spelling_context = 0;
+  float spelling_log = 0.0f;      // ln P(spelling so far | some unknown word); NaN until needed
+  float edge_factor = 1.0f;       // what the last symbol costs beside its emission, as a probability
+  float leave_factor = -1.0f;     // what leaving the lexicon after it costs; negative until needed
+  float close_factor = -1.0f;     // what the end of the word costs; negative until needed
+  ContextId next_context = 0;     // after the word; valid with close_factor
+  NodeId boundary = kNone;        // the word start after this word, when there is one
+  HistoryId first_history = kNone;  // histories that end with this word
+  std::uint32_t slot = 0;         // where the node is active, if it is
+};
+
+struct WordStart {
+  NodeId node = kNone;
+  float unknown_log_prob = std::numeric_limits<float>::quiet_NaN();  // NaN until needed
+  ContextId unknown_next = 0;
+  HistoryId first_arrival = kNone;  // histories that arrived here
+};
+
+struct History {
+  HistoryId previous = kNone;
+  NodeId word = kNone;                    // its last word
+  HistoryId next_with_word = kNone;       // the list of Node::first_history
+  HistoryId next_arrival = kNone;         // the list of WordStart::first_arrival
+  StartId start = kNone;                  // where it arrived
+  std::uint32_t first_step = 0, last_step = 0;  // when it arrived
+  double mass = 0.0;                      // that arrived, times exp(-log_offset)
+  double log_offset = 0.0;
+};
+
+class PrefixPool {
+ public:
+  std::vector<Node> nodes;
+  std::vector<WordStart> starts;
+  std::vector<History> histories;
+
+  // Forgets everything but one empty history.
+  void reset() {
+    nodes.clear();
+    starts.clear();
+    histories.assign(1, History{});
+  }
+
+  // Adds a place where words can start.
+  NodeId add_start(ContextId context, bool has_lexicon) {
+    Node node;
+    node.start = static_cast<StartId>(starts.size());
+    node.context = context;
+    node.trie = has_lexicon ? kTrieRoot : kOutside;
+    node.spelling_log = std::numeric_limits<float>::quiet_NaN();
+    nodes.push_back(node);
+    WordStart start;
+    start.node = static_cast<NodeId>(nodes.size() - 1);
+    starts.push_back(start);
+    return start.node;
+  }
+
+  // The child of a node by a symbol, or kNone.
+  NodeId find_child(NodeId parent, Symbol symbol) const {
+    NodeId child = nodes[parent].first_child;
+    while (child != kNone && nodes[child].symbol != symbol) child = nodes[child].next_sibling;
+    return child;
+  }
+
+  NodeId add_child(NodeId parent, Node child) {
+    const auto id = static_cast<NodeId>(nodes.size());
+    child.parent = parent;
+    child.start = nodes[parent].start;
+    child.next_sibling = nodes[parent].first_child;
+    nodes[parent].first_child = id;
+    nodes.push_back(child);
+    return id;
+  }
+
+  // The history `previous` + `word`, added when it is new.
+  HistoryId extend_history(HistoryId previous, NodeId word) {
+    for (HistoryId id = nodes[word].first_history; id != kNone; id = histories[id].next_with_word) {
+      if (histories[id].previous == previous) return id;
+    }
+    const auto id = static_cast<HistoryId>(histories.size());
+    History history;
+    history.previous = previous;
+    history.word = word;
+    history.next_with_word = nodes[word].first_history;
+    nodes[word].first_history = id;
+    histories.push_back(history);
+    return id;
+  }
+
+  // Appends the symbols of a word.
+  void spell(NodeId word, std::vector<Symbol>& symbols) const {
+    const std::size_t begin = symbols.size();
+    for (; nodes[word].parent != kNone; word = nodes[word].parent) symbols.push_back(nodes[word].symbol);
+    std::reverse(symbols.begin() + static_cast<std::ptrdiff_t>(begin), symbols.end());
+  }
+};
+
+}  // namespace asrkit
