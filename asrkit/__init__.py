@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from asrkit.audio import load_waveform
     from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig, RunConfig, TrainingConfig, TranscriptionConfig
     from asrkit.data import Utterance, read_manifest
+    from asrkit.decoder import BeamSearchDecoder, Hypothesis, greedy_decode, make_decoder
     from asrkit.errors import AsrkitError
     from asrkit.features import extract_features
     from asrkit.language_model import NgramModel
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "Alphabet": "asrkit.text",
     "AsrkitError": "asrkit.errors",
+    "BeamSearchDecoder": "asrkit.decoder",
     "Bundle": "asrkit.model.bundle",
     "DecodingConfig": "asrkit.config",
     "Emitter": "asrkit.model.inference",
     "ErrorCounts": "asrkit.metrics",
     "FeatureConfig": "asrkit.config",
+    "Hypothesis": "asrkit.decoder",
     "ModelConfig": "asrkit.config",
     "NgramModel": "asrkit.language_model",
     "RunConfig": "asrkit.config",
@@ -44,7 +47,9 @@ _HOMES = {
     "Utterance": "asrkit.data",
     "count_errors": "asrkit.metrics",
     "extract_features": "asrkit.features",
+    "greedy_decode": "asrkit.decoder",
     "load_waveform": "asrkit.audio",
+    "make_decoder": "asrkit.decoder",
     "normalize": "asrkit.text",
     "read_manifest": "asrkit.data",
     "transcribe": "asrkit.transcription",
@@ -53,11 +58,13 @@ _HOMES = {
 __all__ = [
     "Alphabet",
     "AsrkitError",
+    "BeamSearchDecoder",
     "Bundle",
     "DecodingConfig",
     "Emitter",
     "ErrorCounts",
     "FeatureConfig",
+    "Hypothesis",
     "ModelConfig",
     "NgramModel",
     "RunConfig",
@@ -67,7 +74,9 @@ __all__ = [
     "Utterance",
     "count_errors",
     "extract_features",
+    "greedy_decode",
     "load_waveform",
+    "make_decoder",
     "normalize",
     "read_manifest",
     "transcribe",

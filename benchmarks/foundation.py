@@ -18,11 +18,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import soundfile
-from asrkit.decoder import make_decoder
 from timing import command_seconds, interleaved, machine
 
 from asrkit.audio import load_waveform
 from asrkit.config import DecodingConfig, RunConfig
+from asrkit.decoder import make_decoder
 from asrkit.features import extract_features
 from asrkit.language_model import NgramModel
 from asrkit.model.bundle import Bundle, save_bundle
