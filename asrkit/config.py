@@ -351,6 +351,33 @@ TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "tsv", "ctm", "textg
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoringConfig(Settings):
+    """Hypotheses against references."""
+
+    normalizer: str = "standard"  # or "none", "whisper"
+    weights: str = "unit"  # or "nist": the alignment of NIST's sclite
+    engine: str = "rapidfuzz"  # or "jiwer"
+    missing: str = "error"  # or "deletions": a reference without a hypothesis is all deleted
+    characters: str = "char"  # what a CER counts; or "char-nospace", "grapheme"
+    resamples: int = 1_000  # of the bootstrap; 0: no interval
+    confidence: float = 0.95  # of the interval
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        _one_of("normalizer", self.normalizer, ("none", "standard", "whisper"))
+        _one_of("weights", self.weights, ("unit", "nist"))
+        _one_of("engine", self.engine, ("rapidfuzz", "jiwer"))
+        _one_of("missing", self.missing, ("error", "deletions"))
+        _one_of("characters", self.characters, ("char", "char-nospace", "grapheme"))
+        _require(self.resamples >= 0, f"resamples must not be negative, not {self.resamples}")
+        _require(0.0 < self.confidence < 1.0, f"confidence must lie between 0 and 1, not {self.confidence!r}")
+        _require(
+            self.engine != "jiwer" or self.weights == "unit",
+            "engine jiwer has weights of its own; use weights unit with it",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig(Settings):
     """Where the speech is. Paths are relative to the file that names them."""
 
@@ -373,6 +400,7 @@ class RunConfig(Settings):
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
     transcription: TranscriptionConfig = field(default_factory=TranscriptionConfig)
 
 

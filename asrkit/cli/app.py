@@ -81,5 +81,6 @@ from asrkit.cli import (  # noqa: E402
     doctor,  # noqa: F401
     lm,  # noqa: F401
     model,  # noqa: F401
+    score,  # noqa: F401
     train,  # noqa: F401
 )

@@ -1,0 +1,303 @@
+"""Scoring: one report for a set of hypotheses and references, with all the settings behind it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from asrkit.config import ScoringConfig
+from asrkit.metrics.alignment import Step, align
+from asrkit.metrics.counting import CountTable, count_pairs
+from asrkit.metrics.intervals import Interval, rate_interval
+from asrkit.metrics.joining import Pairs, join, read_pair
+from asrkit.metrics.transcripts import Transcripts
+from asrkit.text.normalizer import Normalizer, get_normalizer
+
+
+@dataclass(frozen=True)
+class View:
+    """The texts under one normalizer, and what an alignment of them counts.
+
+    Args:
+        normalizer: Its label, such as "standard-1" or "none".
+        folds_case: Whether case is lost.
+        hypotheses: Normalized texts.
+        references: Normalized texts; NIST alternatives are resolved.
+        words: Word counts of each utterance.
+        characters: Character counts of each utterance.
+        word_interval: Of the WER.
+        character_interval: Of the CER.
+    """
+
+    normalizer: str
+    folds_case: bool
+    hypotheses: list[str]
+    references: list[str]
+    words: CountTable
+    characters: CountTable
+    word_interval: Interval | None
+    character_interval: Interval | None
+
+    @property
+    def sentence_error_rate(self) -> float | None:
+        """Share of utterances with at least one word error."""
+        return float((self.words.errors > 0).mean()) if len(self.words) else None
+
+
+@dataclass(frozen=True)
+class NormalizerEffect:
+    """What the normalizer changed.
+
+    Args:
+        hypotheses: How many hypotheses it changed.
+        references: How many references it changed.
+        kinds: In how many texts it changed case, punctuation, numbers or other things.
+    """
+
+    hypotheses: int
+    references: int
+    kinds: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """All that is known about a set of hypotheses.
+
+    Args:
+        config: The settings behind it.
+        hypothesis_path: Where the hypotheses come from, "" for values.
+        reference_path: Where the references come from, "" for values.
+        formats: How both were read.
+        pairs: The texts as written, joined.
+        raw: Scores of the texts as written, but for Unicode composition and spaces.
+        normalized: Scores under the chosen normalizer; ``raw`` itself when that is "none".
+        speakers: Who speaks each utterance, where known for all.
+        effect: What the normalizer changed, None when there is none.
+        notes: What a user should know.
+    """
+
+    config: ScoringConfig
+    hypothesis_path: str
+    reference_path: str
+    formats: tuple[str, str]
+    pairs: Pairs
+    raw: View
+    normalized: View
+    speakers: list[str] | None = None
+    effect: NormalizerEffect | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_utterances(self) -> int:
+        """Utterances scored."""
+        return len(self.pairs)
+
+    @property
+    def word_error_rate(self) -> float | None:
+        """The pooled WER under the chosen normalizer; None when the references hold no word."""
+        return self.normalized.words.total().rate
+
+    def signature(self, view: View | None = None, unit: str = "word") -> str:
+        """Return the one line that says how a score was made."""
+        view = view or self.normalized
+        parts = {
+            "norm": view.normalizer,
+            "unit": unit if unit == "word" else self.config.characters,
+            "case": "fold" if view.folds_case else "kept",
+            "weights": self.config.weights,
+            "engine": self.config.engine,
+            "join": self.pairs.joined_by,
+            "missing": self.config.missing,
+            "n": str(self.num_utterances),
+            "v": version("asrkit"),
+        }
+        if self.config.engine == "rapidfuzz":
+            del parts["engine"]
+        if self.pairs.notation:
+            parts["notation"] = "nist"
+        return "|".join(["wer" if unit == "word" else "cer", *(f"{key}:{value}" for key, value in parts.items())])
+
+    @cached_property
+    def worst(self) -> list[int]:
+        """Places of the utterances with errors, most errors first, then the higher rate."""
+        errors, sizes = self.normalized.words.errors, self.normalized.words.num_reference
+        order = np.lexsort((np.arange(len(errors)), -errors / np.maximum(sizes, 1), -errors))
+        return [int(i) for i in order[: int((errors > 0).sum())]]
+
+    def align(self, index: int) -> tuple[Step, ...]:
+        """Return the word alignment of one utterance under the chosen normalizer."""
+        view = self.normalized
+        return align(view.hypotheses[index].split(), view.references[index].split(), self.config.weights)
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """Makes the views of one set of pairs."""
+
+    pairs: Pairs
+    config: ScoringConfig
+    speakers: Sequence[str] | None
+    views: dict[str, View] = field(default_factory=dict)
+
+    def view(self, normalizer: Normalizer) -> View:
+        hypotheses = [normalizer(text) for text in self.pairs.hypotheses]
+        references = self._references(normalizer, hypotheses)
+        for other in self.views.values():
+            if other.hypotheses == hypotheses and other.references == references:
+                # The normalizer changed nothing, so that its counts are known.
+                return self._add(normalizer, hypotheses, references, other.words, other.characters)
+        count = _jiwer_counter if self.config.engine == "jiwer" else count_pairs
+        words = count(hypotheses, references, "word", self.config.weights)
+        characters = count(hypotheses, references, self.config.characters, self.config.weights)
+        return self._add(normalizer, hypotheses, references, words, characters)
+
+    def _references(self, normalizer: Normalizer, hypotheses: list[str]) -> list[str]:
+        if not self.pairs.notation:
+            return [normalizer(text) for text in self.pairs.references]
+        from asrkit.metrics.notation import resolve
+
+        return [
+            resolve(reference, hypothesis, normalizer)
+            for reference, hypothesis in zip(self.pairs.references, hypotheses, strict=True)
+        ]
+
+    def _add(
+        self, normalizer: Normalizer, hypotheses: list[str], references: list[str], words: CountTable, chars: CountTable
+    ) -> View:
+        view = View(
+            normalizer.label,
+            normalizer.folds_case,
+            hypotheses,
+            references,
+            words,
+            chars,
+            self._interval(words),
+            self._interval(chars),
+        )
+        self.views[normalizer.label] = view
+        return view
+
+    def _interval(self, table: CountTable) -> Interval | None:
+        return rate_interval(
+            table.errors,
+            table.num_reference,
+            resamples=self.config.resamples,
+            confidence=self.config.confidence,
+            seed=self.config.seed,
+            speakers=self.speakers,
+        )
+
+
+def _jiwer_counter(hypotheses: Sequence[str], references: Sequence[str], unit: str, weights: str) -> CountTable:
+    from asrkit.metrics.jiwer_engine import count_pairs_with_jiwer
+
+    return count_pairs_with_jiwer(hypotheses, references, unit)
+
+
+_CHANGES: dict[str, Callable[[str], bool]] = {
+    "case": lambda text: text != text.lower(),
+    "punctuation": lambda text: re.search(r"[^\w\s'’]", text) is not None,
+    "numbers": lambda text: re.search("[0-9]", text) is not None,
+    "apostrophes": lambda text: re.search("[’‘ʼ`]", text) is not None,
+}
+
+
+def _normalizer_effect(raw: View, normalized: View) -> NormalizerEffect:
+    changed = {
+        side: [one for one, other in zip(before, after, strict=True) if one != other]
+        for side, before, after in (
+            ("hypotheses", raw.hypotheses, normalized.hypotheses),
+            ("references", raw.references, normalized.references),
+        )
+    }
+    kinds: Counter[str] = Counter()
+    for text in (*changed["hypotheses"], *changed["references"]):
+        found = [kind for kind, is_there in _CHANGES.items() if is_there(text)]
+        kinds.update(found or ["other"])
+    ordered = dict(sorted(kinds.items(), key=lambda item: -item[1]))
+    return NormalizerEffect(len(changed["hypotheses"]), len(changed["references"]), ordered)
+
+
+def score_pairs(
+    pairs: Pairs,
+    config: ScoringConfig | None = None,
+    *,
+    paths: tuple[str, str] = ("", ""),
+    formats: tuple[str, str] = ("", ""),
+    notes: Sequence[str] = (),
+) -> ScoreReport:
+    """Score joined texts; see :func:`score`."""
+    config = config or ScoringConfig()
+    speakers = _known_for_all(pairs, "speaker")
+    scorer = _Scorer(pairs, config, speakers)
+    raw = scorer.view(get_normalizer("none"))
+    normalized = raw if config.normalizer == "none" else scorer.view(get_normalizer(config.normalizer))
+    effect = None if normalized is raw else _normalizer_effect(raw, normalized)
+    if normalized.words.inexact:
+        notes = [
+            *notes,
+            f"{len(normalized.words.inexact)} of the utterances are so long that the split into substitutions, "
+            "deletions and insertions is not canonical; the errors are exact",
+        ]
+    return ScoreReport(config, *paths, formats, pairs, raw, normalized, speakers, effect, tuple(notes))
+
+
+def _known_for_all(pairs: Pairs, column: str) -> list[str] | None:
+    values = pairs.columns.get(column)
+    if not values or any(value in (None, "") for value in values):
+        return None
+    return [str(value) for value in values]
+
+
+def score(
+    hypotheses: Path | str | Sequence[str],
+    references: Path | str | Sequence[str],
+    config: ScoringConfig | None = None,
+    *,
+    format: str = "auto",
+    speakers: Path | str | None = None,
+) -> ScoreReport:
+    """Score hypotheses against references.
+
+    Both WERs, of the texts as written and of the normalized ones, come with all counts, an interval and a signature.
+    The alignment is canonical: fewest errors, then most hits.
+
+    Args:
+        hypotheses: A file or folder of transcripts, or the texts themselves.
+        references: The same for the true texts; texts are joined by their places.
+        config: How to score.
+        format: One of :data:`asrkit.metrics.transcripts.FORMATS`.
+        speakers: A manifest (TSV, JSONL) or a table of ``id speaker`` lines that tells who speaks each utterance.
+
+    Raises:
+        MissingPathError: A path does not exist.
+        ScoringError: Files cannot be read or joined; the message names lines or ids.
+        ConfigError: A setting is unknown.
+    """
+    config = config or ScoringConfig()
+    if isinstance(hypotheses, str | Path) and isinstance(references, str | Path):
+        hyp, ref, notes = read_pair(hypotheses, references, format)
+        pairs = join(hyp, ref, config.missing)
+        paths, formats = (hyp.path, ref.path), (hyp.format, ref.format)
+    else:
+        hyp = Transcripts("hypotheses", "values", [str(text) for text in _as_texts(hypotheses)])
+        ref = Transcripts("references", "values", [str(text) for text in _as_texts(references)])
+        pairs, notes, paths, formats = join(hyp, ref), (), ("", ""), ("values", "values")
+    if speakers is not None:
+        from asrkit.metrics.breakdown import add_columns
+
+        pairs = add_columns(pairs, speakers)
+    return score_pairs(pairs, config, paths=paths, formats=formats, notes=notes)
+
+
+def _as_texts(texts: Path | str | Sequence[str]) -> Sequence[str]:
+    if isinstance(texts, str | Path):
+        raise TypeError("give two paths or two sequences of texts, not one of each")
+    return texts

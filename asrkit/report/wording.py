@@ -1,0 +1,69 @@
+"""The few phrases and number formats that all reports share."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from asrkit.metrics.counts import ErrorCounts
+from asrkit.metrics.intervals import Interval
+from asrkit.metrics.scoring import NormalizerEffect, ScoreReport
+
+UNDEFINED = "undefined"
+
+
+def percent(rate: float | None, digits: int = 2) -> str:
+    """Write a rate as a percentage; a rate over nothing is undefined, not zero."""
+    return UNDEFINED if rate is None else f"{100 * rate:.{digits}f} %"
+
+
+def span(interval: Interval | None) -> str:
+    """Write an interval in percent, such as ``8.91-10.72``."""
+    return "" if interval is None else f"{100 * interval.low:.2f}-{100 * interval.high:.2f}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Write a number of things: ``1 utterance``, ``1,200 utterances``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+
+
+def describe_interval(interval: Interval, resamples: int) -> str:
+    """Say how an interval was made."""
+    return (
+        f"{100 * interval.confidence:g} % interval: {resamples:,} bootstrap resamples of "
+        f"{plural(interval.num_units, interval.unit)}"
+    )
+
+
+def describe_effect(effect: NormalizerEffect, label: str) -> str:
+    """Say what the normalizer changed."""
+    kinds = ", ".join(f"{kind} {number:,}" for kind, number in effect.kinds.items())
+    changed = f"{plural(effect.references, 'reference')} and {plural(effect.hypotheses, 'hypothesis')}"
+    changed = changed.replace("hypothesiss", "hypotheses")
+    return f"{label} changed {changed}" + (f" ({kinds})" if kinds else "")
+
+
+def describe_join(report: ScoreReport) -> str:
+    """Say what was scored against what, and how both were joined."""
+    by = "by id" if report.pairs.joined_by == "id" else "line by line"
+    how = f"{plural(report.num_utterances, 'utterance')}, joined {by}"
+    if not report.hypothesis_path:
+        return how
+    formats = report.formats[0] if len(set(report.formats)) == 1 else " against ".join(report.formats)
+    return f"{report.hypothesis_path} against {report.reference_path}: {how} (read as {formats})"
+
+
+def describe_counts(counts: ErrorCounts) -> str:
+    """Say how many errors an utterance has."""
+    return f"{plural(counts.errors, 'error')} in {plural(counts.num_reference, 'word')} ({percent(counts.rate, 1)})"
+
+
+def visible(text: str) -> str:
+    """Return a text without the control characters that could steer a terminal or hide what is there."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") or c in _BIDI_CONTROLS else c for c in text)
+
+
+_BIDI_CONTROLS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -1,0 +1,69 @@
+"""NIST's optional words and alternatives: the reading that fits best, in trn and stm only."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles_alignment import best_counts
+
+from asrkit.errors import ScoringError
+from asrkit.metrics.notation import parse, resolve
+from asrkit.metrics.scoring import score
+from asrkit.text.normalizer import get_normalizer
+
+NONE = get_normalizer("none")
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "reading"),
+    [
+        ("so (uh) what", "so what", "so what"),
+        ("so (uh) what", "so uh what", "so uh what"),
+        ("{gonna / going to} go", "going to go", "going to go"),
+        ("{gonna / going to / @} go", "go", "go"),
+        ("{a / {b / c} d} e", "c d e", "c d e"),
+        ("%uh yes", "uh yes", "uh yes"),
+        ("a @ b", "a b", "a b"),
+        ("(uh) (um)", "", ""),
+    ],
+)
+def test_the_reading_that_fits_best_is_taken(reference: str, hypothesis: str, reading: str) -> None:
+    assert resolve(reference, hypothesis, NONE) == reading
+
+
+WORDS = st.lists(st.sampled_from("abc"), max_size=3)
+
+
+@given(st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=3), st.lists(st.sampled_from("abc"), max_size=6))
+def test_no_reading_fits_better(groups: list[list[list[str]]], hypothesis: list[str]) -> None:
+    reference = " ".join("{" + " / ".join(" ".join(option) or "@" for option in group) + "}" for group in groups)
+    found = resolve(reference, " ".join(hypothesis), NONE).split()
+
+    def goodness(reading: list[str]) -> tuple[int, int]:
+        hits, *errors = best_counts(hypothesis, reading)
+        return sum(errors), -hits
+
+    readings = [[word for part in parts for word in part] for parts in product(*groups)]
+    assert found in readings
+    assert goodness(found) == min(map(goodness, readings))
+
+
+@pytest.mark.parametrize("reference", ["{a / b", "a } b", "(a", "a ) b", " ".join(["{ " + "(a)" * 12 + " }"])])
+def test_broken_notation_is_an_error(reference: str) -> None:
+    with pytest.raises(ScoringError):
+        parse(reference)
+
+
+def test_notation_counts_in_trn_and_nowhere_else(tmp_path: Path) -> None:
+    for suffix in ("trn", "txt"):
+        (tmp_path / f"h.{suffix}").write_text("so going to (u1)\n" if suffix == "trn" else "u1 so going to\n")
+        reference = "so (uh) {gonna / going to}"
+        (tmp_path / f"r.{suffix}").write_text(f"{reference} (u1)\n" if suffix == "trn" else f"u1 {reference}\n")
+    marked = score(tmp_path / "h.trn", tmp_path / "r.trn")
+    assert marked.normalized.words.total().errors == 0
+    assert marked.signature().endswith("|notation:nist")
+    assert score(tmp_path / "h.txt", tmp_path / "r.txt").normalized.words.total().errors == 2

@@ -1,0 +1,96 @@
+"""The score report: two views side by side, settings with every score, and the rules of the corners."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asrkit.config import ScoringConfig
+from asrkit.errors import ConfigError, MissingPathError, ScoringError
+from asrkit.metrics.scoring import score
+
+TEXTS = st.lists(st.tuples(st.text("ab C.'1é ", max_size=12), st.text("ab C.'1é ", max_size=12)), max_size=6)
+
+
+def test_both_views_by_hand() -> None:
+    report = score(["the cat sat", "no"], ["The cat sat on 2 mats.", "No!"])
+    assert report.raw.words.total().errors == 5  # The, on, 2, mats., No! against no
+    assert report.normalized.words.total().errors == 3
+    assert report.normalized.references[0] == "the cat sat on two mats"
+    assert report.effect is not None
+    assert (report.effect.hypotheses, report.effect.references) == (0, 2)
+    assert report.effect.kinds == {"case": 2, "punctuation": 2, "numbers": 1}
+    assert report.normalized.sentence_error_rate == 0.5
+    assert report.worst == [0]
+    assert [step.kind for step in report.align(0)] == ["hit"] * 3 + ["deletion"] * 3
+
+
+@settings(max_examples=60)
+@given(TEXTS)
+def test_totals_are_the_sums_of_utterances_and_engines_agree(pairs: list[tuple[str, str]]) -> None:
+    hyp, ref = [one for one, _ in pairs], [other for _, other in pairs]
+    ours = score(hyp, ref, ScoringConfig(resamples=20))
+    theirs = score(hyp, ref, ScoringConfig(engine="jiwer", resamples=20))
+    for one, other in ((ours.raw, theirs.raw), (ours.normalized, theirs.normalized)):
+        for ours_table, theirs_table in ((one.words, other.words), (one.characters, other.characters)):
+            assert ours_table.errors.tolist() == theirs_table.errors.tolist()
+            assert ours_table.num_reference.tolist() == theirs_table.num_reference.tolist()
+            assert ours_table.total().hits >= theirs_table.total().hits
+    assert ours.word_error_rate == theirs.word_error_rate
+
+
+@pytest.mark.parametrize(
+    ("hyp", "ref", "errors", "rate"),
+    [
+        ([""], ["a b"], 2, 1.0),
+        (["a b"], [""], 2, None),
+        (["", "a"], ["", "a"], 0, 0.0),
+        ([], [], 0, None),
+        (["x", "a b c d"], ["", "a b c d"], 1, 0.25),
+        (["e\u0301"], ["\u00e9"], 0, 0.0),
+        (["it's"], ["it\u2019s"], 0, 0.0),
+    ],
+)
+def test_corners(hyp: list[str], ref: list[str], errors: int, rate: float | None) -> None:
+    report = score(hyp, ref)
+    assert report.normalized.words.total().errors == errors
+    assert report.word_error_rate == rate
+
+
+def test_the_signature_names_every_setting_that_moves_the_score() -> None:
+    plain = score(["a"], ["a"]).signature()
+    assert plain.startswith("wer|norm:standard-1|unit:word|case:fold|weights:unit|join:line|missing:error|n:1|v:")
+    changed = score(["a"], ["a"], ScoringConfig(normalizer="none", weights="nist", characters="grapheme"))
+    assert "norm:none|unit:grapheme|case:kept|weights:nist" in changed.signature(unit="char")
+    assert "engine:jiwer" in score(["a"], ["a"], ScoringConfig(engine="jiwer")).signature()
+
+
+def test_nist_weights_may_cost_a_few_more_errors_for_more_hits() -> None:
+    config = ScoringConfig(weights="nist")
+    hyp, ref = ["a c e g b d f"], ["b d f h a c e"]
+    assert score(hyp, ref, config).normalized.words.total().errors >= score(hyp, ref).normalized.words.total().errors
+
+
+def test_speakers_come_from_a_manifest(tmp_path: Path) -> None:
+    lines = [f"u{i} a b c" for i in range(12)]
+    (tmp_path / "hyp.txt").write_text("\n".join(lines))
+    (tmp_path / "ref.txt").write_text("\n".join(line.replace("c", "d") for line in lines))
+    (tmp_path / "speakers").write_text("\n".join(f"u{i} s{i % 6}" for i in range(12)))
+    report = score(tmp_path / "hyp.txt", tmp_path / "ref.txt", speakers=tmp_path / "speakers")
+    assert report.normalized.word_interval is not None
+    assert (report.normalized.word_interval.unit, report.normalized.word_interval.num_units) == ("speaker", 6)
+    (tmp_path / "speakers").write_text("u0 s0\n")
+    with pytest.raises(ScoringError, match="lacks 11 of 12 utterances: 'u1'"):
+        score(tmp_path / "hyp.txt", tmp_path / "ref.txt", speakers=tmp_path / "speakers")
+
+
+def test_wrong_use() -> None:
+    with pytest.raises(TypeError, match="two paths or two sequences"):
+        score("hyp.txt", ["a"])
+    with pytest.raises(MissingPathError):
+        score("no.txt", "no.txt")
+    with pytest.raises(ConfigError, match="jiwer has weights of its own"):
+        ScoringConfig(engine="jiwer", weights="nist")

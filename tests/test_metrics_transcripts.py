@@ -1,0 +1,196 @@
+"""Reading and joining: every format, every loud error, nothing lost in silence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from asrkit.errors import ConfigError, MissingPathError, ScoringError
+from asrkit.metrics.joining import Pairs, join, read_pair
+from asrkit.metrics.transcripts import read_transcripts
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def joined(folder: Path, hyp: str | bytes, ref: str | bytes, **options: str) -> Pairs:
+    missing = options.pop("missing", "error")
+    one, other, _ = read_pair(write(folder / "a.txt", hyp), write(folder / "b.txt", ref), **options)
+    return join(one, other, missing)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format", "ids", "texts"),
+    [
+        ("a.txt", "x y\n\nz\n", "lines", None, ["x y", "", "z"]),
+        ("a.txt", "x\r\ny\r\n", "lines", None, ["x", "y"]),
+        ("a.txt", "\ufeffx\ny", "lines", None, ["x", "y"]),
+        ("a.txt", "a\u2028b\x0cc\n", "lines", None, ["a\u2028b\x0cc"]),
+        ("a.txt", "", "lines", None, []),
+        ("a.txt", "i\n私\n", "lines", None, ["i", "私"]),
+        ("a.txt", "x y (u1)\n(u2)\n", "trn", ["u1", "u2"], ["x y", ""]),
+        ("a.trn", ";; comment\nx (uh) y (u1)\n", "trn", ["u1"], ["x (uh) y"]),
+        ("a.tsv", "utterance_id\tpath\ttext\nu1\ta.wav\tx y\nu2\tb.wav\t\n", "tsv", ["u1", "u2"], ["x y", ""]),
+        ("a.txt", "path\tspeaker\ttext\nd/u1.wav\ts\tx\n", "tsv", ["u1"], ["x"]),
+        ("a.json", '{"id": 7, "text": "x"}\n\n{"id": 8, "text": ""}\n', "jsonl", ["7", "8"], ["x", ""]),
+        ("a.stm", ";; c\nr 1 s 0.0 1.5 <o,f0,m> x y\nr 1 s 1.5 2 \n", "stm", ["r-1-0.0-1.5", "r-1-1.5-2"], ["x y", ""]),
+    ],
+)
+def test_formats_are_told_apart(
+    tmp_path: Path, name: str, content: str, format: str, ids: list[str] | None, texts: list[str]
+) -> None:
+    read = read_transcripts(write(tmp_path / name, content))
+    assert (read.format, read.ids, read.texts) == (format, ids, texts)
+
+
+def test_a_manifest_keeps_hypothesis_and_reference_apart(tmp_path: Path) -> None:
+    line = {"audio_filepath": "a/u1.wav", "duration": 1.5, "text": "true", "pred_text": "said"}
+    path = write(tmp_path / "m.jsonl", json.dumps(line) + "\n")
+    assert read_transcripts(path, "hypothesis").texts == ["said"]
+    reference = read_transcripts(path, "reference")
+    assert reference.texts == ["true"]
+    assert reference.columns["duration_s"] == [1.5]
+
+
+def test_folders_are_matched_by_stem(tmp_path: Path) -> None:
+    write(tmp_path / "h/b.txt", "x\n")
+    write(tmp_path / "h/sub/a.txt", "y\nz\n")
+    read = read_transcripts(tmp_path / "h")
+    assert (read.format, read.ids, read.texts) == ("folder", ["b", "sub/a"], ["x", "y z"])
+    pairs = join(*read_pair(tmp_path / "h", write(tmp_path / "r.txt", "b x\nsub/a y\n"))[:2])
+    assert pairs.hypotheses == ["x", "y z"]
+
+
+def test_a_folder_of_the_transcribe_command_is_read_by_its_results(tmp_path: Path) -> None:
+    write(tmp_path / "t/u1.txt", "wrong\n")
+    write(tmp_path / "t/results.jsonl", '{"utterance_id": "u1", "text": "x", "confidence": 0.5, "words": []}\n')
+    read = read_transcripts(tmp_path / "t", "hypothesis")
+    assert (read.format, read.ids, read.texts) == ("jsonl", ["u1"], ["x"])
+    assert read.columns["confidence"] == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("hyp", "ref", "joined_by", "why"),
+    [
+        ("utt1 x\nutt2\n", "utt2 y\nutt1 x\n", "id", "words like ids, another order"),
+        ("the cat\n", "the cat\n", "line", "one plain line"),
+        ("the x\nit is\n", "the y\nit was\n", "line", "two plain lines that begin alike"),
+        ("1 x\n2 y\n3 z\n", "1 x\n2 y\n3 z\n", "id", "numbered lines"),
+        ("3 men\n", "3 women\n", "line", "a number is no id by itself"),
+        ("anna x\nbert y\ncarl z\n", "carl z\nanna x\nbert y\n", "id", "another order tells"),
+        ("a x\nb x\nc x\nd x\ne x\n", "a x\nb x\nc x\nd x\ne x\n", "id", "sorted on both sides"),
+        ("e x\na x\nc x\nd x\nb x\n", "e x\na x\nc x\nd x\nb x\n", "line", "could be either: said in a note"),
+    ],
+)
+def test_ids_are_told_from_plain_lines(tmp_path: Path, hyp: str, ref: str, joined_by: str, why: str) -> None:
+    assert joined(tmp_path, hyp, ref).joined_by == joined_by, why
+
+
+def test_lines_that_could_have_ids_are_mentioned(tmp_path: Path) -> None:
+    hyp, ref = write(tmp_path / "a", "to x\nof y\n"), write(tmp_path / "b", "to x\nof z\n")
+    assert "--format ids" in read_pair(hyp, ref)[2][0]
+    assert join(*read_pair(hyp, ref, "ids")[:2]).ids == ["to", "of"]
+    assert read_pair(hyp, ref, "lines")[2] == ()
+
+
+def test_joining_keeps_the_order_of_the_references_and_empty_texts(tmp_path: Path) -> None:
+    pairs = joined(tmp_path, "u3 c\nu1 a\nu2\n", "u1 a\nu2 b\nu3\n")
+    assert (pairs.ids, pairs.hypotheses, pairs.references) == (["u1", "u2", "u3"], ["a", "", "c"], ["a", "b", ""])
+
+
+def test_blank_lines_stay_line_to_line(tmp_path: Path) -> None:
+    pairs = joined(tmp_path, "\nthe cat\n", "the cat\n\n", format="lines")
+    assert (pairs.hypotheses, pairs.references) == (["", "the cat"], ["the cat", ""])
+
+
+@pytest.mark.parametrize(
+    ("hyp", "ref", "message"),
+    [
+        ("u1 a\n", "u1 a\nu2 b\n", r"lacks 1 utterance of .*b\.txt: 'u2'; add .*--missing deletions"),
+        ("u1 a\nu2 b\nu3 c\n", "u1 a\n", r"has 2 utterances that .*b\.txt lacks: 'u2', 'u3'"),
+        ("u1 a\nu1 b\n", "u1 a\nu2 b\n", r"a\.txt:2: repeats utterance ids: 'u1' on lines 1 and 2"),
+        ("v1 a\n", "u1 a\n", "no utterance id in common: 'v1' against 'u1'"),
+        ("a b\n", "a b\nc d\n", r"a\.txt has 1 lines but .*b\.txt has 2"),
+        (b"ok\nab \xff c\n", "a\nb\n", r"a\.txt:2: column 4: byte 0xff is not UTF-8; convert"),
+    ],
+)
+def test_what_cannot_be_joined_is_a_named_error(
+    tmp_path: Path, hyp: str | bytes, ref: str | bytes, message: str
+) -> None:
+    with pytest.raises(ScoringError, match=message):
+        joined(tmp_path, hyp, ref)
+
+
+def test_missing_hypotheses_can_be_deletions(tmp_path: Path) -> None:
+    pairs = joined(tmp_path, "u1 a\n", "u1 a\nu2 b\n", missing="deletions")
+    assert (pairs.hypotheses, pairs.missing) == (["a", ""], ("u2",))
+    with pytest.raises(ScoringError, match="no utterance id in common"):
+        joined(tmp_path, "v1 a\n", "u1 a\n", missing="deletions")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", '{"id": 1, "text": "a"}\n{oops\n', "a.jsonl:2: is not JSON"),
+        ("a.jsonl", "[1]\n", "a.jsonl:1: is not a JSON object"),
+        ("a.jsonl", '{"text": "a"}\n', "a.jsonl:1: has no id"),
+        ("a.jsonl", '{"id": 1}\n', "a.jsonl:1: has no text; it is looked for under text, reference"),
+        ("a.tsv", "id\ttext\nu1\n", "a.tsv:2: has 1 cells but the header has 2"),
+        ("a.trn", "no id here\n", "a.trn:1: does not end with an"),
+        ("a.stm", "r 1 s zero 1 x\n", "a.stm:1: has no times in seconds"),
+        ("a.ctm", "r 1 0 1 x\n", "scored against an stm file"),
+    ],
+)
+def test_broken_files_are_named(tmp_path: Path, name: str, content: str, message: str) -> None:
+    with pytest.raises(ScoringError, match=message):
+        read_transcripts(write(tmp_path / name, content))
+
+
+def test_missing_paths_and_wrong_settings(tmp_path: Path) -> None:
+    with pytest.raises(MissingPathError, match="no such file"):
+        read_transcripts(tmp_path / "none.txt")
+    with pytest.raises(ScoringError, match=r"folder without \.txt"):
+        read_transcripts(tmp_path)
+    with pytest.raises(ConfigError, match="unknown format"):
+        read_transcripts(tmp_path, format="csv")
+    with pytest.raises(ConfigError, match="unknown policy"):
+        joined(tmp_path, "a\n", "a\n", missing="present")
+
+
+@pytest.mark.parametrize(
+    ("hyp", "ref", "warned"),
+    [("ref.txt", "hyp.txt", True), ("gold", "results.jsonl", True), ("hyp.txt", "ref.txt", False), ("a", "b", False)],
+)
+def test_sides_that_look_swapped_are_mentioned(tmp_path: Path, hyp: str, ref: str, warned: bool) -> None:
+    line = '{"id": "u1", "text": "a"}\n'
+    notes = read_pair(write(tmp_path / hyp, line), write(tmp_path / ref, line))[2]
+    assert any("swapped" in note for note in notes) == warned
+
+
+STM = """;; a comment
+r1 A bob 0.0 2.0 <o,f0> hello (uh) there
+r1 A bob 2.0 4.0 ignore_time_segment_in_scoring
+r1 A ann 4.0 6.0 good bye
+r2 A ann 0.0 2.0 lost
+"""
+
+
+def test_ctm_words_go_to_the_segment_that_holds_their_middle(tmp_path: Path) -> None:
+    ctm = "r1 A 4.1 0.5 good 0.9\nr1 A 0.1 0.4 hello 0.8\nr1 A 1.9 0.4 noise\nr1 A 7.0 0.2 late\n"
+    hyp, ref, _ = read_pair(write(tmp_path / "h.ctm", ctm), write(tmp_path / "r.stm", STM))
+    assert ref.columns["speaker"] == ["bob", "ann", "ann"]
+    assert hyp.ids == ["r1-A-0.0-2.0", "r1-A-4.0-6.0"]
+    assert hyp.texts == ["hello", "good late"]
+    with pytest.raises(ScoringError, match=r"lacks 1 utterance of .*: 'r2-A-0.0-2.0'"):
+        join(hyp, ref)
+    assert join(hyp, ref, "deletions").notation
+
+
+def test_a_ctm_word_of_an_unknown_recording_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ScoringError, match=r"h\.ctm:1: recording 'r9', channel 'A' is not in"):
+        read_pair(write(tmp_path / "h.ctm", "r9 A 0 1 x\n"), write(tmp_path / "r.stm", STM))
