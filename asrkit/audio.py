@@ -118,6 +118,13 @@ def probe(path: Path | str) -> AudioInfo:
         return AudioInfo(source.duration_s, source.sample_rate_hz, source.num_channels)
 
 
+def write_waveform(path: Path | str, waveform: FloatArray, sample_rate_hz: int = 16_000) -> None:
+    """Write a mono waveform in [-1, 1] as 16-bit WAV (or FLAC, by the suffix)."""
+    import soundfile
+
+    soundfile.write(str(path), waveform, sample_rate_hz, subtype="PCM_16")
+
+
 def _resampled_blocks(
     path: Path, sample_rate_hz: int, channel: int | None, start_s: float, end_s: float | None
 ) -> Iterator[FloatArray]:

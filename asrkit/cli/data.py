@@ -54,7 +54,7 @@ def say(message: str) -> None:
     typer.echo(message, err=True)
 
 
-@data_app.command("import")
+@data_app.command("import", epilog="Example: asrkit data import LJSpeech-1.1 -o data/ljspeech --split last500")
 def import_command(
     source: Annotated[Path, typer.Argument(help="A manifest (TSV, JSONL), an LJSpeech folder or a LibriSpeech tree.")],
     output: Annotated[
@@ -70,8 +70,6 @@ def import_command(
     """Bring a corpus into manifests, with lengths measured and texts fitted to the alphabet.
 
     Bad entries are named and left out (exit code 3).
-
-    Example: asrkit data import LJSpeech-1.1 -o data/ljspeech --split last500
     """
     from asrkit.data.preparation import prepare_corpus, write_sets
     from asrkit.data.split import named_split
@@ -111,16 +109,13 @@ def _list(lines: Sequence[str]) -> None:
         say(f"  and {len(lines) - _MOST_PROBLEMS:,} more")
 
 
-@data_app.command("stats")
+@data_app.command("stats", epilog="Example: asrkit data stats data/ljspeech/train.tsv")
 def stats_command(
     manifest: Annotated[Path, typer.Argument(help="A manifest, an LJSpeech folder or a LibriSpeech tree.")],
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Count hours, speakers, lengths and words of a corpus.
-
-    Example: asrkit data stats data/ljspeech/train.tsv
-    """
+    """Count hours, speakers, lengths and words of a corpus."""
     import json
 
     from asrkit.data import scan_manifest
@@ -165,23 +160,20 @@ def _print_statistics(rows: list[dict[str, object]]) -> None:
     Console().print(table)
 
 
-@data_app.command("download")
+@data_app.command("download", epilog="Example: asrkit data download ljspeech")
 def download_command(
     corpus: Annotated[Corpus, typer.Argument(help="Which corpus.")],
     into: Annotated[Path, typer.Option(help="Folder to hold it.")] = Path("data"),
     split: Annotated[Split, typer.Option(help="How to hold out dev and test.")] = Split.LAST500,
     keep_archive: Annotated[bool, typer.Option("--keep-archive", help="Keep the archive after unpacking.")] = False,
 ) -> None:
-    """Fetch a public corpus, check it, unpack it and write its manifests; run again, it goes on where it stopped.
-
-    Example: asrkit data download ljspeech
-    """
+    """Fetch a public corpus, check it, unpack it and write its manifests; run again, it goes on where it stopped."""
     from asrkit.data.download import ARCHIVES, fetch_corpus
     from asrkit.data.preparation import prepare_corpus, write_sets
     from asrkit.data.split import named_split
     from asrkit.text import Alphabet
 
-    with _Transfer() as transfer:
+    with Bars(bytewise=True) as transfer:
         folder = fetch_corpus(ARCHIVES[corpus.value], into, keep_archive, transfer.update)
     prepared = prepare_corpus(folder, Alphabet())
     paths = write_sets(into / corpus.value, named_split(prepared.utterances, split.value, dev_share=0.1))
@@ -190,40 +182,72 @@ def download_command(
         typer.echo(path)
 
 
-class _Transfer:
-    """Shows bytes, speed and time left, one bar for each stage."""
+class Bars:
+    """Shows one bar for each stage, with the time left, beside the results.
 
-    def __init__(self) -> None:
+    Args:
+        bytewise: Whether bytes are counted.
+    """
+
+    def __init__(self, bytewise: bool = False) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
             DownloadColumn,
+            MofNCompleteColumn,
             Progress,
+            ProgressColumn,
             TaskID,
             TextColumn,
             TimeRemainingColumn,
             TransferSpeedColumn,
         )
 
+        counts: list[ProgressColumn] = [DownloadColumn(), TransferSpeedColumn()] if bytewise else [MofNCompleteColumn()]
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
+            *counts,
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> _Transfer:
+    def __enter__(self) -> Bars:
         self._progress.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
-    def update(self, what: str, done_bytes: int, all_bytes: int) -> None:
+    def update(self, what: str, done: int, total: int) -> None:
         """Move the bar of a stage."""
         if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(f"{what:11}", total=all_bytes)
-        self._progress.update(self._tasks[what], completed=done_bytes)
+            self._tasks[what] = self._progress.add_task(f"{what:11}", total=total)
+        self._progress.update(self._tasks[what], completed=done)
+
+
+@data_app.command("synth", epilog="Example: asrkit data synth demo/speech")
+def synth_command(
+    output_dir: Annotated[Path, typer.Argument(help="Folder for train, dev and test: audio, manifests and texts.")],
+    train: Annotated[int, typer.Option(min=1, help="Utterances to train on.")] = 700,
+    dev: Annotated[int, typer.Option(min=1, help="Utterances to choose the checkpoint on.")] = 50,
+    test: Annotated[int, typer.Option(min=1, help="Utterances held out.")] = 80,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same corpus.")] = 1,
+    sentences: Annotated[
+        Path | None, typer.Option(help="Text to speak, one sentence a line; default: a small world of 120 words.")
+    ] = None,
+) -> None:
+    """Make a spoken corpus with espeak-ng; its sets share neither a sentence nor a voice."""
+    from asrkit.data.layouts import read_lines
+    from asrkit.synth import SynthSizes, synthesize_corpus
+    from asrkit.text import normalize
+
+    lines = None if sentences is None else (normalize(line) for line in read_lines(sentences))
+    sizes = SynthSizes(train=train, dev=dev, test=test)
+    with Bars() as bars:
+        manifests = synthesize_corpus(
+            output_dir, sizes, seed, lines, lambda n, total: bars.update("speaking", n, total)
+        )
+    for path in manifests.values():
+        typer.echo(path)
