@@ -331,13 +331,12 @@ class TranscriptionConfig(Settings):
     batch_size: int = 64  # recordings per batch at most
     window_s: float = 30.0  # longer recordings are read in windows of this length
     overlap_s: float = 6.0  # what neighboring windows share; they are joined inside it
-    nbest: int = 1  # hypotheses kept per recording
     format: tuple[str, ...] = ("txt",)  # files written per recording
 
     def __post_init__(self) -> None:
         _one_of("channels", self.channels, ("mix", "split"))
         _require(self.jobs >= 0, f"jobs must not be negative, not {self.jobs}")
-        _positive(self, "threads", "batch_seconds", "batch_size", "window_s", "nbest")
+        _positive(self, "threads", "batch_seconds", "batch_size", "window_s")
         _require(
             0 < self.overlap_s <= self.window_s / 2,
             f"overlap_s must be positive and at most half of window_s, not {self.overlap_s} of {self.window_s}",

@@ -35,7 +35,6 @@ class EmissionsInfo:
         audio_fingerprint: Which version of the recording.
         model: Name of the model.
         model_fingerprint: Which version of the model.
-        output: Where the transcript goes, relative, without suffix.
     """
 
     utterance_id: str
@@ -46,7 +45,6 @@ class EmissionsInfo:
     audio_fingerprint: str
     model: str
     model_fingerprint: str
-    output: str
 
 
 def to_half(emissions: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:

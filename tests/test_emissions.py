@@ -11,7 +11,7 @@ import pytest
 from asrkit.emissions import EmissionsInfo, pack_emissions, read_emissions, read_info, to_half
 from asrkit.errors import DecodingError
 
-INFO = EmissionsInfo("u", " ab", 40.0, 1.5, "/u.wav", "10-20", "m", "f1", "u")
+INFO = EmissionsInfo("u", " ab", 40.0, 1.5, "/u.wav", "10-20", "m", "f1")
 
 
 def test_emissions_survive_storage_as_they_are_decoded(tmp_path: Path) -> None:

@@ -6,25 +6,22 @@ import pytest
 
 from asrkit.cli import settings
 from asrkit.cli.settings import Project, choose_model, resolve, sources
-from asrkit.config import DecodingConfig
+from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.errors import ConfigError, MissingPathError
 
-FLAG, TOML, BUNDLE, DEFAULT = 7, 6, 5, DecodingConfig.beam
+FLAG, VARIABLE, TOML, BUNDLE, DEFAULT = 8, 7, 6, 5, DecodingConfig.beam
 
 
-@pytest.mark.parametrize(
-    ("flag", "toml", "bundle", "expected"),
-    [
-        (None, None, None, DEFAULT),
-        (None, None, BUNDLE, BUNDLE),
-        (None, TOML, BUNDLE, TOML),
-        (None, TOML, None, TOML),
-        (FLAG, TOML, BUNDLE, FLAG),
-        (FLAG, None, BUNDLE, FLAG),
-        (FLAG, None, None, FLAG),
-    ],
-)
-def test_the_nearest_source_wins(flag: int | None, toml: int | None, bundle: int | None, expected: int) -> None:
+@pytest.mark.parametrize("bundle", [None, BUNDLE])
+@pytest.mark.parametrize("toml", [None, TOML])
+@pytest.mark.parametrize("variable", [None, VARIABLE])
+@pytest.mark.parametrize("flag", [None, FLAG])
+def test_the_nearest_source_wins(
+    flag: int | None, variable: int | None, toml: int | None, bundle: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("ASRKIT_BEAM", str(variable))
+    expected = next(value for value in (flag, variable, toml, bundle, DEFAULT) if value is not None)
     project = Project(Path("asrkit.toml"), {"decoding": {} if toml is None else {"beam": toml}})
     config = resolve(
         DecodingConfig,
@@ -43,7 +40,7 @@ def test_sources_are_mixed_setting_by_setting() -> None:
     assert (config.beam, config.lm_weight, config.word_bonus) == (9, 0.9, 2.5)
     named = sources(DecodingConfig, "decoding", flags, project=project, bundle={"word_bonus": 2.5})
     assert {name: source for name, (_, source) in named.items()} == {
-        "beam": "command line or environment",
+        "beam": "command line",
         "lm_weight": "asrkit.toml",
         "word_bonus": "bundle",
     }
@@ -51,6 +48,29 @@ def test_sources_are_mixed_setting_by_setting() -> None:
 
 def test_settings_of_a_newer_bundle_are_left_out() -> None:
     assert resolve(DecodingConfig, "decoding", {}, bundle={"beam": 3, "from_the_future": 1}).beam == 3
+
+
+def test_variables_are_read_by_the_type_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {"RECURSIVE": "no", "FORMAT": "txt srt", "WINDOW_S": "20", "JOBS": "3", "INCLUDE": ""}.items():
+        monkeypatch.setenv(f"ASRKIT_{name}", text)
+    config = resolve(TranscriptionConfig, "transcription", {})
+    assert config == TranscriptionConfig(recursive=False, format=("txt", "srt"), window_s=20.0, jobs=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("JOBS", "two", "ASRKIT_JOBS must be a whole number, not 'two'"),
+        ("WINDOW_S", "x", "ASRKIT_WINDOW_S must be a number"),
+        ("RECURSIVE", "maybe", "ASRKIT_RECURSIVE must be true or false"),
+    ],
+)
+def test_a_variable_of_another_type_is_named(
+    name: str, text: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"ASRKIT_{name}", text)
+    with pytest.raises(ConfigError, match=message):
+        resolve(TranscriptionConfig, "transcription", {})
 
 
 def test_values_out_of_range_are_refused() -> None:

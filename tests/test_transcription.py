@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from fake_recognition import FakeDecoder, FakeModel, FakeNetwork, expected_text, write_speech
 
-from asrkit.config import TranscriptionConfig
+from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.emissions import read_emissions
 from asrkit.errors import TranscriptionError
 from asrkit.transcription import Observer, TranscriptionSummary, transcribe
@@ -67,11 +67,11 @@ def test_transcripts_mirror_the_tree_and_equal_the_plain_route(wavs: Path, tmp_p
 
 
 def test_rows_hold_times_confidence_and_provenance(wavs: Path, tmp_path: Path) -> None:
-    run(wavs, tmp_path, config=TranscriptionConfig(nbest=2))
+    run(wavs, tmp_path)
     rows = rows_of(tmp_path)
     assert [row["utterance_id"] for row in rows] == sorted(row["utterance_id"] for row in rows)
     row = max(rows, key=lambda row: row["duration_s"])
-    fields = "utterance_id audio duration_s text confidence words nbest audio_fingerprint provenance"
+    fields = "utterance_id audio duration_s text confidence words audio_fingerprint provenance"
     assert list(row) == fields.split()
     assert [word["word"] for word in row["words"]] == row["text"].split()
     assert all(0 <= word["start_s"] < word["end_s"] <= row["duration_s"] == 5.0 for word in row["words"])
@@ -213,7 +213,7 @@ def test_changed_audio_is_noticed(done: tuple[Path, Path]) -> None:
     "options",
     [
         {"model": FakeModel(fingerprint="f2")},
-        {"config": TranscriptionConfig(nbest=3)},
+        {"decoding": DecodingConfig(word_bonus=0.5)},
         {"config": TranscriptionConfig(window_s=20.0)},
         {"overwrite": True},
     ],

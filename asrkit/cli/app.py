@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from asrkit.errors import AsrkitError
 
 # the order of `asrkit --help`: the three verbs, what goes with them, the tools
-_ORDER = ("train", "transcribe", "score", "compare", "data", "lm", "model", "demo", "doctor")
+_ORDER = ("train", "transcribe", "score", "compare", "status", "data", "lm", "model", "demo", "doctor")
 _INTERRUPTED = 130
 
 
@@ -82,5 +82,7 @@ from asrkit.cli import (  # noqa: E402
     lm,  # noqa: F401
     model,  # noqa: F401
     score,  # noqa: F401
+    status,  # noqa: F401
     train,  # noqa: F401
+    transcribe,  # noqa: F401
 )

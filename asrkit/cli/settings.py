@@ -1,14 +1,16 @@
 """Where a command's settings come from: flags, ``ASRKIT_*``, ``asrkit.toml``, the bundle, the defaults, in this order.
 
-typer merges a flag with its environment variable, the flag first; this module does the rest. A flag that is not set
-is None.
+A flag that is not set is None. Every setting that is a word, a number or a list of words has its variable:
+``ASRKIT_`` and its name in capitals.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+import tomllib
+import typing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +22,8 @@ from asrkit.presets import run_config
 PROJECT_FILE = Path("asrkit.toml")
 LATEST_MODEL = Path("models/latest")
 MODEL_VARIABLE = "ASRKIT_MODEL"
+_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 _BOX = Path(__file__).resolve().parent.parent / "models"
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
@@ -66,7 +70,7 @@ def resolve(
     Args:
         settings_type: What to build.
         table: Its table in ``asrkit.toml``.
-        flags: Settings given on the command line or by ``ASRKIT_*``; None means not given.
+        flags: Settings given on the command line; None means not given.
         project: The project's file.
         bundle: The settings that a model bundle carries for this table; keys it does not know here are left out,
             because a bundle may be older or newer than this program.
@@ -98,10 +102,40 @@ def sources(
     merged = {name: (value, "bundle") for name, value in (bundle or {}).items() if name in known}
     if project is not None:
         merged |= {name: (value, str(project.path)) for name, value in project.tables.get(table, {}).items()}
+    merged |= _from_environment(settings_type)
     for name, value in flags.items():
         if value is not None:
-            merged[name] = (list(value) if isinstance(value, tuple) else value, "command line or environment")
+            merged[name] = (list(value) if isinstance(value, tuple) else value, "command line")
     return merged
+
+
+def _from_environment(settings_type: type[Settings]) -> dict[str, tuple[Any, str]]:
+    """Return the settings that ``ASRKIT_*`` variables give; an empty variable is not set."""
+    hints = typing.get_type_hints(settings_type)
+    given: dict[str, tuple[Any, str]] = {}
+    for name, hint in hints.items():
+        variable = f"ASRKIT_{name.upper()}"
+        text = os.environ.get(variable, "").strip()
+        if text and (parse := _parser(hint)) is not None:
+            try:
+                given[name] = (parse(text), variable)
+            except (ValueError, KeyError):
+                raise ConfigError(f"{variable} must be {_kind(hint)}, not {text!r}") from None
+    return given
+
+
+def _parser(hint: Any) -> Callable[[str], Any] | None:
+    """Return what reads a setting from a word, or None for what a word cannot hold."""
+    plain = next((part for part in typing.get_args(hint) if part is not type(None)), hint)
+    if typing.get_origin(hint) is tuple:
+        return str.split if plain is str else None
+    parsers: dict[Any, Callable[[str], Any]] = {str: str, int: int, float: float, bool: lambda t: _TRUTH[t.lower()]}
+    return parsers.get(plain)
+
+
+def _kind(hint: Any) -> str:
+    text = str(hint)
+    return next((words for name, words in _KINDS.items() if name in text), "a word")
 
 
 @dataclass(frozen=True)
@@ -145,3 +179,25 @@ def _existing(path: Path, source: str) -> Path:
 
 def _boxed_models() -> list[Path]:
     return sorted(path for path in _BOX.glob("*") if path.is_dir()) if _BOX.is_dir() else []
+
+
+def parse_assignment(assignment: str) -> dict[str, Any]:
+    """Turn ``training.batch_size=32`` into nested settings; the value is TOML, or else a string.
+
+    Raises:
+        ConfigError: There is no ``=``.
+    """
+    name, equals, text = assignment.partition("=")
+    if not equals or not name.strip():
+        raise ConfigError(f"--set takes NAME=VALUE, as in training.batch_size=32, not {assignment!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    nested: dict[str, Any] = {}
+    *tables, key = name.strip().split(".")
+    inner = nested
+    for table in tables:
+        inner = inner.setdefault(table, {})
+    inner[key] = value
+    return nested

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asrkit.cli.app import app
-from asrkit.cli.settings import Project
+from asrkit.cli.settings import Project, parse_assignment
 from asrkit.errors import ConfigError, MissingPathError
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def _run_config(
     values = _relative_to_file(project)
     flags: dict[str, Any] = {}
     for assignment in assignments:
-        flags = merge(flags, _parse_assignment(assignment))
+        flags = merge(flags, parse_assignment(assignment))
     if preset is not None:
         flags["preset"] = preset
     if epochs is not None:
@@ -150,24 +149,6 @@ def _relative_to_file(project: Project) -> dict[str, Any]:
     base = project.path.parent if project.path else Path()
     paths = {key: str(base / table[key]) for key in ("train", "dev", "audio_root") if table.get(key)}
     return merge(values, {"data": paths}) if paths else values
-
-
-def _parse_assignment(assignment: str) -> dict[str, Any]:
-    """Turn ``training.batch_size=32`` into nested settings; the value is TOML, or else a string."""
-    name, equals, text = assignment.partition("=")
-    if not equals or not name.strip():
-        raise ConfigError(f"--set takes NAME=VALUE, as in training.batch_size=32, not {assignment!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    nested: dict[str, Any] = {}
-    *tables, key = name.strip().split(".")
-    inner = nested
-    for table in tables:
-        inner = inner.setdefault(table, {})
-    inner[key] = value
-    return nested
 
 
 def _preset_of(config: Path | None) -> str:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asrkit.transcription.recordings import Recording, find_recordings
-    from asrkit.transcription.run import Failure, Observer, TranscriptionSummary, transcribe
+    from asrkit.transcription.run import decode_emissions, transcribe
+    from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
     from asrkit.transcription.transcript import Alternative, TimedWord, Transcript
 
 _HOME = {
     "Alternative": "transcript",
-    "Failure": "run",
-    "Observer": "run",
+    "Failure": "summary",
+    "Observer": "summary",
     "Recording": "recordings",
     "TimedWord": "transcript",
     "Transcript": "transcript",
-    "TranscriptionSummary": "run",
+    "TranscriptionSummary": "summary",
+    "decode_emissions": "run",
     "find_recordings": "recordings",
     "transcribe": "run",
 }
@@ -30,6 +32,7 @@ __all__ = [
     "TimedWord",
     "Transcript",
     "TranscriptionSummary",
+    "decode_emissions",
     "find_recordings",
     "transcribe",
 ]

@@ -12,7 +12,7 @@ from typing import IO, Any
 from asrkit.emissions import EMISSIONS_SUFFIX
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.identifiers import file_name
-from asrkit.transcription.outputs import atomic_file, unwritable, write_atomically
+from asrkit.transcription.outputs import TEMPORARY_PATTERN, atomic_file, unwritable, write_atomically
 from asrkit.transcription.results import ResultsLog
 
 FAILURES_NAME = "failures.tsv"
@@ -56,12 +56,17 @@ class OutputFolder:
             self._lock.close()
 
     def begin(self, num_recordings: int, provenance: Mapping[str, Any]) -> None:
-        """Note that a run starts, and forget the failures of the last one.
+        """Note that a run starts; clear away the failures of the last one and what a kill left half-written.
 
         Raises:
             TranscriptionError: The folder cannot be written to.
         """
-        (self.path / FAILURES_NAME).unlink(missing_ok=True)
+        try:
+            (self.path / FAILURES_NAME).unlink(missing_ok=True)
+            for leftover in self.path.rglob(TEMPORARY_PATTERN):
+                leftover.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
         self._describe(state="running", num_recordings=num_recordings, provenance=dict(provenance))
 
     def note_failure(self, utterance_id: str, audio: str, reason: str) -> None:
@@ -99,7 +104,7 @@ class OutputFolder:
             write_atomically(
                 self.path / FAILURES_NAME, "utterance_id\taudio\treason\n" + b"".join(lines).decode("utf-8")
             )
-        self._describe(state="finished", summary=dict(summary))
+        self._describe(state="finished", num_recordings=len(seen), summary=dict(summary))
 
     def _holds(self, utterance_id: str, key: str) -> bool:
         entry = self.results.get(utterance_id)
@@ -120,9 +125,20 @@ def _table_line(*cells: str) -> bytes:
     return "\t".join(clean).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _locked(path: Path) -> IO[bytes]:
+def is_in_use(path: Path) -> bool:
+    """Whether a run is writing into an output folder right now."""
+    try:
+        _locked(path / _LOCK_NAME, create=False).close()
+    except TranscriptionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _locked(path: Path, *, create: bool = True) -> IO[bytes]:
     """Open a file that only one run at a time may hold; the system lets go of it when the run dies."""
-    file = path.open("ab")
+    file = path.open("ab" if create else "rb")
     try:
         if os.name == "nt":
             import msvcrt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,17 +15,22 @@ from asrkit.transcription.identifiers import file_name
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript
 
+TEMPORARY_PATTERN = ".asrkit-*.part"
+_PROCESS = secrets.token_hex(6)
+_numbers = itertools.count()
+
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its place when the block ends well."""
-    temporary = path.with_name(f".{secrets.token_hex(6)}.part")
+    temporary = path.with_name(f".asrkit-{_PROCESS}-{next(_numbers):x}.part")
     try:
         with temporary.open("xb") as file:
             yield file
         temporary.replace(path)
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -55,7 +55,6 @@ def describe(
         "lm": None if language_model is None else language_model.name,
         "lm_fingerprint": None if language_model is None else file_fingerprint(language_model),
         "decoding": decoding.to_dict(),
-        "nbest": config.nbest,
         "window_s": config.window_s,
         "overlap_s": config.overlap_s,
     }

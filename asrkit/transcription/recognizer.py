@@ -128,7 +128,7 @@ class Recognizer:
         model: Alphabet and features.
         network: Features to emissions; None reads stored emissions instead of audio.
         make_decoder: Makes a decoder; called once in each thread.
-        config: Windows, batch sizes, n-best.
+        config: Windows and batch sizes.
         provenance: Written into every transcript.
         keep_emissions: Whether outcomes carry the emissions.
     """
@@ -273,7 +273,6 @@ class Recognizer:
             hypotheses,
             recording,
             step_s=self._model.step_ms / 1000,
-            nbest=self._config.nbest,
             provenance=self._provenance,
         )
         return Outcome(recording, transcript, emissions=half if self._keep_emissions else None)

@@ -108,7 +108,7 @@ def find_recordings(
     recordings += _with_ids(list(found.values()), roots)
     if not recordings:
         raise TranscriptionError(_nothing_found(inputs, include))
-    _check_ids(recordings)
+    check_ids(recordings)
     return sorted(recordings, key=lambda recording: recording.utterance_id)
 
 
@@ -216,7 +216,12 @@ def _from_manifest(path: Path, audio_root: Path | None) -> list[Recording]:
     ]
 
 
-def _check_ids(recordings: list[Recording]) -> None:
+def check_ids(recordings: list[Recording]) -> None:
+    """Refuse ids that stand twice.
+
+    Raises:
+        TranscriptionError: Two recordings have the same id.
+    """
     seen: set[str] = set()
     for recording in recordings:
         if recording.utterance_id in seen:

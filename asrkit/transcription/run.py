@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.emissions import EmissionsInfo, pack_emissions
-from asrkit.errors import TranscriptionError
+from asrkit.errors import ConfigError, TranscriptionError
 from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.folder import OutputFolder
 from asrkit.transcription.local import LocalRunner, Runner, num_cores
@@ -20,77 +19,8 @@ from asrkit.transcription.provenance import describe
 from asrkit.transcription.recognizer import Decoder, Model, Network, Outcome, Recognizer
 from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.scanning import Scanned, Scanner, State
-from asrkit.transcription.transcript import Transcript
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A recording that could not be transcribed, and why."""
-
-    utterance_id: str
-    audio: str
-    reason: str
-
-
-@dataclass
-class TranscriptionSummary:
-    """What a run did.
-
-    Args:
-        output_dir: Where the transcripts are; None when none were written.
-        num_transcribed: Recordings transcribed now.
-        num_reused: Recordings transcribed before, with the same audio, model and settings.
-        failures: Recordings that failed.
-        audio_s: Seconds of audio transcribed now.
-        elapsed_s: Seconds it took.
-        stage_cpu_s: CPU seconds by stage.
-        planned: Of a dry run: what there is to do, as id, state and path.
-    """
-
-    output_dir: Path | None = None
-    num_transcribed: int = 0
-    num_reused: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    audio_s: float = 0.0
-    elapsed_s: float = 0.0
-    stage_cpu_s: dict[str, float] = field(default_factory=dict)
-    planned: list[tuple[str, str, Path]] = field(default_factory=list)
-
-    @property
-    def exit_code(self) -> int:
-        """0 when all went well, 3 when some failed, 1 when all did."""
-        if not self.failures:
-            return 0
-        return 3 if self.num_transcribed + self.num_reused else 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "output_dir": None if self.output_dir is None else str(self.output_dir),
-            "transcribed": self.num_transcribed,
-            "reused": self.num_reused,
-            "failed": [vars(failure) for failure in self.failures],
-            "audio_s": round(self.audio_s, 3),
-            "elapsed_s": round(self.elapsed_s, 3),
-            "real_time_factor": round(self.audio_s / self.elapsed_s, 1) if self.elapsed_s else None,
-            "stage_cpu_s": self.stage_cpu_s,
-        }
-
-
-class Observer:
-    """Told what happens while a run goes on; a base that does nothing."""
-
-    def found(self, num_recordings: int) -> None:
-        """The inputs hold this many recordings."""
-
-    def scanned(self, num_recordings: int, num_reused: int, audio_s: float) -> None:
-        """So many more were looked at; so many of them are done already, the others last so long."""
-
-    def transcribed(self, transcript: Transcript) -> None:
-        """A recording was transcribed and written."""
-
-    def failed(self, failure: Failure) -> None:
-        """A recording failed."""
+from asrkit.transcription.stored import find_emissions
+from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
 
 
 def transcribe(
@@ -154,15 +84,79 @@ def transcribe(
         network,
         lm=lm,
         decoding=decoding or DecodingConfig(),
-        config=config.replace(jobs=config.jobs or num_cores()),
-        output_dir=None if output_dir is None else Path(output_dir),
+        config=config,
+        output_dir=output_dir,
         in_place=in_place,
         keep_emissions=keep_emissions,
         make_decoder=make_decoder,
         make_runner=make_runner,
-        observer=observer or Observer(),
+        observer=observer,
     )
     return run.plan(recordings) if dry_run else run.carry_out(recordings, overwrite=overwrite)
+
+
+def decode_emissions(
+    emissions_dir: Path | str,
+    *,
+    output_dir: Path | str | None = "transcripts",
+    lm: Path | None = None,
+    decoding: DecodingConfig | None = None,
+    config: TranscriptionConfig | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    make_decoder: Callable[[], Decoder] | None = None,
+    make_runner: Callable[[Recognizer], Runner] | None = None,
+    observer: Observer | None = None,
+) -> TranscriptionSummary:
+    """Decode emissions that ``transcribe(keep_emissions=True)`` stored; neither audio nor a model is needed.
+
+    With the same settings the transcripts are the same.
+
+    Args:
+        emissions_dir: The folder of a run that kept its emissions, or the folder of emissions itself.
+        output_dir: As of ``transcribe``, like all other arguments.
+        lm: An n-gram model to decode with.
+        decoding: Settings of the decoder.
+        config: Which files to write, how many jobs.
+        overwrite: Decode everything anew.
+        dry_run: Only say what there is to do.
+        make_decoder: Makes a decoder; default: the one of ``decoding``.
+        make_runner: Where to run; default: the cores of this machine.
+        observer: Told about progress.
+
+    Raises:
+        MissingPathError: There is no such folder.
+        TranscriptionError: It holds no emissions, or those of several models.
+    """
+    model, recordings = find_emissions(Path(emissions_dir))
+    run = _Run(
+        model,
+        None,
+        lm=lm,
+        decoding=decoding or DecodingConfig(),
+        config=config or TranscriptionConfig(),
+        output_dir=output_dir,
+        make_decoder=make_decoder,
+        make_runner=make_runner,
+        observer=observer,
+    )
+    return run.plan(recordings) if dry_run else run.carry_out(recordings, overwrite=overwrite)
+
+
+def check_language_model(decoding: DecodingConfig, lm: Path | None) -> None:
+    """Refuse a language model that would be ignored.
+
+    Raises:
+        ConfigError: The decoding is greedy.
+    """
+    if lm is not None and is_greedy(decoding):
+        setting = "decoder greedy" if decoding.decoder == "greedy" else "beam 1"
+        raise ConfigError(f"a language model has no effect on a greedy decode ({setting}); widen the beam or drop --lm")
+
+
+def is_greedy(decoding: DecodingConfig) -> bool:
+    """Whether no search happens: the greedy decoder, or a beam of one."""
+    return decoding.decoder == "greedy" or decoding.beam == 1
 
 
 def _network_of(model: Model, threads: int) -> Network:
@@ -185,13 +179,16 @@ class _Run:
         lm: Path | None,
         decoding: DecodingConfig,
         config: TranscriptionConfig,
-        output_dir: Path | None,
-        in_place: bool,
-        keep_emissions: bool,
+        output_dir: Path | str | None,
+        in_place: bool = False,
+        keep_emissions: bool = False,
         make_decoder: Callable[[], Decoder] | None,
         make_runner: Callable[[Recognizer], Runner] | None,
-        observer: Observer,
+        observer: Observer | None,
     ) -> None:
+        check_language_model(decoding, lm)
+        if is_greedy(decoding):
+            decoding = decoding.replace(decoder="greedy")
         self.provenance = describe(
             model=model.name,
             model_fingerprint=model.fingerprint,
@@ -199,14 +196,15 @@ class _Run:
             decoding=decoding,
             config=config,
         )
-        self.config = config
+        self.config = config = config.replace(jobs=config.jobs or num_cores())
         self.model = model
-        self.output_dir = output_dir
+        self.output_dir = None if output_dir is None else Path(output_dir)
         self.keep_emissions = keep_emissions
-        self.observer = observer
-        self.summary = TranscriptionSummary(output_dir)
-        self.files = None if output_dir is None else TranscriptFiles(None if in_place else output_dir, config.format)
-        self._recognizer_parts = (network, make_decoder or decoder_factory(model, decoding, lm, config.nbest))
+        self.observer = observer or Observer()
+        self.summary = TranscriptionSummary(self.output_dir)
+        mirror = None if in_place else self.output_dir
+        self.files = None if self.output_dir is None else TranscriptFiles(mirror, config.format)
+        self._recognizer_parts = (network, make_decoder or decoder_factory(model, decoding, lm))
         self._make_runner = make_runner or (lambda recognizer: LocalRunner(recognizer, config.jobs))
         self._seen: set[str] = set()
 
@@ -324,28 +322,22 @@ class _Run:
             audio_fingerprint=recording.fingerprint,
             model=self.model.name,
             model_fingerprint=self.model.fingerprint,
-            output=recording.output,
         )
 
 
-def decoder_factory(model: Model, decoding: DecodingConfig, lm: Path | None, nbest: int = 1) -> Callable[[], Decoder]:
-    """Return what makes decoders; they share one language model in memory."""
-    loaded: list[Any] = []
+def decoder_factory(model: Model, decoding: DecodingConfig, lm: Path | None) -> Callable[[], Decoder]:
+    """Return what gives each thread its decoder: our own ones serve all threads, pyctcdecode's keep a state."""
+    lock = threading.Lock()
+    shared: list[Decoder] = []
 
     def make() -> Decoder:
         from asrkit.decoder import make_decoder
 
-        if not loaded:
-            loaded.append(_load_language_model(lm, decoding))
-        decoder: Decoder = make_decoder(model.alphabet, decoding, loaded[0])
-        return decoder
+        if decoding.decoder == "pyctcdecode":
+            return make_decoder(model.alphabet, decoding, lm)
+        with lock:
+            if not shared:
+                shared.append(make_decoder(model.alphabet, decoding, lm))
+        return shared[0]
 
     return make
-
-
-def _load_language_model(lm: Path | None, decoding: DecodingConfig) -> Any:
-    if lm is None or decoding.decoder == "pyctcdecode":
-        return lm
-    from asrkit.language_model import NgramModel
-
-    return NgramModel.load(lm)

@@ -43,7 +43,7 @@ class Transcript:
         text: The best hypothesis; may be empty.
         confidence: In [0, 1].
         words: Its words with times from the start of the file.
-        nbest: The best hypotheses, when more than one was asked for.
+        nbest: The best hypotheses, where more than one was asked for and found.
         provenance: Model, language model, settings and version behind it.
         audio_fingerprint: What tells this audio from another version of it.
     """
@@ -59,7 +59,7 @@ class Transcript:
     audio_fingerprint: str = ""
 
     def to_row(self) -> dict[str, Any]:
-        """Return plain values for JSON; ``nbest`` is there only when it was asked for."""
+        """Return plain values for JSON; ``nbest`` is there only where there is more than one hypothesis."""
         row: dict[str, Any] = {
             "utterance_id": self.utterance_id,
             "audio": self.audio,
@@ -90,7 +90,6 @@ def transcript_from(
     recording: Recording,
     *,
     step_s: float,
-    nbest: int = 1,
     provenance: Mapping[str, Any] | None = None,
 ) -> Transcript:
     """Turn the decoder's answer, counted in steps, into a transcript in seconds.
@@ -99,7 +98,6 @@ def transcript_from(
         hypotheses: Best first, at least one.
         recording: What was decoded.
         step_s: Seconds per output step.
-        nbest: How many hypotheses to keep.
         provenance: Model, language model, settings and version.
     """
     best = hypotheses[0]
@@ -113,7 +111,7 @@ def transcript_from(
         TimedWord(word.text, second(word.start_step), second(word.end_step), round(word.confidence, 4))
         for word in best.words
     )
-    kept = hypotheses[:nbest] if nbest > 1 else ()
+    kept = hypotheses if len(hypotheses) > 1 else ()
     return Transcript(
         utterance_id=recording.utterance_id,
         audio=str(recording.path),

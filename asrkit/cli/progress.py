@@ -1,0 +1,135 @@
+"""What ``asrkit transcribe`` shows on stderr while it works, and its closing words."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from asrkit.transcription.identifiers import escape_id
+from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
+from asrkit.transcription.transcript import Transcript
+
+_LOG_EVERY_S = 30.0  # where nobody watches a bar
+_SHOWN_FAILURES = 10
+_FEW = 3  # so few transcripts are shown at once
+
+
+class TranscriptionProgress(Observer):
+    """A bar with files, hours, speed and the time left; failures as they happen.
+
+    Args:
+        quiet: Say nothing but errors.
+        verbose: Show each transcript.
+        keep: Collect the transcripts, to print them at the end.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, keep: bool = False) -> None:
+        self.transcripts: list[Transcript] = []
+        self.num_found = 0
+        self._console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self._verbose = verbose
+        self._keep = keep
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            refresh_per_second=4,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._started_s = self._logged_s = time.monotonic()
+        self._num_looked_at = self._num_todo = self._num_done = self._num_failed = 0
+        self._todo_s = self._done_s = 0.0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+        if isinstance(error, KeyboardInterrupt) and self.num_found:
+            self.say(f"{self._num_done:,} of {self._num_todo:,} done; run the same command again to go on")
+
+    def say(self, text: str) -> None:
+        """Print a line on stderr; text of strangers must be escaped."""
+        self._console.print(text, markup=False)
+
+    def found(self, num_recordings: int) -> None:
+        """Start the bar."""
+        self.num_found = num_recordings
+        self._task = self._bar.add_task("Transcribing", total=None, state=f"0 of {num_recordings:,}")
+
+    def scanned(self, num_recordings: int, num_reused: int, audio_s: float) -> None:
+        """Know more about how much there is to do."""
+        self._num_looked_at += num_recordings
+        self._num_todo += num_recordings - num_reused
+        self._todo_s += audio_s
+        self._update()
+
+    def transcribed(self, transcript: Transcript) -> None:
+        """Move the bar."""
+        self._num_done += 1
+        self._done_s += transcript.duration_s
+        if self._keep or self.num_found <= _FEW:
+            self.transcripts.append(transcript)
+        if self._verbose:
+            self.say(f"{transcript.utterance_id}: {printable(transcript.text)}")
+        self._update()
+
+    def failed(self, failure: Failure) -> None:
+        """Name what failed."""
+        self._num_failed += 1
+        if self._verbose or self._num_failed <= _SHOWN_FAILURES:
+            self.say(f"failed: {failure.utterance_id}: {printable(failure.reason)}")
+        elif self._num_failed == _SHOWN_FAILURES + 1:
+            self.say("more failures are not shown; failures.tsv lists all of them")
+        self._update()
+
+    def close(self, summary: TranscriptionSummary) -> None:
+        """Print the closing words."""
+        self._bar.stop()
+        if not self._keep and not self._verbose and self.num_found <= _FEW:
+            for transcript in self.transcripts:
+                self.say(f"{transcript.utterance_id}: {printable(transcript.text)}")
+        parts = [f"{summary.num_transcribed:,} transcribed"]
+        if summary.num_reused:
+            parts.append(f"{summary.num_reused:,} already done")
+        if summary.failures:
+            parts.append(f"{len(summary.failures):,} failed")
+        line = ", ".join(parts)
+        if summary.num_transcribed:
+            speed = summary.audio_s / max(summary.elapsed_s, 1e-9)
+            line += f"; {_hours(summary.audio_s)} of audio in {summary.elapsed_s:,.1f} s, {speed:,.0f}x real time"
+        self.say(line if summary.output_dir is None else f"{line} -> {printable(str(summary.output_dir))}")
+
+    def _update(self) -> None:
+        speed = self._done_s / max(time.monotonic() - self._started_s, 1e-9)
+        total_s = self._todo_s * self.num_found / max(1, self._num_looked_at)
+        state = (
+            f"{self._num_done + self._num_failed:,} of {self._num_todo + self.num_found - self._num_looked_at:,}, "
+            f"{_hours(self._done_s)} of {_hours(total_s)}, {speed:,.0f}x real time"
+        )
+        if self._task is not None:
+            self._bar.update(self._task, completed=self._done_s, total=total_s or None, state=state)
+        if not self._console.is_terminal and time.monotonic() - self._logged_s > _LOG_EVERY_S:
+            self._logged_s = time.monotonic()
+            left_s = (total_s - self._done_s) / max(speed, 1e-9)
+            self.say(f"{state}, about {left_s:,.0f} s left")
+
+
+def printable(text: str) -> str:
+    """Return text that cannot command a terminal: control characters are percent-encoded."""
+    return " ".join(escape_id(word.replace("%", "\0")).replace("%00", "%") for word in text.split(" "))
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.2f} h" if seconds >= 360 else f"{seconds:.1f} s"

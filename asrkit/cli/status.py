@@ -1,0 +1,40 @@
+"""``asrkit status``: how far a transcription run has come."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asrkit.cli.app import app
+
+_SHOWN_FAILURES = 20
+
+
+@app.command(epilog="Example: asrkit status transcripts")
+def status(
+    output_dir: Annotated[Path, typer.Argument(help="Output folder of asrkit transcribe.")] = Path("transcripts"),
+    json_output: Annotated[bool, typer.Option("--json", help="Print the state as JSON.")] = False,
+) -> None:
+    """Show what a transcription run has done, what failed and what is left; it may still be running."""
+    from asrkit.cli.progress import printable
+    from asrkit.transcription.status import read_status
+
+    state = read_status(output_dir)
+    if json_output:
+        typer.echo(json.dumps(state.to_dict()))
+        return
+    made_with = state.provenance
+    typer.echo(f"state   {state.state}")
+    typer.echo(f"done    {state.num_done:,} of {state.num_recordings:,}, {state.audio_s / 3600:.2f} h of audio")
+    typer.echo(f"failed  {len(state.failures):,}")
+    typer.echo(f"left    {state.num_left:,}")
+    typer.echo(
+        f"model   {printable(str(made_with.get('model')))}, language model {printable(str(made_with.get('lm')))}"
+    )
+    for utterance_id, reason in state.failures[:_SHOWN_FAILURES]:
+        typer.echo(f"  {printable(utterance_id)}: {printable(reason)}")
+    if len(state.failures) > _SHOWN_FAILURES:
+        typer.echo(f"  and {len(state.failures) - _SHOWN_FAILURES:,} more in failures.tsv")

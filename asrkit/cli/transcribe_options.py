@@ -1,0 +1,209 @@
+"""The options of ``asrkit transcribe``; None means not set, so that other sources of settings get their turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_INPUT, _OUTPUT, _DECODING, _WORK = "Input", "Output", "Decoding", "Work"
+
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(help="Files, folders, patterns and manifests (.tsv, .jsonl, .csv); - reads audio from stdin."),
+]
+FilesFrom = Annotated[
+    str | None,
+    typer.Option("--files-from", help="Read more inputs from a file, one a line; - is stdin.", rich_help_panel=_INPUT),
+]
+AudioRoot = Annotated[Path | None, typer.Option(help="Base of relative paths in manifests.", rich_help_panel=_INPUT)]
+Recursive = Annotated[
+    bool | None,
+    typer.Option(
+        "--recursive/--no-recursive", help="Enter folders below folders; default: recursive.", rich_help_panel=_INPUT
+    ),
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(help="Take from folders only names that match, such as '*.wav'; repeatable.", rich_help_panel=_INPUT),
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option(help="Leave out names that match; repeatable.", rich_help_panel=_INPUT)
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(
+        help="mix or split: one transcript per channel; default: mix.",
+        envvar="ASRKIT_CHANNELS",
+        rich_help_panel=_INPUT,
+    ),
+]
+Emissions = Annotated[
+    Path | None,
+    typer.Option(help="Decode emissions kept by an earlier run; no audio is read.", rich_help_panel=_INPUT),
+]
+OutputDir = Annotated[
+    Path,
+    typer.Option(
+        "--output-dir",
+        "--output",
+        "-o",
+        help="Folder for transcripts, hyp.txt and results.jsonl.",
+        envvar="ASRKIT_OUTPUT_DIR",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Format = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        "-f",
+        help="txt, json, jsonl, srt, vtt, tsv, ctm, textgrid; repeatable; default: txt.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+ToStdout = Annotated[
+    bool, typer.Option("--stdout", help="Print the transcripts and write no file.", rich_help_panel=_OUTPUT)
+]
+InPlace = Annotated[
+    bool, typer.Option("--in-place", help="Write transcripts beside the recordings.", rich_help_panel=_OUTPUT)
+]
+KeepEmissions = Annotated[
+    bool,
+    typer.Option("--keep-emissions", help="Store the emissions, to decode them again later.", rich_help_panel=_OUTPUT),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Transcribe again what is done already.", rich_help_panel=_OUTPUT)
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what there is to do.", rich_help_panel=_OUTPUT)]
+Json = Annotated[bool, typer.Option("--json", help="Print a summary as JSON.", rich_help_panel=_OUTPUT)]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", "-m", help="Model bundle; default: models/latest, else the one in the box.", envvar="ASRKIT_MODEL"
+    ),
+]
+LanguageModel = Annotated[
+    str | None,
+    typer.Option(
+        "--lm",
+        help="N-gram language model (.arpa, compressed or binary); none for no model.",
+        envvar="ASRKIT_LM",
+        rich_help_panel=_DECODING,
+    ),
+]
+DecoderName = Annotated[
+    str | None,
+    typer.Option(
+        "--decoder",
+        help="beam, greedy or pyctcdecode; default: beam.",
+        envvar="ASRKIT_DECODER",
+        rich_help_panel=_DECODING,
+    ),
+]
+Beam = Annotated[
+    int | None,
+    typer.Option(
+        "--beam",
+        min=1,
+        help="Prefixes kept per step; 1 is greedy; default: 50.",
+        envvar="ASRKIT_BEAM",
+        rich_help_panel=_DECODING,
+    ),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        help="accurate or fast: how much the search prunes; default: accurate.",
+        envvar="ASRKIT_MODE",
+        rich_help_panel=_DECODING,
+    ),
+]
+Vocabulary = Annotated[
+    str | None,
+    typer.Option(
+        help="open, or closed: only words of the language model; default: open.",
+        envvar="ASRKIT_VOCABULARY",
+        rich_help_panel=_DECODING,
+    ),
+]
+LmWeight = Annotated[
+    float | None,
+    typer.Option(
+        "--lm-weight",
+        "--alpha",
+        help="Weight of the language model.",
+        envvar="ASRKIT_LM_WEIGHT",
+        rich_help_panel=_DECODING,
+    ),
+]
+WordBonus = Annotated[
+    float | None,
+    typer.Option(
+        "--word-bonus",
+        "--beta",
+        help="Added to the score for each word.",
+        envvar="ASRKIT_WORD_BONUS",
+        rich_help_panel=_DECODING,
+    ),
+]
+NBest = Annotated[
+    int | None,
+    typer.Option(
+        "--n-best",
+        "--nbest",
+        min=1,
+        help="Hypotheses kept in results.jsonl; default: 1.",
+        envvar="ASRKIT_N_BEST",
+        rich_help_panel=_DECODING,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=0,
+        help="Batches at once; 0 is one per core; default: 0.",
+        envvar="ASRKIT_JOBS",
+        rich_help_panel=_WORK,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Threads of the network inside one batch; default: 1.",
+        envvar="ASRKIT_THREADS",
+        rich_help_panel=_WORK,
+    ),
+]
+BatchSeconds = Annotated[
+    float | None,
+    typer.Option(
+        help="Audio in one batch at most; default: 240.", envvar="ASRKIT_BATCH_SECONDS", rich_help_panel=_WORK
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Recordings in one batch at most; default: 64.", envvar="ASRKIT_BATCH_SIZE", rich_help_panel=_WORK
+    ),
+]
+WindowS = Annotated[
+    float | None,
+    typer.Option(
+        "--window-s", help="Longer recordings are read in windows of this length; default: 30.", rich_help_panel=_WORK
+    ),
+]
+OverlapS = Annotated[
+    float | None, typer.Option("--overlap-s", help="What windows share; default: 6.", rich_help_panel=_WORK)
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change any setting, as in --set decoding.beam_threshold=12; repeatable."),
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Settings; default: asrkit.toml, if there is one.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show each transcript as it is done.")]

@@ -1,0 +1,94 @@
+"""How far a run has come, read from its output folder while it goes on or after it died."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asrkit.errors import MissingPathError, TranscriptionError
+from asrkit.transcription.folder import FAILURES_NAME, RUN_NAME, is_in_use
+from asrkit.transcription.results import read_results
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """The state of an output folder.
+
+    Args:
+        state: running, interrupted, killed or finished.
+        num_recordings: How many the last run was asked for.
+        num_done: Transcribed with the model and the settings of the last run.
+        failures: What failed in the last run: id and reason.
+        audio_s: Seconds of audio transcribed.
+        provenance: Model, language model and settings.
+    """
+
+    state: str
+    num_recordings: int
+    num_done: int
+    failures: tuple[tuple[str, str], ...]
+    audio_s: float
+    provenance: Mapping[str, Any]
+
+    @property
+    def num_left(self) -> int:
+        """Recordings neither done nor failed."""
+        return max(0, self.num_recordings - self.num_done - len(self.failures))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "state": self.state,
+            "recordings": self.num_recordings,
+            "done": self.num_done,
+            "failed": [{"utterance_id": name, "reason": reason} for name, reason in self.failures],
+            "left": self.num_left,
+            "audio_s": round(self.audio_s, 3),
+            "provenance": dict(self.provenance),
+        }
+
+
+def read_status(folder: Path) -> RunStatus:
+    """Read the state of an output folder; nothing in it is touched.
+
+    Raises:
+        MissingPathError: There is no such folder.
+        TranscriptionError: It is not an output folder.
+    """
+    if not folder.is_dir():
+        raise MissingPathError("no such output folder", path=folder)
+    description = _description(folder / RUN_NAME)
+    key = description["provenance"].get("key")
+    latest = {t.utterance_id: t.duration_s for t in read_results(folder) if t.provenance.get("key") == key}
+    state = str(description["state"])
+    if state == "running" and not is_in_use(folder):
+        state = "killed"
+    return RunStatus(
+        state=state,
+        num_recordings=int(description["num_recordings"]),
+        num_done=len(latest),
+        failures=_failures(folder / FAILURES_NAME),
+        audio_s=sum(latest.values()),
+        provenance=description["provenance"],
+    )
+
+
+def _description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        description["provenance"].get("key")
+        return {"state": description["state"], **description, "num_recordings": int(description["num_recordings"])}
+    except FileNotFoundError:
+        raise TranscriptionError("no run.json: not an output folder of `asrkit transcribe`", path=path.parent) from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise TranscriptionError(f"cannot be understood ({error})", path=path) from None
+
+
+def _failures(path: Path) -> tuple[tuple[str, str], ...]:
+    if not path.exists():
+        return ()
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[1:] if line]
+    return tuple((row[0], row[-1]) for row in rows)

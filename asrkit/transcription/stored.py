@@ -1,0 +1,85 @@
+"""Stored emissions as the input of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asrkit.config import FeatureConfig
+from asrkit.emissions import EMISSIONS_SUFFIX, EmissionsInfo, read_info
+from asrkit.errors import DecodingError, MissingPathError, TranscriptionError
+from asrkit.text import Alphabet
+from asrkit.transcription.folder import EMISSIONS_FOLDER
+from asrkit.transcription.identifiers import absolute, escape_id
+from asrkit.transcription.recognizer import reason
+from asrkit.transcription.recordings import Recording, check_ids
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """What emissions tell about the model that made them."""
+
+    name: str
+    fingerprint: str
+    alphabet: Alphabet
+    step_ms: float
+    features: FeatureConfig = field(default_factory=FeatureConfig)  # never used: there is no audio
+
+
+def find_emissions(folder: Path) -> tuple[StoredModel, list[Recording]]:
+    """List the emissions of a folder.
+
+    Args:
+        folder: The folder of a run that kept its emissions, or the folder of emissions itself.
+
+    Returns:
+        The model that made them, and the recordings sorted by id; an unreadable file is one with a problem.
+
+    Raises:
+        MissingPathError: There is no such folder.
+        TranscriptionError: It holds no emissions, or those of several models.
+    """
+    if not folder.is_dir():
+        raise MissingPathError("no such folder of emissions", path=folder)
+    folder = absolute(folder / EMISSIONS_FOLDER if (folder / EMISSIONS_FOLDER).is_dir() else folder)
+    infos: list[EmissionsInfo] = []
+    recordings: list[Recording] = []
+    for path in sorted(folder.rglob(f"*{EMISSIONS_SUFFIX}")):
+        output = path.relative_to(folder).as_posix().removesuffix(EMISSIONS_SUFFIX)
+        try:
+            info = read_info(path)
+        except DecodingError as error:
+            bad = Recording(escape_id(output), path, output)
+            recordings.append(Recording(escape_id(output), path, output, problem=reason(error, bad)))
+            continue
+        infos.append(info)
+        recordings.append(
+            Recording(
+                escape_id(info.utterance_id),
+                Path(info.audio),
+                output,
+                emissions_path=path,
+                duration_s=info.duration_s,
+                fingerprint=info.audio_fingerprint,
+            )
+        )
+    if not infos:
+        raise TranscriptionError("holds no usable emissions; make some with --keep-emissions", path=folder)
+    check_ids(recordings)
+    return _one_model(infos, folder), sorted(recordings, key=lambda recording: recording.utterance_id)
+
+
+def _one_model(infos: list[EmissionsInfo], folder: Path) -> StoredModel:
+    first = infos[0]
+    model = StoredModel(first.model, first.model_fingerprint, Alphabet(first.alphabet), first.step_ms)
+    for info in infos:
+        if (info.model_fingerprint, info.alphabet, info.step_ms) != (
+            model.fingerprint,
+            model.alphabet.symbols,
+            model.step_ms,
+        ):
+            raise TranscriptionError(
+                f"holds emissions of two models, {model.name} and {info.model}; keep them in folders of their own",
+                path=folder,
+            )
+    return model

@@ -1,0 +1,79 @@
+"""What a run tells while it goes on, and at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from asrkit.transcription.transcript import Transcript
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A recording that could not be transcribed, and why."""
+
+    utterance_id: str
+    audio: str
+    reason: str
+
+
+@dataclass
+class TranscriptionSummary:
+    """What a run did.
+
+    Args:
+        output_dir: Where the transcripts are; None when none were written.
+        num_transcribed: Recordings transcribed now.
+        num_reused: Recordings transcribed before, with the same audio, model and settings.
+        failures: Recordings that failed.
+        audio_s: Seconds of audio transcribed now.
+        elapsed_s: Seconds it took.
+        stage_cpu_s: CPU seconds by stage.
+        planned: Of a dry run: what there is to do, as id, state and path.
+    """
+
+    output_dir: Path | None = None
+    num_transcribed: int = 0
+    num_reused: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    audio_s: float = 0.0
+    elapsed_s: float = 0.0
+    stage_cpu_s: dict[str, float] = field(default_factory=dict)
+    planned: list[tuple[str, str, Path]] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all went well, 3 when some failed, 1 when all did."""
+        if not self.failures:
+            return 0
+        return 3 if self.num_transcribed + self.num_reused else 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "output_dir": None if self.output_dir is None else str(self.output_dir),
+            "transcribed": self.num_transcribed,
+            "reused": self.num_reused,
+            "failed": [vars(failure) for failure in self.failures],
+            "audio_s": round(self.audio_s, 3),
+            "elapsed_s": round(self.elapsed_s, 3),
+            "real_time_factor": round(self.audio_s / self.elapsed_s, 1) if self.elapsed_s else None,
+            "stage_cpu_s": self.stage_cpu_s,
+        }
+
+
+class Observer:
+    """Told what happens while a run goes on; a base that does nothing."""
+
+    def found(self, num_recordings: int) -> None:
+        """The inputs hold this many recordings."""
+
+    def scanned(self, num_recordings: int, num_reused: int, audio_s: float) -> None:
+        """So many more were looked at; so many of them are done already, the others last so long."""
+
+    def transcribed(self, transcript: Transcript) -> None:
+        """A recording was transcribed and written."""
+
+    def failed(self, failure: Failure) -> None:
+        """A recording failed."""

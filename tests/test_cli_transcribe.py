@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import typer.main
+from fake_recognition import write_speech
+from random_bundle import random_bundle
+
+from asrkit.cli import app, main
+from asrkit.config import DecodingConfig, TranscriptionConfig
+
+LM = """\\data\\
+ngram 1=5
+ngram 2=2
+
+\\1-grams:
+-1.0\t</s>
+-99\t<s>\t-0.3
+-0.7\ta\t-0.2
+-0.9\tb\t-0.2
+-1.2\t<unk>
+
+\\2-grams:
+-0.4\t<s> a
+-0.5\ta b
+
+\\end\\
+"""
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle where ``models/latest`` is looked for, a language model and recordings; never written to."""
+    folder = tmp_path_factory.mktemp("parts")
+    random_bundle(folder / "models/latest", card={"name": "babble"}, decoding={"beam": 7})
+    random_bundle(folder / "other", seed=2, card={"name": "other"})
+    (folder / "lm.arpa").write_text(LM)
+    for index in range(3):
+        write_speech(folder / f"wavs/s{index % 2}/u{index}.wav", 0.8 + index / 3, seed=index)
+    return folder
+
+
+@pytest.fixture
+def project(parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of one's own to work in."""
+    shutil.copytree(parts, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def asrkit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    def invoke(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["asrkit", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        captured = capsys.readouterr()
+        return Done(int(end.value.code or 0), captured.out, captured.err)
+
+    return invoke
+
+
+def provenance(folder: str = "transcripts") -> dict[str, object]:
+    return json.loads(Path(folder, "results.jsonl").read_text().splitlines()[0])["provenance"]  # type: ignore[no-any-return]
+
+
+def test_a_folder_is_transcribed_into_transcripts(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    done = asrkit("transcribe", "./wavs", "--beam", "50", "--lm", "lm.arpa")
+    assert (done.code, done.out) == (0, "")
+    assert "model: babble (models/latest, the latest trained here)" in done.err
+    assert "3 transcribed" in done.err and "x real time" in done.err and done.err.endswith("-> transcripts\n")
+    written = sorted(path.relative_to("transcripts").as_posix() for path in Path("transcripts").rglob("*.*"))
+    assert [name for name in written if not name.startswith(".")] == [
+        "hyp.txt", "results.jsonl", "run.json", "s0/u0.txt", "s0/u2.txt", "s1/u1.txt",
+    ]  # fmt: skip
+    hypotheses = Path("transcripts/hyp.txt").read_text().splitlines()
+    assert [line.split(" ")[0] for line in hypotheses] == ["s0/u0", "s0/u2", "s1/u1"]
+    assert any(len(line.split()) > 1 for line in hypotheses)
+    assert provenance()["lm"] == "lm.arpa"
+    again = asrkit("transcribe", "./wavs", "--beam", "50", "--lm", "lm.arpa")
+    assert again.code == 0 and "0 transcribed, 3 already done" in again.err
+
+
+def test_settings_come_from_flags_variables_project_and_bundle(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def beam(*flags: str) -> object:
+        assert asrkit("transcribe", "wavs", *flags).code == 0
+        return provenance()["decoding"]["beam"]  # type: ignore[index]
+
+    assert beam() == 7  # the bundle's
+    Path("asrkit.toml").write_text("[decoding]\nbeam = 6\n[transcription]\nformat = ['srt']\n")
+    assert beam() == 6
+    assert len(list(Path("transcripts").rglob("*.srt"))) == 3
+    monkeypatch.setenv("ASRKIT_BEAM", "5")
+    assert beam() == 5
+    assert beam("--beam", "4") == 4
+
+
+def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    assert "model: other (--model)" in asrkit("transcribe", "wavs", "--model", "other").err
+    monkeypatch.setenv("ASRKIT_MODEL", "other")
+    assert "model: other (ASRKIT_MODEL)" in asrkit("transcribe", "wavs").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["wavs", "--beam", "1", "--lm", "lm.arpa"], 2, "no effect on a greedy decode (beam 1)"),
+        (["wavs", "--decoder", "greedy", "--lm", "lm.arpa"], 2, "no effect on a greedy decode (decoder greedy)"),
+        (["wavs", "nowhere"], 2, "no such file or folder: nowhere"),
+        (["wavs", "--lm", "nowhere.arpa"], 2, "nowhere.arpa: no such language model"),
+        (["wavs", "--model", "nowhere"], 2, "nowhere: no such model bundle"),
+        (["wavs", "--model", "wavs"], 1, "wavs: no bundle.json"),
+        (["wavs", "--config", "nowhere.toml"], 2, "nowhere.toml: no such file"),
+        (["wavs", "--beam", "0"], 2, "beam"),
+        (["wavs", "-f", "docx"], 2, "format must be one of txt"),
+        (["wavs", "--overlap-s", "20"], 2, "overlap_s"),
+        (["wavs", "--lm", "wavs/s0/u0.wav"], 1, "wavs/s0/u0.wav"),
+        ([], 2, "name files or folders"),
+        (["models"], 1, "nothing to transcribe in models"),
+        (["--files-from", "nowhere.txt"], 2, "nowhere.txt: no such list"),
+        (["wavs", "--emissions", "wavs"], 2, "--emissions takes the place of inputs"),
+        (["--emissions", "nowhere"], 2, "nowhere: no such folder"),
+        (["--emissions", "wavs"], 1, "no usable emissions"),
+        (["wavs", "--stdout", "--in-place"], 2, "--stdout writes no file"),
+        (["wavs", "--stdout", "-f", "txt", "-f", "srt"], 2, "--stdout prints one format"),
+        (["wavs", "-o", "lm.arpa"], 1, "lm.arpa: cannot be written"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_an_exit_code(
+    arguments: list[str], code: int, message: str, project: Path, asrkit
+) -> None:  # type: ignore[no-untyped-def]
+    done = asrkit("transcribe", *arguments, "--quiet")
+    assert done.code == code
+    assert message in done.err and "Traceback" not in done.err
+    assert not Path("transcripts/results.jsonl").exists()
+
+
+def test_without_any_model_the_error_says_what_to_do(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    from asrkit.cli import settings
+
+    shutil.rmtree("models")
+    monkeypatch.setattr(settings, "_BOX", project / "empty")
+    done = asrkit("transcribe", "wavs")
+    assert done.code == 2 and "asrkit train" in done.err
+
+
+def test_bad_files_are_named_and_the_exit_code_tells(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    Path("wavs/bad.wav").write_text("not audio")
+    done = asrkit("transcribe", "wavs", "--json")
+    assert done.code == 3
+    assert "failed: bad: not a readable recording" in done.err and "3 transcribed, 1 failed" in done.err
+    summary = json.loads(done.out)
+    assert (summary["transcribed"], summary["failed"][0]["utterance_id"]) == (3, "bad")
+    assert asrkit("transcribe", "wavs/bad.wav", "-o", "out").code == 1
+    state = json.loads(asrkit("status", "--json").out)
+    assert (state["state"], state["done"], state["left"], len(state["failed"])) == ("finished", 3, 0, 1)
+    assert "3 of 4" in asrkit("status").out
+
+
+@pytest.mark.parametrize(("code", "arguments"), [(2, ["nowhere"]), (1, ["wavs"])])
+def test_status_of_what_is_no_output_folder(code: int, arguments: list[str], project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    assert asrkit("status", *arguments).code == code
+
+
+def test_stdout_gets_transcripts_and_nothing_else(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    assert asrkit("transcribe", "wavs").code == 0
+    hypotheses = Path("transcripts/hyp.txt").read_text()
+    before = sorted(Path().rglob("*"))
+    assert asrkit("transcribe", "wavs", "--stdout").out == hypotheses
+    single = asrkit("transcribe", "wavs/s0/u2.wav", "--stdout").out
+    assert single == Path("transcripts/s0/u2.txt").read_text()
+    rows = asrkit("transcribe", "wavs", "--stdout", "-f", "jsonl").out.splitlines()
+    assert [json.loads(row)["utterance_id"] for row in rows] == ["s0/u0", "s0/u2", "s1/u1"]
+    audio = io.TextIOWrapper(io.BytesIO(Path("wavs/s0/u2.wav").read_bytes()))
+    monkeypatch.setattr(sys, "stdin", audio)
+    assert asrkit("transcribe", "-").out == single
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_lists_of_files_and_globs(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    Path("list.txt").write_text("wavs/s0/u0.wav\n\nwavs/s1/u1.wav\n")
+    asrkit("transcribe", "--files-from", "list.txt", "-o", "one")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("wavs/s0/u0.wav\n"))
+    asrkit("transcribe", "--files-from", "-", "wavs/s1/*.wav", "-o", "two")
+    assert Path("one/hyp.txt").read_bytes() == Path("two/hyp.txt").read_bytes()
+    assert Path("one/hyp.txt").read_text().startswith("s0/u0")
+
+
+def test_a_dry_run_prints_what_there_is_to_do(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    asrkit("transcribe", "wavs/s0", "-o", "out")
+    write_speech(Path("wavs/s0/new.wav"), 0.5)
+    done = asrkit("transcribe", "wavs/s0", "-o", "out", "--dry-run")
+    assert done.code == 0
+    assert [line.split("\t")[:2] for line in done.out.splitlines()] == [["new", "new"], ["done", "u0"], ["done", "u2"]]
+
+
+def test_kept_emissions_decode_to_the_same_without_audio_and_model(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    assert asrkit("transcribe", "wavs", "--keep-emissions", "--beam", "9").code == 0
+    shutil.rmtree("wavs")
+    shutil.rmtree("models")
+    assert asrkit("transcribe", "--emissions", "transcripts", "-o", "again", "--beam", "9").code == 0
+    for name in ("hyp.txt", "results.jsonl", "s0/u2.txt"):
+        assert Path("again", name).read_bytes() == Path("transcripts", name).read_bytes()
+    assert asrkit("transcribe", "--emissions", "transcripts", "-o", "again", "--lm", "lm.arpa").code == 0
+    assert provenance("again")["lm"] == "lm.arpa"
+
+
+def test_any_setting_can_be_set_and_n_best_are_kept(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    done = asrkit(
+        "transcribe", "wavs", "--n-best", "3", "--set", "decoding.beam_threshold=9", "--set", "transcription.jobs=1"
+    )
+    assert done.code == 0
+    rows = [json.loads(line) for line in Path("transcripts/results.jsonl").read_text().splitlines()]
+    assert rows[0]["provenance"]["decoding"]["beam_threshold"] == 9.0
+    for row in rows:
+        scores = [alternative["score"] for alternative in row["nbest"]]
+        assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+        assert row["nbest"][0]["text"] == row["text"]
+    assert asrkit("transcribe", "wavs", "--set", "training.epochs=1").code == 2
+    assert asrkit("transcribe", "wavs", "--set", "decoding.beem=1").code == 2
+
+
+def test_quiet_and_verbose(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    assert asrkit("transcribe", "wavs", "--quiet") == Done(0, "", "")
+    err = asrkit("transcribe", "wavs", "--verbose", "--overwrite").err
+    text = Path("transcripts/s0/u2.txt").read_text().strip()
+    assert f"s0/u2: {text}\n" in err
+
+
+def test_the_command_is_its_library_function_plus_presentation() -> None:
+    """Every option is a setting, an argument of the library, or on the list of what only a command line has."""
+    from asrkit.transcription import decode_emissions, transcribe
+
+    presentation = {"stdout", "json_output", "quiet", "verbose", "setting", "files_from"}
+    command = typer.main.get_command(app).commands["transcribe"]  # type: ignore[attr-defined]
+    library = (
+        set(inspect.signature(transcribe).parameters) | set(vars(TranscriptionConfig())) | set(vars(DecodingConfig()))
+    )
+    assert "emissions_dir" in inspect.signature(decode_emissions).parameters
+    options = {option.name for option in command.params} - {"help", "emissions"}
+    assert options - library == presentation
+    defaults = {option.name: option.default for option in command.params}
+    assert str(defaults["output_dir"]) == inspect.signature(transcribe).parameters["output_dir"].default
+    assert all(defaults[name] is None for name in options & set(vars(TranscriptionConfig())))
+    missing = set(vars(TranscriptionConfig())) - options
+    assert missing == set(), "a setting without an option"
+
+
+def test_one_short_file_takes_no_heavy_import(project: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['asrkit', 'transcribe', 'wavs/s0/u0.wav', '--lm', 'lm.arpa']\n"
+        "from asrkit.cli import main\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"keras", "tensorflow", "pyctcdecode", "kenlm", "av", "matplotlib", "jiwer", "ray"}
+    assert "onnxruntime" in loaded
