@@ -43,9 +43,47 @@ class NgramEstimator:
 class ArpaError(ValueError):
     pass
 
+class NgramFileError(ValueError):
+    pass
+
+class TextScore:
+    @property
+    def num_sentences(self) -> int: ...
+
+    @property
+    def num_words(self) -> int: ...
+
+    @property
+    def num_unknown(self) -> int: ...
+
+    @property
+    def log10_prob(self) -> float: ...
+
+    @property
+    def log10_prob_of_unknown(self) -> float: ...
+
+class NgramImage:
+    def __init__(self, model: NgramModel, quantize: bool) -> None: ...
+
+    @property
+    def num_pieces(self) -> int: ...
+
+    def piece(self, index: int) -> Annotated[NDArray[numpy.uint8], dict(shape=(None,), writable=False)]: ...
+
 class NgramModel:
     @staticmethod
     def read_arpa(bytes: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> NgramModel: ...
+
+    @staticmethod
+    def open_binary(bytes: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> NgramModel: ...
+
+    @staticmethod
+    def verify_binary(bytes: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> bool: ...
+
+    @property
+    def is_quantized(self) -> bool: ...
+
+    def score_text(self, text: bytes) -> TextScore: ...
 
     @property
     def order(self) -> int: ...

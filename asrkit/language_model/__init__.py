@@ -1,7 +1,18 @@
-"""N-gram language models: load, query, build."""
+"""N-gram language models: load, query, build, convert."""
 
+from asrkit.language_model.binary import verify_binary, write_binary
 from asrkit.language_model.estimation import BuildReport, build_ngram
-from asrkit.language_model.ngram import NgramModel
+from asrkit.language_model.ngram import NgramModel, Perplexity
 from asrkit.language_model.text_source import TextReport, TextSource, read_word_list
 
-__all__ = ["BuildReport", "NgramModel", "TextReport", "TextSource", "build_ngram", "read_word_list"]
+__all__ = [
+    "BuildReport",
+    "NgramModel",
+    "Perplexity",
+    "TextReport",
+    "TextSource",
+    "build_ngram",
+    "read_word_list",
+    "verify_binary",
+    "write_binary",
+]

@@ -66,8 +66,12 @@ def _zstandard(file: IO[bytes], path: Path, mode: str) -> Any:
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[IO[bytes]]:
-    """Open an output that gets its name only when it is complete; the suffix names the compression.
+def written_whole(path: Path, *, compress: bool = True) -> Iterator[IO[bytes]]:
+    """Open an output that gets its name only when it is complete.
+
+    Args:
+        path: The output.
+        compress: Whether a suffix such as ``.gz`` names a compression.
 
     Raises:
         LanguageModelError: The disk is full, or the folder cannot be written to.
@@ -79,7 +83,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         raise LanguageModelError(f"cannot be written: {error.strerror or error}", path=path) from None
     try:
         with os.fdopen(handle, "wb") as raw:
-            output = decompressed(raw, path, "wb")
+            output = decompressed(raw, path, "wb") if compress else raw
             yield output
             if output is not raw:
                 output.close()

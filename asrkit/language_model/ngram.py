@@ -1,4 +1,4 @@
-"""N-gram models in memory. Queries run in C++; probabilities are log10, as in the ARPA format."""
+"""N-gram models in memory or mapped from a file. Queries run in C++; probabilities are log10, as in the ARPA format."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import gzip
 import lzma
 import mmap
 import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +21,35 @@ from asrkit.errors import LanguageModelError, MissingPathError
 if TYPE_CHECKING:
     from asrkit import _native
 
+BINARY_MAGIC = b"asrkit n-grams\n"
+KENLM_MAGIC = b"mmap lm http://kheafield.com/code"
 _COMPRESSED = {".gz": gzip.decompress, ".xz": lzma.decompress, ".bz2": bz2.decompress}
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """How well a model foresees a text. Ends of sentences are foreseen too, as KenLM's ``query`` does.
+
+    Args:
+        sentences: Lines with at least one word.
+        words: Words of the text.
+        unknown_words: Those outside the model's vocabulary.
+        log10_prob: Of the whole text.
+        with_unknown: Perplexity, unknown words included.
+        without_unknown: Perplexity of the known words and the ends of sentences.
+    """
+
+    sentences: int
+    words: int
+    unknown_words: int
+    log10_prob: float
+    with_unknown: float
+    without_unknown: float
+
+    @property
+    def unknown_rate(self) -> float:
+        """Share of the words that the model does not know."""
+        return self.unknown_words / self.words
 
 
 class NgramModel:
@@ -36,20 +66,27 @@ class NgramModel:
 
     @classmethod
     def load(cls, path: Path | str) -> NgramModel:
-        """Load a model in the ARPA format, plain or compressed (``.gz``, ``.xz``, ``.bz2``).
+        """Load a model: ARPA text, plain or compressed (``.gz``, ``.xz``, ``.bz2``), or asrkit's own binary.
+
+        A binary file is mapped, not read: it is there at once, and processes share its memory.
 
         Raises:
             MissingPathError: There is no such file.
-            LanguageModelError: The file is not a well-formed ARPA file; the error names the line.
+            LanguageModelError: The file is no usable model; an error in ARPA text names the line.
         """
         from asrkit import _native
 
         path = Path(path)
+        data = read_bytes(path)
         try:
-            return cls(_native.NgramModel.read_arpa(_read_bytes(path)), path)
+            if is_binary(data):
+                return cls(_native.NgramModel.open_binary(data), path)
+            return cls(_native.NgramModel.read_arpa(data), path)
         except _native.ArpaError as error:
             message, line = error.args
             raise LanguageModelError(message, path=path, line=line) from None
+        except _native.NgramFileError as error:
+            raise LanguageModelError(str(error), path=path) from None
 
     @property
     def order(self) -> int:
@@ -60,6 +97,11 @@ class NgramModel:
     def counts(self) -> tuple[int, ...]:
         """Number of n-grams of order 1, 2, and so on."""
         return tuple(self.native.counts)
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether probabilities and back-offs are kept in 8 bits."""
+        return self.native.is_quantized
 
     @cached_property
     def vocabulary(self) -> tuple[str, ...]:
@@ -80,13 +122,50 @@ class NgramModel:
         """Return the log10 probability of each word and whether the model knows it; with ``eos`` the end too."""
         return self.native.score_words(sentence.split(), bos, eos)
 
+    def perplexity(self, texts: Iterable[str]) -> Perplexity:
+        """Measure the model on a text.
 
-def _read_bytes(path: Path) -> npt.NDArray[np.uint8]:
-    """Return the (decompressed) bytes of a file; a plain one is mapped, not copied."""
+        Args:
+            texts: Sentences, or blocks of sentences, one a line.
+
+        Raises:
+            LanguageModelError: The text is empty.
+        """
+        scores = [self.native.score_text(text.encode()) for text in texts]
+        sentences = sum(score.num_sentences for score in scores)
+        if sentences == 0:
+            raise LanguageModelError("there is no text to measure the model on")
+        words = sum(score.num_words for score in scores)
+        unknown = sum(score.num_unknown for score in scores)
+        log10_prob = sum(score.log10_prob for score in scores)
+        log10_known = log10_prob - sum(score.log10_prob_of_unknown for score in scores)
+        return Perplexity(
+            sentences=sentences,
+            words=words,
+            unknown_words=unknown,
+            log10_prob=log10_prob,
+            with_unknown=float(10 ** (-log10_prob / (words + sentences))),
+            without_unknown=float(10 ** (-log10_known / (words - unknown + sentences))),
+        )
+
+
+def is_binary(data: npt.NDArray[np.uint8]) -> bool:
+    """Tell asrkit's binary models from text by their first bytes."""
+    return data[: len(BINARY_MAGIC)].tobytes() == BINARY_MAGIC
+
+
+def read_bytes(path: Path) -> npt.NDArray[np.uint8]:
+    """Return the (decompressed) bytes of a model; a plain file is mapped, not copied.
+
+    Raises:
+        MissingPathError: There is no such file.
+        LanguageModelError: It cannot be read, or is empty.
+    """
     try:
         with path.open("rb") as file:
             if path.suffix in _COMPRESSED:
-                return np.frombuffer(_COMPRESSED[path.suffix](file.read()), np.uint8)
+                data = _COMPRESSED[path.suffix](file.read())
+                return np.frombuffer(data, np.uint8)
             if path.stat().st_size == 0:
                 raise LanguageModelError("the file is empty", path=path)
             return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)

@@ -1,7 +1,6 @@
 #include "arpa_reader.hpp"
 
 #include <cmath>
-#include <memory>
 
 namespace asrkit {
 
@@ -98,17 +97,19 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+constexpr std::size_t kBatchSize = 256;
+
 class ArpaReader {
  public:
-  explicit ArpaReader(std::string_view text) : lines_(text), text_size_(text.size()) {}
+  ArpaReader(std::string_view text, NgramSink& sink) : lines_(text), text_size_(text.size()), sink_(sink) {}
 
-  NgramStorage read() {
+  void read(const std::function<void()>& finish) {
     read_header();
-    builder_ = std::make_unique<NgramBuilder>(counts_);
     try {
+      sink_.begin(counts_);
       for (int order = 1; order <= static_cast<int>(counts_.size()); ++order) read_section(order);
       if (lines_.line() != "\\end\\") lines_.fail("expected \\end\\ after the last section");
-      return builder_->finish();
+      finish();
     } catch (const NgramError& error) {
       lines_.fail(error.what());
     }
@@ -145,12 +146,16 @@ class ArpaReader {
     const std::string title = "\\" + std::to_string(order) + "-grams:";
     if (lines_.line() != title) lines_.fail("expected the section " + title);
     std::uint64_t num_read = 0;
+    batch_.order = order;
+    last_words_.assign(order, {std::string_view(), kNoWord});
     while (true) {
       if (!lines_.next_filled()) lines_.fail("the file ends inside " + title + "; it was cut off");
       if (lines_.line().front() == '\\' && (lines_.line() == "\\end\\" || is_section_title(lines_.line()))) break;
       if (++num_read > counts_[order - 1]) lines_.fail("more n-grams in " + title + " than the header says");
       read_ngram(order);
+      if (batch_.size() == kBatchSize) hand_on();
     }
+    hand_on();
     if (num_read < counts_[order - 1]) {
       lines_.fail(title + " has " + std::to_string(num_read) + " n-grams, the header says " +
                   std::to_string(counts_[order - 1]));
@@ -171,9 +176,7 @@ class ArpaReader {
     for (int i = 0; i < order; ++i) {
       word = lines_.field();
       if (word.empty()) lines_.fail("expected " + std::to_string(order) + " words");
-      if (order == 1) continue;
-      words[i] = builder_->vocabulary().find(word);
-      if (words[i] == kNoWord) lines_.fail("the word '" + std::string(word) + "' is not among the 1-grams");
+      if (order > 1) words[i] = id_of(word, last_words_[i]);
     }
     const std::string_view backoff_text = lines_.field();
     float log10_backoff = 0.0f;
@@ -185,10 +188,35 @@ class ArpaReader {
     }
     if (order == 1) {
       if (!is_utf8(word)) lines_.fail("the word is not valid UTF-8");
-      builder_->add_word(word, log10_prob, log10_backoff);
+      sink_.add_word(word, log10_prob, log10_backoff);
     } else {
-      builder_->add(words, order, log10_prob, log10_backoff);
+      batch_.add(words, log10_prob, log10_backoff);
+      batch_lines_.push_back(lines_.number());
     }
+  }
+
+  struct KnownWord {
+    std::string_view text;
+    WordId id;
+  };
+
+  // Neighboring n-grams share words: comparing with the one above is cheaper than a look-up.
+  WordId id_of(std::string_view word, KnownWord& above) {
+    if (word == above.text) return above.id;
+    const WordId id = sink_.vocabulary().find(word);
+    if (id == kNoWord) lines_.fail("the word '" + std::string(word) + "' is not among the 1-grams");
+    above = {word, id};
+    return id;
+  }
+
+  void hand_on() {
+    try {
+      if (batch_.size() > 0) sink_.add(batch_);
+    } catch (const NgramError& error) {
+      throw ArpaError(error.what(), batch_lines_[error.index]);
+    }
+    batch_.clear();
+    batch_lines_.clear();
   }
 
   float read_number(const char* what) {
@@ -199,12 +227,24 @@ class ArpaReader {
 
   LineReader lines_;
   std::size_t text_size_;
+  NgramSink& sink_;
   std::vector<std::uint64_t> counts_;
-  std::unique_ptr<NgramBuilder> builder_;
+  NgramBatch batch_;                         // n-grams read but not handed on
+  std::vector<std::uint64_t> batch_lines_;  // their lines
+  std::vector<KnownWord> last_words_;       // of the n-gram above
 };
 
 }  // namespace
 
-NgramStorage read_arpa(std::string_view text) { return ArpaReader(text).read(); }
+void read_arpa(std::string_view text, NgramSink& sink, const std::function<void()>& finish) {
+  ArpaReader(text, sink).read(finish);
+}
+
+NgramStorage read_arpa(std::string_view text) {
+  NgramBuilder builder;
+  NgramStorage storage;
+  read_arpa(text, builder, [&] { storage = builder.finish(); });
+  return storage;
+}
 
 }  // namespace asrkit

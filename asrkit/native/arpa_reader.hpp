@@ -1,6 +1,7 @@
 // Reads n-gram models in the ARPA format.
 #pragma once
 
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,7 +18,10 @@ struct ArpaError : std::runtime_error {
 
 constexpr int kMaxNgramOrder = 16;
 
-// Throws ArpaError. Back-offs may be missing; everything else must be as the header says.
+// Hands the n-grams of an ARPA text to a sink. Throws ArpaError. Back-offs may be missing; everything else must be as
+// the header says. `finish` is called at the end: what the sink finds wrong then is reported for the last line.
+void read_arpa(std::string_view text, NgramSink& sink, const std::function<void()>& finish = [] {});
+
 NgramStorage read_arpa(std::string_view text);
 
 }  // namespace asrkit

@@ -6,10 +6,10 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstring>
-
 #include "arpa_reader.hpp"
+#include "ngram_file.hpp"
 #include "ngram_handle.hpp"
+#include "text_score.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -19,9 +19,23 @@ namespace {
 
 using Bytes = nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
+std::string_view view_of(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 NgramHandle read_arpa_bytes(const Bytes& bytes) {
   nb::gil_scoped_release release;
-  return NgramHandle::of(read_arpa({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+  return NgramHandle::of(read_arpa(view_of(bytes)));
+}
+
+// The model views the bytes, so it keeps the Python object behind them alive; the last user may be any thread.
+NgramHandle open_binary_bytes(const Bytes& bytes) {
+  if (reinterpret_cast<std::uintptr_t>(bytes.data()) % 8 != 0) throw NgramFileError("the bytes are not aligned");
+  const auto release = [](Bytes* kept) {
+    nb::gil_scoped_acquire acquire;
+    delete kept;
+  };
+  return open_ngram_file(view_of(bytes), std::shared_ptr<const Bytes>(new Bytes(bytes), release));
 }
 
 // The log10 probability of each word, and whether the model knows it; the end of the sentence last if asked for.
@@ -39,11 +53,15 @@ std::vector<std::pair<double, bool>> score_words(const NgramHandle& model, const
   return scores;
 }
 
-std::vector<std::string> words_of(const NgramHandle& model) {
-  std::vector<std::string> words;
+// A damaged file may hold anything; what is not UTF-8 is replaced.
+nb::object to_python(std::string_view text, const char* errors) {
+  return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), errors));
+}
+
+nb::typed<nb::list, nb::str> words_of(const NgramHandle& model) {
+  nb::typed<nb::list, nb::str> words;
   const VocabularyView& vocabulary = model.view.vocabulary;
-  words.reserve(vocabulary.num_words);
-  for (WordId id = 0; id < vocabulary.num_words; ++id) words.emplace_back(vocabulary.word(id));
+  for (WordId id = 0; id < vocabulary.num_words; ++id) words.append(to_python(vocabulary.word(id), "replace"));
   return words;
 }
 
@@ -59,15 +77,45 @@ void bind_language_model(nb::module_& module) {
     try {
       std::rethrow_exception(pointer);
     } catch (const ArpaError& error) {
-      // the message may quote bytes of a damaged file that are no UTF-8
-      const auto length = static_cast<Py_ssize_t>(std::strlen(error.what()));
-      const nb::object message = nb::steal(PyUnicode_DecodeUTF8(error.what(), length, "backslashreplace"));
-      PyErr_SetObject(arpa_error.ptr(), nb::make_tuple(message, error.line).ptr());
+      // The message may quote a word that is not valid UTF-8.
+      const nb::object text = to_python(error.what(), "backslashreplace");
+      PyErr_SetObject(arpa_error.ptr(), nb::make_tuple(text, error.line).ptr());
     }
   });
 
+  nb::exception<NgramFileError>(module, "NgramFileError", PyExc_ValueError);
+
+  nb::class_<TextScore>(module, "TextScore")
+      .def_ro("num_sentences", &TextScore::num_sentences)
+      .def_ro("num_words", &TextScore::num_words)
+      .def_ro("num_unknown", &TextScore::num_unknown)
+      .def_ro("log10_prob", &TextScore::log10_prob)
+      .def_ro("log10_prob_of_unknown", &TextScore::log10_prob_of_unknown);
+
+  nb::class_<NgramImage>(module, "NgramImage")
+      .def(nb::init<const NgramHandle&, bool>(), "model"_a, "quantize"_a, nb::call_guard<nb::gil_scoped_release>())
+      .def_prop_ro("num_pieces", [](const NgramImage& image) { return image.pieces().size(); })
+      .def(
+          "piece",
+          [](const NgramImage& image, std::size_t index) {
+            const std::string_view piece = image.pieces().at(index);
+            return nb::ndarray<nb::numpy, const std::uint8_t, nb::ndim<1>>(piece.data(), {piece.size()}, nb::handle());
+          },
+          "index"_a, nb::rv_policy::reference_internal);
+
   nb::class_<NgramHandle>(module, "NgramModel")
       .def_static("read_arpa", &read_arpa_bytes, "bytes"_a)
+      .def_static("open_binary", &open_binary_bytes, "bytes"_a)
+      .def_static("verify_binary", [](const Bytes& bytes) { return verify_ngram_file(view_of(bytes)); }, "bytes"_a)
+      .def_prop_ro("is_quantized", [](const NgramHandle& model) { return model.view.is_quantized(); })
+      .def(
+          "score_text",
+          [](const NgramHandle& model, const nb::bytes& text) {
+            const std::string_view view(text.c_str(), text.size());
+            nb::gil_scoped_release release;
+            return TextScorer(model.view).score(view);
+          },
+          "text"_a)
       .def_prop_ro("order", [](const NgramHandle& model) { return model.view.order; })
       .def_prop_ro("counts", [](const NgramHandle& model) { return model.counts; })
       .def_prop_ro("words", &words_of)

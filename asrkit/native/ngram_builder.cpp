@@ -28,8 +28,8 @@ NgramView NgramStorage::view() const {
   return view;
 }
 
-NgramBuilder::NgramBuilder(const std::vector<std::uint64_t>& counts)
-    : max_order_(static_cast<int>(counts.size())) {
+void NgramBuilder::begin(const std::vector<std::uint64_t>& counts) {
+  max_order_ = static_cast<int>(counts.size());
   std::uint64_t num_entries = 0, num_contexts = 2;
   for (std::size_t i = 0; i < counts.size(); ++i) {
     if (i > 0) num_entries += counts[i];
@@ -59,53 +59,94 @@ WordId NgramBuilder::add_word(std::string_view word, float log10_prob, float log
 }
 
 void NgramBuilder::add(const WordId* words, int order, float log10_prob, float log10_backoff) {
-  if (model_.unknown_word == kNoWord) {
-    add_word("<unk>", kMissingUnknownLog10Prob, 0.0f);
-    --model_.counts[0];
-  }
-  const bool same_context = static_cast<int>(last_words_.size()) == order - 1 &&
-                            std::equal(last_words_.begin(), last_words_.end(), words);
-  if (!same_context) {
-    last_context_ = context_of(words, order - 1);
-    last_words_.assign(words, words + order - 1);
-  }
-  const ContextId context = last_context_;
-  const WordId word = words[order - 1];
-  const ContextId suffix = longest_suffix(context, word);
-  NgramEntry& entry = slot_for(context, word);
-  if (entry.word != kNoWord) throw NgramError("the n-gram is listed twice");
-  entry = {context, word, log10_prob, suffix};
-  is_extended_[context] = true;
-  if (order < max_order_) {
-    entry.next = static_cast<ContextId>(model_.contexts.size());
-    model_.contexts.push_back({log10_backoff, suffix});
-    is_extended_.push_back(false);
-  }
-  ++model_.counts[order - 1];
+  NgramBatch batch;
+  batch.order = order;
+  batch.add(words, log10_prob, log10_backoff);
+  add(batch);
 }
 
-ContextId NgramBuilder::context_of(const WordId* words, int length) const {
-  const NgramView view = model_.view();
-  ContextId context = context_of(words[0]);
-  for (int i = 1; i < length; ++i) {
-    const NgramEntry* entry = view.find(context, words[i]);
-    if (entry == nullptr) {
-      throw NgramError("its first " + std::to_string(length) + " words are not listed as an n-gram of their own");
+// Each step asks for all its cache lines before it reads the first.
+void NgramBuilder::add(const NgramBatch& batch) {
+  add_missing_unknown();
+  view_ = model_.view();
+  find_contexts(batch);
+  find_suffixes(batch);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    prefetch(first_slot(contexts_[i], batch.gram(i)[batch.order - 1]));
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) insert(batch, i);
+}
+
+void NgramBuilder::add_missing_unknown() {
+  if (model_.unknown_word != kNoWord) return;
+  add_word("<unk>", kMissingUnknownLog10Prob, 0.0f);
+  --model_.counts[0];
+}
+
+// The context of each n-gram: all its words but the last. Files list n-grams of one context together.
+void NgramBuilder::find_contexts(const NgramBatch& batch) {
+  const int length = batch.order - 1;
+  contexts_.resize(batch.size());
+  is_same_context_.assign(batch.size(), false);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    contexts_[i] = context_of(batch.gram(i)[0]);
+    is_same_context_[i] = i > 0 && std::equal(batch.gram(i), batch.gram(i) + length, batch.gram(i - 1));
+  }
+  for (int step = 1; step < length; ++step) {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (!is_same_context_[i]) prefetch(first_slot(contexts_[i], batch.gram(i)[step]));
     }
-    context = entry->next;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      FoundNgram found;
+      if (is_same_context_[i]) {
+        contexts_[i] = contexts_[i - 1];
+      } else if (view_.find(contexts_[i], batch.gram(i)[step], found)) {
+        contexts_[i] = found.context;
+      } else {
+        throw NgramError("its first " + std::to_string(step + 1) + " words are not listed as an n-gram of their own", i);
+      }
+    }
   }
-  return context;
 }
 
-// The context of the longest n-gram that ends in `word` and is shorter than (context, word).
+// The context of the longest n-gram that ends as each n-gram does and is shorter.
+void NgramBuilder::find_suffixes(const NgramBatch& batch) {
+  suffixes_.resize(batch.size());
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const ContextId shorter = view_.contexts[contexts_[i]].suffix;
+    if (shorter != kEmptyContext) prefetch(first_slot(shorter, batch.gram(i)[batch.order - 1]));
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    suffixes_[i] = longest_suffix(contexts_[i], batch.gram(i)[batch.order - 1]);
+  }
+}
+
 ContextId NgramBuilder::longest_suffix(ContextId context, WordId word) const {
-  const NgramView view = model_.view();
   while (context != kEmptyContext) {
-    context = view.contexts[context].suffix;
-    if (context == kEmptyContext) break;
-    if (const NgramEntry* entry = view.find(context, word)) return entry->next;
+    context = view_.contexts[context].suffix;
+    FoundNgram found;
+    if (context != kEmptyContext && view_.find(context, word, found)) return found.context;
   }
   return context_of(word);
+}
+
+void NgramBuilder::insert(const NgramBatch& batch, std::size_t index) {
+  const WordId word = batch.gram(index)[batch.order - 1];
+  const ContextId context = contexts_[index];
+  NgramEntry& entry = slot_for(context, word);
+  if (entry.word != kNoWord) throw NgramError("the n-gram is listed twice", index);
+  entry = {context, word, batch.log10_probs[index], suffixes_[index]};
+  is_extended_[context] = true;
+  if (batch.order < max_order_) {
+    entry.next = static_cast<ContextId>(model_.contexts.size());
+    model_.contexts.push_back({batch.log10_backoffs[index], suffixes_[index]});
+    is_extended_.push_back(false);
+  }
+  ++model_.counts[batch.order - 1];
+}
+
+const NgramEntry* NgramBuilder::first_slot(ContextId context, WordId word) const {
+  return model_.entries.data() + slot_of(NgramView::hash(context, word), model_.entries.size());
 }
 
 NgramEntry& NgramBuilder::slot_for(ContextId context, WordId word) {
@@ -121,10 +162,7 @@ NgramStorage NgramBuilder::finish() {
   if (model_.begin_word == kNoWord || model_.end_word == kNoWord) {
     throw NgramError("<s> or </s> is not among the 1-grams; build the model with sentence markers");
   }
-  if (model_.unknown_word == kNoWord) {
-    add_word("<unk>", kMissingUnknownLog10Prob, 0.0f);
-    --model_.counts[0];
-  }
+  add_missing_unknown();
   // A context without extensions and with back-off 1 scores every word as its suffix does.
   std::vector<NgramContext>& contexts = model_.contexts;
   std::vector<ContextId> minimal(contexts.size(), kEmptyContext);

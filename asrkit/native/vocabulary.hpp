@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "prefetch.hpp"
+
 namespace asrkit {
 
 using WordId = std::uint32_t;
@@ -43,24 +45,36 @@ inline std::uint64_t hash_text(std::string_view text) {
   return mix_bits(hash ^ rest);
 }
 
-// Word i is text[offsets[i] .. offsets[i + 1]). Slots hold word ids, kNoWord where empty; at least one slot is empty.
+// Word i is text[offsets[i] .. offsets[i + 1]). Slots hold word ids, kNoWord where empty. The arrays may come from a
+// damaged file: whatever they hold, nothing outside them is read.
 struct VocabularyView {
   const char* text = nullptr;
   const std::uint64_t* offsets = nullptr;
   const WordId* slots = nullptr;
+  std::uint64_t text_size = 0;
   std::uint64_t num_slots = 0;
   WordId num_words = 0;
 
   std::string_view word(WordId id) const {
-    return {text + offsets[id], static_cast<std::size_t>(offsets[id + 1] - offsets[id])};
+    const std::uint64_t begin = offsets[id];
+    const std::uint64_t end = offsets[id + 1];
+    if (begin > end || end > text_size) return {};
+    return {text + begin, static_cast<std::size_t>(end - begin)};
   }
+
+  // Asks for the cache line that find() reads first.
+  void ask_for(std::string_view wanted) const { prefetch(slots + slot_of(hash_text(wanted), num_slots)); }
 
   // The id of a word, or kNoWord.
   WordId find(std::string_view wanted) const {
-    for (std::uint64_t slot = slot_of(hash_text(wanted), num_slots);; slot = slot + 1 == num_slots ? 0 : slot + 1) {
+    std::uint64_t slot = slot_of(hash_text(wanted), num_slots);
+    for (std::uint64_t left = num_slots; left > 0; --left) {
       const WordId id = slots[slot];
-      if (id == kNoWord || word(id) == wanted) return id;
+      if (id >= num_words) break;
+      if (word(id) == wanted) return id;
+      slot = slot + 1 == num_slots ? 0 : slot + 1;
     }
+    return kNoWord;
   }
 };
 
@@ -69,7 +83,8 @@ class Vocabulary {
   explicit Vocabulary(std::uint64_t expected_words = 0) { grow(expected_words * 2 + 16); }
 
   VocabularyView view() const {
-    return {text_.data(), offsets_.data(), slots_.data(), slots_.size(), static_cast<WordId>(offsets_.size() - 1)};
+    return {text_.data(),  offsets_.data(), slots_.data(),
+            text_.size(),  slots_.size(),   static_cast<WordId>(offsets_.size() - 1)};
   }
 
   // Adds a word and returns its id, or kNoWord when it is there already.

@@ -1,0 +1,135 @@
+"""Binary models: the same answers as the ARPA file, there at once, and harmless when damaged."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asrkit.errors import LanguageModelError
+from asrkit.language_model import NgramModel, build_ngram, verify_binary, write_binary
+
+TINY = Path(__file__).parents[1] / "lm" / "tiny.arpa"
+HEADER_BYTES = 256
+
+
+@pytest.fixture(scope="module")
+def arpa(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A 4-gram of random text with 200 words."""
+    draw = random.Random(1)
+    words = [f"w{i}" for i in range(200)]
+    weights = [1 / (i + 1) for i in range(200)]
+    sentences = [" ".join(draw.choices(words, weights, k=draw.randint(1, 12))) for _ in range(3000)]
+    path = tmp_path_factory.mktemp("lm") / "random.arpa"
+    build_ngram(["\n".join(sentences)], path, order=4, discount_fallback=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def sentences() -> list[str]:
+    draw = random.Random(2)
+    return [" ".join(f"w{draw.randrange(210)}" for _ in range(draw.randrange(9))) for _ in range(300)]
+
+
+def test_a_binary_answers_as_its_source(tmp_path: Path, arpa: Path, sentences: list[str]) -> None:
+    source = NgramModel.load(arpa)
+    binary = NgramModel.load(write_binary(source, tmp_path / "m.bin"))
+    assert (binary.order, binary.counts, binary.vocabulary) == (source.order, source.counts, source.vocabulary)
+    assert not binary.is_quantized
+    assert [binary.score(s) for s in sentences] == [source.score(s) for s in sentences]
+    again = write_binary(binary, tmp_path / "again.bin")
+    assert again.read_bytes() == (tmp_path / "m.bin").read_bytes()
+
+
+def test_quantizing_costs_little(tmp_path: Path, arpa: Path, sentences: list[str]) -> None:
+    source = NgramModel.load(arpa)
+    plain = write_binary(source, tmp_path / "plain.bin")
+    small = write_binary(source, tmp_path / "small.bin", quantize=True)
+    quantized = NgramModel.load(small)
+    assert quantized.is_quantized
+    assert small.stat().st_size < 0.85 * plain.stat().st_size
+    text = ["\n".join(sentences)]
+    assert quantized.perplexity(text).with_unknown == pytest.approx(source.perplexity(text).with_unknown, rel=0.01)
+    assert quantized.score(sentences[5]) != source.score(sentences[5])
+    assert write_binary(quantized, tmp_path / "again.bin").read_bytes() == small.read_bytes()
+
+
+def test_loading_takes_no_time(tmp_path: Path, arpa: Path) -> None:
+    path = write_binary(NgramModel.load(arpa), tmp_path / "m.bin")
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        NgramModel.load(path)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.005
+
+
+def test_perplexity_is_that_of_the_single_words(arpa: Path, sentences: list[str]) -> None:
+    model = NgramModel.load(arpa)
+    result = model.perplexity(["\n".join(sentences[:100]), "\n".join(sentences[100:]) + "\n\n"])
+    filled = [s for s in sentences if s]
+    scores = [score for s in filled for score in model.score_words(s)]
+    known = [log10_prob for log10_prob, is_known in scores if is_known]
+    assert (result.sentences, result.words) == (len(filled), sum(len(s.split()) for s in filled))
+    assert result.unknown_words == len(scores) - len(known)
+    assert result.with_unknown == pytest.approx(10 ** (-sum(p for p, _ in scores) / len(scores)), rel=1e-5)
+    assert result.without_unknown == pytest.approx(10 ** (-sum(known) / len(known)), rel=1e-5)
+    with pytest.raises(LanguageModelError, match="no text"):
+        model.perplexity(["\n"])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data[:100], "too short"),
+        (lambda data: data[:-64], "cut off or damaged"),
+        (lambda data: data + b"\0" * 64, "cut off or damaged"),
+        (lambda data: data[:16] + b"\7\0\0\0" + data[20:], "format version 7"),
+        (lambda data: data[:40] + b"\1" + data[41:], "header is damaged"),
+        (lambda data: data[:24] + data[24:32][::-1] + data[32:], "byte order"),
+    ],
+)
+def test_a_damaged_header_is_refused(tmp_path: Path, damage: object, message: str) -> None:
+    path = write_binary(NgramModel.load(TINY), tmp_path / "m.bin")
+    path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
+    with pytest.raises(LanguageModelError, match=message):
+        NgramModel.load(path)
+
+
+def test_only_a_whole_file_verifies(tmp_path: Path) -> None:
+    path = write_binary(NgramModel.load(TINY), tmp_path / "m.bin")
+    verify_binary(path)
+    data = bytearray(path.read_bytes())
+    data[HEADER_BYTES + 1] ^= 1  # the first letter of a word
+    path.write_bytes(data)
+    with pytest.raises(LanguageModelError, match="checksum"):
+        verify_binary(path)
+    with pytest.raises(LanguageModelError, match="convert the model first"):
+        verify_binary(TINY)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "quantized"])
+def binary(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("lm") / "m.bin"
+    return write_binary(NgramModel.load(TINY), path, quantize=request.param).read_bytes()
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_damaged_data_is_harmless(tmp_path_factory: pytest.TempPathFactory, binary: bytes, data: st.DataObject) -> None:
+    damaged = bytearray(binary)
+    at = data.draw(st.integers(HEADER_BYTES, len(damaged) - 1))
+    noise = data.draw(st.binary(min_size=1, max_size=600) | st.integers(1, 3000).map(lambda n: b"\xff" * n))
+    damaged[at : at + len(noise)] = noise[: len(damaged) - at]
+    path = tmp_path_factory.getbasetemp() / "damaged.bin"
+    path.write_bytes(damaged)
+    model = NgramModel.load(path)
+    for sentence in ["the cat sat on the mat", "a red dog zebra", "the the the the"]:
+        assert isinstance(model.score(sentence), float)
+    assert math.isnan(model.perplexity(["the cat\nthe dog ran"]).log10_prob) in (True, False)
+    assert all(isinstance(word, str) for word in model.vocabulary)
