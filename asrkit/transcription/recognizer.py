@@ -243,7 +243,7 @@ class Recognizer:
             num_samples += stride * len(windows)
             last_samples = len(windows[-1])
             ahead.append(executor.submit(self._window_outputs, windows) if executor else self._window_outputs(windows))
-            if len(ahead) > 2 * max(1, self._config.jobs):
+            if len(ahead) > max(1, self._config.jobs):
                 _join_next(joiner, ahead)
         while ahead:
             _join_next(joiner, ahead)
