@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asrkit.model.bundle import Bundle
     from asrkit.model.inference import Emitter
     from asrkit.text import Alphabet, normalize
+    from asrkit.training.run import train
     from asrkit.transcription import Transcript, transcribe
 
 # public name -> its module; what type checkers see stands above
@@ -52,6 +53,7 @@ _HOMES = {
     "make_decoder": "asrkit.decoder",
     "normalize": "asrkit.text",
     "read_manifest": "asrkit.data",
+    "train": "asrkit.training.run",
     "transcribe": "asrkit.transcription",
 }
 
@@ -79,6 +81,7 @@ __all__ = [
     "make_decoder",
     "normalize",
     "read_manifest",
+    "train",
     "transcribe",
 ]
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import importlib
+import inspect
 import json
 import os
 import signal
@@ -7,12 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from asrkit import config
 from asrkit.cli import app, main
 from asrkit.errors import AudioError, ConfigError
 
@@ -137,3 +142,43 @@ def test_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "problem: no-such-package is not installed: pip install no-such-package" in result.output
+
+
+# command -> the library function it presents
+LIBRARY = {
+    ("train",): "asrkit.training.run:train",
+    ("transcribe",): "asrkit.transcription:transcribe",
+    ("score",): "asrkit.metrics.scoring:score",
+    ("lm", "build"): "asrkit.language_model:build_ngram",
+    ("data", "synth"): "asrkit.synth:synthesize_corpus",
+}
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path in LIBRARY], ids=" ".join)
+def test_a_command_has_the_defaults_of_its_library_function(path: tuple[str, ...]) -> None:
+    """None on the command line means: not set, the library or the settings decide."""
+    module, name = LIBRARY[path].split(":")
+    function = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    shared = [p for p in COMMANDS[path].params if p.name in function]
+    assert shared, "command and function share no parameter"
+    for parameter in shared:
+        expected = function[parameter.name].default
+        if parameter.default not in (None, expected) and expected is not inspect.Parameter.empty:
+            assert plain(parameter.default) == plain(expected), parameter.name
+
+
+def plain(value: Any) -> Any:
+    return getattr(value, "value", str(value) if isinstance(value, Path) else value)
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path[0] in ("train", "transcribe")], ids=" ".join)
+def test_a_flag_that_is_a_setting_has_no_default_of_its_own(path: tuple[str, ...]) -> None:
+    """Else a flag nobody gave would beat ``asrkit.toml``."""
+    fields = {
+        field.name
+        for settings in vars(config).values()
+        if inspect.isclass(settings) and issubclass(settings, config.Settings) and settings is not config.Settings
+        for field in dataclasses.fields(settings)
+    }
+    own = [p.name for p in COMMANDS[path].params if p.name in fields and p.default not in (None, ())]
+    assert own == []

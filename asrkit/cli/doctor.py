@@ -13,8 +13,9 @@ import typer
 from asrkit.cli.app import app
 
 # distribution name -> what asrkit needs it for; the optional ones name the extra that brings them
-REQUIRED = ("numpy", "keras", "tensorflow", "onnx", "onnxruntime", "soundfile", "soxr", "rapidfuzz", "jiwer", "kenlm")
+REQUIRED = ("numpy", "keras", "tensorflow", "onnx", "onnxruntime", "soundfile", "soxr", "rapidfuzz", "jiwer")
 OPTIONAL = {
+    "kenlm": "Python < 3.13",
     "pyctcdecode": "Python < 3.13",
     "av": "asrkit[media]",
     "espeakng-loader": "asrkit[demo]",
