@@ -17,6 +17,11 @@ def trace_alignment(reference: Sequence[int], hypothesis: Sequence[int], substit
 def price_alignment(reference: Sequence[int], hypothesis: Sequence[int], substitution: int, gap: int, most_gaps: int) -> int:
     """Return the price of the cheapest alignment of two id sequences."""
 
+def count_errors(hypotheses: list, references: list, unit: int, nist: bool, long_cells: int, counts: Annotated[NDArray[numpy.int64], dict(shape=(None, 5), order='C', device='cpu')]) -> None:
+    """
+    Write errors, substitutions, lengths and whether it was too long to count into a row for each pair.
+    """
+
 class NgramEstimator:
     """Counts text and estimates a Kneser-Ney model of it."""
 

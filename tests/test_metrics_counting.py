@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_alignment import best_counts
+from rapidfuzz.distance import Levenshtein
 
 from asrkit.errors import ConfigError, ScoringError
 from asrkit.metrics import ErrorCounts, count_errors, count_pairs
@@ -105,12 +106,21 @@ def test_graphemes(text: str, graphemes: list[str]) -> None:
     assert count_errors([text], [text], "grapheme").hits == len(graphemes)
 
 
-def test_more_words_than_a_batch_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    hypotheses, references = random_pairs(300)
-    whole = count_errors(hypotheses, references)
-    monkeypatch.setattr("asrkit.metrics.counting._BATCH_CHARACTERS", 200)
-    monkeypatch.setattr("asrkit.metrics.counting._MOST_WORDS", 105)
-    assert count_errors(hypotheses, references) == whole
+@pytest.mark.parametrize("weights", ["unit", "nist"])
+@pytest.mark.parametrize("unit", ["word", "char", "char-nospace", "grapheme"])
+def test_long_pairs_are_counted_like_short_ones(monkeypatch: pytest.MonkeyPatch, unit: str, weights: str) -> None:
+    hypotheses, references = random_pairs(200)
+    short = count_pairs(hypotheses, references, unit, weights)
+    monkeypatch.setattr("asrkit.metrics.counting._LONG_CELLS", 0)
+    long = count_pairs(hypotheses, references, unit, weights)
+    assert [long[i] for i in range(200)] == [short[i] for i in range(200)]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.text("abcdefgh", max_size=400), st.text("abcdefgh", max_size=400)), max_size=4))
+def test_distances_equal_rapidfuzz(pairs: list[tuple[str, str]]) -> None:
+    table = count_pairs([one for one, _ in pairs], [other for _, other in pairs], "char")
+    assert table.errors.tolist() == [Levenshtein.distance(one, other) for one, other in pairs]
 
 
 def test_a_vocabulary_beyond_the_first_unicode_plane() -> None:

@@ -88,6 +88,13 @@ def test_normalizing_twice_changes_nothing(text: str) -> None:
     assert not any(digit in once for digit in "0123456789")
 
 
+@given(st.lists(st.text("aM rdB1.'-&\t`", max_size=8) | st.text(max_size=5), max_size=6))
+def test_many_texts_at_once_are_normalized_as_each_alone(texts: list[str]) -> None:
+    for name in ("standard", "none"):
+        normalizer = get_normalizer(name)
+        assert normalizer.normalize_all(texts) == [normalizer(text) for text in texts]
+
+
 @given(st.text())
 def test_composed_and_decomposed_text_are_the_same(text: str) -> None:
     assert normalize(unicodedata.normalize("NFD", text)) == normalize(unicodedata.normalize("NFC", text))

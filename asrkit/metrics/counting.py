@@ -1,14 +1,14 @@
-"""Counting errors of many utterances at once: rapidfuzz on interned words.
+"""Counting errors of many utterances at once.
 
 The canonical alignment has the fewest errors and, among those, the most hits. With R reference units, M hypothesis
-units, E errors and S substitutions the rest follows (H = (R + M - E - S) / 2), so two distances fix all counts:
-the plain one gives E, a weighted one gives the least S among the alignments of E errors.
+units, E errors and S substitutions the rest follows (H = (R + M - E - S) / 2), so two numbers fix all counts: the
+distance E, and the least S among the alignments of E errors.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +24,8 @@ WEIGHTS = ("unit", "nist")
 IntArray = npt.NDArray[np.int64]
 
 # Larger than the errors of any utterance, so that a second goal never outweighs the first.
-_FIRST = 1 << 20
-# Code points stand for words in rapidfuzz; the vocabulary starts anew before they run out.
-_MOST_WORDS = 1_000_000
-_BATCH_CHARACTERS = 400_000
-# From here on a banded trace is faster than a weighted distance, which fills the whole table.
+_FIRST = 1 << 32
+# Pairs with more cells than this (2,000 by 2,000) get a search of their own: a banded distance, a banded split.
 _LONG_CELLS = 4_000_000
 
 
@@ -115,101 +112,47 @@ def splitter(unit: str) -> Callable[[str], Sequence[str]]:
 
 
 class _Vocabulary(dict[str, str]):
-    """One code point for each word seen."""
+    """One code point for each grapheme seen."""
 
-    def __missing__(self, word: str) -> str:
-        self[word] = symbol = chr(len(self))
+    def __missing__(self, grapheme: str) -> str:
+        self[grapheme] = symbol = chr(len(self))
         return symbol
 
 
-def _interner(unit: str, vocabulary: _Vocabulary) -> Callable[[str], str]:
-    """Return the function that turns a text into a string of one code point per unit."""
-    split = splitter(unit)
-    if unit.startswith("char"):
-        return lambda text: str(split(text))
-    look_up = vocabulary.__getitem__
-    return lambda text: "".join(map(look_up, split(text)))
+def _count_natively(hypotheses: Sequence[str], references: Sequence[str], unit: str, weights: str) -> IntArray:
+    """Return errors, substitutions, reference units, hypothesis units and whether a pair is too long, in rows."""
+    from asrkit._native import count_errors as count
+
+    table = np.zeros((len(references), 5), np.int64)
+    native_unit = UNITS.index(unit)
+    if unit == "grapheme":
+        symbols = _Vocabulary()
+        hypotheses, references = (
+            ["".join(map(symbols.__getitem__, split_graphemes(" ".join(text.split())))) for text in side]
+            for side in (hypotheses, references)
+        )
+    count(list(hypotheses), list(references), native_unit, weights == "nist", _LONG_CELLS, table)
+    return table
 
 
-def _interned_batches(
-    hypotheses: Sequence[str], references: Sequence[str], unit: str
-) -> Iterator[tuple[slice, list[str], list[str]]]:
-    """Yield stretches of utterances as interned strings; equal pairs are read once."""
-    vocabulary = _Vocabulary()
-    intern = _interner(unit, vocabulary)
-    characters = np.cumsum([len(h) + len(r) for h, r in zip(hypotheses, references, strict=True)])
-    start = 0
-    while start < len(references):
-        if len(vocabulary) > _MOST_WORDS - _BATCH_CHARACTERS // 2:
-            vocabulary.clear()
-        done = characters[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(characters, done + _BATCH_CHARACTERS)))
-        stretch = slice(start, stop)
-        reference_ids = [intern(text) for text in references[stretch]]
-        hypothesis_ids = [
-            ids if text == reference else intern(text)
-            for text, reference, ids in zip(hypotheses[stretch], references[stretch], reference_ids, strict=True)
-        ]
-        yield stretch, hypothesis_ids, reference_ids
-        start = stop
-
-
-def _distances(hypotheses: Sequence[str], references: Sequence[str], weights: tuple[int, int, int]) -> IntArray:
-    from rapidfuzz.distance import Levenshtein
-    from rapidfuzz.process import cpdist
-
-    if not hypotheses:
-        return np.zeros(0, np.int64)
-    result = cpdist(
-        references, hypotheses, scorer=Levenshtein.distance, scorer_kwargs={"weights": weights}, dtype=np.int64
-    )
-    return np.asarray(result, np.int64)
-
-
-def _plain_distances(hypotheses: Sequence[str], references: Sequence[str], is_long: npt.NDArray[np.bool_]) -> IntArray:
+def _count_long_pair(
+    hypothesis: Sequence[str], reference: Sequence[str], weights: str, most_cells: int
+) -> tuple[int, int, bool]:
+    """Return errors, substitutions, and whether the split is canonical, of a pair too long for a full table."""
     from rapidfuzz.distance import Levenshtein
 
-    errors = np.zeros(len(references), np.int64)
-    short = np.flatnonzero(~is_long)
-    errors[short] = _distances([hypotheses[i] for i in short], [references[i] for i in short], (1, 1, 1))
-    for i in np.flatnonzero(is_long):
-        hint = hint_errors(references[i], hypotheses[i])
-        errors[i] = Levenshtein.distance(references[i], hypotheses[i], score_hint=hint)
-    return errors
-
-
-def _split_long_pair(hypothesis: str, reference: str, errors: int, most_cells: int) -> int:
-    """Return the substitutions of one long pair."""
     from asrkit._native import price_alignment
 
-    if not is_exact(len(hypothesis), len(reference), errors, most_cells):
-        return plain_trace(hypothesis, reference).count("S")
-    pair = list(map(ord, reference)), list(map(ord, hypothesis))
-    return price_alignment(*pair, _FIRST + 1, _FIRST, errors) - errors * _FIRST
-
-
-def _errors_and_substitutions(
-    hypotheses: Sequence[str], references: Sequence[str], weights: str, most_cells: int
-) -> tuple[IntArray, IntArray]:
-    """Return the errors and the substitutions of the canonical alignment of each pair."""
-    if weights == "nist":
-        # 4 for a substitution, 3 for the others; among equals the fewest errors.
-        cost = _distances(hypotheses, references, (3 * _FIRST + 1, 3 * _FIRST + 1, 4 * _FIRST + 1))
-        errors = cost % _FIRST
-        return errors, cost // _FIRST - 3 * errors
-    sizes = np.array([(len(h), len(r)) for h, r in zip(hypotheses, references, strict=True)], np.int64).reshape(-1, 2)
-    is_long = sizes[:, 0] * sizes[:, 1] > _LONG_CELLS
-    difference = abs(sizes[:, 0] - sizes[:, 1])
-    errors = _plain_distances(hypotheses, references, is_long)
-    substitutions = np.where((errors == 1) & (difference == 0), 1, 0)
-    # With one error, or with no more errors than the lengths differ by, the split is already known.
-    is_open = (errors > 1) & (errors > difference)
-    for i in np.flatnonzero(is_open & is_long):
-        substitutions[i] = _split_long_pair(hypotheses[i], references[i], int(errors[i]), most_cells)
-    rest = np.flatnonzero(is_open & ~is_long)
-    cost = _distances([hypotheses[i] for i in rest], [references[i] for i in rest], (_FIRST, _FIRST, _FIRST + 1))
-    substitutions[rest] = cost - errors[rest] * _FIRST
-    return errors, substitutions
+    numbers: dict[str, int] = {}
+    ref = [numbers.setdefault(part, len(numbers)) for part in reference]
+    hyp = [numbers.setdefault(part, len(numbers)) for part in hypothesis]
+    errors = Levenshtein.distance(ref, hyp, score_hint=hint_errors(ref, hyp))
+    if not is_exact(len(hyp), len(ref), errors, most_cells):
+        return errors, plain_trace(hyp, ref).count("S"), False
+    if weights == "unit":
+        return errors, price_alignment(ref, hyp, _FIRST + 1, _FIRST, errors) - errors * _FIRST, True
+    price = price_alignment(ref, hyp, 4 * _FIRST + 1, 3 * _FIRST + 1, 4 * errors // 3)
+    return price % _FIRST, price // _FIRST - 3 * (price % _FIRST), True
 
 
 def count_pairs(
@@ -231,25 +174,19 @@ def count_pairs(
         raise ScoringError(f"{len(hypotheses)} hypotheses but {len(references)} references; give one for each")
     if weights not in WEIGHTS:
         raise ConfigError(f"unknown weights {weights!r}; known: {', '.join(WEIGHTS)}")
+    split = splitter(unit)
+    table = _count_natively(hypotheses, references, unit, weights)
     # Pairs of characters are longer and their split matters less.
     most_cells = MOST_CELLS if unit == "word" else MOST_CELLS // 10
-    size = len(references)
-    errors, substitutions = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    num_hypothesis, num_reference = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    for stretch, hypothesis_ids, reference_ids in _interned_batches(hypotheses, references, unit):
-        errors[stretch], substitutions[stretch] = _errors_and_substitutions(
-            hypothesis_ids, reference_ids, weights, most_cells
-        )
-        num_hypothesis[stretch] = [len(ids) for ids in hypothesis_ids]
-        num_reference[stretch] = [len(ids) for ids in reference_ids]
+    inexact = []
+    for i in np.flatnonzero(table[:, 4]).tolist():
+        *table[i, :2], is_canonical = _count_long_pair(split(hypotheses[i]), split(references[i]), weights, most_cells)
+        if not is_canonical:
+            inexact.append(i)
+    errors, substitutions, num_reference, num_hypothesis, _ = table.T.copy()
     hits = (num_reference + num_hypothesis - errors - substitutions) // 2
-    inexact = tuple(
-        i
-        for i in np.flatnonzero(num_reference * num_hypothesis > most_cells).tolist()
-        if not is_exact(int(num_hypothesis[i]), int(num_reference[i]), int(errors[i]), most_cells)
-    )
     deletions, insertions = num_reference - hits - substitutions, num_hypothesis - hits - substitutions
-    return CountTable(hits, substitutions, deletions, insertions, inexact)
+    return CountTable(hits, substitutions, deletions, insertions, tuple(inexact))
 
 
 def count_errors(hypotheses: Sequence[str], references: Sequence[str], unit: str = "word") -> ErrorCounts:

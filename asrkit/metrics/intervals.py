@@ -63,7 +63,7 @@ def resample(values: IntArray, resamples: int, seed: int) -> FloatArray:
     Returns:
         ``(resamples, columns)`` sums over as many units as there are.
     """
-    distinct, counts = np.unique(values, axis=0, return_counts=True)
+    distinct, counts = _distinct_rows(values)
     generator = np.random.default_rng(seed)
     at_once = max(1, _DRAWS_AT_ONCE // len(distinct))
     sums = []
@@ -71,6 +71,17 @@ def resample(values: IntArray, resamples: int, seed: int) -> FloatArray:
         draws = generator.multinomial(len(values), counts / len(values), size=min(at_once, resamples - start))
         sums.append(draws.astype(np.float64) @ distinct.astype(np.float64))
     return np.concatenate(sums)
+
+
+def _distinct_rows(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct rows and how often each occurs; far faster than ``np.unique`` along an axis."""
+    ranges = values.max(axis=0) - values.min(axis=0) + 1
+    if float(np.prod(ranges.astype(np.float64))) > 2.0**62:
+        rows, counts = np.unique(values, axis=0, return_counts=True)
+        return rows, counts
+    scales = np.concatenate([np.cumprod(ranges[::-1])[-2::-1], [1]])
+    _, first, counts = np.unique((values - values.min(axis=0)) @ scales, return_index=True, return_counts=True)
+    return values[first], counts
 
 
 def rate_interval(

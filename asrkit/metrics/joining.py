@@ -16,6 +16,9 @@ MISSING_POLICIES = ("error", "deletions")
 _HYPOTHESIS_NAME = re.compile(r"(^|[^a-z])(hyps?|hypothes[ie]s|pred|preds|predictions?|results?|output)([^a-z]|$)")
 _REFERENCE_NAME = re.compile(r"(^|[^a-z])(refs?|references?|gold|truth|labels?|targets?)([^a-z]|$)")
 
+# So many first words are enough to see whether they look like ids.
+_SAMPLE = 1_000
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -95,7 +98,10 @@ def _decide_ids(hyp: Transcripts, ref: Transcripts) -> tuple[Transcripts, Transc
     if len(undecided) == 1:
         # The other side has ids, so these lines must have them as well, or nothing can be joined.
         return (with_ids(hyp), ref, []) if hyp.format == "lines" else (hyp, with_ids(ref), [])
-    hyp_words, ref_words = _first_words(hyp), _first_words(ref)
+    samples = [_first_words(side.texts[:_SAMPLE]) for side in (hyp, ref)]
+    if all(words and sum(map(_looks_like_id, words)) >= 0.9 * len(words) for words in samples):
+        return with_ids(hyp), with_ids(ref), []
+    hyp_words, ref_words = _first_words(hyp.texts), _first_words(ref.texts)
     if _are_ids(hyp_words, ref_words):
         return with_ids(hyp), with_ids(ref), []
     same = len(ref_words) > 1 and sorted(hyp_words) == sorted(ref_words) and len(set(ref_words)) == len(ref_words)
@@ -106,8 +112,8 @@ def _decide_ids(hyp: Transcripts, ref: Transcripts) -> tuple[Transcripts, Transc
     return hyp, ref, [note] if same else []
 
 
-def _first_words(side: Transcripts) -> list[str]:
-    return [words[0] for words in (text.split(maxsplit=1) for text in side.texts) if words]
+def _first_words(lines: Sequence[str]) -> list[str]:
+    return [words[0] for words in (line.split(maxsplit=1) for line in lines) if words]
 
 
 def _looks_like_id(word: str) -> bool:
@@ -116,11 +122,9 @@ def _looks_like_id(word: str) -> bool:
 
 
 def _are_ids(hyp: Sequence[str], ref: Sequence[str]) -> bool:
-    """Decide whether the first words of the lines are ids."""
+    """Decide whether first words that do not look like ids are ids all the same."""
     if not ref or not hyp:
         return False
-    if all(sum(map(_looks_like_id, words)) >= 0.9 * len(words) for words in (hyp, ref)):
-        return True
     if len(set(ref)) < len(ref) or set(hyp) != set(ref):
         return False
     # The same words begin the lines of both sides, each once. By chance this happens in a few lines only, and hardly
@@ -170,6 +174,9 @@ def _join_lines(hypotheses: Transcripts, references: Transcripts) -> Pairs:
 def _join_ids(hypotheses: Transcripts, references: Transcripts, missing: str) -> Pairs:
     assert hypotheses.ids is not None
     assert references.ids is not None
+    if hypotheses.ids == references.ids:
+        columns = {**hypotheses.columns, **references.columns}
+        return Pairs(references.ids, hypotheses.texts, references.texts, "id", (), columns)
     place = {name: index for index, name in enumerate(hypotheses.ids)}
     known = set(references.ids)
     absent = [name for name in references.ids if name not in place]

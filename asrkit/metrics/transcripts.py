@@ -177,6 +177,8 @@ def with_ids(transcripts: Transcripts) -> Transcripts:
 
 
 def _check_unique(path: str, ids: Sequence[str], lines: Sequence[int]) -> None:
+    if len(set(ids)) == len(ids):
+        return
     first: dict[str, int] = {}
     repeated = []
     for name, line in zip(ids, lines, strict=True):

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
 
 from asrkit.errors import ConfigError
 from asrkit.text.number_words import spell_numbers
@@ -62,6 +64,8 @@ class _Stripping(dict[int, str]):
 
 _TIDY = _Tidying()
 _STRIP = _Stripping()
+# What most hypotheses look like already; normalizing them again would change nothing.
+_PLAIN = re.compile("(?:[a-z]+(?: [a-z]+)*)?")
 _DIGIT = re.compile("[0-9]")
 _OUTER_APOSTROPHE = re.compile(r"(?<![^\s'])'+|'+(?![^\s'])|''+")
 
@@ -86,6 +90,8 @@ def normalize(text: str) -> str:
     >>> normalize("Mr. O’Brien’s co-op sold 1,200 eggs — for $3.50!")
     "mister o'brien's co op sold one thousand two hundred eggs for three dollars and fifty cents"
     """
+    if _PLAIN.fullmatch(text) and not ("mr" in text or "dr" in text):
+        return text
     if text.isascii():
         text = text.lower().replace("`", "'")
         is_ascii = True
@@ -107,6 +113,40 @@ def normalize(text: str) -> str:
     return " ".join(words)
 
 
+# In the bulk pass lines with these signs or titles are read one by one: they need more than dropping punctuation.
+# Each pattern is fast to search for and takes the rest of its line along, so that a line is found once.
+_NEEDS_CARE = [re.compile(rf"(?:{signs})[^\n]*") for signs in ("[0-9`&%@+=]", "mrs?(?![a-z])", "dr(?![a-z])")]
+_BULK = {code: " " for code in range(128) if chr(code) not in "\n'" and not chr(code).isalnum()}
+
+
+def normalize_all(texts: Sequence[str]) -> list[str]:
+    """Return ``[normalize(text) for text in texts]``, several times as fast for many ASCII texts."""
+    joined = "\n".join(texts)
+    if not joined.isascii() or joined.count("\n") != len(texts) - 1:
+        return [normalize(text) for text in texts]
+    lower = joined.lower()
+    plain = lower.translate(_BULK)
+    while "  " in plain:
+        plain = plain.replace("  ", " ")
+    normal = plain.replace(" \n", "\n").replace("\n ", "\n").strip(" ").split("\n")
+    ends = list(accumulate(len(text) + 1 for text in texts))
+    for place in _places_of_care(lower):
+        index = bisect_right(ends, place)
+        normal[index] = normalize(texts[index])
+    return normal
+
+
+def _places_of_care(lower: str) -> Iterator[int]:
+    for pattern in _NEEDS_CARE:
+        yield from (match.start() for match in pattern.finditer(lower))
+    place = lower.find("'")
+    while place >= 0:
+        # Inside a word it stays.
+        if not (lower[place - 1 : place].isalpha() and lower[place + 1 : place + 2].isalpha()):
+            yield place
+        place = lower.find("'", place + 1)
+
+
 _JOINING_SPACES = {ord(character): " " for character in _ZERO_WIDTH_SPACES}
 
 
@@ -115,6 +155,14 @@ def compose(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text.translate(_JOINING_SPACES))
     return " ".join(text.split())
+
+
+def compose_all(texts: Sequence[str]) -> list[str]:
+    """Return ``[compose(text) for text in texts]``; usually there is nothing to do, and that is quickly seen."""
+    joined = "|".join(["", *texts, ""])
+    if joined.isascii() and joined.isprintable() and not any(sign in joined for sign in ("  ", "| ", " |")):
+        return list(texts)
+    return [compose(text) for text in texts]
 
 
 @dataclass(frozen=True)
@@ -126,16 +174,22 @@ class Normalizer:
         version: What distinguishes this behavior from others of the same name; empty when nothing can change.
         apply: The function itself.
         folds_case: Whether case is lost.
+        apply_all: The same for many texts, where there is a faster way than one by one.
     """
 
     name: str
     version: str
     apply: Callable[[str], str] = field(repr=False, compare=False)
     folds_case: bool = True
+    apply_all: Callable[[Sequence[str]], list[str]] | None = field(default=None, repr=False, compare=False)
 
     def __call__(self, text: str) -> str:
         """Return the normalized text."""
         return self.apply(text)
+
+    def normalize_all(self, texts: Sequence[str]) -> list[str]:
+        """Return the normalized texts."""
+        return [self.apply(text) for text in texts] if self.apply_all is None else self.apply_all(texts)
 
     @property
     def label(self) -> str:
@@ -164,9 +218,9 @@ def get_normalizer(name: str) -> Normalizer:
         ConfigError: The name is unknown, or the package behind it is not installed.
     """
     if name == "standard":
-        return Normalizer("standard", STANDARD_VERSION, normalize)
+        return Normalizer("standard", STANDARD_VERSION, normalize, apply_all=normalize_all)
     if name == "none":
-        return Normalizer("none", "", compose, folds_case=False)
+        return Normalizer("none", "", compose, folds_case=False, apply_all=compose_all)
     if name == "whisper":
         return _load_whisper()
     raise ConfigError(f"unknown normalizer {name!r}; known: {', '.join(NORMALIZERS)}")
