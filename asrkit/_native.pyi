@@ -45,6 +45,22 @@ class NgramEstimator:
     @property
     def num_ngrams(self) -> list[int]: ...
 
+class EditableModel:
+    """A model that can be pruned, mixed and written as ARPA text."""
+
+    @staticmethod
+    def of(model: NgramModel) -> EditableModel: ...
+
+    @staticmethod
+    def mix(models: Sequence[NgramModel], weights: Sequence[float]) -> EditableModel: ...
+
+    def prune(self, threshold: float) -> None: ...
+
+    def next_arpa_text(self, num_bytes: int) -> bytes: ...
+
+    @property
+    def num_ngrams(self) -> list[int]: ...
+
 class ArpaError(ValueError):
     pass
 

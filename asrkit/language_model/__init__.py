@@ -1,6 +1,7 @@
 """N-gram language models: load, query, build, convert."""
 
 from asrkit.language_model.binary import verify_binary, write_binary
+from asrkit.language_model.editing import interpolate_models, prune_model, tune_weights, write_arpa
 from asrkit.language_model.estimation import BuildReport, build_ngram
 from asrkit.language_model.ngram import NgramModel, Perplexity
 from asrkit.language_model.text_source import TextReport, TextSource, read_word_list
@@ -12,7 +13,11 @@ __all__ = [
     "TextReport",
     "TextSource",
     "build_ngram",
+    "interpolate_models",
+    "prune_model",
     "read_word_list",
+    "tune_weights",
     "verify_binary",
+    "write_arpa",
     "write_binary",
 ]

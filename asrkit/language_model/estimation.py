@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asrkit.errors import ConfigError, LanguageModelError
-from asrkit.language_model.files import uncompressed_suffix, written_whole
+from asrkit.language_model.editing import write_pieces
+from asrkit.language_model.files import check_arpa_name, written_whole
 
 MAX_ORDER = 6
-_PIECE_BYTES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,7 @@ def build_ngram(
 
     output = Path(output)
     _check_settings(order, prune, vocabulary is not None, max_vocabulary, memory_mb)
-    if uncompressed_suffix(output) != ".arpa":
-        raise ConfigError(
-            f"the model is ARPA text; name it .arpa, .arpa.gz, .arpa.xz or .arpa.bz2, not {output.name!r}"
-        )
+    check_arpa_name(output)
     thresholds = [*prune, *[prune[-1] if prune else 0] * order][:order]
     words = [] if vocabulary is None else list(vocabulary)
     if vocabulary is not None and not words:
@@ -94,7 +91,7 @@ def build_ngram(
             raise LanguageModelError(str(error)) from None
     counts = estimator.num_ngrams
     with written_whole(output) as file:
-        _write(estimator.next_arpa_text, file.write, sum(counts), progress)
+        write_pieces(estimator.next_arpa_text, file.write, sum(counts), progress)
     return BuildReport(
         path=output,
         sentences=estimator.num_sentences,
@@ -103,20 +100,6 @@ def build_ngram(
         ngrams=tuple(counts),
         discounts=tuple(tuple(amounts) for amounts in discounts),
     )
-
-
-def _write(
-    next_piece: Callable[[int], bytes],
-    write: Callable[[bytes], int],
-    num_ngrams: int,
-    progress: Callable[[float], None] | None,
-) -> None:
-    written = 0
-    while piece := next_piece(_PIECE_BYTES):
-        write(piece)
-        written += piece.count(b"\n")
-        if progress is not None:
-            progress(min(1.0, written / num_ngrams))
 
 
 def _check_settings(

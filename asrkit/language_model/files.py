@@ -12,14 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
-from asrkit.errors import LanguageModelError, MissingPathError
+from asrkit.errors import ConfigError, LanguageModelError, MissingPathError
 
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 
 
-def uncompressed_suffix(path: Path) -> str:
-    """Return the suffix of a path without its compression, such as ``.arpa`` of ``3gram.arpa.gz``."""
-    return path.with_suffix("").suffix if path.suffix in COMPRESSED_SUFFIXES else path.suffix
+def check_arpa_name(path: Path) -> None:
+    """Refuse a name that does not say that the file is ARPA text.
+
+    Raises:
+        ConfigError: It does not end in ``.arpa`` or ``.arpa`` and a compression.
+    """
+    suffix = path.with_suffix("").suffix if path.suffix in COMPRESSED_SUFFIXES else path.suffix
+    if suffix != ".arpa":
+        raise ConfigError(f"the model is ARPA text; name it .arpa, .arpa.gz, .arpa.xz or .arpa.bz2, not {path.name!r}")
 
 
 def open_raw(path: Path) -> IO[bytes]:

@@ -53,7 +53,7 @@ class ArpaWriter {
 
   void write_ngram(std::string& text) const {
     const NgramLevel& grams = trie_.levels[level_];
-    append_log10(text, grams.probabilities[walk_.node()]);
+    append_log10(text, grams.log10_probs[walk_.node()]);
     char separator = '\t';
     for (const std::uint32_t word : walk_.words()) {
       text += separator;
@@ -62,19 +62,14 @@ class ArpaWriter {
     }
     if (level_ + 1 < trie_.order()) {
       text += '\t';
-      append_log10(text, grams.backoffs[walk_.node()]);
+      append_log10(text, grams.log10_backoffs[walk_.node()]);
     }
     text += '\n';
   }
 
   // Seven decimals: finer than a float holds, and ten times faster than printf.
   static void append_log10(std::string& text, float value) {
-    if (value <= 0.0f) {
-      text += "-99";  // SRILM's zero; other readers know it
-      return;
-    }
-    const double logarithm = std::log10(static_cast<double>(value));
-    auto scaled = static_cast<std::int64_t>(std::llround(std::fabs(logarithm) * 1e7));
+    auto scaled = static_cast<std::int64_t>(std::llround(std::fabs(double{value}) * 1e7));
     if (scaled == 0) {
       text += '0';
       return;
@@ -92,7 +87,7 @@ class ArpaWriter {
       *--next = static_cast<char>('0' + scaled % 10);
       scaled /= 10;
     } while (scaled > 0);
-    if (logarithm < 0) *--next = '-';
+    if (value < 0) *--next = '-';
     text.append(next, digits + sizeof(digits));
   }
 

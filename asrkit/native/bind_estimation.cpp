@@ -1,12 +1,63 @@
-// Python's face of n-gram estimation: conversions and nothing else.
+// Python's face of n-gram estimation, pruning and interpolation: conversions and nothing else.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include "entropy_pruning.hpp"
+#include "interpolation.hpp"
 #include "ngram_estimator.hpp"
+#include "trie_builder.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
+
+namespace asrkit {
+namespace {
+
+// A model that is worked on, and its way out as ARPA text.
+class EditableModel {
+ public:
+  explicit EditableModel(NgramTrie&& trie) : trie_(std::move(trie)), writer_(trie_) {}
+  EditableModel(const EditableModel&) = delete;
+  EditableModel& operator=(const EditableModel&) = delete;
+
+  void prune(double threshold) { EntropyPruning(trie_, threshold).prune(); }
+  std::string next_arpa_text(std::size_t num_bytes) { return writer_.next(num_bytes); }
+
+  std::vector<std::size_t> num_ngrams() const {
+    std::vector<std::size_t> counts;
+    for (std::size_t level = 0; level < trie_.order(); ++level) counts.push_back(trie_.count(level));
+    return counts;
+  }
+
+ private:
+  NgramTrie trie_;
+  ArpaWriter writer_;
+};
+
+std::unique_ptr<EditableModel> edit(const NgramHandle& model) {
+  TrieBuilder builder;
+  builder.add_model(model);
+  return std::make_unique<EditableModel>(builder.finish());
+}
+
+std::unique_ptr<EditableModel> mix(const std::vector<const NgramHandle*>& models, const std::vector<double>& weights) {
+  return std::make_unique<EditableModel>(interpolate(models, weights));
+}
+
+template <class Model>
+nb::bytes next_arpa_text(Model& model, std::size_t num_bytes) {
+  std::string text;
+  {
+    nb::gil_scoped_release release;
+    text = model.next_arpa_text(num_bytes);
+  }
+  return nb::bytes(text.data(), text.size());
+}
+
+}  // namespace
+}  // namespace asrkit
 
 void bind_estimation(nb::module_& module) {
   using namespace asrkit;
@@ -34,19 +85,16 @@ void bind_estimation(nb::module_& module) {
             return amounts;
           },
           "prune"_a, "words"_a, "max_words"_a, "discount_fallback"_a)
-      .def(
-          "next_arpa_text",
-          [](NgramEstimator& self, std::size_t num_bytes) {
-            std::string text;
-            {
-              nb::gil_scoped_release release;
-              text = self.next_arpa_text(num_bytes);
-            }
-            return nb::bytes(text.data(), text.size());
-          },
-          "num_bytes"_a)
+      .def("next_arpa_text", &next_arpa_text<NgramEstimator>, "num_bytes"_a)
       .def_prop_ro("num_sentences", &NgramEstimator::num_sentences)
       .def_prop_ro("num_words", &NgramEstimator::num_words)
       .def_prop_ro("vocabulary", &NgramEstimator::words)
       .def_prop_ro("num_ngrams", &NgramEstimator::num_ngrams);
+
+  nb::class_<EditableModel>(module, "EditableModel", "A model that can be pruned, mixed and written as ARPA text.")
+      .def_static("of", &edit, "model"_a, nb::call_guard<nb::gil_scoped_release>())
+      .def_static("mix", &mix, "models"_a, "weights"_a, nb::call_guard<nb::gil_scoped_release>())
+      .def("prune", &EditableModel::prune, "threshold"_a, nb::call_guard<nb::gil_scoped_release>())
+      .def("next_arpa_text", &next_arpa_text<EditableModel>, "num_bytes"_a)
+      .def_prop_ro("num_ngrams", &EditableModel::num_ngrams);
 }

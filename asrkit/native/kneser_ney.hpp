@@ -44,6 +44,10 @@ class KneserNey {
       discounts.push_back(discounts_of(level));
       estimate_level(level, discounts.back());
     }
+    for (NgramLevel& grams : trie_.levels) {
+      to_log10(grams.log10_probs);
+      to_log10(grams.log10_backoffs);
+    }
     return discounts;
   }
 
@@ -113,11 +117,15 @@ class KneserNey {
                                 "); use more text, a lower --order, or --discount-fallback");
   }
 
-  // Discounted share of the context plus what the context leaves, spent as the lower order says.
+  static void to_log10(std::vector<float>& values) {
+    for (float& value : values) value = value > 0.0f ? static_cast<float>(std::log10(double{value})) : kLog10Zero;
+  }
+
+  // Linear values until the end of estimate(). Discounted share of the context plus what the context leaves, spent as the lower order says.
   void estimate_level(std::size_t level, const Discounts& discounts) {
     NgramLevel& grams = trie_.levels[level];
-    grams.probabilities.resize(grams.size());
-    if (level + 1 < trie_.order()) grams.backoffs.assign(grams.size(), 1.0f);
+    grams.log10_probs.resize(grams.size());
+    if (level + 1 < trie_.order()) grams.log10_backoffs.assign(grams.size(), 1.0f);
     const double uniform = 1.0 / (static_cast<double>(trie_.count(0)) - 1.0);  // <unk> counts, <s> does not
     for_each_context(trie_, level, [&](std::uint32_t context, std::uint32_t begin, std::uint32_t end) {
       double total = 0;
@@ -128,15 +136,15 @@ class KneserNey {
         left += grams.is_dropped(node) ? static_cast<double>(count) : discounts.of(count);
       }
       const double backoff = left / total;
-      if (level > 0) trie_.levels[level - 1].backoffs[context] = static_cast<float>(backoff);
+      if (level > 0) trie_.levels[level - 1].log10_backoffs[context] = static_cast<float>(backoff);
       for (std::uint32_t node = begin; node < end; ++node) {
         const std::uint64_t count = grams.counts[node];
-        const double lower = level == 0 ? uniform : trie_.levels[level - 1].probabilities[grams.suffixes[node]];
+        const double lower = level == 0 ? uniform : trie_.levels[level - 1].log10_probs[grams.suffixes[node]];
         const double own = (static_cast<double>(count) - discounts.of(count)) / total;
-        grams.probabilities[node] = static_cast<float>(own + backoff * lower);
+        grams.log10_probs[node] = static_cast<float>(own + backoff * lower);
       }
     });
-    if (level == 0) grams.probabilities[kBeginId] = 1.0f;  // a mark, never predicted
+    if (level == 0) grams.log10_probs[kBeginId] = 1.0f;  // a mark, never predicted
     std::vector<std::uint64_t>().swap(grams.counts);
   }
 

@@ -115,6 +115,17 @@ struct NgramView {
     return true;
   }
 
+  // The n-gram in a slot of the table; false where the slot is empty.
+  bool entry_at(std::uint64_t slot, NgramEntry& entry) const {
+    if (is_quantized()) {
+      const QuantizedEntry& quantized = quantized_entries[slot];
+      entry = {quantized.context, quantized.word, log10_probs[quantized.packed & 0xFFu], quantized.packed >> 8};
+    } else {
+      entry = entries[slot];
+    }
+    return entry.word != kNoWord;
+  }
+
   // Asks for the cache lines that a query needs first.
   void ask_for(ContextId context, WordId word) const {
     const std::uint64_t slot = slot_of(hash(context, word), num_slots);

@@ -16,6 +16,8 @@ constexpr WordId kUnknownId = 0;  // <unk>
 constexpr WordId kBeginId = 1;    // <s>
 constexpr WordId kEndId = 2;      // </s>
 
+constexpr float kLog10Zero = -99.0f;  // what ARPA files write for a probability of zero
+
 // All n-grams of one order, sorted by their words: the children of a context stand side by side.
 struct NgramLevel {
   std::vector<std::uint32_t> words;        // the last word of each n-gram
@@ -23,8 +25,8 @@ struct NgramLevel {
   std::vector<std::uint32_t> suffixes;     // the n-gram without its first word, in the level below
   std::vector<std::uint64_t> counts;       // while estimating
   std::vector<bool> dropped;               // n-grams to leave out; empty when all stay
-  std::vector<float> probabilities;        // linear scale: p(last word | words before)
-  std::vector<float> backoffs;             // linear scale; 1 where the n-gram is no context
+  std::vector<float> log10_probs;          // log10 p(last word | words before)
+  std::vector<float> log10_backoffs;       // 0 where the n-gram is no context; none at the highest order
 
   std::size_t size() const { return words.size(); }
   bool is_dropped(std::size_t node) const { return !dropped.empty() && dropped[node]; }
@@ -60,7 +62,22 @@ inline std::uint32_t find_child(const std::vector<std::uint32_t>& words, std::ui
   return position < end && words[position] == word ? position : end;
 }
 
-// Calls visit(level, context, begin, end) for the children of each context of one level's n-grams.
+// The position of an n-gram in its level, or kNoNode.
+constexpr std::uint32_t kNoNode = 0xffffffffu;
+
+inline std::uint32_t find_node(const NgramTrie& trie, const std::uint32_t* words, std::size_t length) {
+  std::uint32_t node = words[0];
+  for (std::size_t level = 1; level < length; ++level) {
+    const std::vector<std::uint32_t>& first = trie.levels[level - 1].first_child;
+    const std::uint32_t end = first[node + 1];
+    const std::uint32_t child = find_child(trie.levels[level].words, first[node], end, words[level]);
+    if (child == end) return kNoNode;
+    node = child;
+  }
+  return node;
+}
+
+// Calls visit(context, begin, end) for the children of each context of one level's n-grams.
 template <class Visit>
 void for_each_context(const NgramTrie& trie, std::size_t level, Visit visit) {
   if (level == 0) {
@@ -73,7 +90,7 @@ void for_each_context(const NgramTrie& trie, std::size_t level, Visit visit) {
   }
 }
 
-// Fills NgramLevel::suffixes. A missing suffix means a broken model.
+// Fills NgramLevel::suffixes; kNoNode where a model of another program has left the suffix out.
 inline void link_suffixes(NgramTrie& trie) {
   for (std::size_t level = 1; level < trie.order(); ++level) {
     NgramLevel& grams = trie.levels[level];
@@ -86,13 +103,16 @@ inline void link_suffixes(NgramTrie& trie) {
     const std::vector<std::uint32_t>& siblings = trie.levels[level - 2].first_child;
     for_each_context(trie, level, [&](std::uint32_t context, std::uint32_t begin, std::uint32_t end) {
       const std::uint32_t suffix_context = below.suffixes[context];
+      if (suffix_context == kNoNode) {
+        std::fill(grams.suffixes.begin() + begin, grams.suffixes.begin() + end, kNoNode);
+        return;
+      }
       std::uint32_t low = siblings[suffix_context];
       const std::uint32_t high = siblings[suffix_context + 1];
       for (std::uint32_t node = begin; node < end; ++node) {
         const std::uint32_t found = find_child(below.words, low, high, grams.words[node]);
-        if (found == high) throw std::runtime_error("an n-gram stands without its suffix");
-        grams.suffixes[node] = found;
-        low = found + 1;
+        grams.suffixes[node] = found == high ? kNoNode : found;
+        if (found != high) low = found + 1;
       }
     });
   }
