@@ -19,7 +19,7 @@ REF ?= ref.txt
 TEXT ?= data/text.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench sanitize train transcribe score lm format docs lock clean
+.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-transcribe sanitize train transcribe score lm format docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -107,6 +107,9 @@ $(SANITIZE_VENV)/.package: $(VENV)/.package
 
 bench: setup ## time the commands and the plain route they replace, in one run
 	python benchmarks/foundation.py
+
+bench-transcribe: setup ## time asrkit transcribe on a folder beside hand-written loops, with stages and memory
+	python benchmarks/transcribe.py
 
 ## keeping it ---------------------------------------------------------------------------------------------------------
 

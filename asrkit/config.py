@@ -325,6 +325,8 @@ class TranscriptionConfig(Settings):
     include: tuple[str, ...] = ()  # patterns of names to take from folders; default: every audio suffix
     exclude: tuple[str, ...] = ()
     channels: str = "mix"  # or "split": one transcript per channel
+    runner: str = "local"  # or "ray"
+    ray_address: str | None = None  # of a running cluster; default: Ray on this machine, for this run
     jobs: int = 0  # batches worked on at once; 0: one per core
     threads: int = 1  # of the network inside one batch; more helps only where jobs cannot fill the cores
     batch_seconds: float = 240.0  # padded audio per batch at most: bounds memory
@@ -335,6 +337,7 @@ class TranscriptionConfig(Settings):
 
     def __post_init__(self) -> None:
         _one_of("channels", self.channels, ("mix", "split"))
+        _one_of("runner", self.runner, ("local", "ray"))
         _require(self.jobs >= 0, f"jobs must not be negative, not {self.jobs}")
         _positive(self, "threads", "batch_seconds", "batch_size", "window_s")
         _require(

@@ -389,8 +389,11 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_done(
 
 def test_outcomes_may_come_in_any_order(wavs: Path, tmp_path: Path) -> None:
     class Shuffled:
-        def __init__(self, recognizer: Any) -> None:
-            self.recognizer = recognizer
+        def __init__(self, recipe: Any) -> None:
+            self.recognizer = recipe.build()
+
+        def stage_cpu_s(self) -> dict[str, float]:
+            return {}
 
         def run(self, batches: Any) -> Iterator[list[Outcome]]:
             for batch in reversed(list(batches)):

@@ -55,6 +55,8 @@ def transcribe(
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
     json_output: options.Json = False,
+    runner: options.Runner = None,
+    ray_address: options.RayAddress = None,
     jobs: options.Jobs = None,
     threads: options.Threads = None,
     batch_seconds: options.BatchSeconds = None,

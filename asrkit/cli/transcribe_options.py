@@ -159,6 +159,18 @@ NBest = Annotated[
         rich_help_panel=_DECODING,
     ),
 ]
+Runner = Annotated[
+    str | None,
+    typer.Option(help="local, or ray for a cluster; default: local.", envvar="ASRKIT_RUNNER", rich_help_panel=_WORK),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        help="A running Ray cluster, or auto; default: Ray on this machine, for this run.",
+        envvar="ASRKIT_RAY_ADDRESS",
+        rich_help_panel=_WORK,
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

@@ -17,6 +17,9 @@ class Runner(Protocol):
     def run(self, batches: Iterable[Batch]) -> Iterator[list[Outcome]]:
         """Yield the outcomes of each batch, in any order; batches are taken only as fast as they are worked off."""
 
+    def stage_cpu_s(self) -> dict[str, float]:
+        """Return the CPU seconds that each stage has taken."""
+
 
 class LocalRunner:
     """Threads: reading and features run ahead, while the network and the decoder, which free the interpreter, work.
@@ -32,6 +35,10 @@ class LocalRunner:
     def __init__(self, recognizer: Recognizer, jobs: int = 0) -> None:
         self._recognizer = recognizer
         self._jobs = jobs or num_cores()
+
+    def stage_cpu_s(self) -> dict[str, float]:
+        """Return the CPU seconds that each stage has taken."""
+        return self._recognizer.times.to_dict()
 
     def run(self, batches: Iterable[Batch]) -> Iterator[list[Outcome]]:
         """Yield the outcomes of each batch as it is done."""

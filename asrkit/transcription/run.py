@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -10,13 +9,14 @@ from pathlib import Path
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.emissions import EmissionsInfo, pack_emissions
-from asrkit.errors import ConfigError, TranscriptionError
+from asrkit.errors import TranscriptionError
 from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.folder import OutputFolder
 from asrkit.transcription.local import LocalRunner, Runner, num_cores
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.provenance import describe
-from asrkit.transcription.recognizer import Decoder, Model, Network, Outcome, Recognizer
+from asrkit.transcription.recipe import Recipe, check_language_model, is_greedy
+from asrkit.transcription.recognizer import Decoder, Model, Network, Outcome
 from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.scanning import Scanned, Scanner, State
 from asrkit.transcription.stored import find_emissions
@@ -38,7 +38,7 @@ def transcribe(
     dry_run: bool = False,
     network: Network | None = None,
     make_decoder: Callable[[], Decoder] | None = None,
-    make_runner: Callable[[Recognizer], Runner] | None = None,
+    make_runner: Callable[[Recipe], Runner] | None = None,
     observer: Observer | None = None,
 ) -> TranscriptionSummary:
     """Transcribe recordings into a folder.
@@ -61,7 +61,7 @@ def transcribe(
         dry_run: Only say what there is to do.
         network: Runs the model; default: its ONNX graph.
         make_decoder: Makes a decoder; default: the one of ``decoding``.
-        make_runner: Where to run; default: the cores of this machine.
+        make_runner: Where to run; default: the one that ``config.runner`` names.
         observer: Told about progress.
 
     Raises:
@@ -77,17 +77,15 @@ def transcribe(
         exclude=config.exclude,
         audio_root=audio_root,
     )
-    if network is None and not dry_run:
-        network = _network_of(model, config.threads)
     run = _Run(
         model,
-        network,
         lm=lm,
         decoding=decoding or DecodingConfig(),
         config=config,
         output_dir=output_dir,
         in_place=in_place,
         keep_emissions=keep_emissions,
+        network=network,
         make_decoder=make_decoder,
         make_runner=make_runner,
         observer=observer,
@@ -105,7 +103,7 @@ def decode_emissions(
     overwrite: bool = False,
     dry_run: bool = False,
     make_decoder: Callable[[], Decoder] | None = None,
-    make_runner: Callable[[Recognizer], Runner] | None = None,
+    make_runner: Callable[[Recipe], Runner] | None = None,
     observer: Observer | None = None,
 ) -> TranscriptionSummary:
     """Decode emissions that ``transcribe(keep_emissions=True)`` stored; neither audio nor a model is needed.
@@ -121,7 +119,7 @@ def decode_emissions(
         overwrite: Decode everything anew.
         dry_run: Only say what there is to do.
         make_decoder: Makes a decoder; default: the one of ``decoding``.
-        make_runner: Where to run; default: the cores of this machine.
+        make_runner: Where to run; default: the one that ``config.runner`` names.
         observer: Told about progress.
 
     Raises:
@@ -131,7 +129,7 @@ def decode_emissions(
     model, recordings = find_emissions(Path(emissions_dir))
     run = _Run(
         model,
-        None,
+        reads_audio=False,
         lm=lm,
         decoding=decoding or DecodingConfig(),
         config=config or TranscriptionConfig(),
@@ -143,38 +141,12 @@ def decode_emissions(
     return run.plan(recordings) if dry_run else run.carry_out(recordings, overwrite=overwrite)
 
 
-def check_language_model(decoding: DecodingConfig, lm: Path | None) -> None:
-    """Refuse a language model that would be ignored.
-
-    Raises:
-        ConfigError: The decoding is greedy.
-    """
-    if lm is not None and is_greedy(decoding):
-        setting = "decoder greedy" if decoding.decoder == "greedy" else "beam 1"
-        raise ConfigError(f"a language model has no effect on a greedy decode ({setting}); widen the beam or drop --lm")
-
-
-def is_greedy(decoding: DecodingConfig) -> bool:
-    """Whether no search happens: the greedy decoder, or a beam of one."""
-    return decoding.decoder == "greedy" or decoding.beam == 1
-
-
-def _network_of(model: Model, threads: int) -> Network:
-    from asrkit.model.bundle import Bundle
-    from asrkit.model.inference import Emitter
-
-    if not isinstance(model, Bundle):
-        raise TypeError("pass a Bundle, or a network beside another kind of model")
-    return Emitter(model, threads=threads)
-
-
 class _Run:
     """The parts of one run, put together."""
 
     def __init__(
         self,
         model: Model,
-        network: Network | None,
         *,
         lm: Path | None,
         decoding: DecodingConfig,
@@ -182,8 +154,10 @@ class _Run:
         output_dir: Path | str | None,
         in_place: bool = False,
         keep_emissions: bool = False,
+        reads_audio: bool = True,
+        network: Network | None = None,
         make_decoder: Callable[[], Decoder] | None,
-        make_runner: Callable[[Recognizer], Runner] | None,
+        make_runner: Callable[[Recipe], Runner] | None,
         observer: Observer | None,
     ) -> None:
         check_language_model(decoding, lm)
@@ -199,13 +173,14 @@ class _Run:
         self.config = config = config.replace(jobs=config.jobs or num_cores())
         self.model = model
         self.output_dir = None if output_dir is None else Path(output_dir)
-        self.keep_emissions = keep_emissions
         self.observer = observer or Observer()
         self.summary = TranscriptionSummary(self.output_dir)
         mirror = None if in_place else self.output_dir
         self.files = None if self.output_dir is None else TranscriptFiles(mirror, config.format)
-        self._recognizer_parts = (network, make_decoder or decoder_factory(model, decoding, lm))
-        self._make_runner = make_runner or (lambda recognizer: LocalRunner(recognizer, config.jobs))
+        self._recipe = Recipe(
+            model, lm, decoding, config, self.provenance, keep_emissions, reads_audio, network, make_decoder
+        )
+        self._make_runner = make_runner or _runner
         self._seen: set[str] = set()
 
     def plan(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
@@ -226,23 +201,18 @@ class _Run:
         """Transcribe what is not done."""
         started = time.monotonic()
         self.observer.found(len(recordings))
-        network, make_decoder = self._recognizer_parts
-        recognizer = Recognizer(
-            self.model, network, make_decoder, self.config, self.provenance, keep_emissions=self.keep_emissions
-        )
-        make_decoder()  # an unusable language model fails here, before any work
+        runner = self._make_runner(self._recipe)
         with ExitStack() as stack:
             folder = None
             if self.output_dir is not None:
                 folder = stack.enter_context(closing(OutputFolder(self.output_dir, fresh=overwrite)))
                 folder.begin(len(recordings), self.provenance)
-            runner = self._make_runner(recognizer)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder))))  # type: ignore[type-var]
             for batch in outcomes:
                 self._take(batch, folder)
             self.summary.failures.sort(key=lambda failure: failure.utterance_id)
             self.summary.elapsed_s = time.monotonic() - started
-            self.summary.stage_cpu_s = recognizer.times.to_dict()
+            self.summary.stage_cpu_s = runner.stage_cpu_s()
             if folder is not None:
                 folder.finish(self._seen, {f.utterance_id for f in self.summary.failures}, self.summary.to_dict())
         return self.summary
@@ -325,19 +295,10 @@ class _Run:
         )
 
 
-def decoder_factory(model: Model, decoding: DecodingConfig, lm: Path | None) -> Callable[[], Decoder]:
-    """Return what gives each thread its decoder: our own ones serve all threads, pyctcdecode's keep a state."""
-    lock = threading.Lock()
-    shared: list[Decoder] = []
+def _runner(recipe: Recipe) -> Runner:
+    """Return the runner that the settings name."""
+    if recipe.config.runner == "ray":
+        from asrkit.transcription.ray_runner import RayRunner
 
-    def make() -> Decoder:
-        from asrkit.decoder import make_decoder
-
-        if decoding.decoder == "pyctcdecode":
-            return make_decoder(model.alphabet, decoding, lm)
-        with lock:
-            if not shared:
-                shared.append(make_decoder(model.alphabet, decoding, lm))
-        return shared[0]
-
-    return make
+        return RayRunner(recipe, recipe.config.ray_address)
+    return LocalRunner(recipe.build(), recipe.config.jobs)

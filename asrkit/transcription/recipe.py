@@ -1,0 +1,107 @@
+"""How to build the same recognizer anywhere: on this machine's threads or on the workers of a cluster."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.errors import ConfigError
+from asrkit.transcription.recognizer import Decoder, Model, Network, Recognizer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a recognizer is made of; small enough to be sent to another machine.
+
+    Args:
+        model: A ``Bundle``, or what stands in for one.
+        lm: An n-gram model to decode with.
+        decoding: Settings of the decoder.
+        config: Settings of the run.
+        provenance: Written into every transcript.
+        keep_emissions: Whether outcomes carry the emissions.
+        reads_audio: False decodes stored emissions.
+        network: Stands in for the model's graph.
+        make_decoder: Stands in for the decoder of ``decoding``.
+    """
+
+    model: Model
+    lm: Path | None
+    decoding: DecodingConfig
+    config: TranscriptionConfig
+    provenance: Mapping[str, Any]
+    keep_emissions: bool = False
+    reads_audio: bool = True
+    network: Network | None = None
+    make_decoder: Callable[[], Decoder] | None = None
+
+    def build(self) -> Recognizer:
+        """Load the model and the language model.
+
+        Raises:
+            BundleError, LanguageModelError: One of them cannot be used.
+        """
+        network = self.network
+        if network is None and self.reads_audio:
+            network = _network_of(self.model, self.config.threads)
+        make_decoder = self.make_decoder or _decoder_factory(self.model, self.decoding, self.lm)
+        make_decoder()  # an unusable language model fails here, before any work
+        return Recognizer(
+            self.model, network, make_decoder, self.config, self.provenance, keep_emissions=self.keep_emissions
+        )
+
+    def portable(self) -> Recipe:
+        """Return the recipe with absolute paths, for workers that run in other folders."""
+        from asrkit.model.bundle import Bundle
+
+        model = self.model
+        if isinstance(model, Bundle):
+            model = replace(model, path=model.path.resolve())
+        return replace(self, model=model, lm=None if self.lm is None else self.lm.resolve())
+
+
+def check_language_model(decoding: DecodingConfig, lm: Path | None) -> None:
+    """Refuse a language model that would be ignored.
+
+    Raises:
+        ConfigError: The decoding is greedy.
+    """
+    if lm is not None and is_greedy(decoding):
+        setting = "decoder greedy" if decoding.decoder == "greedy" else "beam 1"
+        raise ConfigError(f"a language model has no effect on a greedy decode ({setting}); widen the beam or drop --lm")
+
+
+def is_greedy(decoding: DecodingConfig) -> bool:
+    """Whether no search happens: the greedy decoder, or a beam of one."""
+    return decoding.decoder == "greedy" or decoding.beam == 1
+
+
+def _network_of(model: Model, threads: int) -> Network:
+    from asrkit.model.bundle import Bundle
+    from asrkit.model.inference import Emitter
+
+    if not isinstance(model, Bundle):
+        raise TypeError("pass a Bundle, or a network beside another kind of model")
+    return Emitter(model, threads=threads)
+
+
+def _decoder_factory(model: Model, decoding: DecodingConfig, lm: Path | None) -> Callable[[], Decoder]:
+    """Return what gives each thread its decoder: our own ones serve all threads, pyctcdecode's keep a state."""
+    lock = threading.Lock()
+    shared: list[Decoder] = []
+
+    def make() -> Decoder:
+        from asrkit.decoder import make_decoder
+
+        if decoding.decoder == "pyctcdecode":
+            return make_decoder(model.alphabet, decoding, lm)
+        with lock:
+            if not shared:
+                shared.append(make_decoder(model.alphabet, decoding, lm))
+        return shared[0]
+
+    return make

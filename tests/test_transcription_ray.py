@@ -1,0 +1,78 @@
+"""The same bytes from a cluster, also when its workers die."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_recognition import write_speech
+from random_bundle import random_bundle
+
+from asrkit.config import TranscriptionConfig
+from asrkit.errors import LanguageModelError
+from asrkit.transcription import Observer, TranscriptionSummary, transcribe
+from asrkit.transcription.recipe import Recipe
+
+ray = pytest.importorskip("ray", reason="the extra asrkit[ray] is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="SIGKILL")]
+
+CONFIG = TranscriptionConfig(runner="ray", jobs=2, batch_size=3, window_s=8.0, overlap_s=2.0)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", ".asrkit.lock"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_ray_gives_the_same_bytes_though_workers_die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from asrkit.transcription.ray_runner import RayRunner
+
+    for index in range(24):
+        write_speech(tmp_path / f"in/{index}.wav", 0.2 + index / 20, seed=index)
+    write_speech(tmp_path / "in/long.wav", 20.0)
+    (tmp_path / "in/bad.wav").write_text("not audio")
+    random_bundle(tmp_path / "models/babble")
+    monkeypatch.chdir(tmp_path)  # workers run elsewhere; relative paths must not matter
+    from asrkit.model.bundle import Bundle
+
+    bundle = Bundle.load("models/babble")
+    runners: list[RayRunner] = []
+
+    def make_runner(recipe: Recipe) -> RayRunner:
+        runners.append(RayRunner(recipe))
+        return runners[0]
+
+    class Killer(Observer):
+        killed = 0
+
+        def transcribed(self, transcript: Any) -> None:
+            if self.killed < 2:
+                worker = runners[0].workers[self.killed]
+                os.kill(ray.get(worker.process_id.remote()), signal.SIGKILL)
+                self.killed += 1
+
+    killer = Killer()
+    local = transcribe(["in"], bundle, output_dir="local", config=CONFIG.replace(runner="local"), keep_emissions=True)
+    far = transcribe(
+        ["in"], bundle, output_dir="far", config=CONFIG, keep_emissions=True, make_runner=make_runner, observer=killer
+    )
+    assert killer.killed == 2
+    assert counts(local) == counts(far) == (25, 1)
+    assert far.stage_cpu_s["network_s"] > 0
+    assert contents(Path("local")) == contents(Path("far"))
+    assert not ray.is_initialized()
+
+
+def counts(summary: TranscriptionSummary) -> tuple[int, int]:
+    return summary.num_transcribed, len(summary.failures)
+
+
+def test_a_language_model_that_no_worker_can_use_is_one_error(tmp_path: Path) -> None:
+    write_speech(tmp_path / "in/a.wav", 0.5)
+    (tmp_path / "lm.arpa").write_text("not a model")
+    bundle = random_bundle(tmp_path / "babble")
+    with pytest.raises(LanguageModelError, match=r"lm\.arpa"):
+        transcribe([tmp_path / "in"], bundle, output_dir=tmp_path / "out", lm=tmp_path / "lm.arpa", config=CONFIG)
