@@ -31,7 +31,8 @@ LOG = "log.jsonl"
 _CHECKPOINT_SECONDS = 300.0
 # Batches with a non-finite loss that a run survives.
 _MAX_BAD_BATCHES = 5
-# Settings that may change between the parts of a resumed run.
+# Settings that decide the course of a run, and those among them that may change between its parts.
+_FIXED_TABLES = ("features", "model", "training")
 _FREE_SETTINGS = ("epochs", "patience", "dev_samples")
 
 
@@ -365,8 +366,9 @@ def _require_same_run(saved: RunState, wanted: RunState, output_dir: Path) -> No
         )
     changed = [
         f"{name}: {old!r} is now {new!r}"
-        for name, old, new in _differences(saved.config, wanted.config)
-        if name.rpartition(".")[2] not in _FREE_SETTINGS and not name.startswith(("data.", "decoding."))
+        for table in _FIXED_TABLES
+        for name, old, new in _differences(saved.config.get(table), wanted.config.get(table), table)
+        if name.rpartition(".")[2] not in _FREE_SETTINGS
     ]
     if changed:
         raise TrainingError(

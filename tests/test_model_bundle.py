@@ -1,0 +1,200 @@
+"""Bundles: what is saved is what is loaded, and nothing hostile gets in."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from tiny_model import FEATURES, random_features, random_network, tiny_bundle, tiny_config
+
+from asrkit.errors import BundleError, ConfigError, MissingPathError
+from asrkit.model.bundle import Bundle
+from asrkit.model.export import export_bundle
+from asrkit.model.inference import Emitter
+
+keras = pytest.importorskip("keras")
+
+VARIANTS = [
+    {"rnn_type": "gru"},
+    {"rnn_type": "gru", "bidirectional": False, "lookahead_steps": 3, "normalization": "batch"},
+    {"rnn_type": "lstm", "dense_units": 6},
+    {"rnn_type": "lstm", "bidirectional": False},
+    {"rnn_type": "rnn", "normalization": "batch"},
+]
+
+
+@pytest.fixture(scope="module")
+def shared_bundle(tmp_path_factory):
+    return tiny_bundle(tmp_path_factory.mktemp("models") / "tiny", card={"name": "tiny"}, decoding={"lm_weight": 0.8})
+
+
+@pytest.fixture
+def bundle(shared_bundle, tmp_path):
+    """A copy that a test may spoil."""
+    import shutil
+
+    shutil.copytree(shared_bundle.path, tmp_path / "tiny")
+    return Bundle.load(tmp_path / "tiny")
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_the_graph_agrees_with_the_network(variant, tmp_path):
+    network = random_network(tiny_config(**variant))
+    emitter = Emitter(tiny_bundle(tmp_path / "model", network))
+    features = random_features([57, 1, 4, 130])
+    for values, emissions in zip(features, emitter.emissions(features), strict=True):
+        logits = network({"features": values[None], "frames": np.array([len(values)], np.int32)})
+        expected = keras.ops.convert_to_numpy(keras.ops.log_softmax(logits))[0]
+        assert emissions.shape == expected.shape
+        np.testing.assert_allclose(emissions, expected, atol=1e-4)
+        np.testing.assert_allclose(np.exp(emissions).sum(axis=1), 1, atol=1e-4)
+
+
+def test_a_batch_gives_what_its_members_give_alone(shared_bundle):
+    emitter = Emitter(shared_bundle, threads=1)
+    features = random_features([90, 3, 41])
+    for values, emissions in zip(features, emitter.emissions(features), strict=True):
+        np.testing.assert_allclose(emissions, emitter.emissions([values])[0], atol=1e-5)
+
+
+def test_what_is_saved_is_loaded(shared_bundle):
+    loaded = Bundle.load(shared_bundle.path)
+    assert loaded == shared_bundle
+    assert (loaded.name, loaded.features, loaded.model) == ("tiny", FEATURES, tiny_config())
+    assert loaded.step_ms == 40.0
+    assert loaded.decoding == {"lm_weight": 0.8}
+
+
+def test_decoding_settings_are_stored_in_the_bundle(bundle):
+    before = bundle.fingerprint
+    changed = bundle.with_decoding({"word_bonus": 0.5})
+    assert changed.decoding == {"lm_weight": 0.8, "word_bonus": 0.5}
+    assert Bundle.load(bundle.path).fingerprint == before
+    with pytest.raises(ConfigError, match="word_bonsu"):
+        bundle.with_decoding({"word_bonsu": 0.5})
+
+
+def test_half_precision_halves_the_size_and_keeps_the_answer(tmp_path):
+    full = tiny_bundle(tmp_path / "full", random_network(tiny_config(rnn_units=64)))
+    report = export_bundle(full, tmp_path / "half", half=True)
+    sizes = [sum(f.stat().st_size for f in (tmp_path / name).iterdir()) for name in ("full", "half")]
+    assert report.size_bytes == sizes[1] < 0.65 * sizes[0]
+    assert 0 < report.largest_difference < 0.05
+
+
+def test_the_graph_can_be_exported_alone(bundle, tmp_path):
+    assert export_bundle(bundle, tmp_path / "graph.onnx").largest_difference == 0
+    assert (tmp_path / "graph.onnx").read_bytes() == (bundle.path / "model.onnx").read_bytes()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(BundleError, match="other things"):
+        export_bundle(bundle, tmp_path / "other")
+
+
+def test_a_missing_bundle_is_told_from_a_folder_that_is_none(tmp_path):
+    with pytest.raises(MissingPathError, match="asrkit train"):
+        Bundle.load(tmp_path / "nothing")
+    with pytest.raises(BundleError, match="not a model bundle"):
+        Bundle.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"format_version": 2}, "newer than this asrkit"),
+        ({"format_version": "1"}, "unknown format version"),
+        ({"format": "other"}, "does not describe"),
+        ({"alphabet": "aa"}, "repeats"),
+        ({"alphabet": ""}, "empty"),
+        ({"features": {"hop": 10}}, "unknown setting 'hop'"),
+        ({"model": {"rnn_units": -1}}, "rnn_units must be positive"),
+        ({"model": []}, "not usable"),
+        ({"decoding": {"beam": "wide"}}, "beam"),
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(bundle, change, reason):
+    file = bundle.path / "bundle.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    with pytest.raises(BundleError, match=reason):
+        Bundle.load(bundle.path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1]", b"[" * 100_000])
+def test_a_broken_description_is_one_error(bundle, content):
+    (bundle.path / "bundle.json").write_bytes(content)
+    with pytest.raises(BundleError):
+        Bundle.load(bundle.path)
+
+
+def test_missing_parts_are_named(bundle):
+    (bundle.path / "weights.npz").unlink()
+    with pytest.raises(BundleError, match=r"weights\.npz is missing"):
+        bundle.weights()
+    (bundle.path / "model.onnx").unlink()
+    with pytest.raises(BundleError, match=r"model\.onnx is missing"):
+        Bundle.load(bundle.path)
+
+
+def test_pickled_weights_are_not_unpickled(bundle):
+    np.savez(bundle.path / "weights.npz", evil=np.array([print], dtype=object))
+    with pytest.raises(BundleError, match="not a usable weights file"):
+        bundle.weights()
+
+
+def _save_graph(bundle, nodes, initializers=(), **options):
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [
+            helper.make_tensor_value_info("features", TensorProto.FLOAT, ["b", "t", FEATURES.num_bins]),
+            helper.make_tensor_value_info("frames", TensorProto.INT32, ["b"]),
+        ],
+        [
+            helper.make_tensor_value_info("log_probs", TensorProto.FLOAT, ["b", "t", 29]),
+            helper.make_tensor_value_info("steps", TensorProto.INT32, ["b"]),
+        ],
+        list(initializers),
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, **options)
+    (bundle.path / "model.onnx").write_bytes(model.SerializeToString())
+
+
+def test_graphs_that_read_other_files_are_refused(bundle):
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[20, 29], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="../../secret")
+    _save_graph(bundle, [helper.make_node("MatMul", ["features", "w"], ["log_probs"])], [tensor])
+    with pytest.raises(BundleError, match="files outside itself"):
+        Emitter(bundle)
+
+
+def test_graphs_with_foreign_operators_are_refused(bundle):
+    _save_graph(bundle, [helper.make_node("Anything", ["features"], ["log_probs"], domain="com.example")])
+    with pytest.raises(BundleError, match="not ONNX's own"):
+        Emitter(bundle)
+
+
+def test_nested_graphs_are_refused(bundle):
+    inner = helper.make_graph([helper.make_node("Identity", ["features"], ["x"])], "inner", [], [])
+    _save_graph(bundle, [helper.make_node("If", ["c"], ["log_probs"], then_branch=inner, else_branch=inner)])
+    with pytest.raises(BundleError, match="nested"):
+        Emitter(bundle)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", bytes(range(256))])
+def test_what_is_no_graph_is_one_error(bundle, content):
+    (bundle.path / "model.onnx").write_bytes(content)
+    with pytest.raises(BundleError):
+        Emitter(bundle)
+
+
+def test_a_graph_of_another_model_is_refused(bundle):
+    _save_graph(bundle, [helper.make_node("Identity", ["features"], ["log_probs"])])
+    with pytest.raises(BundleError):
+        Emitter(bundle)
+
+
+def test_the_graph_holds_only_fused_recurrent_operators(shared_bundle):
+    operators = {node.op_type for node in onnx.load(str(shared_bundle.path / "model.onnx")).graph.node}
+    assert "GRU" in operators
+    assert not operators & {"Loop", "Scan", "If"}

@@ -1,0 +1,57 @@
+"""Length arithmetic: what the network, its graph and the feasibility check agree on."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asrkit.config import ConvLayer, ModelConfig
+from asrkit.model.lengths import output_bins, output_lengths, padding, steps_needed
+
+
+def convolved(size: int, kernel: int, stride: int) -> int:
+    """Count the outputs of a padded convolution the slow way: by placing the kernel."""
+    before, after = padding(kernel)
+    return len(range(0, before + size + after - kernel + 1, stride))
+
+
+@given(
+    frames=st.integers(1, 300),
+    layers=st.lists(st.tuples(st.integers(1, 12), st.integers(1, 4)), min_size=1, max_size=3),
+)
+def test_lengths_are_those_of_the_convolutions(frames, layers):
+    config = ModelConfig(
+        conv_layers=tuple(
+            ConvLayer(kernel_frames=kernel, stride_frames=stride, kernel_bins=kernel, stride_bins=stride)
+            for kernel, stride in layers
+        )
+    )
+    expected = frames
+    for kernel, stride in layers:
+        expected = convolved(expected, kernel, stride)
+    assert output_lengths(frames, config) == expected
+    assert output_bins(frames, config) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [("", 0), ("a", 1), ("ab", 2), ("aa", 3), ("aaa", 5), ("a a", 3), ("hello", 6)],
+)
+def test_a_blank_is_needed_between_equal_symbols(text, steps):
+    assert steps_needed(text) == steps
+
+
+def test_steps_needed_is_what_an_exhaustive_search_finds():
+    """The shortest path of symbols and blanks that collapses to the text."""
+    from itertools import product
+
+    def collapse(path):
+        return "".join(c for i, c in enumerate(path) if c != "-" and (i == 0 or path[i - 1] != c))
+
+    for text in ("a", "ab", "aa", "aab", "abb"):
+        shortest = next(n for n in range(9) if any(collapse(p) == text for p in product("ab-", repeat=n)))
+        assert steps_needed(text) == shortest
+
+
+def test_no_frame_is_lost():
+    assert all(output_lengths(n, ModelConfig()) == int(np.ceil(np.ceil(n / 2) / 2)) for n in range(1, 50))

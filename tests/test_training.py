@@ -1,0 +1,179 @@
+"""Runs: they learn, go on exactly where they stopped, and say what is wrong."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from tone_speech import write_corpus
+
+from asrkit.data import Utterance, write_manifest
+from asrkit.errors import ConfigError, TrainingError
+from asrkit.model.bundle import Bundle
+from asrkit.presets import merge, run_config
+from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from asrkit.training.observer import TrainingObserver
+from asrkit.training.run import point_latest_at, train
+
+pytest.importorskip("keras")
+
+TINY = {
+    "features": {"mel_bins": 20},
+    "model": {
+        "conv_layers": [
+            {"channels": 4, "kernel_frames": 5, "kernel_bins": 5, "stride_frames": 2, "stride_bins": 2},
+            {"channels": 4, "kernel_frames": 3, "kernel_bins": 3, "stride_frames": 2, "stride_bins": 2},
+        ],
+        "rnn_layers": 1,
+        "rnn_units": 16,
+        "dropout": 0.1,
+    },
+    "training": {"epochs": 2, "batch_size": 4, "warmup_steps": 2, "ema_momentum": 0.5},
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("data") / "tones", 14)
+
+
+def settings(corpus, **changes):
+    return run_config(merge(merge(TINY, {"data": {"train": str(corpus), "dev": str(corpus)}}), changes))
+
+
+class Recorder(TrainingObserver):
+    """Keeps what it hears; stops the run after so many batches."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after = stop_after
+        self.losses, self.epochs, self.notes, self.start = [], [], [], None
+
+    def run_started(self, start):
+        self.start = start
+
+    def batch_done(self, event):
+        self.losses.append(event.loss)
+        if len(self.losses) == self.stop_after:
+            raise KeyboardInterrupt
+
+    def epoch_done(self, event):
+        self.epochs.append(event)
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def test_a_stopped_run_goes_on_exactly_where_it_was(corpus, tmp_path):
+    config = settings(corpus)
+    whole, first, second = Recorder(), Recorder(stop_after=6), Recorder()
+    train(config, tmp_path / "whole", cache_dir=tmp_path, observer=whole)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "parts", cache_dir=tmp_path, observer=first)
+    train(config, tmp_path / "parts", cache_dir=tmp_path, observer=second)
+    assert second.start.first_epoch == 1
+    np.testing.assert_allclose(first.losses + second.losses, whole.losses, rtol=1e-3)
+    rows = [json.loads(line) for line in (tmp_path / "parts" / "log.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[1]["loss"] == pytest.approx(whole.epochs[1].loss, rel=1e-3)
+    weights = [Bundle.load(tmp_path / name).weights() for name in ("whole", "parts")]
+    for name, values in weights[0].items():
+        np.testing.assert_allclose(weights[1][name], values, atol=5e-3)
+
+    again = Recorder()
+    bundle = train(config, tmp_path / "parts", cache_dir=tmp_path, observer=again)
+    assert not again.losses, "a finished run is not run again"
+    assert "finished" in again.notes[-1]
+    assert bundle.card["data"]["train_utterances"] == 14
+
+    with pytest.raises(TrainingError, match=r"training\.learning_rate: 0\.001 is now 0\.01"):
+        train(settings(corpus, training={"learning_rate": 0.01}), tmp_path / "parts", cache_dir=tmp_path)
+    other = write_corpus(tmp_path / "other", 5, seed=9)
+    with pytest.raises(TrainingError, match="other data"):
+        train(settings(other), tmp_path / "parts", cache_dir=tmp_path)
+
+
+def test_a_loss_that_is_not_finite_is_traced_to_its_batch(corpus, tmp_path, monkeypatch):
+    from asrkit.training import batches
+
+    make = batches.BatchMaker.batch
+
+    def spoiled(self, indices, epoch):
+        batch = make(self, indices, epoch)
+        if epoch is not None:
+            batch["features"][:] = np.nan
+        return batch
+
+    monkeypatch.setattr(batches.BatchMaker, "batch", spoiled)
+    recorder = Recorder()
+    with pytest.raises(TrainingError, match=r"not finite \(utterances: u0"):
+        train(settings(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert "u0" in recorder.notes[-1]
+
+
+def test_without_a_dev_set_speakers_are_held_out(corpus, tmp_path):
+    config = settings(corpus, data={"dev": None, "dev_share": 0.2}, training={"epochs": 1})
+    recorder = Recorder()
+    train(config, tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert recorder.start.dev_utterances + recorder.start.train_utterances == 14
+    assert 2 <= recorder.start.dev_utterances <= 3
+    assert "held out" in recorder.notes[0]
+
+
+def test_characters_outside_the_alphabet_are_reported(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(16_000), 16_000)
+    manifest = tmp_path / "train.tsv"
+    write_manifest(manifest, [Utterance("a", path, "na\u00efve \u4e2d")])
+    recorder = Recorder()
+    train(settings(manifest, training={"epochs": 1}), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert any("\u4e2d" in note and "removed" in note for note in recorder.notes)
+
+
+def test_nothing_to_learn_from_is_an_error_with_the_reason(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(800), 16_000)
+    manifest = tmp_path / "train.tsv"
+    write_manifest(manifest, [Utterance("a", path, "yes")])
+    with pytest.raises(TrainingError, match=r"no training utterance can be used; a: 0\.05 s is shorter"):
+        train(settings(manifest), tmp_path / "run", cache_dir=tmp_path)
+    with pytest.raises(ConfigError, match="no training data"):
+        train(run_config({}), tmp_path / "run", cache_dir=tmp_path)
+
+
+def test_checkpoints_come_back_as_they_were(tmp_path):
+    state = RunState(epoch=3, batch=7, best_wer=12.5, history=[{"epoch": 1}], data="abc")
+    arrays = {"network": [np.arange(6.0).reshape(2, 3), np.ones(2, np.float32)], "optimizer": [np.int64(4)]}
+    save_checkpoint(tmp_path / "c.npz", state, arrays)
+    loaded, values = load_checkpoint(tmp_path / "c.npz")
+    assert loaded == state
+    for name, items in arrays.items():
+        for a, b in zip(values[name], items, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path / "c.npz", RunState(epoch=1), {})
+
+    def full_disk(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(TrainingError, match="No space left"):
+        save_checkpoint(tmp_path / "c.npz", RunState(epoch=2), {})
+    assert load_checkpoint(tmp_path / "c.npz")[0].epoch == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["c.npz"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"garbage"])
+def test_a_damaged_checkpoint_says_what_to_do(tmp_path, content):
+    (tmp_path / "c.npz").write_bytes(content)
+    with pytest.raises(TrainingError, match="--fresh"):
+        load_checkpoint(tmp_path / "c.npz")
+
+
+def test_latest_leads_to_the_last_model(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "bundle.json").write_text(name)
+        latest = point_latest_at(tmp_path / name)
+    assert (latest / "bundle.json").read_text() == "second"

@@ -1,0 +1,121 @@
+"""Batches and augmentation: everything once, within limits, the same for the same seed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asrkit.config import AugmentationConfig, FeatureConfig, TrainingConfig
+from asrkit.text import Alphabet
+from asrkit.training.augmentation import augment_waveform, mask_features
+from asrkit.training.batches import BatchMaker, plan_batches, prefetch
+from asrkit.training.examples import Example
+
+FEATURES = FeatureConfig(mel_bins=20)
+
+
+def example(seconds: float, text: str = "ab", seed: int = 0) -> Example:
+    samples = np.random.default_rng(seed).integers(-3000, 3000, round(16_000 * seconds)).astype(np.int16)
+    return Example(f"u{seed}", text, samples, Alphabet().encode(text))
+
+
+@given(
+    frames=st.lists(st.integers(1, 900), min_size=1, max_size=60),
+    size=st.integers(1, 9),
+    limit=st.integers(100, 3000),
+    epoch=st.integers(0, 3),
+)
+def test_every_example_is_in_one_batch_and_no_batch_is_too_large(frames, size, limit, epoch):
+    plan = plan_batches(frames, TrainingConfig(batch_size=size, batch_frames=limit), epoch)
+    assert sorted(index for batch in plan for index in batch) == list(range(len(frames)))
+    for batch in plan:
+        assert len(batch) <= size
+        assert len(batch) == 1 or max(frames[i] for i in batch) * len(batch) <= limit
+
+
+def test_the_first_epoch_runs_from_short_to_long_and_later_ones_do_not():
+    frames = list(np.random.default_rng(0).integers(50, 800, 200))
+    first, second, third = (plan_batches(frames, TrainingConfig(), epoch) for epoch in range(3))
+    lengths = [frames[i] for batch in first for i in batch]
+    assert lengths == sorted(lengths)
+    assert second != third
+    assert plan_batches(frames, TrainingConfig(), 1) == second
+    assert plan_batches(frames, TrainingConfig(seed=2), 1) != second
+
+
+def test_later_epochs_bucket_by_length():
+    frames = list(np.random.default_rng(0).integers(50, 800, 400))
+    spread = [np.ptp([frames[i] for i in batch]) for batch in plan_batches(frames, TrainingConfig(), 1)]
+    assert np.mean(spread) < 0.25 * np.ptp(frames)
+
+
+def test_the_same_epoch_gives_the_same_features_and_another_does_not():
+    maker = BatchMaker([example(1.0), example(0.7, seed=1)], FEATURES, TrainingConfig())
+    once, again, other = maker.batch([0, 1], 3), maker.batch([0, 1], 3), maker.batch([0, 1], 4)
+    np.testing.assert_array_equal(once["features"], again["features"])
+    assert once["features"].shape != other["features"].shape or not np.allclose(once["features"], other["features"])
+
+
+def test_an_utterance_is_augmented_alike_in_any_batch():
+    maker = BatchMaker([example(1.0), example(0.7, seed=1)], FEATURES, TrainingConfig())
+    both, alone = maker.batch([0, 1], 2), maker.batch([1], 2)
+    frames = alone["frames"][0]
+    np.testing.assert_array_equal(both["features"][1, :frames], alone["features"][0])
+
+
+def test_a_batch_is_padded_with_zeros_and_keeps_true_lengths():
+    maker = BatchMaker([example(0.5, "abc"), example(0.2, "d", seed=1)], FEATURES, TrainingConfig(), pad_multiple=8)
+    batch = maker.batch([0, 1], None)
+    assert batch["features"].shape[1] % 8 == 0
+    assert list(batch["num_labels"]) == [3, 1]
+    assert Alphabet().decode(batch["labels"][0, :3]) == "abc"
+    assert not batch["features"][1, batch["frames"][1] :].any()
+
+
+def test_batches_arrive_in_order():
+    plan = [[i] for i in range(25)]
+    made = prefetch(lambda indices: {"i": np.array(indices)}, plan, ahead=3)
+    assert [int(batch["i"][0]) for batch in made] == list(range(25))
+
+
+def test_an_error_while_making_a_batch_is_raised():
+    def make(indices):
+        raise ValueError(f"bad {indices}")
+
+    with pytest.raises(ValueError, match="bad"):
+        list(prefetch(make, [[0]]))
+
+
+@pytest.mark.parametrize("speed", [0.9, 1.1])
+def test_speed_changes_the_length_and_the_pitch(speed):
+    tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
+    config = AugmentationConfig(speeds=(speed,), gain_db=0)
+    played = augment_waveform(tone, config, 16_000, np.random.default_rng(0))
+    assert len(played) == pytest.approx(16_000 / speed, abs=2)
+    peak_hz = np.abs(np.fft.rfft(played)).argmax() * 16_000 / len(played)
+    assert peak_hz == pytest.approx(440 * speed, abs=2)
+
+
+def test_noise_has_the_level_asked_for():
+    tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
+    config = AugmentationConfig(speeds=(1.0,), gain_db=0, noise_probability=1.0, noise_snr_db=(20.0, 20.0))
+    noise = augment_waveform(tone, config, 16_000, np.random.default_rng(0)) - tone
+    snr_db = 10 * np.log10(np.square(tone).mean() / np.square(noise).mean())
+    assert snr_db == pytest.approx(20, abs=0.1)
+
+
+def test_masks_are_bands_of_zeros_within_their_limits():
+    config = AugmentationConfig(time_masks=1, time_mask_frames=10, frequency_masks=1, frequency_mask_bins=5)
+    for seed in range(30):
+        masked = mask_features(np.ones((100, 20), np.float32), config, np.random.default_rng(seed))
+        rows, columns = (masked == 0).all(axis=1), (masked == 0).all(axis=0)
+        assert rows.sum() <= 10
+        assert columns.sum() <= 5
+        assert (masked[~rows][:, ~columns] == 1).all()
+
+
+def test_short_utterances_are_not_masked_away():
+    config = AugmentationConfig(time_masks=1, time_mask_frames=50, time_mask_share=0.2, frequency_masks=0)
+    for seed in range(30):
+        masked = mask_features(np.ones((10, 4), np.float32), config, np.random.default_rng(seed))
+        assert (masked == 0).all(axis=1).sum() <= 2
