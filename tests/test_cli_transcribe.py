@@ -208,6 +208,20 @@ def test_a_dry_run_prints_what_there_is_to_do(project: Path, asrkit) -> None:  #
     assert [line.split("\t")[:2] for line in done.out.splitlines()] == [["new", "new"], ["done", "u0"], ["done", "u2"]]
 
 
+def test_a_plan_says_what_the_run_will_cost(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    before = sorted(Path().rglob("*"))
+    done = asrkit("transcribe", "wavs", "--plan", "--json")
+    plan = json.loads(done.out)
+    assert done.code == 0 and sorted(Path().rglob("*")) == before
+    assert (plan["num_recordings"], plan["num_todo"]) == (3, 3)
+    assert plan["audio_s"] == pytest.approx(plan["measured_s"]) == pytest.approx(3.4, abs=0.01)
+    assert plan["work_s"] == pytest.approx(plan["audio_s"] / plan["speed"])
+    assert plan["peak_mb"] > 20
+    assert "3 of 3" in asrkit("transcribe", "wavs", "--plan").out
+    Path("wavs/bad.wav").write_text("no audio")
+    assert "time     unknown" in asrkit("transcribe", "wavs/bad.wav", "--plan").out
+
+
 def test_kept_emissions_decode_to_the_same_without_audio_and_model(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
     assert asrkit("transcribe", "wavs", "--keep-emissions", "--beam", "9").code == 0
     shutil.rmtree("wavs")

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,7 @@ def transcribe(
     keep_emissions: options.KeepEmissions = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
+    plan: options.Plan = False,
     json_output: options.Json = False,
     runner: options.Runner = None,
     ray_address: options.RayAddress = None,
@@ -99,6 +101,8 @@ class _Request:
             raise ConfigError("--emissions takes the place of inputs; name one or the other")
         if not self._flags["emissions"] and not self._inputs:
             raise ConfigError("nothing to transcribe: name files or folders, such as `asrkit transcribe ./wavs`")
+        if self._flags["emissions"] and self._flags["plan"]:
+            raise ConfigError("--plan measures the network; decoding stored emissions needs none")
         if self._prints and len(self._config.format) > 1:
             raise ConfigError("--stdout prints one format; name one with -f")
         if self._prints and (self._flags["in_place"] or self._flags["keep_emissions"]):
@@ -131,6 +135,9 @@ class _Request:
         view = TranscriptionProgress(quiet=flags["quiet"], verbose=flags["verbose"], keep=self._prints)
         with view:
             summary = self._decode(view) if flags["emissions"] else self._transcribe(paths, view)
+        if flags["plan"]:
+            self._print_estimate(summary)
+            return summary
         if flags["dry_run"]:
             typer.echo("\n".join(planned_lines(summary)))
             return summary
@@ -155,6 +162,7 @@ class _Request:
             audio_root=self._flags["audio_root"],
             in_place=self._flags["in_place"],
             keep_emissions=self._flags["keep_emissions"],
+            plan=self._flags["plan"],
             observer=view,
             **self._shared(bundle.decoding),
         )
@@ -180,6 +188,24 @@ class _Request:
             "overwrite": self._flags["overwrite"],
             "dry_run": self._flags["dry_run"],
         }
+
+    def _print_estimate(self, summary: TranscriptionSummary) -> None:
+        estimate = summary.estimate
+        assert estimate is not None
+        if self._flags["json_output"]:
+            typer.echo(json.dumps(estimate.to_dict()))
+            return
+        typer.echo(
+            f"to do    {estimate.num_todo:,} of {estimate.num_recordings:,}, {estimate.audio_s / 3600:.2f} h of audio"
+        )
+        if estimate.speed is None or estimate.work_s is None:
+            typer.echo("time     unknown: nothing could be tried")
+            return
+        finish = time.strftime("%a %H:%M", time.localtime(time.time() + estimate.work_s))
+        typer.echo(f"speed    {estimate.speed:,.0f}x real time, measured on {estimate.measured_s:,.0f} s of it")
+        typer.echo(f"time     {estimate.work_s / 60:,.1f} minutes, until {finish} if started now")
+        if estimate.peak_mb is not None:
+            typer.echo(f"memory   about {estimate.peak_mb:,.0f} MB at most")
 
     def _print(self, transcripts: list[Transcript]) -> None:
         """Print transcripts on stdout: the text alone for a single recording, else ``id text``."""

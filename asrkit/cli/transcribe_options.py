@@ -77,6 +77,10 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Transcribe again what is done already.", rich_help_panel=_OUTPUT)
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what there is to do.", rich_help_panel=_OUTPUT)]
+Plan = Annotated[
+    bool,
+    typer.Option("--plan", help="Only say what it will cost, after trying a few recordings.", rich_help_panel=_OUTPUT),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary as JSON.", rich_help_panel=_OUTPUT)]
 Model = Annotated[
     Path | None,

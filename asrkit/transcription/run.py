@@ -11,6 +11,7 @@ from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.emissions import EmissionsInfo, pack_emissions
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.batching import Batch, plan_batches
+from asrkit.transcription.estimate import estimate_run
 from asrkit.transcription.folder import OutputFolder
 from asrkit.transcription.local import LocalRunner, Runner, num_cores
 from asrkit.transcription.outputs import TranscriptFiles
@@ -21,6 +22,8 @@ from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.scanning import Scanned, Scanner, State
 from asrkit.transcription.stored import find_emissions
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
+
+_TODO = (State.NEW, State.CHANGED)
 
 
 def transcribe(
@@ -36,6 +39,7 @@ def transcribe(
     keep_emissions: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
+    plan: bool = False,
     network: Network | None = None,
     make_decoder: Callable[[], Decoder] | None = None,
     make_runner: Callable[[Recipe], Runner] | None = None,
@@ -59,6 +63,7 @@ def transcribe(
         keep_emissions: Store the emissions below ``emissions/`` of the folder.
         overwrite: Transcribe everything anew.
         dry_run: Only say what there is to do.
+        plan: Only say what it will cost, after trying a few recordings.
         network: Runs the model; default: its ONNX graph.
         make_decoder: Makes a decoder; default: the one of ``decoding``.
         make_runner: Where to run; default: the one that ``config.runner`` names.
@@ -90,7 +95,11 @@ def transcribe(
         make_runner=make_runner,
         observer=observer,
     )
-    return run.plan(recordings) if dry_run else run.carry_out(recordings, overwrite=overwrite)
+    if plan:
+        return run.estimate(recordings, overwrite=overwrite)
+    if dry_run:
+        return run.list(recordings, overwrite=overwrite)
+    return run.carry_out(recordings, overwrite=overwrite)
 
 
 def decode_emissions(
@@ -138,7 +147,9 @@ def decode_emissions(
         make_runner=make_runner,
         observer=observer,
     )
-    return run.plan(recordings) if dry_run else run.carry_out(recordings, overwrite=overwrite)
+    if dry_run:
+        return run.list(recordings, overwrite=overwrite)
+    return run.carry_out(recordings, overwrite=overwrite)
 
 
 class _Run:
@@ -183,19 +194,28 @@ class _Run:
         self._make_runner = make_runner or _runner
         self._seen: set[str] = set()
 
-    def plan(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
+    def list(self, recordings: Sequence[Recording], *, overwrite: bool) -> TranscriptionSummary:
         """Say what there is to do, and do nothing."""
-        with ExitStack() as stack:
-            folder = None if self.output_dir is None else OutputFolder(self.output_dir, read_only=True)
-            if folder is not None:
-                stack.enter_context(closing(folder))
-            for chunk in self._scanner(folder).scan(recordings, self.config.jobs):
-                self.summary.planned += [
-                    (item.recording.utterance_id, item.state.value, item.recording.path) for item in chunk
-                ]
-                self.summary.num_reused += sum(item.state is State.DONE for item in chunk)
-                self.summary.audio_s += sum(item.recording.duration_s for item in chunk)
+        for item in self._look(recordings, overwrite=overwrite):
+            self.summary.planned.append((item.recording.utterance_id, item.state.value, item.recording.path))
+            self.summary.num_reused += item.state is State.DONE
+            self.summary.audio_s += item.recording.duration_s
         return self.summary
+
+    def estimate(self, recordings: Sequence[Recording], *, overwrite: bool) -> TranscriptionSummary:
+        """Say what the run will cost, after a few seconds of work on some of its recordings."""
+        found = [item.recording for item in self._look(recordings, overwrite=overwrite) if item.state in _TODO]
+        self.summary.estimate = estimate_run(self._recipe, found, num_recordings=len(recordings))
+        return self.summary
+
+    def _look(self, recordings: Sequence[Recording], *, overwrite: bool) -> Iterator[Scanned]:
+        """Yield what is known of each recording; nothing is touched."""
+        with ExitStack() as stack:
+            folder = None
+            if self.output_dir is not None and not overwrite:
+                folder = stack.enter_context(closing(OutputFolder(self.output_dir, read_only=True)))
+            for chunk in self._scanner(folder).scan(recordings, self.config.jobs):
+                yield from chunk
 
     def carry_out(self, recordings: Sequence[Recording], *, overwrite: bool) -> TranscriptionSummary:
         """Transcribe what is not done."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asrkit.transcription.transcript import Transcript
+
+if TYPE_CHECKING:
+    from asrkit.transcription.estimate import RunEstimate
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class TranscriptionSummary:
         elapsed_s: Seconds it took.
         stage_cpu_s: CPU seconds by stage.
         planned: Of a dry run: what there is to do, as id, state and path.
+        estimate: Of a plan: what the run will cost.
     """
 
     output_dir: Path | None = None
@@ -41,6 +45,7 @@ class TranscriptionSummary:
     elapsed_s: float = 0.0
     stage_cpu_s: dict[str, float] = field(default_factory=dict)
     planned: list[tuple[str, str, Path]] = field(default_factory=list)
+    estimate: RunEstimate | None = None
 
     @property
     def exit_code(self) -> int:
