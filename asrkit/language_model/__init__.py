@@ -3,6 +3,7 @@
 from asrkit.language_model.binary import verify_binary, write_binary
 from asrkit.language_model.editing import interpolate_models, prune_model, tune_weights, write_arpa
 from asrkit.language_model.estimation import BuildReport, build_ngram
+from asrkit.language_model.files import is_arpa_name
 from asrkit.language_model.ngram import NgramModel, Perplexity
 from asrkit.language_model.text_source import TextReport, TextSource, read_word_list
 
@@ -14,6 +15,7 @@ __all__ = [
     "TextSource",
     "build_ngram",
     "interpolate_models",
+    "is_arpa_name",
     "prune_model",
     "read_word_list",
     "tune_weights",

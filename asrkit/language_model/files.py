@@ -17,14 +17,18 @@ from asrkit.errors import ConfigError, LanguageModelError, MissingPathError
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 
 
+def is_arpa_name(path: Path) -> bool:
+    """Tell whether a name ends in ``.arpa``, or in ``.arpa`` and a compression."""
+    return (path.with_suffix("").suffix if path.suffix in COMPRESSED_SUFFIXES else path.suffix) == ".arpa"
+
+
 def check_arpa_name(path: Path) -> None:
     """Refuse a name that does not say that the file is ARPA text.
 
     Raises:
         ConfigError: It does not end in ``.arpa`` or ``.arpa`` and a compression.
     """
-    suffix = path.with_suffix("").suffix if path.suffix in COMPRESSED_SUFFIXES else path.suffix
-    if suffix != ".arpa":
+    if not is_arpa_name(path):
         raise ConfigError(f"the model is ARPA text; name it .arpa, .arpa.gz, .arpa.xz or .arpa.bz2, not {path.name!r}")
 
 

@@ -103,6 +103,19 @@ class NgramModel:
         """Whether probabilities and back-offs are kept in 8 bits."""
         return self.native.is_quantized
 
+    @property
+    def format(self) -> str:
+        """What kind of file the model came from."""
+        if self.path is not None and is_binary(read_bytes(self.path)[:64]):
+            return "binary, 8 bits" if self.is_quantized else "binary"
+        return "ARPA"
+
+    def sample_ngrams(self, count: int = 20_000) -> str:
+        """Return about so many of the longest n-grams, one a line, from all over the model."""
+        if self.order == 1:
+            return "\n".join(word for word in self.vocabulary[:count] if word not in ("<s>", "</s>", "<unk>"))
+        return self.native.sample_ngrams(count)
+
     @cached_property
     def vocabulary(self) -> tuple[str, ...]:
         """All words, ``<s>``, ``</s>`` and ``<unk>`` among them."""

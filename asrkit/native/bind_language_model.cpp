@@ -10,6 +10,7 @@
 #include "ngram_file.hpp"
 #include "ngram_handle.hpp"
 #include "text_score.hpp"
+#include "trie_builder.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -56,6 +57,27 @@ std::vector<std::pair<double, bool>> score_words(const NgramHandle& model, const
 // A damaged file may hold anything; what is not UTF-8 is replaced.
 nb::object to_python(std::string_view text, const char* errors) {
   return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), errors));
+}
+
+// Every so many-th of the longest n-grams, one a line.
+nb::object sample_ngrams(const NgramHandle& model, std::size_t count) {
+  std::string text;
+  {
+    nb::gil_scoped_release release;
+    const std::size_t order = model.counts.size();
+    const std::size_t step = std::max<std::size_t>(model.counts.back() / std::max<std::size_t>(count, 1), 1);
+    std::size_t seen = 0;
+    NgramLister(model).list([&](const std::vector<WordId>& words, float, float) {
+      if (words.size() != order || seen++ % step != 0) return;
+      for (const WordId word : words) {
+        if (word == model.view.begin_word || word == model.view.end_word) continue;
+        text += model.view.vocabulary.word(word);
+        text += ' ';
+      }
+      text += '\n';
+    });
+  }
+  return to_python(text, "replace");
 }
 
 nb::typed<nb::list, nb::str> words_of(const NgramHandle& model) {
@@ -119,5 +141,6 @@ void bind_language_model(nb::module_& module) {
       .def_prop_ro("order", [](const NgramHandle& model) { return model.view.order; })
       .def_prop_ro("counts", [](const NgramHandle& model) { return model.counts; })
       .def_prop_ro("words", &words_of)
+      .def("sample_ngrams", &sample_ngrams, "count"_a, nb::sig("def sample_ngrams(self, count: int) -> str"))
       .def("score_words", &score_words, "words"_a, "bos"_a = true, "eos"_a = true);
 }

@@ -1,0 +1,204 @@
+"""``asrkit lm convert | prune | interpolate | perplexity | info``: what one does with models."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asrkit.cli.lm import (
+    ArpaOutput,
+    Json,
+    ModelPath,
+    NumberListCommand,
+    Quiet,
+    Raw,
+    Texts,
+    lm_app,
+    numbers_of,
+    progress_bars,
+    remark,
+)
+from asrkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from asrkit.language_model import NgramModel
+
+TuneTexts = Annotated[
+    list[str] | None, typer.Option("--tune-on", metavar="TEXT", help="Find the weights on this text; may be repeated.")
+]
+
+
+@lm_app.command(epilog="Example: asrkit lm convert lm/3gram.arpa lm/3gram.bin --quantize")
+def convert(
+    source: ModelPath,
+    output: Annotated[Path, typer.Argument(help="The new file: ARPA text when named so, else asrkit's binary.")],
+    quantize: Annotated[
+        bool, typer.Option("--quantize", help="8-bit probabilities and back-offs; binary only.")
+    ] = False,
+    text: Annotated[
+        list[str] | None, typer.Option(help="Measure what quantizing costs on this text; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn a model into a binary file that loads at once, or back into ARPA text."""
+    from asrkit.language_model import NgramModel, is_arpa_name, write_arpa, write_binary
+
+    to_arpa = is_arpa_name(output)
+    if to_arpa and quantize:
+        raise ConfigError("ARPA text cannot be quantized; name the output .bin")
+    if output.exists() and output.samefile(source):
+        raise ConfigError(f"{output} is the model itself; name another output")
+    model = NgramModel.load(source)
+    if to_arpa:
+        with progress_bars(quiet) as bar:
+            write_arpa(model, output, progress=bar("writing"))
+    else:
+        write_binary(model, output, quantize=quantize)
+    facts = _facts(NgramModel.load(output))
+    if quantize:
+        facts |= _quantization_cost(model, NgramModel.load(output), text)
+    typer.echo(json.dumps(facts) if as_json else _one_line(facts))
+
+
+@lm_app.command(epilog="Example: asrkit lm prune lm/3gram.arpa -o lm/small.arpa --threshold 1e-8")
+def prune(
+    source: ModelPath,
+    output: ArpaOutput,
+    threshold: Annotated[
+        float, typer.Option(help="Drop an n-gram when the perplexity rises by less than this share.")
+    ] = 1e-8,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a model smaller by dropping the n-grams whose loss changes it least (Stolcke's entropy pruning)."""
+    from asrkit.language_model import NgramModel, prune_model
+
+    model = NgramModel.load(source)
+    with progress_bars(quiet) as bar:
+        kept = prune_model(model, output, threshold, progress=bar("writing"))
+    remark(f"kept {sum(kept):,} of {sum(model.counts):,} n-grams ({sum(kept) / sum(model.counts):.1%})", quiet)
+    facts = _facts(NgramModel.load(output))
+    typer.echo(json.dumps(facts) if as_json else _one_line(facts))
+
+
+@lm_app.command(
+    cls=NumberListCommand,
+    epilog="Example: asrkit lm interpolate speech.arpa novels.arpa -o mixed.arpa --tune-on dev.txt",
+)
+def interpolate(
+    sources: Annotated[list[Path], typer.Argument(metavar="MODEL MODEL...", help="The models to mix.")],
+    output: ArpaOutput,
+    weights: Annotated[
+        str | None, typer.Option(metavar="W W ...", help="One weight for each model; all the same by default.")
+    ] = None,
+    tune_on: TuneTexts = None,
+    raw: Raw = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Mix models: each word's probability is the weighted mean of theirs."""
+    from asrkit.language_model import NgramModel, TextSource, interpolate_models, tune_weights
+    from asrkit.text.normalizer import normalize
+
+    if weights is not None and tune_on:
+        raise ConfigError("give --weights or --tune-on, not both")
+    models = [NgramModel.load(path) for path in sources]
+    shares = numbers_of(weights, "--weights") or (1.0,) * len(models)
+    if tune_on:
+        shares = tune_weights(models, list(TextSource(tune_on, normalize=None if raw else normalize)))
+        remark("weights: " + " ".join(f"{share:.4f}" for share in shares), quiet)
+    with progress_bars(quiet) as bar:
+        interpolate_models(models, output, shares, progress=bar("writing"))
+    facts = {**_facts(NgramModel.load(output)), "weights": [share / sum(shares) for share in shares]}
+    typer.echo(json.dumps(facts) if as_json else _one_line(facts))
+
+
+@lm_app.command(epilog="Example: asrkit lm perplexity lm/3gram.arpa heldout.txt")
+def perplexity(
+    model: ModelPath,
+    texts: Texts,
+    raw: Raw = False,
+    as_json: Json = False,
+) -> None:
+    """Measure how well a model foresees a text, with and without the words it does not know."""
+    from asrkit.language_model import NgramModel, TextSource
+    from asrkit.text.normalizer import normalize
+
+    result = NgramModel.load(model).perplexity(TextSource(texts, normalize=None if raw else normalize))
+    if as_json:
+        typer.echo(json.dumps({**vars(result), "unknown_rate": result.unknown_rate}))
+        return
+    typer.echo(f"perplexity            {result.with_unknown:,.2f}")
+    typer.echo(f"without unknown words {result.without_unknown:,.2f}")
+    typer.echo(f"unknown words         {result.unknown_words:,} of {result.words:,} ({result.unknown_rate:.2%})")
+    typer.echo(f"sentences             {result.sentences:,}")
+    typer.echo(f"log10 probability     {result.log10_prob:,.2f}")
+
+
+@lm_app.command(epilog="Example: asrkit lm info lm/3gram.bin --verify")
+def info(
+    model: ModelPath,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all of a binary model and compare its checksums.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a model holds."""
+    from asrkit.language_model import NgramModel, verify_binary
+
+    NgramModel.load(model)  # the first load also loads the extension
+    start_s = time.perf_counter()
+    loaded = NgramModel.load(model)
+    facts = {**_facts(loaded), "load_ms": round(1000 * (time.perf_counter() - start_s), 3)}
+    if verify:
+        verify_binary(model)
+        facts["verified"] = True
+    if as_json:
+        typer.echo(json.dumps(facts))
+        return
+    counts = facts.pop("ngrams")
+    for name, value in facts.items():
+        typer.echo(f"{name.replace('_', ' '):12} {value:,}" if isinstance(value, int) else f"{name:12} {value}")
+    for order, count in enumerate(counts, 1):
+        typer.echo(f"{f'{order}-grams':12} {count:,}")
+
+
+def _facts(model: NgramModel) -> dict[str, Any]:
+    assert model.path is not None
+    return {
+        "path": str(model.path),
+        "format": model.format,
+        "order": model.order,
+        "ngrams": list(model.counts),
+        "bytes": model.path.stat().st_size,
+    }
+
+
+def _one_line(facts: dict[str, Any]) -> str:
+    counts = " / ".join(f"{count:,}" for count in facts["ngrams"])
+    line = f"{facts['path']}: {facts['format']}, order {facts['order']}, {counts} n-grams, "
+    line += f"{facts['bytes'] / 1e6:,.1f} MB"
+    if "perplexity" in facts:
+        line += (
+            f"; quantizing changes the perplexity from {facts['perplexity_before']:,.2f} to "
+            f"{facts['perplexity']:,.2f} ({facts['measured_on']})"
+        )
+    return line
+
+
+def _quantization_cost(before: NgramModel, after: NgramModel, texts: list[str] | None) -> dict[str, Any]:
+    """Measure both models on a text, or on n-grams of the model itself where there is none."""
+    from asrkit.language_model import TextSource
+    from asrkit.text.normalizer import normalize
+
+    blocks = list(TextSource(texts, normalize=normalize)) if texts else [before.sample_ngrams()]
+    return {
+        "perplexity_before": before.perplexity(blocks).with_unknown,
+        "perplexity": after.perplexity(blocks).with_unknown,
+        "measured_on": ", ".join(texts) if texts else "a sample of its own n-grams",
+    }

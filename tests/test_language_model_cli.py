@@ -1,0 +1,113 @@
+"""`asrkit lm`: what its commands print, and what they refuse in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import oracles
+import pytest
+from typer.testing import CliRunner, Result
+
+from asrkit.cli.app import app
+from asrkit.errors import AsrkitError
+from asrkit.language_model import NgramModel
+
+TINY = Path(__file__).parents[1] / "lm" / "tiny.arpa"
+
+
+def run(*arguments: object) -> Result:
+    result = CliRunner().invoke(app, ["lm", *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit | AsrkitError):
+        raise result.exception
+    return result
+
+
+def refused(*arguments: object) -> str:
+    result = run(*arguments)
+    assert isinstance(result.exception, AsrkitError), result.output
+    message = str(result.exception)
+    assert "\n" not in message
+    return message
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("The cat sat on the mat.\nA zebra ran!\n\n")
+    return path
+
+
+def test_convert_there_and_back(tmp_path: Path) -> None:
+    assert "binary, order 3, 15 / 20 / 10 n-grams" in run("convert", TINY, tmp_path / "m.bin").stdout
+    assert "ARPA, order 3" in run("convert", tmp_path / "m.bin", tmp_path / "m.arpa.gz").stdout
+    back = NgramModel.load(tmp_path / "m.arpa.gz")
+    assert back.score("the cat sat") == pytest.approx(NgramModel.load(TINY).score("the cat sat"), abs=1e-5)
+
+
+def test_convert_prints_what_quantizing_costs(tmp_path: Path, text: Path) -> None:
+    result = run("convert", TINY, tmp_path / "m.bin", "--quantize", "--text", text, "--json")
+    facts = json.loads(result.stdout)
+    assert facts["format"] == "binary, 8 bits"
+    assert facts["perplexity"] == pytest.approx(facts["perplexity_before"], rel=1e-3)
+    assert "a sample of its own n-grams" in run("convert", TINY, tmp_path / "m.bin", "--quantize").stdout
+
+
+def test_perplexity_by_hand(text: Path) -> None:
+    facts = json.loads(run("perplexity", TINY, text, "--json").stdout)
+    ngrams = oracles.read_arpa(TINY)
+    log10_prob = sum(oracles.sentence_log10(ngrams, s) for s in ("the cat sat on the mat", "a zebra ran"))
+    assert (facts["sentences"], facts["words"], facts["unknown_words"]) == (2, 9, 1)
+    assert facts["log10_prob"] == pytest.approx(log10_prob, abs=1e-4)
+    assert facts["with_unknown"] == pytest.approx(10 ** (-log10_prob / 11), rel=1e-4)
+    assert "1 of 9 (11.11%)" in run("perplexity", TINY, text).stdout
+
+
+def test_info_verifies(tmp_path: Path) -> None:
+    run("convert", TINY, tmp_path / "m.bin")
+    facts = json.loads(run("info", tmp_path / "m.bin", "--verify", "--json").stdout)
+    assert facts["verified"] is True
+    assert facts["ngrams"] == [15, 20, 10]
+    damaged = bytearray((tmp_path / "m.bin").read_bytes())
+    damaged[-70] ^= 0xFF
+    (tmp_path / "m.bin").write_bytes(damaged)
+    assert "checksum" in refused("info", tmp_path / "m.bin", "--verify")
+
+
+def test_interpolate_takes_weights_and_text(tmp_path: Path, text: Path) -> None:
+    run("build", text, "-o", tmp_path / "own.arpa", "--order", "2", "--discount-fallback")
+    result = run("interpolate", TINY, tmp_path / "own.arpa", "-o", tmp_path / "m.arpa", "--weights", "1", "3", "--json")
+    assert json.loads(result.stdout)["weights"] == [0.25, 0.75]
+    tuned = run("interpolate", TINY, tmp_path / "own.arpa", "-o", tmp_path / "m.arpa", "--tune-on", text, "--json")
+    assert json.loads(tuned.stdout)["weights"][1] > 0.5
+    assert "--tune-on" in refused(
+        "interpolate", TINY, TINY, "-o", tmp_path / "m.arpa", "--weights", "1 1", "--tune-on", text
+    )
+
+
+def test_prune_says_what_it_kept(tmp_path: Path) -> None:
+    result = run("prune", TINY, "-o", tmp_path / "m.arpa", "--threshold", "0.01")
+    assert "order 3, 15 / " in result.stdout
+    assert "of 45 n-grams" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("convert", "none.arpa", "m.bin"), "none.arpa: no such language model"),
+        (("convert", TINY, "m.arpa", "--quantize"), "cannot be quantized"),
+        (("convert", TINY, TINY), "the model itself"),
+        (("prune", TINY, "-o", "m.bin"), "ARPA text"),
+        (("interpolate", TINY, "-o", "m.arpa"), "two models"),
+        (("interpolate", TINY, TINY, "-o", "m.arpa", "--weights", "1 x"), "--weights takes numbers"),
+        (("perplexity", TINY, "none.txt"), "none.txt: no such file"),
+        (("info", TINY, "--verify"), "checksums"),
+        (("build", TINY, "-o", "m.arpa", "--prune", "0", "0.5"), "whole numbers"),
+    ],
+)
+def test_wrong_use_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in refused(*arguments)
+    assert not any(tmp_path.iterdir())
