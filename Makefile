@@ -19,10 +19,10 @@ REF ?= ref.txt
 TEXT ?= data/text.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-transcribe sanitize train transcribe score lm format docs lock clean
+.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-score bench-transcribe bench-train sanitize train transcribe score lm format docs lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ## setup --------------------------------------------------------------------------------------------------------------
 
@@ -108,8 +108,19 @@ $(SANITIZE_VENV)/.package: $(VENV)/.package
 bench: setup ## time the commands and the plain route they replace, in one run
 	python benchmarks/foundation.py
 
+bench-decoder: $(VENV)/.bench ## the beam search beside other decoders
+	python benchmarks/decoder.py
+
+bench-score: $(VENV)/.bench ## scoring beside jiwer, sclite and kaldialign
+	python benchmarks/score.py
+
 bench-transcribe: setup ## time asrkit transcribe on a folder beside hand-written loops, with stages and memory
 	python benchmarks/transcribe.py
+
+# the peers of the benchmarks come on top of .venv
+$(VENV)/.bench: requirements-bench.txt $(VENV)/.package
+	$(PIP) install --quiet -r requirements-bench.txt
+	@touch $@
 
 ## keeping it ---------------------------------------------------------------------------------------------------------
 

@@ -17,4 +17,5 @@ compile() { # OUTPUT ARGUMENTS...
 
 compile requirements.txt pyproject.toml
 compile requirements-dev.txt pyproject.toml --extra dev --constraint requirements.txt --no-emit-package asrkit
+compile requirements-bench.txt --group bench --constraint requirements.txt
 compile requirements-jax.txt --group jax
