@@ -27,6 +27,7 @@ SOUNDFILE_SUFFIXES = frozenset(
 )
 MEDIA_SUFFIXES = frozenset({".3gp", ".aac", ".amr", ".m4a", ".mka", ".mkv", ".mov", ".mp4", ".webm", ".wma"})
 AUDIO_SUFFIXES = SOUNDFILE_SUFFIXES | MEDIA_SUFFIXES
+RAW_SUFFIXES = frozenset({".pcm", ".raw"})  # 16-bit little-endian mono samples and nothing else
 
 _LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 768_000  # a forged rate would make resampling explode
 _LARGEST_SAMPLE = 64.0  # integers stored as floats reach 32,768; loud but honest floats stay far below
@@ -51,6 +52,7 @@ def load_waveform(
     *,
     start_s: float = 0.0,
     end_s: float | None = None,
+    raw_rate_hz: int | None = None,
 ) -> FloatArray:
     """Read a recording, or a part of it, as one waveform.
 
@@ -60,6 +62,7 @@ def load_waveform(
         channel: Channel to take, from 0; None takes the mean of all.
         start_s: First second to read.
         end_s: Second to stop before; None reads to the end.
+        raw_rate_hz: Rate of files of ``RAW_SUFFIXES``, which do not tell it.
 
     Returns:
         ``(samples,)`` in [-1, 1] at ``sample_rate_hz``; louder samples are clipped.
@@ -69,7 +72,7 @@ def load_waveform(
             finite, lacks the channel, or needs the extra ``media``.
     """
     path = Path(path)
-    blocks = list(_resampled_blocks(path, sample_rate_hz, channel, start_s, end_s))
+    blocks = list(_resampled_blocks(path, sample_rate_hz, channel, start_s, end_s, raw_rate_hz))
     waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if not len(waveform):
         raise AudioError("holds no samples; remove the file or record it again", path=path)
@@ -77,7 +80,12 @@ def load_waveform(
 
 
 def iterate_waveform(
-    path: Path | str, sample_rate_hz: int = 16_000, block_s: float = 30.0, channel: int | None = None
+    path: Path | str,
+    sample_rate_hz: int = 16_000,
+    block_s: float = 30.0,
+    channel: int | None = None,
+    *,
+    raw_rate_hz: int | None = None,
 ) -> Iterator[FloatArray]:
     """Read a recording in blocks, for recordings too long for memory.
 
@@ -91,7 +99,7 @@ def iterate_waveform(
     block_samples = max(1, round(block_s * sample_rate_hz))
     pending: list[FloatArray] = []
     num_pending = num_yielded = 0
-    for block in _resampled_blocks(path, sample_rate_hz, channel, 0.0, None):
+    for block in _resampled_blocks(path, sample_rate_hz, channel, 0.0, None, raw_rate_hz):
         pending.append(block)
         num_pending += len(block)
         if num_pending < block_samples:
@@ -108,13 +116,13 @@ def iterate_waveform(
         raise AudioError("holds no samples; remove the file or record it again", path=path)
 
 
-def probe(path: Path | str) -> AudioInfo:
+def probe(path: Path | str, *, raw_rate_hz: int | None = None) -> AudioInfo:
     """Read the header of a recording.
 
     Raises:
         AudioError: As ``load_waveform``, as far as the header tells.
     """
-    with closing(_open(Path(path))) as source:
+    with closing(_open(Path(path), raw_rate_hz)) as source:
         return AudioInfo(source.duration_s, source.sample_rate_hz, source.num_channels)
 
 
@@ -126,12 +134,17 @@ def write_waveform(path: Path | str, waveform: FloatArray, sample_rate_hz: int =
 
 
 def _resampled_blocks(
-    path: Path, sample_rate_hz: int, channel: int | None, start_s: float, end_s: float | None
+    path: Path,
+    sample_rate_hz: int,
+    channel: int | None,
+    start_s: float,
+    end_s: float | None,
+    raw_rate_hz: int | None,
 ) -> Iterator[FloatArray]:
     """Yield mono blocks at the rate asked for, of no particular size, none of them empty."""
     import soxr
 
-    with closing(_open(path)) as source:
+    with closing(_open(path, raw_rate_hz)) as source:
         rate_hz = source.sample_rate_hz
         if channel is not None and not 0 <= channel < source.num_channels:
             raise AudioError(f"has {source.num_channels} channel(s); channel {channel} does not exist", path=path)
@@ -176,17 +189,21 @@ class _Source(Protocol):
         """Let the file go."""
 
 
-def _open(path: Path) -> _Source:
+def _open(path: Path, raw_rate_hz: int | None) -> _Source:
     """Open a recording with the library that understands it."""
     import soundfile
 
     head = _head(path)
-    if path.suffix.lower() in MEDIA_SUFFIXES or _is_media(head):
-        source: _Source = _MediaSource(path)
+    if raw_rate_hz is not None and path.suffix.lower() in RAW_SUFFIXES:
+        source: _Source = _SoundFileSource(path, raw_rate_hz)
+    elif path.suffix.lower() in RAW_SUFFIXES:
+        raise AudioError("holds bare samples; say their rate (--raw-rate-hz 16000) or convert it to WAV", path=path)
+    elif path.suffix.lower() in MEDIA_SUFFIXES or _is_media(head):
+        source = _MediaSource(path)
     else:
         try:
             source = _SoundFileSource(path)
-        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: headerless .raw needs a rate
+        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that needs more words
             raise AudioError(
                 f"not a readable recording ({_reason(error)}); convert it to WAV or FLAC", path=path
             ) from None
@@ -232,11 +249,14 @@ def _truncated(path: Path, detail: str) -> AudioError:
 class _SoundFileSource:
     """A recording read by libsndfile."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, raw_rate_hz: int | None = None) -> None:
         import soundfile
 
         self._path = path
-        self._file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else str(path))
+        raw = {"samplerate": raw_rate_hz, "channels": 1, "format": "RAW", "subtype": "PCM_16", "endian": "LITTLE"}
+        self._file = soundfile.SoundFile(
+            os.fsencode(path) if os.name == "posix" else str(path), **(raw if raw_rate_hz is not None else {})
+        )
         self.sample_rate_hz = int(self._file.samplerate)
         self.num_channels = int(self._file.channels)
         self.duration_s = self._file.frames / max(1, self.sample_rate_hz)

@@ -325,6 +325,7 @@ class TranscriptionConfig(Settings):
     include: tuple[str, ...] = ()  # patterns of names to take from folders; default: every audio suffix
     exclude: tuple[str, ...] = ()
     channels: str = "mix"  # or "split": one transcript per channel
+    raw_rate_hz: int | None = None  # of .raw and .pcm files: 16-bit little-endian mono samples
     runner: str = "local"  # or "ray"
     ray_address: str | None = None  # of a running cluster; default: Ray on this machine, for this run
     jobs: int = 0  # batches worked on at once; 0: one per core
@@ -338,6 +339,9 @@ class TranscriptionConfig(Settings):
     def __post_init__(self) -> None:
         _one_of("channels", self.channels, ("mix", "split"))
         _one_of("runner", self.runner, ("local", "ray"))
+        _require(
+            self.raw_rate_hz is None or self.raw_rate_hz > 0, f"raw_rate_hz must be positive, not {self.raw_rate_hz}"
+        )
         _require(self.jobs >= 0, f"jobs must not be negative, not {self.jobs}")
         _positive(self, "threads", "batch_seconds", "batch_size", "window_s")
         _require(

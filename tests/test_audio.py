@@ -175,7 +175,7 @@ def test_a_wav_written_to_a_pipe_is_not_called_truncated(tmp_path: Path) -> None
         ("text.wav", b"these are only words, not audio" * 9, r"not a readable recording \(format not recognised\)"),
         ("page.mp3", b"<html>404 not found</html>" * 40, "not a readable recording"),
         ("words.m4a", b"these are only words, not audio" * 9, "not a readable recording"),
-        ("headerless.raw", b"\1\2" * 500, "not a readable recording"),
+        ("headerless.raw", b"\1\2" * 500, "holds bare samples; say their rate"),
         ("riff.wav", b"RIFF\x04\0\0\0WAVE", "not a readable recording"),
     ],
 )

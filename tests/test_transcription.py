@@ -319,6 +319,19 @@ def test_channels_are_mixed_or_split(tmp_path: Path) -> None:
         assert text == expected_text(source, channel)
 
 
+def test_bare_samples_need_their_rate(tmp_path: Path) -> None:
+    source = write_speech(tmp_path / "a.wav", 1.0)
+    samples, rate_hz = soundfile.read(source, dtype="int16")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.raw").write_bytes(samples.astype("<i2").tobytes())
+    with pytest.raises(TranscriptionError, match="nothing to transcribe"):
+        run(tmp_path / "in", tmp_path / "out")
+    (failure,) = run(tmp_path / "in/a.raw", tmp_path / "out").failures
+    assert "--raw-rate-hz" in failure.reason
+    run(tmp_path / "in", tmp_path / "out", config=TranscriptionConfig(raw_rate_hz=rate_hz))
+    assert (tmp_path / "out/a.txt").read_text().strip() == expected_text(source)
+
+
 def test_segments_of_a_manifest_are_cut_out(tmp_path: Path) -> None:
     source = write_speech(tmp_path / "long.wav", 4.0)
     samples, rate_hz = soundfile.read(source)

@@ -48,6 +48,7 @@ def transcribe(
     include: options.Include = None,
     exclude: options.Exclude = None,
     channels: options.Channels = None,
+    raw_rate_hz: options.RawRateHz = None,
     emissions: options.Emissions = None,
     format: options.Format = None,
     stdout: options.ToStdout = False,

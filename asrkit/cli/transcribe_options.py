@@ -39,6 +39,15 @@ Channels = Annotated[
         rich_help_panel=_INPUT,
     ),
 ]
+RawRateHz = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Sample rate of .raw and .pcm files, which hold 16-bit mono samples and nothing else.",
+        envvar="ASRKIT_RAW_RATE_HZ",
+        rich_help_panel=_INPUT,
+    ),
+]
 Emissions = Annotated[
     Path | None,
     typer.Option(help="Decode emissions kept by an earlier run; no audio is read.", rich_help_panel=_INPUT),

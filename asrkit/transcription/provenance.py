@@ -57,6 +57,7 @@ def describe(
         "decoding": decoding.to_dict(),
         "window_s": config.window_s,
         "overlap_s": config.overlap_s,
+        "raw_rate_hz": config.raw_rate_hz,
     }
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
     return {"key": key, **deciding, "asrkit": _version()}

@@ -212,10 +212,13 @@ class Recognizer:
                 recording.channel,
                 start_s=recording.start_s or 0.0,
                 end_s=recording.end_s,
+                raw_rate_hz=self._config.raw_rate_hz,
             )
             return self._windows.windows([waveform])
         block_s = self._windows.stride_samples / rate_hz
-        return self._windows.windows(iterate_waveform(recording.path, rate_hz, block_s, recording.channel))
+        return self._windows.windows(
+            iterate_waveform(recording.path, rate_hz, block_s, recording.channel, raw_rate_hz=self._config.raw_rate_hz)
+        )
 
     def _network_outputs(self, features: Sequence[FloatArray]) -> list[FloatArray | Exception]:
         """Run the network on a batch; where that fails, on each utterance alone, to find the culprit."""

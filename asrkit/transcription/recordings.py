@@ -5,8 +5,9 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from asrkit.audio import AUDIO_SUFFIXES
@@ -65,6 +66,7 @@ def find_recordings(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     audio_root: Path | None = None,
+    suffixes: Collection[str] = AUDIO_SUFFIXES,
 ) -> list[Recording]:
     """List what there is to transcribe, sorted by id.
 
@@ -78,12 +80,14 @@ def find_recordings(
         include: Patterns of names or relative paths to take from folders; default: every audio suffix.
         exclude: Patterns of names or relative paths to leave out.
         audio_root: Base of relative paths in manifests; default: the manifest's folder.
+        suffixes: What counts as audio in a folder.
 
     Raises:
         MissingPathError: A named path does not exist or a pattern matches nothing.
         ManifestError: A manifest is broken.
         TranscriptionError: There is nothing to transcribe.
     """
+    wanted = partial(_wanted, include=include, exclude=exclude, suffixes=suffixes)
     found: dict[Path, _Found] = {}
     roots: list[Path] = []
     recordings: list[Recording] = []
@@ -92,7 +96,7 @@ def find_recordings(
         path = absolute(given)
         if path.is_dir():
             roots.append(path)
-            found |= {item.path: item for item in _walk(path, recursive, include, exclude)}
+            found |= {item.path: item for item in _walk(path, recursive, wanted)}
         elif path.suffix.lower() in MANIFEST_SUFFIXES and path.is_file():
             recordings += _from_manifest(path, audio_root)
         elif os.path.lexists(path):
@@ -112,7 +116,7 @@ def find_recordings(
     return sorted(recordings, key=lambda recording: recording.utterance_id)
 
 
-def _walk(top: Path, recursive: bool, include: Sequence[str], exclude: Sequence[str]) -> Iterator[_Found]:
+def _walk(top: Path, recursive: bool, wanted: Callable[[Path, Path], bool]) -> Iterator[_Found]:
     """Yield the audio files below a folder, each folder once, in a fixed order."""
     seen: set[tuple[int, int]] = set()
     _is_new(top, seen)
@@ -121,7 +125,7 @@ def _walk(top: Path, recursive: bool, include: Sequence[str], exclude: Sequence[
         parent = Path(name)
         folders[:] = sorted(folder for folder in folders if recursive and _is_new(parent / folder, seen))
         for path in sorted(parent / file for file in files):
-            if _wanted(path, top, include, exclude):
+            if wanted(path, top):
                 yield _Found(path, _problem(path))
     for error in problems:
         yield _Found(absolute(error.filename), f"the folder cannot be listed: {str(error.strerror).lower()}")
@@ -141,7 +145,9 @@ def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
     return is_new
 
 
-def _wanted(path: Path, top: Path, include: Sequence[str], exclude: Sequence[str]) -> bool:
+def _wanted(
+    path: Path, top: Path, *, include: Sequence[str], exclude: Sequence[str], suffixes: Collection[str]
+) -> bool:
     if path.name.startswith("."):
         return False
 
@@ -151,7 +157,7 @@ def _wanted(path: Path, top: Path, include: Sequence[str], exclude: Sequence[str
 
     if matches(exclude):
         return False
-    return matches(include) if include else path.suffix.lower() in AUDIO_SUFFIXES
+    return matches(include) if include else path.suffix.lower() in suffixes
 
 
 def _problem(path: Path) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from asrkit.audio import AUDIO_SUFFIXES, RAW_SUFFIXES
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.emissions import EmissionsInfo, pack_emissions
 from asrkit.errors import TranscriptionError
@@ -81,6 +82,7 @@ def transcribe(
         include=config.include,
         exclude=config.exclude,
         audio_root=audio_root,
+        suffixes=AUDIO_SUFFIXES | RAW_SUFFIXES if config.raw_rate_hz else AUDIO_SUFFIXES,
     )
     run = _Run(
         model,
@@ -243,6 +245,7 @@ class _Run:
             self.files,
             self.provenance["key"],
             split_channels=self.config.channels == "split",
+            raw_rate_hz=self.config.raw_rate_hz,
         )
 
     def _batches(self, recordings: Sequence[Recording], folder: OutputFolder | None) -> Iterator[Batch]:

@@ -44,15 +44,23 @@ class Scanner:
         files: Where transcripts go; None: nowhere.
         key: Fingerprint of model, language model and settings.
         split_channels: Whether each channel is a recording of its own.
+        raw_rate_hz: Rate of files that hold bare samples.
     """
 
     def __init__(
-        self, results: ResultsLog | None, files: TranscriptFiles | None, key: str, *, split_channels: bool = False
+        self,
+        results: ResultsLog | None,
+        files: TranscriptFiles | None,
+        key: str,
+        *,
+        split_channels: bool = False,
+        raw_rate_hz: int | None = None,
     ) -> None:
         self._results = results
         self._files = files
         self._key = key
         self._split_channels = split_channels
+        self._raw_rate_hz = raw_rate_hz
 
     def scan(self, recordings: Sequence[Recording], threads: int) -> Iterator[list[Scanned]]:
         """Yield what is known of recordings, chunk by chunk."""
@@ -82,13 +90,15 @@ class Scanner:
     def _with_length(self, recording: Recording) -> Scanned:
         state = self._compare(recording)
         if state in (State.NEW, State.CHANGED):
-            whole_s = probe(recording.path).duration_s
+            whole_s = probe(recording.path, raw_rate_hz=self._raw_rate_hz).duration_s
             length_s = min(recording.end_s or whole_s, whole_s) - (recording.start_s or 0.0)
             recording = replace(recording, duration_s=max(length_s, 0.0))
         return Scanned(recording, state)
 
     def _channels(self, recording: Recording) -> list[Recording]:
-        num_channels = probe(recording.path).num_channels if self._split_channels else 1
+        if not self._split_channels:
+            return [recording]
+        num_channels = probe(recording.path, raw_rate_hz=self._raw_rate_hz).num_channels
         if num_channels == 1:
             return [recording]
         return [
