@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import typer.main
 
 from asrkit.cli import app
+from asrkit.presets import run_config
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -164,3 +166,11 @@ def test_blocks_marked_to_run_do(page: Path, number: int, info: str, body: str, 
     command = [sys.executable, "-c", body] if info.startswith("python") else ["bash", "-euo", "pipefail", "-c", body]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+SETTINGS = [(page, body) for page in PAGES for info, body in blocks(page) if info == "toml"]
+
+
+@pytest.mark.parametrize(("page", "body"), SETTINGS, ids=[identify(page) for page, _ in SETTINGS])
+def test_settings_shown_are_settings(page: Path, body: str) -> None:
+    run_config(tomllib.loads(body), where=identify(page))

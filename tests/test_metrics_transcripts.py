@@ -194,3 +194,13 @@ def test_ctm_words_go_to_the_segment_that_holds_their_middle(tmp_path: Path) -> 
 def test_a_ctm_word_of_an_unknown_recording_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ScoringError, match=r"h\.ctm:1: recording 'r9', channel 'A' is not in"):
         read_pair(write(tmp_path / "h.ctm", "r9 A 0 1 x\n"), write(tmp_path / "r.stm", STM))
+
+
+def test_ids_on_one_side_only_are_refused_and_not_counted_as_words(tmp_path):
+    hyp, ref = tmp_path / "hyp.txt", tmp_path / "ref.txt"
+    hyp.write_text("clip-1 the cat sat\nclip-2 on the mat\n")
+    ref.write_text("the cat sat\non the mat\n")
+    for one, other in ((hyp, ref), (ref, hyp)):
+        with pytest.raises(ScoringError, match=r"hyp\.txt begin with ids such as 'clip-1', those of .*ref\.txt do not"):
+            read_pair(one, other)
+    assert read_pair(hyp, ref, "lines")[0].ids is None

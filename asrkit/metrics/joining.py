@@ -98,9 +98,11 @@ def _decide_ids(hyp: Transcripts, ref: Transcripts) -> tuple[Transcripts, Transc
     if len(undecided) == 1:
         # The other side has ids, so these lines must have them as well, or nothing can be joined.
         return (with_ids(hyp), ref, []) if hyp.format == "lines" else (hyp, with_ids(ref), [])
-    samples = [_first_words(side.texts[:_SAMPLE]) for side in (hyp, ref)]
-    if all(words and sum(map(_looks_like_id, words)) >= 0.9 * len(words) for words in samples):
+    begin_with_ids = [_begin_with_ids(side) for side in (hyp, ref)]
+    if all(begin_with_ids):
         return with_ids(hyp), with_ids(ref), []
+    if any(begin_with_ids):
+        _refuse_ids_on_one_side(*((hyp, ref) if begin_with_ids[0] else (ref, hyp)))
     hyp_words, ref_words = _first_words(hyp.texts), _first_words(ref.texts)
     if _are_ids(hyp_words, ref_words):
         return with_ids(hyp), with_ids(ref), []
@@ -110,6 +112,22 @@ def _decide_ids(hyp: Transcripts, ref: Transcripts) -> tuple[Transcripts, Transc
         "use --format ids if they are, --format lines if not"
     )
     return hyp, ref, [note] if same else []
+
+
+def _begin_with_ids(side: Transcripts) -> bool:
+    words = _first_words(side.texts[:_SAMPLE])
+    return bool(words) and sum(map(_looks_like_id, words)) >= 0.9 * len(words)
+
+
+def _refuse_ids_on_one_side(with_them: Transcripts, without: Transcripts) -> None:
+    """Raise where ids would be counted as words; single lines are too few to tell."""
+    first = _first_words(with_them.texts)
+    if len(first) < 2 or len(set(first)) < len(first):
+        return
+    raise ScoringError(
+        f"the lines of {with_them.path} begin with ids such as {first[0]!r}, those of {without.path} do not; use a "
+        "manifest or lines of `id text` on both sides, or --format lines if these are words"
+    )
 
 
 def _first_words(lines: Sequence[str]) -> list[str]:
