@@ -353,6 +353,20 @@ def test_transcripts_may_lie_beside_the_audio_or_nowhere(wavs: Path, tmp_path: P
     assert len(watcher.ids) == 6
 
 
+def test_files_beside_the_audio_that_are_not_ours_stay(tmp_path: Path) -> None:
+    write_speech(tmp_path / "in/a.wav", 1.0)
+    write_speech(tmp_path / "in/b.wav", 1.0)
+    (tmp_path / "in/a.txt").write_text("what was really said")
+    summary = run(tmp_path / "in", tmp_path / "out", in_place=True)
+    assert summary.num_transcribed == 1
+    assert "a.txt is there already" in summary.failures[0].reason
+    assert (tmp_path / "in/a.txt").read_text() == "what was really said"
+    write_speech(tmp_path / "in/b.wav", 2.0, seed=5)  # b.txt is ours and may change
+    assert run(tmp_path / "in", tmp_path / "out", in_place=True).num_transcribed == 1
+    assert (tmp_path / "in/b.txt").read_text().strip() == expected_text(tmp_path / "in/b.wav")
+    assert run(tmp_path / "in", tmp_path / "out", in_place=True, overwrite=True).num_transcribed == 2
+
+
 def test_kept_emissions_are_those_that_were_decoded(wavs: Path, tmp_path: Path) -> None:
     run(wavs, tmp_path, keep_emissions=True)
     info, emissions = read_emissions(tmp_path / "emissions/speaker0/clip 0.emissions.npz")

@@ -49,6 +49,7 @@ class TranscriptFiles:
 
     def __init__(self, folder: Path | None, formats: Sequence[str]) -> None:
         self._folder = folder
+        self.beside_audio = folder is None
         self._formats = [FORMATS[name] for name in dict.fromkeys(formats)]
         self._made: set[Path] = set()
 
@@ -76,6 +77,20 @@ class TranscriptFiles:
     def exist(self, recording: Recording) -> bool:
         """Whether every file of a recording is there."""
         return all(path.exists() for path in self.paths(recording))
+
+    def in_the_way(self, recording: Recording) -> Path | None:
+        """Return a file beside the audio that writing would replace; in an output folder nothing is anybody else's."""
+        if not self.beside_audio:
+            return None
+        return next((path for path in self.paths(recording) if path.exists()), None)
+
+    def remove(self, recording: Recording) -> None:
+        """Delete the files of a recording that is about to be written anew."""
+        for path in self.paths(recording):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(path, error) from None
 
 
 def unwritable(path: Path, error: OSError) -> TranscriptionError:

@@ -23,6 +23,7 @@ from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.scanning import Scanned, Scanner, State
 from asrkit.transcription.stored import find_emissions
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
+from asrkit.transcription.transcript import Transcript
 
 _TODO = (State.NEW, State.CHANGED)
 
@@ -96,12 +97,13 @@ def transcribe(
         make_decoder=make_decoder,
         make_runner=make_runner,
         observer=observer,
+        overwrite=overwrite,
     )
     if plan:
-        return run.estimate(recordings, overwrite=overwrite)
+        return run.estimate(recordings)
     if dry_run:
-        return run.list(recordings, overwrite=overwrite)
-    return run.carry_out(recordings, overwrite=overwrite)
+        return run.list(recordings)
+    return run.carry_out(recordings)
 
 
 def decode_emissions(
@@ -148,10 +150,11 @@ def decode_emissions(
         make_decoder=make_decoder,
         make_runner=make_runner,
         observer=observer,
+        overwrite=overwrite,
     )
     if dry_run:
-        return run.list(recordings, overwrite=overwrite)
-    return run.carry_out(recordings, overwrite=overwrite)
+        return run.list(recordings)
+    return run.carry_out(recordings)
 
 
 class _Run:
@@ -172,6 +175,7 @@ class _Run:
         make_decoder: Callable[[], Decoder] | None,
         make_runner: Callable[[Recipe], Runner] | None,
         observer: Observer | None,
+        overwrite: bool,
     ) -> None:
         check_language_model(decoding, lm)
         if is_greedy(decoding):
@@ -185,6 +189,7 @@ class _Run:
         )
         self.config = config = config.replace(jobs=config.jobs or num_cores())
         self.model = model
+        self.overwrite = overwrite
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.observer = observer or Observer()
         self.summary = TranscriptionSummary(self.output_dir)
@@ -196,30 +201,30 @@ class _Run:
         self._make_runner = make_runner or _runner
         self._seen: set[str] = set()
 
-    def list(self, recordings: Sequence[Recording], *, overwrite: bool) -> TranscriptionSummary:
+    def list(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Say what there is to do, and do nothing."""
-        for item in self._look(recordings, overwrite=overwrite):
+        for item in self._look(recordings):
             self.summary.planned.append((item.recording.utterance_id, item.state.value, item.recording.path))
             self.summary.num_reused += item.state is State.DONE
             self.summary.audio_s += item.recording.duration_s
         return self.summary
 
-    def estimate(self, recordings: Sequence[Recording], *, overwrite: bool) -> TranscriptionSummary:
+    def estimate(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Say what the run will cost, after a few seconds of work on some of its recordings."""
-        found = [item.recording for item in self._look(recordings, overwrite=overwrite) if item.state in _TODO]
+        found = [item.recording for item in self._look(recordings) if item.state in _TODO]
         self.summary.estimate = estimate_run(self._recipe, found, num_recordings=len(recordings))
         return self.summary
 
-    def _look(self, recordings: Sequence[Recording], *, overwrite: bool) -> Iterator[Scanned]:
+    def _look(self, recordings: Sequence[Recording]) -> Iterator[Scanned]:
         """Yield what is known of each recording; nothing is touched."""
         with ExitStack() as stack:
             folder = None
-            if self.output_dir is not None and not overwrite:
+            if self.output_dir is not None and not self.overwrite:
                 folder = stack.enter_context(closing(OutputFolder(self.output_dir, read_only=True)))
             for chunk in self._scanner(folder).scan(recordings, self.config.jobs):
                 yield from chunk
 
-    def carry_out(self, recordings: Sequence[Recording], *, overwrite: bool) -> TranscriptionSummary:
+    def carry_out(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Transcribe what is not done."""
         started = time.monotonic()
         self.observer.found(len(recordings))
@@ -227,7 +232,7 @@ class _Run:
         with ExitStack() as stack:
             folder = None
             if self.output_dir is not None:
-                folder = stack.enter_context(closing(OutputFolder(self.output_dir, fresh=overwrite)))
+                folder = stack.enter_context(closing(OutputFolder(self.output_dir, fresh=self.overwrite)))
                 folder.begin(len(recordings), self.provenance)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder))))  # type: ignore[type-var]
             for batch in outcomes:
@@ -246,6 +251,7 @@ class _Run:
             self.provenance["key"],
             split_channels=self.config.channels == "split",
             raw_rate_hz=self.config.raw_rate_hz,
+            overwrite=self.overwrite,
         )
 
     def _batches(self, recordings: Sequence[Recording], folder: OutputFolder | None) -> Iterator[Batch]:
@@ -277,25 +283,40 @@ class _Run:
         self._seen.add(utterance_id)
 
     def _take(self, outcomes: Sequence[Outcome], folder: OutputFolder | None) -> None:
-        """Write what became of a batch: first the files, then the lines that vouch for them."""
+        """Write what became of a batch: first the files, then the lines that vouch for them.
+
+        Beside the audio it is the other way round: a file that no line vouches for would be taken for the user's.
+        """
         transcripts = []
         for outcome in outcomes:
             if outcome.transcript is None:
                 self._fail(outcome.recording, outcome.problem or "", folder)
                 continue
-            if self.files is not None:
-                self.files.write(outcome.recording, outcome.transcript)
-            if folder is not None and outcome.emissions is not None:
-                folder.write_emissions(
-                    outcome.recording.output, pack_emissions(outcome.emissions, self._emissions_info(outcome))
-                )
             transcripts.append(outcome.transcript)
-        if folder is not None:
+            if folder is not None and outcome.emissions is not None:
+                info = self._emissions_info(outcome)
+                folder.write_emissions(outcome.recording.output, pack_emissions(outcome.emissions, info))
+        done = [(outcome.recording, outcome.transcript) for outcome in outcomes if outcome.transcript is not None]
+        beside_audio = self.files is not None and self.files.beside_audio
+        if folder is not None and beside_audio:
+            self._write(done, remove=True)
+            folder.results.append(transcripts)
+        self._write(done)
+        if folder is not None and not beside_audio:
             folder.results.append(transcripts)
         for transcript in transcripts:
             self.summary.num_transcribed += 1
             self.summary.audio_s += transcript.duration_s
             self.observer.transcribed(transcript)
+
+    def _write(self, done: Sequence[tuple[Recording, Transcript]], *, remove: bool = False) -> None:
+        if self.files is None:
+            return
+        for recording, transcript in done:
+            if remove:
+                self.files.remove(recording)
+            else:
+                self.files.write(recording, transcript)
 
     def _fail(self, recording: Recording, problem: str, folder: OutputFolder | None) -> None:
         failure = Failure(recording.utterance_id, str(recording.path), problem)

@@ -45,6 +45,7 @@ class Scanner:
         key: Fingerprint of model, language model and settings.
         split_channels: Whether each channel is a recording of its own.
         raw_rate_hz: Rate of files that hold bare samples.
+        overwrite: Whether transcripts beside the audio may replace files that come from elsewhere.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class Scanner:
         *,
         split_channels: bool = False,
         raw_rate_hz: int | None = None,
+        overwrite: bool = False,
     ) -> None:
         self._results = results
         self._files = files
         self._key = key
         self._split_channels = split_channels
         self._raw_rate_hz = raw_rate_hz
+        self._overwrite = overwrite
 
     def scan(self, recordings: Sequence[Recording], threads: int) -> Iterator[list[Scanned]]:
         """Yield what is known of recordings, chunk by chunk."""
@@ -89,6 +92,11 @@ class Scanner:
 
     def _with_length(self, recording: Recording) -> Scanned:
         state = self._compare(recording)
+        if state is State.NEW and self._files is not None and not self._overwrite:
+            foreign = self._files.in_the_way(recording)
+            if foreign is not None:
+                problem = f"{foreign.name} is there already and comes from elsewhere; --overwrite replaces it"
+                return Scanned(replace(recording, problem=problem), State.UNUSABLE)
         if state in (State.NEW, State.CHANGED):
             whole_s = probe(recording.path, raw_rate_hz=self._raw_rate_hz).duration_s
             length_s = min(recording.end_s or whole_s, whole_s) - (recording.start_s or 0.0)
