@@ -270,7 +270,8 @@ SEARCH_THRESHOLDS = {"accurate": (14.0, 7.0), "fast": (10.0, 5.0)}
 class DecodingConfig(Settings):
     """Emissions to text. Scores are natural logarithms, higher is better.
 
-    A hypothesis scores ``acoustic + lm_weight * lm + word_bonus * words`` (alpha and beta of the DeepSpeech2 paper).
+    A hypothesis scores ``acoustic + lm_weight * lm + word_bonus * words + hotwords`` (lm_weight and word_bonus are
+    alpha and beta of the DeepSpeech2 paper).
     """
 
     decoder: str = "beam"  # or "greedy", "pyctcdecode"
@@ -278,12 +279,14 @@ class DecodingConfig(Settings):
     beam: int = 50  # prefixes kept after each step, at most
     beam_threshold: float | None = None  # nats below the best at which a prefix is dropped; accurate 14, fast 10
     symbol_threshold: float | None = None  # symbols less likely than exp(-this) are not tried; accurate 7, fast 5
-    lm_weight: float = 0.6
-    word_bonus: float = 1.0  # nats per word; counts only with a language model
+    lm_weight: float = 0.7
+    word_bonus: float = 1.5  # nats per word; counts only with a language model
     vocabulary: str = "open"  # "closed": only words of the language model
-    unknown_weight: float = 1.0  # times ln P(spelling) of a word outside the vocabulary, within the lm score
+    unknown_weight: float = 0.6  # times ln P(spelling) of a word outside the vocabulary, within the lm score
     unknown_bonus: float = 0.0  # nats per word outside the vocabulary, within the lm score
     recombine: bool = True  # go on with the best of the histories that the language model cannot tell apart
+    hotwords: tuple[str, ...] = ()  # words and phrases to prefer
+    hotword_weight: float = 6.0  # nats that each occurrence of a hotword adds; negative: avoid them
     n_best: int = 1  # hypotheses returned, at most
 
     def __post_init__(self) -> None:
@@ -294,7 +297,7 @@ class DecodingConfig(Settings):
         for name in ("lm_weight", "unknown_weight"):
             value = getattr(self, name)
             _require(0.0 <= value < math.inf, f"{name} must be finite and not negative, not {value!r}")
-        for name in ("word_bonus", "unknown_bonus"):
+        for name in ("word_bonus", "unknown_bonus", "hotword_weight"):
             _require(math.isfinite(getattr(self, name)), f"{name} must be finite, not {getattr(self, name)!r}")
         _require(self.beam <= 1_000_000, f"beam must be at most 1000000, not {self.beam}")
         # Masses are 32-bit numbers relative to the best: beyond 80 nats they would vanish anyway.

@@ -197,7 +197,12 @@ def test_every_search_option_has_a_setting() -> None:
 
     names = {name for name in dir(_native.SearchOptions) if not name.startswith("_")}
     renamed = {"is_closed_vocabulary": "vocabulary"}
-    assert {renamed.get(name, name) for name in names} == set(DecodingConfig().to_dict()) - {"decoder", "mode"}
+    assert {renamed.get(name, name) for name in names} == set(DecodingConfig().to_dict()) - {
+        "decoder",
+        "mode",
+        "hotwords",
+        "hotword_weight",
+    }
 
 
 def test_greedy_with_a_language_model_is_refused(tiny: NgramModel) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -30,15 +31,23 @@ class BeamSearchDecoder:
         alphabet: Symbols of the emissions.
         lm: A language model, or the path of one.
         config: Search settings; ``decoder`` is not looked at.
+        hotwords: Words and phrases with weights of their own, in nats per occurrence, beside ``config.hotwords``.
+            Only whole words match; a phrase's weight is paid out while it is spelled and taken back if it fails.
 
     Raises:
         LanguageModelError: The language model cannot be read, or none of its words can be spelled.
+        DecodingError: A hotword is empty or cannot be spelled.
     """
 
     def __init__(
-        self, alphabet: Alphabet, lm: NgramModel | Path | str | None = None, config: DecodingConfig | None = None
+        self,
+        alphabet: Alphabet,
+        lm: NgramModel | Path | str | None = None,
+        config: DecodingConfig | None = None,
+        *,
+        hotwords: Mapping[str, float] | None = None,
     ) -> None:
-        self._setup([*alphabet.symbols, ""], alphabet.blank_index, alphabet.space_index, lm, config)
+        self._setup([*alphabet.symbols, ""], alphabet.blank_index, alphabet.space_index, lm, config, hotwords)
 
     @classmethod
     def from_labels(
@@ -49,6 +58,7 @@ class BeamSearchDecoder:
         config: DecodingConfig | None = None,
         *,
         space: str = " ",
+        hotwords: Mapping[str, float] | None = None,
     ) -> Self:
         """Build a decoder for outputs in any order.
 
@@ -58,6 +68,7 @@ class BeamSearchDecoder:
             lm: A language model, or the path of one.
             config: Search settings.
             space: The label that separates words; there may be none.
+            hotwords: Words and phrases with weights of their own.
 
         Raises:
             DecodingError: The blank index does not lie among the labels, or a label is empty or repeated.
@@ -69,7 +80,7 @@ class BeamSearchDecoder:
             raise DecodingError("labels must not be empty or repeated")
         spaces = [i for i, label in enumerate(labels) if label == space and i != blank_index]
         decoder = cls.__new__(cls)
-        decoder._setup(list(labels), blank_index, spaces[0] if spaces else None, lm, config)
+        decoder._setup(list(labels), blank_index, spaces[0] if spaces else None, lm, config, hotwords)
         return decoder
 
     def _setup(
@@ -79,6 +90,7 @@ class BeamSearchDecoder:
         space_index: int | None,
         lm: NgramModel | Path | str | None,
         config: DecodingConfig | None,
+        hotwords: Mapping[str, float] | None,
     ) -> None:
         from asrkit import _native
 
@@ -94,6 +106,9 @@ class BeamSearchDecoder:
                 "normalized for this alphabet",
                 path=self.lm.path if self.lm else None,
             )
+        weights = dict.fromkeys(self.config.hotwords, self.config.hotword_weight) | dict(hotwords or {})
+        if weights:
+            self._native = derive(self._native, self.config, weights)
 
     def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
         """Decode one utterance.
@@ -138,6 +153,23 @@ class BeamSearchDecoder:
         return [[_hypothesis(d) for d in decoded] for decoded in self._native.decode_batch(arrays, threads)]
 
 
+def derive(native: _native.Decoder, config: DecodingConfig, hotwords: Mapping[str, float]) -> _native.Decoder:
+    """Return a decoder with other settings and hotwords that shares the language model.
+
+    Raises:
+        DecodingError: A hotword is empty, cannot be spelled, or its weight is not finite.
+    """
+    phrases = []
+    for phrase, weight in hotwords.items():
+        if not phrase.split() or not math.isfinite(weight):
+            raise DecodingError(f"hotword {phrase!r} with weight {weight!r}: give words and a finite number")
+        phrases.append((phrase.split(), float(weight)))
+    try:
+        return native.derive(search_options(config), phrases)
+    except ValueError as error:
+        raise DecodingError(f"hotword {str(error)!r} has characters outside the alphabet; normalize it first") from None
+
+
 def search_options(config: DecodingConfig) -> _native.SearchOptions:
     """Return the settings of the C++ search."""
     from asrkit import _native
@@ -163,4 +195,5 @@ def _hypothesis(decoded: _native.Decoded) -> Hypothesis:
         lm_score=decoded.lm_score,
         words=tuple(Word(w.text, w.start_step, w.end_step, w.confidence) for w in decoded.words),
         confidence=decoded.confidence,
+        hotword_score=decoded.hotword_score,
     )

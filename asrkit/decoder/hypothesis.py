@@ -28,12 +28,13 @@ class Hypothesis:
 
     Args:
         text: The words, one space between each two.
-        score: ``acoustic_score + lm_weight * lm_score + word_bonus * len(words)``; without a language model
-            the ``acoustic_score`` alone.
+        score: ``acoustic_score + lm_weight * lm_score + word_bonus * len(words) + hotword_score``; without a
+            language model ``acoustic_score + hotword_score``.
         acoustic_score: Natural log-probability of the text given the emissions, summed over all alignments.
         lm_score: Natural log-probability of the words and the end of the sentence; 0 without a language model.
         words: The words with their times.
         confidence: Share of the probability of all hypotheses considered; 0 to 1.
+        hotword_score: Sum of the weights of the hotwords in the text.
     """
 
     text: str
@@ -42,3 +43,4 @@ class Hypothesis:
     lm_score: float
     words: tuple[Word, ...]
     confidence: float
+    hotword_score: float = 0.0

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace asrkit {
 
 namespace {
 
+constexpr std::size_t kBlock = 8;   // symbols looked at together
 constexpr std::size_t kChunk = 64;  // likely symbols that fit the bits of one word
-constexpr float kNotANumber = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace
 
@@ -19,19 +20,21 @@ BeamSearch::BeamSearch(const SearchModel& model)
       word_bonus_(static_cast<float>(model.options.word_bonus)),
       num_symbols_(model.symbols.size()) {
   likely_bit_.resize(num_symbols_ + 1);
+  block_highest_.resize((num_symbols_ + kBlock - 1) / kBlock);
   emission_.resize(num_symbols_ + 1);
   reset();
 }
 
 void BeamSearch::reset() {
   pool_.reset();
-  start_table_.assign(64, {0, kNone});
+  start_table_.assign(64, kNone);
   num_in_table_ = 0;
   maximum_ = carry_ = 1.0f;
   log_offset_ = 0.0;
   is_settled_ = must_relink_ = false;
   step_ = 0;
-  const NodeId root = start_for(model_.words ? model_.words->start() : kEmptyContext);
+  const NodeId root = start_for(model_.words ? model_.words->start() : kEmptyContext,
+                                model_.hotwords ? model_.hotwords->start() : 0);
   slots_.assign(1, Slot{1.0f, 0.0f, root, kEmptyHistory, static_cast<Symbol>(num_symbols_), kNone, 1.0f,
                         pool_.nodes[root].trie});
 }
@@ -63,15 +66,27 @@ void BeamSearch::skip_blank_step(float log_blank) {
 // Collects the symbols at or above the threshold; the best one always counts.
 void BeamSearch::find_likely_symbols(const float* log_probs, float threshold) {
   const Symbol blank = model_.symbols.blank;
-  float highest = log_probs[0];
-  for (std::size_t i = 1; i < num_symbols_; ++i) highest = std::max(highest, log_probs[i]);
-  threshold = std::min(threshold, highest);
+  // The highest of each block first: most blocks hold nothing likely.
+  for (std::size_t block = 0; block < block_highest_.size(); ++block) {
+    const std::size_t begin = block * kBlock, end = std::min(begin + kBlock, num_symbols_);
+    float highest = log_probs[begin];
+    for (std::size_t i = begin + 1; i < end; ++i) highest = log_probs[i] > highest ? log_probs[i] : highest;
+    block_highest_[block] = highest;
+  }
+  threshold = std::min(threshold, *std::max_element(block_highest_.begin(), block_highest_.end()));
   likely_.clear();
-  for (std::size_t i = 0; i < num_symbols_; ++i) {
-    if (log_probs[i] >= threshold && i != blank) likely_.push_back(static_cast<Symbol>(i));
+  highest_emission_ = 0.0f;
+  for (std::size_t block = 0; block < block_highest_.size(); ++block) {
+    if (block_highest_[block] < threshold) continue;
+    const std::size_t begin = block * kBlock, end = std::min(begin + kBlock, num_symbols_);
+    for (std::size_t i = begin; i < end; ++i) {
+      if (log_probs[i] < threshold || i == blank) continue;
+      likely_.push_back(static_cast<Symbol>(i));
+      emission_[i] = std::exp(log_probs[i]) * carry_;
+      highest_emission_ = std::max(highest_emission_, emission_[i]);
+    }
   }
   blank_emission_ = log_probs[blank] >= threshold ? std::exp(log_probs[blank]) * carry_ : 0.0f;
-  for (const Symbol symbol : likely_) emission_[symbol] = std::exp(log_probs[symbol]) * carry_;
   if (model_.symbols.has_space()) emission_[num_symbols_] = emission_[model_.symbols.space];
 }
 
@@ -98,13 +113,6 @@ bool BeamSearch::advance() {
   log_offset_ += std::log(static_cast<double>(maximum_));
   is_settled_ = false;
   return true;
-}
-
-void BeamSearch::raise_maximum(float mass) {
-  if (mass > maximum_) {
-    maximum_ = mass;
-    limit_ = mass * prune_factor_;
-  }
 }
 
 // "ab" stays "ab" by a blank, or by its last symbol again; a word start stays by a blank or another space.
@@ -153,6 +161,7 @@ void BeamSearch::propose_candidates() {
   const std::uint64_t all = count == kChunk ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
+    if (slot.total() * highest_emission_ < limit_) continue;
     for (std::uint64_t left = all & ~merged_[i]; left != 0; left &= left - 1) {
       const Symbol symbol = likely_[chunk_begin_ + static_cast<std::size_t>(lowest_bit(left))];
       const float base = slot.symbol == symbol ? slot.blank : slot.total();
@@ -169,67 +178,30 @@ void BeamSearch::propose_candidates() {
 
 void BeamSearch::propose(std::uint32_t slot, Symbol symbol, float mass) {
   const NodeId parent = slots_[slot].node;
-  Candidate candidate;
-  candidate.slot = slot;
-  candidate.node.symbol = symbol;
-  candidate.node.context = pool_.nodes[parent].context;
+  Candidate candidate{mass, slot, symbol, 1.0f, kOutside, kEmptyContext, kEmptyContext, 0};
   if (model_.rule == WordRule::kSpelled) {
-    if (!extend_lexicon(slot, symbol, mass, candidate.node)) return;
+    const TrieId trie = slots_[slot].trie;
+    if (trie != kOutside) candidate.trie = model_.lexicon->child(trie, symbol);
+    if (candidate.trie == kOutside && !extend_spelled_word(parent, mass, candidate)) return;
   } else if (model_.rule == WordRule::kOneSymbol) {
-    extend_one_symbol_word(parent, symbol, candidate.node);
+    extend_one_symbol_word(parent, candidate);
   }
-  candidate.mass = mass * candidate.node.edge_factor;
+  if (model_.hotwords) {
+    const HotwordState state = pool_.nodes[parent].hotword_state;
+    candidate.hotword_state = model_.hotwords->next(state, symbol);
+    const float step = model_.hotwords->step(state, candidate.hotword_state);
+    if (step != 0.0f) candidate.edge_factor *= std::exp(step);
+  }
+  candidate.mass = mass * candidate.edge_factor;
   if (candidate.mass < limit_ || candidate.mass <= 0.0f) return;
   raise_maximum(candidate.mass);
   candidates_.push_back(candidate);
 }
 
-// Follows the lexicon, or leaves it for the spelling model; false when the result is too unlikely.
-bool BeamSearch::extend_lexicon(std::uint32_t slot, Symbol symbol, float mass, Node& child) {
-  const TrieId trie = slots_[slot].trie;
-  if (trie != kOutside) {
-    child.trie = model_.lexicon->child(trie, symbol);
-    if (child.trie != kOutside) {
-      child.spelling_log = kNotANumber;
-      return true;
-    }
-  }
-  return extend_spelling(slots_[slot].node, symbol, mass, child);
-}
-
-bool BeamSearch::extend_spelling(NodeId parent, Symbol symbol, float mass, Node& child) {
-  if (model_.options.is_closed_vocabulary) return false;
-  const float leaving = pool_.nodes[parent].trie == kOutside ? 1.0f : leave_factor(parent);
-  if (mass * leaving < limit_) return false;
-  find_spelling(parent);
-  const Node& node = pool_.nodes[parent];
-  const float log_prob = model_.spelling->score(node.spelling_context, symbol, child.spelling_context);
-  child.spelling_log = node.spelling_log + log_prob;
-  child.edge_factor = leaving * std::exp(lm_weight_ * model_.options.unknown_weight * log_prob);
-  return true;
-}
-
-void BeamSearch::extend_one_symbol_word(NodeId parent, Symbol symbol, Node& child) {
-  const WordId word = model_.symbol_words[symbol];
-  const ContextId context = pool_.nodes[parent].context;
-  if (word == kNoWord && model_.options.is_closed_vocabulary) {
-    child.edge_factor = 0.0f;
-    return;
-  }
-  const float log_prob = word != kNoWord ? model_.words->score(context, word, child.context)
-                                         : model_.unknown_log_prob(context, child.context);
-  child.edge_factor = std::exp(lm_weight_ * log_prob + word_bonus_);
-}
-
 // "ab" becomes "ab ": the word is complete.
 void BeamSearch::close_word(std::uint32_t slot, float mass) {
   const NodeId word = slots_[slot].node;
-  if (pool_.nodes[word].close_factor < 0.0f) {
-    ContextId next = kEmptyContext;
-    pool_.nodes[word].close_factor = std::exp(close_log(word, next));
-    pool_.nodes[word].next_context = next;
-  }
-  mass *= pool_.nodes[word].close_factor;
+  mass *= find_close(word).close_factor;
   if (mass < limit_ || mass <= 0.0f) return;
   const NodeId start = boundary_after(word);
   arrive(start, pool_.extend_history(slots_[slot].history, word), mass);
@@ -283,33 +255,50 @@ void BeamSearch::keep_best() {
   };
   const std::size_t num_old = slots_.size();
   new_slots_.assign(num_old, kNone);
-  slots_.clear();
+  slots_.resize(std::min(next_.size() + candidates_.size(), static_cast<std::size_t>(model_.options.beam)));
+  std::uint32_t count = 0;
   for (std::uint32_t i = 0; i < next_.size(); ++i) {
     if (!stays(next_[i].total())) continue;
-    const auto place = static_cast<std::uint32_t>(slots_.size());
-    if (i < num_old) new_slots_[i] = place;
-    if (next_[i].symbol == num_symbols_) pool_.nodes[next_[i].node].slot = place;
-    slots_.push_back(next_[i]);
+    if (i < num_old) new_slots_[i] = count;
+    if (next_[i].symbol == num_symbols_) pool_.nodes[next_[i].node].slot = count;
+    slots_[count++] = next_[i];
   }
-  for (Slot& slot : slots_) {
-    if (slot.parent_slot != kNone) slot.parent_slot = new_slots_[slot.parent_slot];
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (slots_[i].parent_slot != kNone) slots_[i].parent_slot = new_slots_[slots_[i].parent_slot];
   }
   for (const Candidate& candidate : candidates_) {
     if (!stays(candidate.mass)) continue;
-    const Slot& parent = next_[candidate.slot];
-    NodeId node = pool_.find_child(parent.node, candidate.node.symbol);
-    if (node == kNone) {
-      node = pool_.add_child(parent.node, candidate.node);
-    } else {
-      must_relink_ = must_relink_ || pool_.nodes[node].first_child != kNone;
-    }
-    slots_.push_back({0.0f, candidate.mass, node, parent.history, candidate.node.symbol, new_slots_[candidate.slot],
-                      candidate.node.edge_factor, candidate.node.trie});
+    const HistoryId history = next_[candidate.slot].history;
+    slots_[count++] = {0.0f, candidate.mass, node_of(candidate), history, candidate.symbol, new_slots_[candidate.slot],
+                       candidate.edge_factor, candidate.trie};
   }
+  slots_.resize(count);
   if (must_relink_) relink_parents();
 }
 
-// The least mass that stays: the given limit, or that of the last one in the beam.
+// The node of a candidate: a new one, or one that was active before.
+NodeId BeamSearch::node_of(const Candidate& candidate) {
+  const NodeId parent = next_[candidate.slot].node;
+  const NodeId known = pool_.find_child(parent, candidate.symbol);
+  if (known != kNone) {
+    must_relink_ = must_relink_ || pool_.nodes[known].first_child != kNone;
+    return known;
+  }
+  Node node;
+  node.symbol = candidate.symbol;
+  node.trie = candidate.trie;
+  node.context = model_.rule == WordRule::kOneSymbol ? candidate.context : pool_.nodes[parent].context;
+  node.spelling_context = candidate.spelling_context;
+  node.hotword_state = candidate.hotword_state;
+  if (candidate.trie != kOutside) {
+    const WordId word = model_.lexicon->word(candidate.trie);
+    if (word != kNoWord) model_.words->ask_for(node.context, word);
+  }
+  return pool_.add_child(parent, node);
+}
+
+// The least mass that stays: the given limit, or that of the last one in the beam. Masses are counted by the leading
+// bits of their numbers, eight buckets to an octave, so that only one bucket needs sorting out.
 float BeamSearch::cutoff(float limit) {
   masses_.clear();
   for (const Slot& slot : next_) {
@@ -320,8 +309,25 @@ float BeamSearch::cutoff(float limit) {
   }
   const auto beam = static_cast<std::size_t>(model_.options.beam);
   if (masses_.size() <= beam) return limit;
-  const auto last = masses_.begin() + static_cast<std::ptrdiff_t>(beam - 1);
-  std::nth_element(masses_.begin(), last, masses_.end(), std::greater<float>());
+  const auto bucket_of = [](float mass) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &mass, sizeof bits);
+    return bits >> 20;
+  };
+  const std::uint32_t lowest = bucket_of(limit);
+  buckets_.assign(bucket_of(maximum_) - lowest + 1, 0);
+  for (const float mass : masses_) ++buckets_[bucket_of(mass) - lowest];
+  std::size_t num_above = 0;
+  std::size_t bucket = buckets_.size();
+  while (num_above + buckets_[bucket - 1] < beam) num_above += buckets_[--bucket];
+  --bucket;
+  std::size_t num_inside = 0;
+  for (const float mass : masses_) {
+    if (bucket_of(mass) - lowest == bucket) masses_[num_inside++] = mass;
+  }
+  const auto last = masses_.begin() + static_cast<std::ptrdiff_t>(beam - num_above - 1);
+  std::nth_element(masses_.begin(), last, masses_.begin() + static_cast<std::ptrdiff_t>(num_inside),
+                   std::greater<float>());
   return *last;
 }
 
@@ -338,91 +344,6 @@ void BeamSearch::relink_parents() {
   must_relink_ = false;
 }
 
-float BeamSearch::unknown_log_prob(WordStart& start, ContextId context) {
-  if (std::isnan(start.unknown_log_prob)) {
-    start.unknown_log_prob = model_.unknown_log_prob(context, start.unknown_next);
-  }
-  return start.unknown_log_prob;
-}
-
-// Fills in the spelling probability of a node in the lexicon, where it is seldom needed.
-void BeamSearch::find_spelling(NodeId id) {
-  Node& node = pool_.nodes[id];
-  if (!std::isnan(node.spelling_log)) return;
-  if (node.parent == kNone) {
-    node.spelling_log = 0.0f;
-    node.spelling_context = model_.spelling->start();
-    return;
-  }
-  find_spelling(node.parent);
-  const Node& parent = pool_.nodes[node.parent];
-  node.spelling_log =
-      parent.spelling_log + model_.spelling->score(parent.spelling_context, node.symbol, node.spelling_context);
-}
-
-// What an unknown word owes when its spelling leaves the lexicon: all of its score so far.
-float BeamSearch::leave_factor(NodeId id) {
-  Node& node = pool_.nodes[id];
-  if (node.leave_factor < 0.0f) {
-    find_spelling(id);
-    const float unknown = unknown_log_prob(pool_.starts[node.start], node.context);
-    node.leave_factor =
-        std::exp(lm_weight_ * (unknown + model_.options.unknown_weight * node.spelling_log));
-  }
-  return node.leave_factor;
-}
-
-// What the end of a word costs, and the context after it.
-float BeamSearch::close_log(NodeId id, ContextId& next) {
-  const Node& node = pool_.nodes[id];
-  const SearchOptions& options = model_.options;
-  next = node.context;
-  if (model_.rule != WordRule::kSpelled || node.parent == kNone) return 0.0f;
-  const bool is_inside = node.trie != kOutside;
-  const WordId word = is_inside ? model_.lexicon->word(node.trie) : kNoWord;
-  if (word != kNoWord) return lm_weight_ * model_.words->score(node.context, word, next) + word_bonus_;
-  if (options.is_closed_vocabulary) return -std::numeric_limits<float>::infinity();
-  WordStart& start = pool_.starts[node.start];
-  const float unknown = unknown_log_prob(start, node.context);
-  next = start.unknown_next;
-  find_spelling(id);
-  float log_prob = options.unknown_weight * model_.spelling->finish(node.spelling_context);
-  if (is_inside) log_prob += unknown + options.unknown_weight * node.spelling_log;
-  return lm_weight_ * log_prob + word_bonus_;
-}
-
-// The word start that follows a complete word.
-NodeId BeamSearch::boundary_after(NodeId word) {
-  if (pool_.nodes[word].boundary == kNone) {
-    const ContextId context = pool_.nodes[word].next_context;
-    const bool shared = model_.rule == WordRule::kSpelled && model_.options.recombine && lm_weight_ != 0.0f;
-    const NodeId start = shared ? start_for(context) : pool_.add_start(context, model_.lexicon != nullptr);
-    pool_.nodes[word].boundary = start;
-  }
-  return pool_.nodes[word].boundary;
-}
-
-// The one word start of a context.
-NodeId BeamSearch::start_for(ContextId context) {
-  const std::size_t mask = start_table_.size() - 1;
-  std::size_t place = mix_bits(context) & mask;
-  while (start_table_[place].second != kNone && start_table_[place].first != context) place = (place + 1) & mask;
-  if (start_table_[place].second != kNone) return start_table_[place].second;
-  const NodeId start = pool_.add_start(context, model_.lexicon != nullptr);
-  start_table_[place] = {context, start};
-  if (++num_in_table_ * 2 > start_table_.size()) {
-    std::vector<std::pair<ContextId, NodeId>> old(start_table_.size() * 2, {0, kNone});
-    old.swap(start_table_);
-    for (const auto& entry : old) {
-      if (entry.second == kNone) continue;
-      std::size_t free_place = mix_bits(entry.first) & (start_table_.size() - 1);
-      while (start_table_[free_place].second != kNone) free_place = (free_place + 1) & (start_table_.size() - 1);
-      start_table_[free_place] = entry;
-    }
-  }
-  return start;
-}
-
 std::vector<FinalHistory> BeamSearch::finish() {
   std::vector<FinalHistory> finals;
   for (const Slot& slot : slots_) {
@@ -431,6 +352,7 @@ std::vector<FinalHistory> BeamSearch::finish() {
     HistoryId history = slot.history;
     if (slot.symbol != num_symbols_) {
       log_mass += close_log(slot.node, next);
+      log_mass += close_hotwords(pool_.nodes[slot.node].hotword_state);
       history = pool_.extend_history(slot.history, slot.node);
     }
     if (model_.words) log_mass += lm_weight_ * model_.words->finish(next);

@@ -59,7 +59,12 @@ class BeamSearch {
   struct Candidate {
     float mass;
     std::uint32_t slot;
-    Node node;
+    Symbol symbol;
+    float edge_factor;
+    TrieId trie;
+    ContextId context;
+    ContextId spelling_context;
+    HotwordState hotword_state;
   };
 
   void skip_blank_step(float log_blank);
@@ -69,29 +74,37 @@ class BeamSearch {
   void merge_extensions();
   void propose_candidates();
   void propose(std::uint32_t slot, Symbol symbol, float mass);
+  NodeId node_of(const Candidate& candidate);
   void close_word(std::uint32_t slot, float mass);
   void arrive(NodeId start, HistoryId history, float mass);
   void keep_best();
   float cutoff(float limit);
   void relink_parents();
-  void raise_maximum(float mass);
+  void raise_maximum(float mass) {
+    if (mass > maximum_) {
+      maximum_ = mass;
+      limit_ = mass * prune_factor_;
+    }
+  }
 
-  bool extend_lexicon(std::uint32_t slot, Symbol symbol, float mass, Node& child);
-  bool extend_spelling(NodeId parent, Symbol symbol, float mass, Node& child);
-  void extend_one_symbol_word(NodeId parent, Symbol symbol, Node& child);
-  float unknown_log_prob(WordStart& start, ContextId context);
-  void find_spelling(NodeId node);
+  bool extend_spelled_word(NodeId parent, float mass, Candidate& candidate);
+  void extend_one_symbol_word(NodeId parent, Candidate& candidate);
+  float unknown_factor(const Node& node);
+  const Ending& find_spelling(NodeId node);
   float leave_factor(NodeId node);
+  const Ending& find_close(NodeId node);
   float close_log(NodeId node, ContextId& next);
-  NodeId boundary_after(NodeId node);
-  NodeId start_for(ContextId context);
+  float close_hotwords(HotwordState state) const;
+  NodeId boundary_after(NodeId word);
+  NodeId start_for(ContextId context, HotwordState hotword_state);
+  void grow_start_table();
 
   const SearchModel& model_;
   const float prune_factor_, lm_weight_, word_bonus_;
   const std::size_t num_symbols_;
 
   PrefixPool pool_;
-  std::vector<std::pair<ContextId, NodeId>> start_table_;  // word starts by context, open addressing
+  std::vector<NodeId> start_table_;  // word starts by context and hotword state, open addressing
   std::size_t num_in_table_ = 0;
 
   std::vector<Slot> slots_, next_;
@@ -99,11 +112,14 @@ class BeamSearch {
   std::vector<std::uint64_t> merged_;     // per slot, which likely symbols lead to active prefixes
   std::vector<std::uint32_t> new_slots_;  // per old slot, where it went
   std::vector<float> masses_;
+  std::vector<std::uint32_t> buckets_;
+  std::vector<float> block_highest_;      // per block of symbols
   std::vector<Symbol> likely_;            // of this step, without the blank
   std::size_t chunk_begin_ = 0;           // 64 of them are handled at a time
   std::vector<std::uint8_t> likely_bit_;  // per symbol, its place in the chunk
   std::vector<float> emission_;           // per symbol; 0 where unlikely; the space's again at the end
   float blank_emission_ = 0.0f;
+  float highest_emission_ = 0.0f;         // of the likely symbols
   float maximum_ = 1.0f, limit_ = 0.0f;
   double log_offset_ = 0.0;               // true mass = mass * exp(log_offset_)
   float carry_ = 1.0f;                    // rescales the next step

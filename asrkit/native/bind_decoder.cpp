@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -30,6 +31,20 @@ DecoderHandle make_decoder(const std::vector<std::string>& symbols, std::uint32_
   nb::gil_scoped_release release;
   auto words = std::make_shared<const NgramWordModel>(handle.view, handle.owner);
   return {SearchModel::make(std::move(set), options, std::move(words), handle.view.vocabulary)};
+}
+
+// The same decoder with other settings and hotwords; a phrase is a list of words.
+DecoderHandle derive_decoder(const DecoderHandle& decoder, const SearchOptions& options,
+                             const std::vector<std::pair<std::vector<std::string>, float>>& phrases) {
+  const SymbolSet& symbols = decoder.model->symbols;
+  const Speller speller(symbols);
+  std::vector<Hotwords::Phrase> spelled;
+  for (const auto& [words, weight] : phrases) {
+    Hotwords::Phrase phrase{{}, weight};
+    if (!speller.spell_phrase(words, symbols.space, phrase.symbols)) throw nb::value_error(words.front().c_str());
+    spelled.push_back(std::move(phrase));
+  }
+  return {decoder.model->with(options, spelled)};
 }
 
 Emissions view_of(const EmissionsArray& array) { return {array.data(), array.shape(0)}; }
@@ -75,12 +90,14 @@ void bind_decoder(nb::module_& module) {
       .def_ro("score", &Decoded::score)
       .def_ro("acoustic_score", &Decoded::acoustic_score)
       .def_ro("lm_score", &Decoded::lm_score)
+      .def_ro("hotword_score", &Decoded::hotword_score)
       .def_ro("words", &Decoded::words)
       .def_ro("confidence", &Decoded::confidence);
 
   nb::class_<DecoderHandle>(module, "Decoder")
       .def_static("make", &make_decoder, "symbols"_a, "blank"_a, "space"_a.none(), "options"_a,
                   "language_model"_a.none())
+      .def("derive", &derive_decoder, "options"_a, "phrases"_a)
       .def_prop_ro("num_spelled_words", [](const DecoderHandle& decoder) { return decoder.model->num_spelled_words(); })
       .def("decode_batch", &decode_arrays, "emissions"_a, "threads"_a = 1);
 }

@@ -8,6 +8,7 @@ namespace asrkit {
 
 namespace {
 
+constexpr double kSmall = 1e-100;  // sums are rescaled below it
 constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -36,7 +37,7 @@ Alignment CtcAligner::align(const float* log_probs, std::size_t num_steps,
                             const std::vector<std::vector<Symbol>>& words) {
   build_states(words);
   Alignment alignment;
-  if (!run(log_probs, num_steps, kNegligible, alignment) && !run(log_probs, num_steps, 0.0, alignment)) {
+  if (!run(log_probs, num_steps, negligible_, alignment) && !run(log_probs, num_steps, 0.0, alignment)) {
     alignment.log_prob = -std::numeric_limits<double>::infinity();
     alignment.words.assign(words.size(), {});
   }
@@ -64,14 +65,16 @@ bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negli
     double most = 0.0;
     for (std::uint32_t s = window.begin; s < window.end; ++s) most = std::max(most, sums_[s]);
     if (most == 0.0) return false;
-    const double scale = 1.0 / most;
-    for (std::uint32_t s = window.begin; s < window.end; ++s) sums_[s] *= scale;
-    log_scale += std::log(most);
-    while (window.begin + 1 < window.end && sums_[window.begin] <= negligible) {
+    if (most < kSmall) {
+      for (std::uint32_t s = window.begin; s < window.end; ++s) sums_[s] /= most;
+      log_scale += std::log(most);
+      most = 1.0;
+    }
+    while (window.begin + 1 < window.end && sums_[window.begin] <= negligible * most) {
       sums_[window.begin] = 0.0;
       bests_[window.begin++] = kImpossible;
     }
-    while (window.begin + 1 < window.end && sums_[window.end - 1] <= negligible) {
+    while (window.begin + 1 < window.end && sums_[window.end - 1] <= negligible * most) {
       sums_[--window.end] = 0.0;
       bests_[window.end] = kImpossible;
     }
@@ -98,7 +101,7 @@ void CtcAligner::advance(const float* row, Window& window) {
   const auto emission = [&](Symbol symbol) {
     if (cache_step_[symbol] != step_) {
       cache_step_[symbol] = step_;
-      emission_cache_[symbol] = std::exp(static_cast<double>(row[symbol]));
+      emission_cache_[symbol] = static_cast<double>(std::exp(row[symbol]));
     }
     return emission_cache_[symbol];
   };

@@ -23,11 +23,11 @@ struct Alignment {
 // Between words stands at least one space symbol; further spaces, and those before the first word and after the last,
 // do not change the text and are summed over. Without a space symbol words follow each other directly.
 //
-// Only the window of states that carries at least kNegligible of the mass is visited, so the cost is a few states per
-// step, not the length of the text; should the window lose the end of the text, the full chain is run.
+// Only the window of states that carries at least the share `negligible` of the mass is visited, so the cost is a few
+// states per step, not the length of the text; should the window lose the end of the text, the full chain is run.
 class CtcAligner {
  public:
-  explicit CtcAligner(const SymbolSet& symbols) : symbols_(symbols) {}
+  CtcAligner(const SymbolSet& symbols, double negligible) : symbols_(symbols), negligible_(negligible) {}
 
   // log_probs: (num_steps, num_symbols), natural logarithms.
   Alignment align(const float* log_probs, std::size_t num_steps, const std::vector<std::vector<Symbol>>& words);
@@ -43,14 +43,13 @@ class CtcAligner {
     std::size_t moves;  // where its back-pointers start
   };
 
-  static constexpr double kNegligible = 1e-18;
-
   void build_states(const std::vector<std::vector<Symbol>>& words);
   bool run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment);
   void advance(const float* row, Window& window);
   void trace_back(std::size_t num_steps, Alignment& alignment) const;
 
   const SymbolSet& symbols_;
+  const double negligible_;
   std::vector<State> states_;
   std::vector<std::uint32_t> first_states_, last_states_;  // of each word, its first and last letter
   std::vector<double> sums_, next_sums_;                   // scaled masses of the states

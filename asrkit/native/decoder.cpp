@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -12,16 +13,21 @@ namespace asrkit {
 
 namespace {
 
+// Alignments this much less likely than what the search prunes do not count.
+constexpr double kAlignmentMargin = 1e-3;
 // Paths that confidences are judged by.
 constexpr std::size_t kJudges = 20;
 // The search's masses rank hypotheses up to what pruning lost; those this close (in nats) are ranked by exact scores.
-constexpr double kCloseCall = 0.5;
-constexpr std::size_t kMaxCloseCalls = 8;
+constexpr double kCloseCall = 0.2;
+constexpr std::size_t kMaxCloseCalls = 4;
 
 }  // namespace
 
 Decoder::Decoder(std::shared_ptr<const SearchModel> model)
-    : model_(std::move(model)), search_(*model_), aligner_(model_->symbols) {}
+    
+    : model_(std::move(model)),
+      search_(*model_),
+      aligner_(model_->symbols, std::exp(-model_->options.beam_threshold) * kAlignmentMargin) {}
 
 std::vector<Decoded> Decoder::decode(const Emissions& emissions) {
   search_.reset();
@@ -35,21 +41,29 @@ std::vector<Decoded> Decoder::finish(BeamSearch& search, const Emissions& emissi
   const auto n_best = static_cast<std::size_t>(model_->options.n_best);
   const std::vector<FinalHistory> finals = search.finish();
   const std::vector<WordPath> paths = find_best_paths(search.pool(), finals, std::max(n_best, kJudges));
-  std::vector<Decoded> results;
+  // Which path each result came from, so that only those returned need confidences.
+  std::vector<std::pair<Decoded, std::size_t>> results;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const bool is_close = i < kMaxCloseCalls && paths[i].log_mass > paths[0].log_mass - kCloseCall;
     if (i >= n_best && !is_close) break;
-    results.push_back(describe(search.pool(), paths[i].words, emissions));
+    results.emplace_back(describe(search.pool(), paths[i].words, emissions), i);
+  }
+  std::stable_sort(results.begin(), results.end(),
+                   [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
+  if (results.size() > n_best) results.resize(n_best);
+  std::vector<Decoded> best;
+  for (auto& [result, i] : results) {
     const Confidences confidences =
         judge_words(search.pool(), paths, kJudges, paths[i], static_cast<std::uint32_t>(emissions.num_steps));
-    results.back().confidence = confidences.path;
-    for (std::size_t k = 0; k < results.back().words.size() && k < confidences.words.size(); ++k) {
-      results.back().words[k].confidence = confidences.words[confidences.words.size() - 1 - k];
+    result.confidence = confidences.path;
+    // The path runs backward; a path of one-symbol words is one entry.
+    const std::size_t num_judged = confidences.words.size();
+    for (std::size_t k = 0; k < result.words.size() && num_judged > 0; ++k) {
+      result.words[k].confidence = confidences.words[num_judged - 1 - std::min(k, num_judged - 1)];
     }
+    best.push_back(std::move(result));
   }
-  std::stable_sort(results.begin(), results.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
-  if (results.size() > n_best) results.resize(n_best);
-  return results;
+  return best;
 }
 
 Decoded Decoder::describe(const PrefixPool& pool, const std::vector<HistoryId>& path, const Emissions& emissions) {
@@ -70,9 +84,10 @@ Decoded Decoder::describe(const PrefixPool& pool, const std::vector<HistoryId>& 
   const Alignment alignment = aligner_.align(emissions.log_probs, emissions.num_steps, words);
   result.acoustic_score = alignment.log_prob;
   result.lm_score = score_words(tries, words);
+  if (model_->hotwords) result.hotword_score = model_->hotwords->score(words);
   const double num_scored_words = model_->words ? static_cast<double>(words.size()) : 0.0;
   result.score = result.acoustic_score + model_->options.lm_weight * result.lm_score +
-                 model_->options.word_bonus * num_scored_words;
+                 model_->options.word_bonus * num_scored_words + result.hotword_score;
   for (std::size_t i = 0; i < words.size(); ++i) {
     DecodedWord word;
     for (const Symbol symbol : words[i]) word.text += model_->symbols.texts[symbol];

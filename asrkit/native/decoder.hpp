@@ -19,9 +19,10 @@ struct Decoded {
   std::string text;
   double acoustic_score = 0.0;  // ln of the sum over all alignments
   double lm_score = 0.0;        // ln
+  double hotword_score = 0.0;   // weights of the phrases in the text
   std::vector<DecodedWord> words;
   double confidence = 1.0;
-  double score = 0.0;           // acoustic_score + lm_weight * lm_score + word_bonus * number of words
+  double score = 0.0;           // acoustic_score + lm_weight * lm_score + word_bonus * number of words + hotword_score
 };
 
 struct Emissions {

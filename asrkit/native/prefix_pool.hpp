@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "hotwords.hpp"
 #include "lexicon.hpp"
 #include "ngram_model.hpp"
 
@@ -15,6 +16,7 @@ namespace asrkit {
 using NodeId = std::uint32_t;
 using HistoryId = std::uint32_t;
 using StartId = std::uint32_t;
+using EndingId = std::uint32_t;
 constexpr std::uint32_t kNone = 0xFFFFFFFFu;
 constexpr HistoryId kEmptyHistory = 0;
 
@@ -24,31 +26,38 @@ struct Node {
   NodeId first_child = kNone;
   NodeId next_sibling = kNone;
   StartId start = 0;
-  Symbol symbol = kNoSymbol;      // the last one; kNoSymbol at a word start
-  TrieId trie = kOutside;         // place in the lexicon
-  ContextId context = 0;          // of the words before this one; with one-symbol words, after this one
+  Symbol symbol = kNoSymbol;        // the last one; kNoSymbol at a word start
+  TrieId trie = kOutside;           // place in the lexicon
+  ContextId context = 0;            // of the words before this one; with one-symbol words, after this one
+  ContextId spelling_context = 0;   // outside the lexicon
+  HotwordState hotword_state = 0;
+  std::uint32_t slot = 0;           // where the node is active, if it is
+  EndingId ending = kNone;          // once something about the end of the word is known
+};
+
+// What is known about a word that ends in some node, or leaves the lexicon there. Few nodes ever need it.
+struct Ending {
+  float spelling_log = std::numeric_limits<float>::quiet_NaN();  // ln P(spelling so far); NaN until needed
   ContextId spelling_context = 0;
-  float spelling_log = 0.0f;      // ln P(spelling so far | some unknown word); NaN until needed
-  float edge_factor = 1.0f;       // what the last symbol costs beside its emission, as a probability
-  float leave_factor = -1.0f;     // what leaving the lexicon after it costs; negative until needed
-  float close_factor = -1.0f;     // what the end of the word costs; negative until needed
-  ContextId next_context = 0;     // after the word; valid with close_factor
-  NodeId boundary = kNone;        // the word start after this word, when there is one
-  HistoryId first_history = kNone;  // histories that end with this word
-  std::uint32_t slot = 0;         // where the node is active, if it is
+  float leave_factor = -1.0f;      // what leaving the lexicon costs, as a probability; negative until needed
+  float close_factor = -1.0f;      // what the end of the word costs; negative until needed
+  ContextId next_context = 0;      // after the word; valid with close_factor, as the next
+  HotwordState next_hotword_state = 0;
+  NodeId boundary = kNone;         // the word start after this word, when there is one
+  HistoryId first_history = kNone; // histories that end with this word
 };
 
 struct WordStart {
   NodeId node = kNone;
-  float unknown_log_prob = std::numeric_limits<float>::quiet_NaN();  // NaN until needed
-  ContextId unknown_next = 0;
+  float unknown_factor = -1.0f;  // what an unknown word costs here without its spelling; negative until needed
+  ContextId unknown_next = 0;    // the context after one
   HistoryId first_arrival = kNone;  // histories that arrived here
 };
 
 struct History {
   HistoryId previous = kNone;
   NodeId word = kNone;                    // its last word
-  HistoryId next_with_word = kNone;       // the list of Node::first_history
+  HistoryId next_with_word = kNone;       // the list of Ending::first_history
   HistoryId next_arrival = kNone;         // the list of WordStart::first_arrival
   StartId start = kNone;                  // where it arrived
   std::uint32_t first_step = 0, last_step = 0;  // when it arrived
@@ -59,23 +68,25 @@ struct History {
 class PrefixPool {
  public:
   std::vector<Node> nodes;
+  std::vector<Ending> endings;
   std::vector<WordStart> starts;
   std::vector<History> histories;
 
   // Forgets everything but one empty history.
   void reset() {
     nodes.clear();
+    endings.clear();
     starts.clear();
     histories.assign(1, History{});
   }
 
   // Adds a place where words can start.
-  NodeId add_start(ContextId context, bool has_lexicon) {
+  NodeId add_start(ContextId context, HotwordState hotword_state, bool has_lexicon) {
     Node node;
     node.start = static_cast<StartId>(starts.size());
     node.context = context;
     node.trie = has_lexicon ? kTrieRoot : kOutside;
-    node.spelling_log = std::numeric_limits<float>::quiet_NaN();
+    node.hotword_state = hotword_state;
     nodes.push_back(node);
     WordStart start;
     start.node = static_cast<NodeId>(nodes.size() - 1);
@@ -100,17 +111,26 @@ class PrefixPool {
     return id;
   }
 
+  Ending& ending(NodeId node) {
+    if (nodes[node].ending == kNone) {
+      nodes[node].ending = static_cast<EndingId>(endings.size());
+      endings.emplace_back();
+    }
+    return endings[nodes[node].ending];
+  }
+
   // The history `previous` + `word`, added when it is new.
   HistoryId extend_history(HistoryId previous, NodeId word) {
-    for (HistoryId id = nodes[word].first_history; id != kNone; id = histories[id].next_with_word) {
+    HistoryId& first = ending(word).first_history;
+    for (HistoryId id = first; id != kNone; id = histories[id].next_with_word) {
       if (histories[id].previous == previous) return id;
     }
     const auto id = static_cast<HistoryId>(histories.size());
     History history;
     history.previous = previous;
     history.word = word;
-    history.next_with_word = nodes[word].first_history;
-    nodes[word].first_history = id;
+    history.next_with_word = first;
+    first = id;
     histories.push_back(history);
     return id;
   }

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "hotwords.hpp"
 #include "lexicon.hpp"
 #include "spelling_model.hpp"
 #include "symbols.hpp"
@@ -15,9 +16,9 @@ struct SearchOptions {
   int beam = 50;
   float beam_threshold = 14.0f;
   float symbol_threshold = 7.0f;
-  double lm_weight = 0.6;
-  double word_bonus = 1.0;
-  float unknown_weight = 1.0f;
+  double lm_weight = 0.7;
+  double word_bonus = 1.5;
+  float unknown_weight = 0.6f;
   float unknown_bonus = 0.0f;
   bool is_closed_vocabulary = false;
   bool recombine = true;
@@ -36,14 +37,19 @@ struct SearchModel {
   SearchOptions options;
   WordRule rule = WordRule::kPlain;
   std::shared_ptr<const WordModel> words;            // unless kPlain
-  std::unique_ptr<const Lexicon> lexicon;            // if kSpelled
-  std::unique_ptr<const SpellingModel> spelling;     // if kSpelled
+  std::shared_ptr<const Lexicon> lexicon;            // if kSpelled
+  std::shared_ptr<const SpellingModel> spelling;     // if kSpelled and the vocabulary is open
   std::vector<WordId> symbol_words;                  // if kOneSymbol: the word of each symbol
+  std::shared_ptr<const Hotwords> hotwords;          // if there are any
 
   // Builds the lexicon and the spelling model from the vocabulary of the words, or the table of one-symbol words.
   static std::shared_ptr<const SearchModel> make(SymbolSet symbols, const SearchOptions& options,
                                                  std::shared_ptr<const WordModel> words,
                                                  const VocabularyView& vocabulary);
+
+  // The same model with other settings and hotwords; the lexicon is shared.
+  std::shared_ptr<const SearchModel> with(const SearchOptions& other_options,
+                                          const std::vector<Hotwords::Phrase>& phrases) const;
 
   // Words of the language model that the symbols can spell.
   std::size_t num_spelled_words() const {

@@ -19,6 +19,9 @@ class WordModel {
   // ln p(word | context), and the context that follows.
   virtual float score(ContextId context, WordId word, ContextId& next) const = 0;
 
+  // Announces that score(context, word) may be asked soon.
+  virtual void ask_for(ContextId, WordId) const {}
+
   // ln p(end of sentence | context).
   virtual float finish(ContextId context) const = 0;
 
@@ -35,6 +38,7 @@ class NgramWordModel final : public WordModel {
   float score(ContextId context, WordId word, ContextId& next) const override {
     return kLn10 * view_.score(context, word, next);
   }
+  void ask_for(ContextId context, WordId word) const override { view_.ask_for(context, word); }
   float finish(ContextId context) const override { return kLn10 * view_.finish(context); }
   WordId unknown_word() const override { return view_.unknown_word; }
 

@@ -1,0 +1,157 @@
+// How the search scores words: lexicon, unknown words, ends of words, and where the next word starts.
+#include <cmath>
+#include <limits>
+
+#include "beam_search.hpp"
+
+namespace asrkit {
+
+// Spells on outside the lexicon, or leaves it; false when the result is too unlikely.
+bool BeamSearch::extend_spelled_word(NodeId parent, float mass, Candidate& candidate) {
+  if (model_.options.is_closed_vocabulary) return false;
+  const bool is_outside = pool_.nodes[parent].trie == kOutside;
+  ContextId context = pool_.nodes[parent].spelling_context;
+  if (!is_outside) {
+    // Cheap bounds first: most candidates fail them.
+    if (mass * unknown_factor(pool_.nodes[parent]) < limit_) return false;
+    candidate.edge_factor = leave_factor(parent);
+    if (mass * candidate.edge_factor < limit_) return false;
+    context = find_spelling(parent).spelling_context;
+  }
+  const float log_prob = model_.spelling->score(context, candidate.symbol, candidate.spelling_context);
+  candidate.edge_factor *= std::exp(lm_weight_ * model_.options.unknown_weight * log_prob);
+  return true;
+}
+
+void BeamSearch::extend_one_symbol_word(NodeId parent, Candidate& candidate) {
+  const WordId word = model_.symbol_words[candidate.symbol];
+  const ContextId context = pool_.nodes[parent].context;
+  if (word == kNoWord && model_.options.is_closed_vocabulary) {
+    candidate.edge_factor = 0.0f;
+    return;
+  }
+  const float log_prob = word != kNoWord ? model_.words->score(context, word, candidate.context)
+                                         : model_.unknown_log_prob(context, candidate.context);
+  candidate.edge_factor = std::exp(lm_weight_ * log_prob + word_bonus_);
+}
+
+// What an unknown word costs, before its spelling.
+float BeamSearch::unknown_factor(const Node& node) {
+  WordStart& start = pool_.starts[node.start];
+  if (start.unknown_factor < 0.0f) {
+    start.unknown_factor = std::exp(lm_weight_ * model_.unknown_log_prob(node.context, start.unknown_next));
+  }
+  return start.unknown_factor;
+}
+
+// The spelling probability of a node in the lexicon, where it is seldom needed.
+const Ending& BeamSearch::find_spelling(NodeId id) {
+  if (!std::isnan(pool_.ending(id).spelling_log)) return pool_.ending(id);
+  const NodeId parent = pool_.nodes[id].parent;
+  float log_prob = 0.0f;
+  ContextId context = model_.spelling->start();
+  if (parent != kNone) {
+    const Ending& before = find_spelling(parent);
+    log_prob = before.spelling_log;
+    log_prob += model_.spelling->score(before.spelling_context, pool_.nodes[id].symbol, context);
+  }
+  Ending& ending = pool_.ending(id);
+  ending.spelling_log = log_prob;
+  ending.spelling_context = context;
+  return ending;
+}
+
+// What an unknown word owes when its spelling leaves the lexicon: all of its score so far.
+float BeamSearch::leave_factor(NodeId id) {
+  if (pool_.ending(id).leave_factor < 0.0f) {
+    const float spelling = std::exp(lm_weight_ * model_.options.unknown_weight * find_spelling(id).spelling_log);
+    pool_.ending(id).leave_factor = unknown_factor(pool_.nodes[id]) * spelling;
+  }
+  return pool_.ending(id).leave_factor;
+}
+
+// What the end of a word costs, and the states after it.
+const Ending& BeamSearch::find_close(NodeId id) {
+  if (pool_.ending(id).close_factor < 0.0f) {
+    ContextId next = kEmptyContext;
+    const HotwordState state = pool_.nodes[id].hotword_state;
+    float log_factor = close_log(id, next);
+    HotwordState next_state = 0;
+    if (model_.hotwords) {
+      next_state = model_.hotwords->next(state, model_.symbols.space);
+      log_factor += model_.hotwords->step(state, next_state);
+    }
+    Ending& ending = pool_.ending(id);
+    ending.close_factor = std::exp(log_factor);
+    ending.next_context = next;
+    ending.next_hotword_state = next_state;
+  }
+  return pool_.ending(id);
+}
+
+// What the language model says about the end of a word, in nats, and the context after it.
+float BeamSearch::close_log(NodeId id, ContextId& next) {
+  const Node node = pool_.nodes[id];
+  const SearchOptions& options = model_.options;
+  next = node.context;
+  if (model_.rule != WordRule::kSpelled || node.parent == kNone) return 0.0f;
+  const bool is_inside = node.trie != kOutside;
+  const WordId word = is_inside ? model_.lexicon->word(node.trie) : kNoWord;
+  if (word != kNoWord) return lm_weight_ * model_.words->score(node.context, word, next) + word_bonus_;
+  if (options.is_closed_vocabulary) return -std::numeric_limits<float>::infinity();
+  const float unknown = unknown_factor(node);
+  next = pool_.starts[node.start].unknown_next;
+  // Outside the lexicon, all but the end of the spelling is paid already.
+  float log_prob = options.unknown_weight *
+                   model_.spelling->finish(is_inside ? find_spelling(id).spelling_context : node.spelling_context);
+  if (is_inside) log_prob += options.unknown_weight * find_spelling(id).spelling_log;
+  return lm_weight_ * log_prob + (is_inside ? std::log(unknown) : 0.0f) + word_bonus_;
+}
+
+// Takes back what was paid in advance for phrases that the end of the utterance cuts off, and pays complete ones.
+float BeamSearch::close_hotwords(HotwordState state) const {
+  if (!model_.hotwords) return 0.0f;
+  const float advance = model_.hotwords->advance(state);
+  if (!model_.symbols.has_space()) return -advance;
+  return model_.hotwords->reward(model_.hotwords->next(state, model_.symbols.space)) - advance;
+}
+
+// The word start that follows a complete word.
+NodeId BeamSearch::boundary_after(NodeId word) {
+  const Ending ending = find_close(word);
+  if (ending.boundary != kNone) return ending.boundary;
+  const bool is_shared = model_.rule == WordRule::kSpelled && model_.options.recombine && lm_weight_ != 0.0f;
+  const NodeId start = is_shared ? start_for(ending.next_context, ending.next_hotword_state)
+                                 : pool_.add_start(ending.next_context, ending.next_hotword_state,
+                                                   model_.lexicon != nullptr);
+  return pool_.ending(word).boundary = start;
+}
+
+// The one word start of a context and hotword state.
+NodeId BeamSearch::start_for(ContextId context, HotwordState hotword_state) {
+  const std::size_t mask = start_table_.size() - 1;
+  std::size_t place = mix_bits((std::uint64_t{hotword_state} << 32) | context) & mask;
+  for (; start_table_[place] != kNone; place = (place + 1) & mask) {
+    const Node& node = pool_.nodes[start_table_[place]];
+    if (node.context == context && node.hotword_state == hotword_state) return start_table_[place];
+  }
+  const NodeId start = pool_.add_start(context, hotword_state, model_.lexicon != nullptr);
+  start_table_[place] = start;
+  if (++num_in_table_ * 2 > start_table_.size()) grow_start_table();
+  return start;
+}
+
+void BeamSearch::grow_start_table() {
+  std::vector<NodeId> old(start_table_.size() * 2, kNone);
+  old.swap(start_table_);
+  const std::size_t mask = start_table_.size() - 1;
+  for (const NodeId start : old) {
+    if (start == kNone) continue;
+    const Node& node = pool_.nodes[start];
+    std::size_t place = mix_bits((std::uint64_t{node.hotword_state} << 32) | node.context) & mask;
+    while (start_table_[place] != kNone) place = (place + 1) & mask;
+    start_table_[place] = start;
+  }
+}
+
+}  // namespace asrkit

@@ -1,0 +1,85 @@
+"""Hotwords: only whole words and phrases count, partial credit is taken back, scores stay exact."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_decoder import ALPHABET, planted
+from test_decoder_search import WIDE, random_emissions
+
+from asrkit.config import DecodingConfig
+from asrkit.decoder import BeamSearchDecoder
+from asrkit.errors import DecodingError
+from asrkit.language_model import NgramModel
+
+TINY = Path(__file__).parents[1] / "lm" / "tiny.arpa"
+
+
+def hotword_score(text: str, hotwords: dict[str, float]) -> float:
+    padded = f" {text} "
+    return sum(
+        weight * sum(padded.startswith(f" {phrase} ", i) for i in range(len(padded)))
+        for phrase, weight in hotwords.items()
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    steps=st.integers(1, 5),
+    hotwords=st.dictionaries(
+        st.sampled_from(["a", "b", "ab", "a b", "b a", "ba", "a a", "aab"]),
+        st.sampled_from([-2.0, 1.0, 4.5]),
+        max_size=4,
+    ),
+)
+def test_every_text_has_its_exhaustive_score(seed: int, steps: int, hotwords: dict[str, float]) -> None:
+    labels = ["", "a", " ", "b"]
+    emissions = random_emissions(seed, steps, 4)
+    found = BeamSearchDecoder.from_labels(labels, 0, config=WIDE, hotwords=hotwords).decode(emissions)
+    expected = {
+        text: math.log(p) + hotword_score(text, hotwords)
+        for text, p in oracles.texts_of_emissions(emissions.tolist(), labels, 0).items()
+    }
+    assert {h.text: h.score for h in found} == pytest.approx(expected, abs=1e-4)
+    assert all(h.hotword_score == pytest.approx(hotword_score(h.text, hotwords)) for h in found)
+
+
+def test_a_hotword_wins_where_the_sound_is_unsure() -> None:
+    emissions = np.logaddexp(
+        planted("meet ann smith", hold=1) + math.log(0.3), planted("meet ann smyth", hold=1) + math.log(0.7)
+    ).astype(np.float32)
+    lm = NgramModel.load(TINY)
+    assert BeamSearchDecoder(ALPHABET, lm).decode(emissions)[0].text == "meet ann smyth"
+    config = DecodingConfig(hotwords=("ann smith",), hotword_weight=4.0)
+    best = BeamSearchDecoder(ALPHABET, lm, config).decode(emissions)[0]
+    assert best.text == "meet ann smith"
+    assert best.hotword_score == 4.0
+    assert best.score == pytest.approx(
+        best.acoustic_score + config.lm_weight * best.lm_score + config.word_bonus * 3 + 4.0
+    )
+
+
+def test_a_part_of_a_hotword_earns_nothing() -> None:
+    emissions = planted("he smiles at annie smithson")
+    plain = BeamSearchDecoder(ALPHABET).decode(emissions)[0]
+    with_hotwords = BeamSearchDecoder(ALPHABET, hotwords={"smile": 9.0, "ann": 9.0, "smith": 9.0}).decode(emissions)[0]
+    assert with_hotwords.text == plain.text
+    assert with_hotwords.score == plain.score
+
+
+def test_no_hotwords_cost_nothing_and_change_nothing() -> None:
+    emissions = planted("the cat", noise=2.5)
+    assert BeamSearchDecoder(ALPHABET, hotwords={}).decode(emissions) == BeamSearchDecoder(ALPHABET).decode(emissions)
+
+
+@pytest.mark.parametrize("hotwords", [{"": 1.0}, {"zoë": 1.0}, {"cat": math.nan}])
+def test_unusable_hotwords_are_refused(hotwords: dict[str, float]) -> None:
+    with pytest.raises(DecodingError, match="hotword"):
+        BeamSearchDecoder(ALPHABET, hotwords=hotwords)
