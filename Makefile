@@ -89,6 +89,8 @@ lint: setup docs-fresh ## format, style, types, import layers and generated file
 
 docs-fresh: setup
 	python scripts/write_cli_reference.py --check
+	python -m nanobind.stubgen --quiet -m asrkit._native -o build/_native.pyi
+	@cmp asrkit/_native.pyi build/_native.pyi || { echo "the extension's stub is out of date: run make docs" >&2; exit 1; }
 
 check: lint test ## everything a change must pass, but for the long tests
 
@@ -128,8 +130,9 @@ format: setup ## format the code and mend what ruff can mend
 	ruff format .
 	ruff check --fix .
 
-docs: setup ## write the generated parts of docs/
+docs: setup ## write what is generated: docs/cli.md and the stub of the extension
 	python scripts/write_cli_reference.py
+	python -m nanobind.stubgen --quiet -m asrkit._native -o asrkit/_native.pyi
 
 lock: setup ## resolve the requirements anew, for all supported Pythons at once
 	scripts/lock.sh

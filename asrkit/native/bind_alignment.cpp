@@ -61,7 +61,9 @@ void decode(nb::handle text, Unit unit, std::u32string& decoded) {
 
 using Counts = nb::ndarray<std::int64_t, nb::shape<-1, 5>, nb::c_contig, nb::device::cpu>;
 
-void count_errors(const nb::list& hypotheses, const nb::list& references, int unit, bool nist, std::int64_t long_cells,
+using Texts = nb::typed<nb::list, nb::str>;
+
+void count_errors(const Texts& hypotheses, const Texts& references, int unit, bool nist, std::int64_t long_cells,
                   const Counts& counts) {
   if (hypotheses.size() != references.size() || counts.shape(0) != references.size())
     throw std::invalid_argument("as many hypotheses as references and rows of counts are needed");
