@@ -233,6 +233,15 @@ def test_kept_emissions_decode_to_the_same_without_audio_and_model(project: Path
     assert provenance("again")["lm"] == "lm.arpa"
 
 
+def test_score_finds_hyp_txt_where_transcribe_leaves_it(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    assert asrkit("transcribe", "./wavs").code == 0
+    shutil.copy("transcripts/hyp.txt", "ref.txt")
+    done = asrkit("score", "hyp.txt", "ref.txt", "--json")
+    assert done.code == 0 and "scoring transcripts/hyp.txt" in done.err
+    Path("hyp.txt").write_text("s0/u0 other\ns0/u2 x\ns1/u1 x\n")
+    assert "scoring" not in asrkit("score", "hyp.txt", "ref.txt", "--json").err  # one that is here comes first
+
+
 def test_any_setting_can_be_set_and_n_best_are_kept(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
     done = asrkit(
         "transcribe", "wavs", "--n-best", "3", "--set", "decoding.beam_threshold=9", "--set", "transcription.jobs=1"

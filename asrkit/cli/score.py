@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asrkit.metrics.scoring import ScoreReport
 
 MISSED = 4
+_TRANSCRIPTS = Path("transcripts")  # the default output folder of asrkit transcribe
 
 
 class TranscriptFormat(StrEnum):
@@ -117,7 +118,16 @@ def both_sides(hyp: str | None, ref: str | None, hyp_option: str | None, ref_opt
         raise ConfigError("give the hypotheses, then the references: asrkit score hyp.txt ref.txt")
     if arguments:
         raise ConfigError(f"{arguments[0]!r} is one path too many; give each side once")
-    return hypothesis, reference
+    return _here_or_in_transcripts(hypothesis), reference
+
+
+def _here_or_in_transcripts(hypothesis: str) -> str:
+    """Return a path that exists; a file that is not here may be where ``asrkit transcribe`` writes."""
+    transcripts = _TRANSCRIPTS / hypothesis
+    if Path(hypothesis).exists() or not transcripts.is_file():
+        return hypothesis
+    say(f"there is no {hypothesis} here; scoring {transcripts}")
+    return str(transcripts)
 
 
 @app.command("score")
