@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from asrkit.decoder import greedy_decode
 from asrkit.metrics import count_errors
 from asrkit.model.lengths import output_lengths
 from asrkit.model.network import DeepSpeech2
@@ -56,7 +57,7 @@ def evaluate(
         log_probs = _log_softmax(ops.convert_to_numpy(logits))
         for row, index in enumerate(indices):
             emissions = log_probs[row, : output_lengths(int(batch["frames"][row]), network.config)]
-            hypotheses[index] = _greedy_text(emissions, alphabet)
+            hypotheses[index] = greedy_decode(emissions, alphabet, name=examples[index].id).text
             blanks += float((emissions.argmax(axis=1) == alphabet.blank_index).sum())
             steps += len(emissions)
     references = [example.text for example in examples]
@@ -69,12 +70,6 @@ def evaluate(
         cer=100.0 * characters.errors / max(1, characters.num_reference),
         blank_rate=blanks / max(1.0, steps),
     )
-
-
-def _greedy_text(emissions: Any, alphabet: Alphabet) -> str:
-    best = emissions.argmax(axis=1)
-    changes = np.concatenate([[True], best[1:] != best[:-1]])
-    return " ".join(alphabet.decode(best[changes]).split())
 
 
 def _inputs(batch: Batch) -> Batch:
