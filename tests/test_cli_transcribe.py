@@ -120,6 +120,9 @@ def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # 
     [
         (["wavs", "--beam", "1", "--lm", "lm.arpa"], 2, "no effect on a greedy decode (beam 1)"),
         (["wavs", "--decoder", "greedy", "--lm", "lm.arpa"], 2, "no effect on a greedy decode (decoder greedy)"),
+        (["wavs", "--beam", "1", "--hotword", "abc"], 2, "hotwords have no effect on a greedy decode"),
+        (["wavs", "--decoder", "pyctcdecode", "--hotword", "abc"], 2, "hotwords work with the beam decoder only"),
+        (["wavs", "--hotwords", "nowhere.txt"], 2, "nowhere.txt: no such file of hotwords"),
         (["wavs", "nowhere"], 2, "no such file or folder: nowhere"),
         (["wavs", "--lm", "nowhere.arpa"], 2, "nowhere.arpa: no such language model"),
         (["wavs", "--model", "nowhere"], 2, "nowhere: no such model bundle"),
@@ -257,6 +260,21 @@ def test_any_setting_can_be_set_and_n_best_are_kept(project: Path, asrkit) -> No
     assert asrkit("transcribe", "wavs", "--set", "decoding.beem=1").code == 2
 
 
+def test_hotwords_are_heard(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    Path("names.txt").write_text("Cab!\n\nbaca ab\n")
+    assert asrkit("transcribe", "wavs").code == 0
+    before = Path("transcripts/hyp.txt").read_text()
+    flags = ["--hotwords", "names.txt", "--hotword", "BAB", "--hotword-weight", "25"]
+    assert asrkit("transcribe", "wavs", *flags).code == 0
+    after = Path("transcripts/hyp.txt").read_text().split()
+
+    def heard(words: list[str]) -> int:
+        return sum(words.count(word) for word in ("cab", "bab", "baca"))
+
+    assert heard(after) > heard(before.split())
+    assert str(provenance()["decoding"]["hotwords"]).startswith("3 with hash")  # type: ignore[index]
+
+
 def test_quiet_and_verbose(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
     assert asrkit("transcribe", "wavs", "--quiet") == Done(0, "", "")
     err = asrkit("transcribe", "wavs", "--verbose", "--overwrite").err
@@ -268,7 +286,7 @@ def test_the_command_is_its_library_function_plus_presentation() -> None:
     """Every option is a setting, an argument of the library, or on the list of what only a command line has."""
     from asrkit.transcription import decode_emissions, transcribe
 
-    presentation = {"stdout", "json_output", "quiet", "verbose", "setting", "files_from"}
+    presentation = {"stdout", "json_output", "quiet", "verbose", "setting", "files_from", "hotwords_from"}
     command = typer.main.get_command(app).commands["transcribe"]  # type: ignore[attr-defined]
     library = (
         set(inspect.signature(transcribe).parameters) | set(vars(TranscriptionConfig())) | set(vars(DecodingConfig()))

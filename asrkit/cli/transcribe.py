@@ -42,6 +42,9 @@ def transcribe(
     n_best: options.NBest = None,
     mode: options.Mode = None,
     vocabulary: options.Vocabulary = None,
+    hotwords: options.Hotwords = None,
+    hotwords_from: options.HotwordsFrom = None,
+    hotword_weight: options.HotwordWeight = None,
     files_from: options.FilesFrom = None,
     audio_root: options.AudioRoot = None,
     recursive: options.Recursive = None,
@@ -88,7 +91,7 @@ class _Request:
     def __init__(self, flags: Mapping[str, Any]) -> None:
         from asrkit.cli.settings import Project
 
-        self._flags = flags
+        self._flags = {**flags, "hotwords": _phrases(flags["hotwords"] or [], flags["hotwords_from"])}
         self._inputs: list[str] = list(flags["inputs"] or ()) + _listed(flags["files_from"])
         self._prints = bool(flags["stdout"]) or self._inputs == ["-"]
         self._project = Project.load(flags["config"])
@@ -240,18 +243,29 @@ def _assigned(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
     return tables
 
 
+def _phrases(hotwords: list[str], path: Path | None) -> list[str]:
+    """Return words and phrases from flags and a file, normalized as transcripts are, each once."""
+    from asrkit.text import normalize
+
+    lines = hotwords + (_lines(path, "file of hotwords") if path is not None else [])
+    return list(dict.fromkeys(phrase for line in lines if (phrase := normalize(line))))
+
+
+def _lines(path: Path, kind: str) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except FileNotFoundError:
+        raise MissingPathError(f"no such {kind}", path=path) from None
+    return [line for line in text.splitlines() if line.strip()]
+
+
 def _listed(files_from: str | None) -> list[str]:
     """Return the inputs that a file, or stdin, lists."""
     if files_from is None:
         return []
     if files_from == "-":
-        text = sys.stdin.read()
-    else:
-        try:
-            text = Path(files_from).read_text(encoding="utf-8-sig", errors="surrogateescape")
-        except FileNotFoundError:
-            raise MissingPathError("no such list of files", path=files_from) from None
-    return [line for line in text.splitlines() if line.strip()]
+        return [line for line in sys.stdin.read().splitlines() if line.strip()]
+    return _lines(Path(files_from), "list of files")
 
 
 def planned_lines(summary: TranscriptionSummary) -> list[str]:

@@ -172,6 +172,22 @@ NBest = Annotated[
         rich_help_panel=_DECODING,
     ),
 ]
+Hotwords = Annotated[
+    list[str] | None,
+    typer.Option("--hotword", help="A word or phrase to prefer; repeatable.", rich_help_panel=_DECODING),
+]
+HotwordsFrom = Annotated[
+    Path | None,
+    typer.Option("--hotwords", help="A file of words and phrases to prefer, one a line.", rich_help_panel=_DECODING),
+]
+HotwordWeight = Annotated[
+    float | None,
+    typer.Option(
+        help="How much to prefer them, in nats each; negative avoids them; default: 6.",
+        envvar="ASRKIT_HOTWORD_WEIGHT",
+        rich_help_panel=_DECODING,
+    ),
+]
 Runner = Annotated[
     str | None,
     typer.Option(help="local, or ray for a cluster; default: local.", envvar="ASRKIT_RUNNER", rich_help_panel=_WORK),

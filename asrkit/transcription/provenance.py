@@ -54,13 +54,22 @@ def describe(
         "model_fingerprint": model_fingerprint,
         "lm": None if language_model is None else language_model.name,
         "lm_fingerprint": None if language_model is None else file_fingerprint(language_model),
-        "decoding": decoding.to_dict(),
+        "decoding": _brief(decoding),
         "window_s": config.window_s,
         "overlap_s": config.overlap_s,
         "raw_rate_hz": config.raw_rate_hz,
     }
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
     return {"key": key, **deciding, "asrkit": _version()}
+
+
+def _brief(decoding: DecodingConfig) -> dict[str, Any]:
+    """Return the settings of the decoder, a list of hotwords as their number and hash: it stands in every line."""
+    settings = decoding.to_dict()
+    if decoding.hotwords:
+        digest = hashlib.sha256("\n".join(decoding.hotwords).encode("utf-8", "surrogateescape")).hexdigest()
+        settings["hotwords"] = f"{len(decoding.hotwords)} with hash {digest[:16]}"
+    return settings
 
 
 def _version() -> str:

@@ -64,15 +64,21 @@ class Recipe:
         return replace(self, model=model, lm=None if self.lm is None else self.lm.resolve())
 
 
-def check_language_model(decoding: DecodingConfig, lm: Path | None) -> None:
-    """Refuse a language model that would be ignored.
+def check_search(decoding: DecodingConfig, lm: Path | None) -> None:
+    """Refuse a language model or hotwords that would be ignored.
 
     Raises:
-        ConfigError: The decoding is greedy.
+        ConfigError: The decoding is greedy, or another decoder than ours is to hear hotwords.
     """
-    if lm is not None and is_greedy(decoding):
-        setting = "decoder greedy" if decoding.decoder == "greedy" else "beam 1"
+    if decoding.hotwords and decoding.decoder == "pyctcdecode":
+        raise ConfigError("hotwords work with the beam decoder only; drop them or choose --decoder beam")
+    if not is_greedy(decoding):
+        return
+    setting = "decoder greedy" if decoding.decoder == "greedy" else "beam 1"
+    if lm is not None:
         raise ConfigError(f"a language model has no effect on a greedy decode ({setting}); widen the beam or drop --lm")
+    if decoding.hotwords:
+        raise ConfigError(f"hotwords have no effect on a greedy decode ({setting}); widen the beam or drop them")
 
 
 def is_greedy(decoding: DecodingConfig) -> bool:

@@ -17,7 +17,7 @@ from asrkit.transcription.folder import OutputFolder
 from asrkit.transcription.local import LocalRunner, Runner, num_cores
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.provenance import describe
-from asrkit.transcription.recipe import Recipe, check_language_model, is_greedy
+from asrkit.transcription.recipe import Recipe, check_search, is_greedy
 from asrkit.transcription.recognizer import Decoder, Model, Network, Outcome
 from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.scanning import Scanned, Scanner, State
@@ -177,7 +177,7 @@ class _Run:
         observer: Observer | None,
         overwrite: bool,
     ) -> None:
-        check_language_model(decoding, lm)
+        check_search(decoding, lm)
         if is_greedy(decoding):
             decoding = decoding.replace(decoder="greedy")
         self.provenance = describe(
