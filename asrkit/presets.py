@@ -21,7 +21,20 @@ PRESETS: dict[str, dict[str, Any]] = {
             "rnn_units": 96,
             "dropout": 0.1,
         },
-        "training": {"epochs": 20, "batch_size": 16, "learning_rate": 4e-3, "warmup_steps": 60},
+        "training": {
+            "epochs": 10,
+            "batch_size": 16,
+            "learning_rate": 4e-3,
+            "warmup_steps": 60,
+            # ten epochs leave no time to learn more than what is clean
+            "augmentation": {
+                "speeds": [1.0],
+                "time_masks": 1,
+                "time_mask_frames": 10,
+                "frequency_masks": 1,
+                "frequency_mask_bins": 8,
+            },
+        },
     },
     # About 4 M parameters, one step every 40 ms: trains on a CPU.
     "small": {},

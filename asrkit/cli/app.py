@@ -78,6 +78,7 @@ def _interrupted() -> NoReturn:
 # each module registers its commands on ``app``
 from asrkit.cli import (  # noqa: E402
     data,  # noqa: F401
+    demo,  # noqa: F401
     doctor,  # noqa: F401
     lm,  # noqa: F401
     model,  # noqa: F401

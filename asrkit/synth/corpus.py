@@ -33,7 +33,7 @@ VOICES = {
     "dev": ("en-us+m4", "en-us+f3"),
     "test": ("en-us+m6", "en-us+m8", "en-us+f4"),
 }
-SPEEDS_WPM = (160, 200)
+SPEEDS_WPM = (140, 175)
 PITCHES = (35, 65)
 _QUIETEST_DB = -12.0
 _NOISE_DB = -50.0
