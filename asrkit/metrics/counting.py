@@ -61,6 +61,17 @@ class CountTable:
         """Reference units of each utterance."""
         return self.hits + self.substitutions + self.deletions
 
+    def replace_rows(self, indices: Sequence[int], rows: CountTable) -> CountTable:
+        """Return a copy in which some utterances have other counts."""
+        columns = []
+        for name in ("hits", "substitutions", "deletions", "insertions"):
+            column = getattr(self, name).copy()
+            column[list(indices)] = getattr(rows, name)
+            columns.append(column)
+        changed = set(indices)
+        inexact = {i for i in self.inexact if i not in changed} | {indices[i] for i in rows.inexact}
+        return CountTable(columns[0], columns[1], columns[2], columns[3], tuple(sorted(inexact)))
+
     def total(self, select: npt.NDArray[np.bool_] | IntArray | slice = slice(None)) -> ErrorCounts:
         """Pool all utterances, or those selected by a mask, indices or a slice."""
         columns = (self.hits, self.substitutions, self.deletions, self.insertions)

@@ -151,14 +151,25 @@ class _Scorer:
     def view(self, normalizer: Normalizer) -> View:
         hypotheses = normalizer.normalize_all(self.pairs.hypotheses)
         references = self._references(normalizer, hypotheses)
-        for other in self.views.values():
-            if other.hypotheses == hypotheses and other.references == references:
-                # The normalizer changed nothing, so that its counts are known.
-                return self._add(normalizer, hypotheses, references, other.words, other.characters)
-        count = _jiwer_counter if self.config.engine == "jiwer" else count_pairs
-        words = count(hypotheses, references, "word", self.config.weights)
-        characters = count(hypotheses, references, self.config.characters, self.config.weights)
+        words = self._count("word", hypotheses, references)
+        characters = self._count(self.config.characters, hypotheses, references)
         return self._add(normalizer, hypotheses, references, words, characters)
+
+    def _count(self, unit: str, hypotheses: list[str], references: list[str]) -> CountTable:
+        """Count the pairs, but those that another view shows alike only once."""
+        count = _jiwer_counter if self.config.engine == "jiwer" else count_pairs
+        if not self.views:
+            return count(hypotheses, references, unit, self.config.weights)
+        known = next(iter(self.views.values()))
+        changed = [
+            index
+            for index, (one, other, hypothesis, reference) in enumerate(
+                zip(known.hypotheses, known.references, hypotheses, references, strict=True)
+            )
+            if one != hypothesis or other != reference
+        ]
+        fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit, self.config.weights)
+        return (known.words if unit == "word" else known.characters).replace_rows(changed, fresh)
 
     def _references(self, normalizer: Normalizer, hypotheses: list[str]) -> list[str]:
         if not self.pairs.notation:
