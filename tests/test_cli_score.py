@@ -178,7 +178,8 @@ def test_the_command_has_the_parameters_of_its_library_function() -> None:
     from asrkit.cli.score import score_command
 
     command = set(inspect.signature(score_command).parameters)
-    shown = {"hyp", "ref", "worst", "json", "max_wer"}
+    shown = {"hyp", "ref", "worst", "json", "markdown", "html", "audio_root", "embed_audio", "max_wer"}
+    shown |= {"details", "vocabulary", "train_text", "keywords"}
     library = set(inspect.signature(score).parameters) - {"config"}
     settings = set(ScoringConfig().to_dict()) - {"confidence"}
     assert command - shown == library | settings

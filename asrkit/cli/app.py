@@ -77,6 +77,7 @@ def _interrupted() -> NoReturn:
 
 # each module registers its commands on ``app``
 from asrkit.cli import (  # noqa: E402
+    compare,  # noqa: F401
     data,  # noqa: F401
     demo,  # noqa: F401
     doctor,  # noqa: F401

@@ -12,7 +12,10 @@ from asrkit.cli.app import app
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from asrkit.config import ScoringConfig
+    from asrkit.metrics.details import Details
     from asrkit.metrics.scoring import ScoreReport
+    from asrkit.report.html.audio import Players
 
 MISSED = 4
 _TRANSCRIPTS = Path("transcripts")  # the default output folder of asrkit transcribe
@@ -98,6 +101,17 @@ SpeakersOption = Annotated[
     Path | None,
     typer.Option("--speakers", help="A manifest, or lines of [bold]id speaker[/]: the interval is by speaker then."),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON (docs/score-json.md) to standard output.")]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Write Markdown to standard output.")]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", help="Write one self-contained HTML file as well.", metavar="FILE")
+]
+AudioRootOption = Annotated[
+    Path | None, typer.Option("--audio-root", help="Base of relative audio paths, for the players of --html.")
+]
+EmbedAudioOption = Annotated[
+    bool, typer.Option("--embed-audio", help="Put short recordings into the HTML file instead of linking them.")
+]
 
 
 def say(message: str) -> None:
@@ -130,6 +144,15 @@ def _here_or_in_transcripts(hypothesis: str) -> str:
     return str(transcripts)
 
 
+def settings_from(flags: dict[str, object]) -> ScoringConfig:
+    """Merge flags with ``asrkit.toml`` and the defaults."""
+    from asrkit.cli.settings import Project, resolve
+    from asrkit.config import ScoringConfig
+
+    plain = {name: value.value if isinstance(value, StrEnum) else value for name, value in flags.items()}
+    return resolve(ScoringConfig, "scoring", plain, project=Project.load())
+
+
 @app.command("score")
 def score_command(
     hypotheses: HypothesisArgument = None,
@@ -146,7 +169,24 @@ def score_command(
     seed: SeedOption = None,
     speakers: SpeakersOption = None,
     worst: Annotated[int, typer.Option("--worst", min=0, help="How many of the worst utterances to show.")] = 5,
-    json: Annotated[bool, typer.Option("--json", help="Write JSON (docs/score-json.md) to standard output.")] = False,
+    details: Annotated[
+        bool,
+        typer.Option("--details", help="Confusions, words missed, speakers, lengths, n-best, confidences."),
+    ] = False,
+    vocabulary: Annotated[
+        Path | None, typer.Option("--vocabulary", help="A word list or language model: the share of unknown words.")
+    ] = None,
+    train_text: Annotated[
+        Path | None, typer.Option("--train-text", help="Training text: recall of rare words.")
+    ] = None,
+    keywords: Annotated[
+        Path | None, typer.Option("--keywords", help="Words and phrases, one a line: recall and precision.")
+    ] = None,
+    json: JsonOption = False,
+    markdown: MarkdownOption = False,
+    html: HtmlOption = None,
+    audio_root: AudioRootOption = None,
+    embed_audio: EmbedAudioOption = False,
     max_wer: Annotated[
         float | None, typer.Option("--max-wer", min=0.0, help="Exit with 4 when the WER, in percent, is higher.")
     ] = None,
@@ -157,42 +197,97 @@ def score_command(
 
     Example: asrkit score hyp.txt ref.txt --max-wer 12.5
     """
-    from asrkit.cli.settings import Project, resolve
-    from asrkit.config import ScoringConfig
     from asrkit.metrics.scoring import score
 
-    flags = {
-        "normalizer": normalizer and normalizer.value,
-        "weights": weights and weights.value,
-        "engine": engine and engine.value,
-        "missing": missing and missing.value,
-        "characters": characters and characters.value,
-        "resamples": resamples,
-        "seed": seed,
-    }
-    config = resolve(ScoringConfig, "scoring", flags, project=Project.load())
+    config = settings_from(
+        {
+            "normalizer": normalizer,
+            "weights": weights,
+            "engine": engine,
+            "missing": missing,
+            "characters": characters,
+            "resamples": resamples,
+            "seed": seed,
+        }
+    )
     paths = both_sides(hypotheses, references, hyp, ref)
     report = score(*paths, config, format=format.value, speakers=speakers)
     for note in report.notes:
         say(note)
-    _show(report, worst=worst, json=json)
+    wanted = details or html is not None or any(path is not None for path in (vocabulary, train_text, keywords))
+    tables = _find_details(report, vocabulary, train_text, keywords) if wanted else None
+    _show(report, tables, worst=worst, json=json, markdown=markdown)
+    if html is not None and tables is not None:
+        from asrkit.report.html import render_score
+
+        write_page(html, render_score(report, tables, players(report, html, audio_root, speakers, embed_audio)))
     if max_wer is not None:
         check_gate(report.word_error_rate, max_wer)
 
 
-def _show(report: ScoreReport, *, worst: int, json: bool) -> None:
+def _find_details(
+    report: ScoreReport, vocabulary: Path | None, train_text: Path | None, keywords: Path | None
+) -> Details:
+    from asrkit.metrics.details import find_details
+    from asrkit.metrics.keywords import count_training_words, read_phrases
+    from asrkit.text.normalizer import get_normalizer
+
+    normalizer = get_normalizer(report.config.normalizer)
+    return find_details(
+        report,
+        vocabulary=None if vocabulary is None else _read_vocabulary(vocabulary),
+        training_counts=None if train_text is None else count_training_words(train_text, normalizer.normalize_all),
+        keywords=() if keywords is None else read_phrases(keywords),
+    )
+
+
+def _read_vocabulary(path: Path) -> set[str]:
+    """Read the words of a language model, or of a list with a word at the start of each line."""
+    if any(suffix in (".arpa", ".bin", ".binary", ".klm", ".lm") for suffix in path.suffixes):
+        from asrkit.language_model import NgramModel
+
+        return set(NgramModel.load(path).vocabulary)
+    from asrkit.metrics.transcripts import read_text
+
+    return {line.split()[0] for line in read_text(path).split("\n") if line.strip()}
+
+
+def _show(report: ScoreReport, details: Details | None, *, worst: int, json: bool, markdown: bool) -> None:
+    if json and markdown:
+        raise ConfigError("choose one of --json and --markdown")
     if json:
         from json import dumps
 
         from asrkit.report.score_json import score_to_json
 
-        typer.echo(dumps(score_to_json(report, worst=worst), ensure_ascii=False, indent=2))
-        return
-    from rich.console import Console
+        typer.echo(dumps(score_to_json(report, worst=worst, details=details), ensure_ascii=False, indent=2))
+    elif markdown:
+        from asrkit.report.markdown import score_to_markdown
 
-    from asrkit.report.score_terminal import print_score
+        typer.echo(score_to_markdown(report, worst=worst, details=details), nl=False)
+    else:
+        from rich.console import Console
 
-    print_score(report, Console(highlight=False), worst=worst)
+        from asrkit.report.score_terminal import print_score
+
+        print_score(report, Console(highlight=False), worst=worst, details=details)
+
+
+def players(report: ScoreReport, page: Path, root: Path | None, manifest: Path | None, embed: bool) -> Players:
+    """Look for recordings under the named folder, beside the manifest, and beside the references."""
+    from asrkit.report.html.audio import Players
+
+    beside = [Path(path).parent for path in (manifest, report.reference_path, report.hypothesis_path) if path]
+    roots = [*([root] if root is not None else []), *beside]
+    return Players(page.parent, tuple(roots), embed)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page, complete or not at all, and say where it lies."""
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(path)
+    say(f"wrote {path}")
 
 
 def check_gate(word_error_rate: float | None, max_wer: float) -> None:

@@ -2,20 +2,323 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from asrkit.errors import ScoringError
+from asrkit.metrics.counts import ErrorCounts
 from asrkit.metrics.joining import Pairs
+from asrkit.metrics.keywords import KeywordScore, find_keywords
+from asrkit.metrics.scoring import ScoreReport
 from asrkit.metrics.transcripts import read_table_columns
+
+_LENGTHS = (1, 6, 11, 21, 41)  # words; each group reaches up to the next
+_DURATIONS_S = (0.0, 2.0, 5.0, 10.0, 20.0)
+_BANDS = (0, 1, 2, 11, 101)  # occurrences in the training text
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A word taken for another.
+
+    Args:
+        reference: What was said.
+        hypothesis: What was recognized.
+        count: How often.
+        utterance_ids: Some of the places.
+    """
+
+    reference: str
+    hypothesis: str
+    count: int
+    utterance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WordErrors:
+    """What became of one word.
+
+    Args:
+        word: The word.
+        occurrences: In the references.
+        substituted: Taken for another word.
+        deleted: Left out.
+        inserted: Recognized where nothing stood.
+    """
+
+    word: str
+    occurrences: int
+    substituted: int
+    deleted: int
+    inserted: int
+
+    @property
+    def miss_rate(self) -> float | None:
+        """Share of its occurrences that were not recognized; None when it does not occur."""
+        return (self.substituted + self.deleted) / self.occurrences if self.occurrences else None
+
+
+@dataclass(frozen=True)
+class GroupScore:
+    """The score of some of the utterances, such as those of a speaker."""
+
+    name: str
+    num_utterances: int
+    counts: ErrorCounts
+
+
+@dataclass(frozen=True)
+class BandRecall:
+    """How well words of some kind are recognized.
+
+    Args:
+        name: What they have in common.
+        occurrences: In the references.
+        hits: Of these, recognized.
+    """
+
+    name: str
+    occurrences: int
+    hits: int
+
+    @property
+    def recall(self) -> float | None:
+        """Share recognized; None when there is nothing to recognize."""
+        return self.hits / self.occurrences if self.occurrences else None
+
+
+@dataclass(frozen=True)
+class OutOfVocabulary:
+    """Words of the references that the recognizer's vocabulary lacks.
+
+    Args:
+        num_words: Size of the vocabulary.
+        occurrences: Reference words outside it.
+        num_reference: All reference words.
+        misses: Of the words outside, not recognized.
+        errors: All errors.
+        examples: The most frequent ones.
+    """
+
+    num_words: int
+    occurrences: int
+    num_reference: int
+    misses: int
+    errors: int
+    examples: tuple[str, ...]
+
+    @property
+    def rate(self) -> float | None:
+        """Share of the reference words that lie outside."""
+        return self.occurrences / self.num_reference if self.num_reference else None
+
+    @property
+    def share_of_errors(self) -> float | None:
+        """Share of all errors that are such words missed."""
+        return self.misses / self.errors if self.errors else None
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Tables of one report; those that need what is not at hand are empty or None.
+
+    Args:
+        confusions: Most frequent first.
+        words: Words with errors, most errors first.
+        speakers: Worst first.
+        lengths: By number of reference words.
+        durations: By seconds.
+        worst_tenth: Share of all errors held by the worst tenth of the utterances.
+        out_of_vocabulary: Where a vocabulary is given.
+        keywords: Where keywords are given, in their order; the last is all of them.
+        false_alarms_per_hour: Keywords recognized where they were not said, where durations are known.
+        bands: Recall by frequency in a training text, rarest first.
+    """
+
+    confusions: list[Confusion]
+    words: list[WordErrors]
+    speakers: list[GroupScore]
+    lengths: list[GroupScore]
+    durations: list[GroupScore]
+    worst_tenth: float | None
+    out_of_vocabulary: OutOfVocabulary | None = None
+    keywords: list[KeywordScore] = field(default_factory=list)
+    false_alarms_per_hour: float | None = None
+    bands: list[BandRecall] = field(default_factory=list)
+
+    @property
+    def deleted(self) -> list[WordErrors]:
+        """The words deleted most often."""
+        return sorted((w for w in self.words if w.deleted), key=lambda w: (-w.deleted, w.word))
+
+    @property
+    def inserted(self) -> list[WordErrors]:
+        """The words inserted most often."""
+        return sorted((w for w in self.words if w.inserted), key=lambda w: (-w.inserted, w.word))
+
+
+def break_down(
+    report: ScoreReport,
+    *,
+    vocabulary: Collection[str] | None = None,
+    training_counts: Mapping[str, int] | None = None,
+    keywords: Sequence[str] = (),
+) -> Breakdown:
+    """Find out where the errors of a report lie.
+
+    Args:
+        report: The scores.
+        vocabulary: The words the recognizer knows, normalized as the references are.
+        training_counts: How often each word stands in the training text.
+        keywords: Words and phrases to look for; normalized here.
+    """
+    collector = _WordCollector(report)
+    oov = None if vocabulary is None else collector.out_of_vocabulary(vocabulary)
+    found, false_alarms = find_keywords(report, keywords)
+    return Breakdown(
+        collector.confusions(),
+        collector.words(),
+        score_speakers(report),
+        _score_ranges(report, [len(text.split()) for text in report.normalized.references], _LENGTHS, "words"),
+        _score_ranges(report, report.pairs.columns.get("duration_s"), _DURATIONS_S, "s"),
+        _worst_tenth(report),
+        oov,
+        found,
+        false_alarms,
+        [] if training_counts is None else collector.bands(training_counts),
+    )
+
+
+class _WordCollector:
+    """Counts what happened to each word, in one pass over the alignments."""
+
+    def __init__(self, report: ScoreReport) -> None:
+        self.report = report
+        self.pairs: Counter[tuple[str, str]] = Counter()
+        self.places: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self.hits: Counter[str] = Counter()
+        self.substituted: Counter[str] = Counter()
+        self.deleted: Counter[str] = Counter()
+        self.inserted: Counter[str] = Counter()
+        view = report.normalized
+        for index, (hypothesis, reference) in enumerate(zip(view.hypotheses, view.references, strict=True)):
+            if hypothesis == reference:
+                self.hits.update(reference.split())
+            else:
+                self._add(index)
+
+    def _add(self, index: int) -> None:
+        for step in self.report.align(index):
+            if step.reference is None:
+                self.inserted[step.hypothesis or ""] += 1
+            elif step.kind == "hit":
+                self.hits[step.reference] += 1
+            elif step.hypothesis is None:
+                self.deleted[step.reference] += 1
+            else:
+                self.substituted[step.reference] += 1
+                pair = step.reference, step.hypothesis
+                self.pairs[pair] += 1
+                if len(self.places[pair]) < _EXAMPLES:
+                    self.places[pair].append(self.report.pairs.ids[index])
+
+    def occurrences(self, word: str) -> int:
+        return self.hits[word] + self.substituted[word] + self.deleted[word]
+
+    def confusions(self) -> list[Confusion]:
+        ordered = sorted(self.pairs.items(), key=lambda item: (-item[1], item[0]))
+        return [Confusion(*pair, count, tuple(self.places[pair])) for pair, count in ordered]
+
+    def words(self) -> list[WordErrors]:
+        names = {*self.substituted, *self.deleted, *self.inserted}
+        rows = [
+            WordErrors(name, self.occurrences(name), self.substituted[name], self.deleted[name], self.inserted[name])
+            for name in names
+        ]
+        return sorted(rows, key=lambda row: (-row.substituted - row.deleted - row.inserted, row.word))
+
+    def out_of_vocabulary(self, vocabulary: Collection[str]) -> OutOfVocabulary:
+        known = frozenset(vocabulary)
+        outside = {word for word in {*self.hits, *self.substituted, *self.deleted} if word not in known}
+        examples = sorted(outside, key=lambda word: (-self.occurrences(word), word))[:10]
+        totals = self.report.normalized.words.total()
+        return OutOfVocabulary(
+            len(known),
+            sum(map(self.occurrences, outside)),
+            totals.num_reference,
+            sum(self.substituted[word] + self.deleted[word] for word in outside),
+            totals.errors,
+            tuple(examples),
+        )
+
+    def bands(self, training_counts: Mapping[str, int]) -> list[BandRecall]:
+        words = {*self.hits, *self.substituted, *self.deleted}
+        bands = []
+        for start, name in zip(_BANDS, _range_names(_BANDS, "times"), strict=True):
+            stop = next((bound for bound in _BANDS if bound > start), None)
+            inside = [w for w in words if start <= training_counts.get(w, 0) < (stop or float("inf"))]
+            bands.append(BandRecall(name, sum(map(self.occurrences, inside)), sum(self.hits[w] for w in inside)))
+        return bands
+
+
+def _range_names(starts: Sequence[float], unit: str) -> list[str]:
+    names = []
+    for start, stop in zip(starts, [*starts[1:], None], strict=True):
+        if stop is None:
+            names.append(f"{start:g} {unit} and more")
+        elif unit != "s" and stop == start + 1:
+            names.append(f"{start:g} {unit}")
+        else:
+            names.append(f"{start:g} to {stop - (0 if unit == 's' else 1):g} {unit}")
+    return names
+
+
+def _score_groups(report: ScoreReport, names: Sequence[str]) -> list[GroupScore]:
+    indices: dict[str, list[int]] = defaultdict(list)
+    for index, name in enumerate(names):
+        indices[name].append(index)
+    table = report.normalized.words
+    return [GroupScore(name, len(group), table.total(np.array(group))) for name, group in indices.items()]
+
+
+def score_speakers(report: ScoreReport) -> list[GroupScore]:
+    """Return the score of each speaker, the worst first; empty where speakers are not known."""
+    if report.speakers is None:
+        return []
+    groups = _score_groups(report, report.speakers)
+    return sorted(groups, key=lambda group: (-(group.counts.rate or 0.0), group.name))
+
+
+def _score_ranges(
+    report: ScoreReport, values: Sequence[float | None] | None, starts: Sequence[float], unit: str
+) -> list[GroupScore]:
+    if values is None or any(value is None for value in values):
+        return []
+    names = ["0 words", *_range_names(starts, unit)] if unit == "words" else _range_names(starts, unit)
+    first = 0 if unit == "words" else 1
+    places = np.searchsorted(starts, np.array(values, float), side="right") - first
+    groups = {group.name: group for group in _score_groups(report, [names[place] for place in places])}
+    return [groups[name] for name in names if name in groups]
+
+
+def _worst_tenth(report: ScoreReport) -> float | None:
+    errors = np.sort(report.normalized.words.errors)[::-1]
+    if errors.sum() == 0:
+        return None
+    return float(errors[: max(1, len(errors) // 10)].sum() / errors.sum())
 
 
 def add_columns(pairs: Pairs, path: Path | str) -> Pairs:
     """Add what a manifest, or a table of ``id speaker`` lines, says about the utterances.
 
     Raises:
-        ScoringError: The pairs are joined by line, or the manifest knows none or only some of the utterances.
+        ScoringError: The pairs are joined by line, or the manifest lacks some of the utterances.
     """
     if pairs.joined_by != "id":
         raise ScoringError("speakers are looked up by utterance id, but these files have none", path=path)

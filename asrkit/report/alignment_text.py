@@ -40,17 +40,17 @@ def _rows(steps: Sequence[Step], width: int) -> Iterator[list[tuple[Step, int]]]
         yield row
 
 
-def alignment_text(steps: Sequence[Step], *, width: int = 76, most_rows: int = 6, label: bool = True) -> Text:
+def alignment_text(steps: Sequence[Step], *, width: int = 76, most_rows: int = 6, name: str = "hyp") -> Text:
     """Draw an alignment: reference above hypothesis, a letter under each error.
 
     Args:
         steps: The alignment.
         width: Cells to fill.
         most_rows: Where to stop; what follows is told, not shown.
-        label: Whether rows begin with ``ref`` and ``hyp``.
+        name: What to call the hypothesis, three characters at most.
     """
     text = Text()
-    labels = ("ref  ", "hyp  ", "     ") if label else ("", "", "")
+    labels = ("ref  ", f"{name:<5}", "     ")
     shown = 0
     for number, row in enumerate(_rows(steps, width - len(labels[0]))):
         if number == most_rows:
@@ -58,8 +58,8 @@ def alignment_text(steps: Sequence[Step], *, width: int = 76, most_rows: int = 6
             break
         shown += len(row)
         has_error = any(step.kind != "hit" for step, _ in row)
-        for line, name in enumerate(labels if has_error else labels[:2]):
-            text.append(name, style="dim")
+        for line, label in enumerate(labels if has_error else labels[:2]):
+            text.append(label, style="dim")
             for step, cells in row:
                 word = (step.reference, step.hypothesis, _MARKS[step.kind])[line]
                 style = _STYLES[step.kind] + (" bold" if line < 2 and step.kind != "hit" else "")

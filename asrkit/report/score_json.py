@@ -6,11 +6,15 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from asrkit.metrics.breakdown import GroupScore
+from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.counts import ErrorCounts
+from asrkit.metrics.details import Details
 from asrkit.metrics.intervals import Interval
 from asrkit.metrics.scoring import ScoreReport, View
 
 SCHEMA = "asrkit-score-1"
+COMPARISON_SCHEMA = "asrkit-comparison-1"
 
 
 def counts_to_json(counts: ErrorCounts) -> dict[str, Any]:
@@ -64,12 +68,13 @@ def utterance_to_json(report: ScoreReport, index: int) -> dict[str, Any]:
     }
 
 
-def score_to_json(report: ScoreReport, *, worst: int = 5) -> dict[str, Any]:
+def score_to_json(report: ScoreReport, *, worst: int = 5, details: Details | None = None) -> dict[str, Any]:
     """Return a report as plain values.
 
     Args:
         report: What to write.
         worst: How many of the worst utterances to include.
+        details: Further tables, under "details"; null when they were not asked for.
     """
     return {
         "schema": SCHEMA,
@@ -86,5 +91,52 @@ def score_to_json(report: ScoreReport, *, worst: int = 5) -> dict[str, Any]:
         },
         "normalizer_effect": None if report.effect is None else asdict(report.effect),
         "worst": [utterance_to_json(report, index) for index in report.worst[:worst]],
+        "details": None if details is None else details_to_json(details),
         "notes": list(report.notes),
+    }
+
+
+def details_to_json(details: Details, *, most_words: int = 100) -> dict[str, Any]:
+    """Return the tables beside the rates; the lists of words hold the most frequent ones."""
+    breakdown = details.breakdown
+    oov = breakdown.out_of_vocabulary
+    return {
+        "confusions": [asdict(confusion) for confusion in breakdown.confusions[:most_words]],
+        "words": [{**asdict(word), "miss_rate": word.miss_rate} for word in breakdown.words[:most_words]],
+        "speakers": [_group_to_json(group) for group in breakdown.speakers],
+        "lengths": [_group_to_json(group) for group in breakdown.lengths],
+        "durations": [_group_to_json(group) for group in breakdown.durations],
+        "worst_tenth": breakdown.worst_tenth,
+        "out_of_vocabulary": oov and {**asdict(oov), "rate": oov.rate, "share_of_errors": oov.share_of_errors},
+        "keywords": [
+            {**asdict(keyword), "recall": keyword.recall, "precision": keyword.precision, "f1": keyword.f1}
+            for keyword in breakdown.keywords
+        ],
+        "false_alarms_per_hour": breakdown.false_alarms_per_hour,
+        "bands": [{**asdict(band), "recall": band.recall} for band in breakdown.bands],
+        "oracles": [asdict(oracle) for oracle in details.oracles],
+        "calibration": None if details.calibration is None else asdict(details.calibration),
+    }
+
+
+def _group_to_json(group: GroupScore) -> dict[str, Any]:
+    return {"name": group.name, "num_utterances": group.num_utterances, **counts_to_json(group.counts)}
+
+
+def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain values, schema ``asrkit-comparison-1``."""
+    return {
+        "schema": COMPARISON_SCHEMA,
+        "a": score_to_json(comparison.a, worst=0),
+        "b": score_to_json(comparison.b, worst=0),
+        "difference": comparison.difference,
+        "interval": interval_to_json(comparison.interval),
+        "probability_of_improvement": comparison.probability_of_improvement,
+        "mapsswe": asdict(comparison.matched_pairs),
+        "wins": comparison.wins,
+        "losses": comparison.losses,
+        "ties": comparison.ties,
+        "is_settled": comparison.is_settled,
+        "needed_utterances": comparison.needed_utterances,
+        "needed_hours": comparison.needed_hours,
     }

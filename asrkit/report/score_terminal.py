@@ -7,100 +7,126 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from asrkit.metrics.counts import ErrorCounts
-from asrkit.metrics.intervals import Interval
-from asrkit.metrics.scoring import ScoreReport, View
+from asrkit.metrics.comparison import Comparison
+from asrkit.metrics.details import Details
+from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
 from asrkit.report.alignment_text import alignment_text
+from asrkit.report.tables import ReportTable, comparison_table, detail_tables, rate_table, verdict
+
+_WIDEST = 100
 
 
-def print_score(report: ScoreReport, console: Console, *, worst: int = 5) -> None:
-    """Print the rates with their counts, then the worst utterances.
+def print_score(report: ScoreReport, console: Console, *, worst: int = 5, details: Details | None = None) -> None:
+    """Print the rates with their counts, then the worst utterances, then the details.
 
     Args:
         report: What to show.
         console: Where.
         worst: How many of the worst utterances to show.
+        details: Further tables.
     """
     console.print(Text(wording.visible(wording.describe_join(report))))
     if report.pairs.missing:
-        _warn(console, _missing_line(report))
+        console.print(Text(missing_line(report), style="bold red"))
     console.print()
-    console.print(_rate_table(report))
-    for line in _remarks(report):
+    _print_table(rate_table(report), console, title=False)
+    for line in remarks(report):
         console.print(Text(line, style="dim"))
     if worst and report.worst:
         console.print()
         _print_worst(report, console, worst)
+    for table in detail_tables(details) if details is not None else []:
+        console.print()
+        _print_table(table, console)
     console.print()
     console.print(Text(report.signature(), style="dim"), soft_wrap=True)
 
 
-def _warn(console: Console, message: str) -> None:
-    console.print(Text(message, style="bold red"))
+def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5) -> None:
+    """Print two systems, the verdict, and the utterances in which they differ most.
+
+    Args:
+        comparison: What to show.
+        console: Where.
+        worst: How many utterances to show.
+    """
+    console.print(Text(wording.visible(wording.describe_join(comparison.b))))
+    console.print()
+    _print_table(comparison_table(comparison), console, title=False)
+    console.print()
+    for line in verdict(comparison):
+        console.print(Text(line))
+    differences = comparison.b.normalized.words.errors - comparison.a.normalized.words.errors
+    order = sorted(range(len(differences)), key=lambda i: (-abs(int(differences[i])), i))
+    for index in [i for i in order if differences[i]][:worst]:
+        console.print()
+        better = "A" if differences[index] > 0 else "B"
+        heading = Text(_utterance_name(comparison.a, index), style="bold")
+        heading.append(f"   {better} has {wording.plural(abs(int(differences[index])), 'error')} fewer", "not bold dim")
+        console.print(heading)
+        for name, report in (("A", comparison.a), ("B", comparison.b)):
+            _print_alignment(report, index, console, name=name)
+    console.print()
+    console.print(Text(comparison.a.signature(), style="dim"), soft_wrap=True)
 
 
-def _missing_line(report: ScoreReport) -> str:
+def missing_line(report: ScoreReport) -> str:
+    """Say loudly which hypotheses are missing."""
     names = ", ".join(wording.visible(name) for name in report.pairs.missing[:5])
     more = ", ..." if len(report.pairs.missing) > 5 else ""
     return f"{len(report.pairs.missing):,} hypotheses are missing and counted as deletions: {names}{more}"
 
 
-def _rate_table(report: ScoreReport) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("%", no_wrap=True)
-    table.add_column("text", style="dim", no_wrap=True)
-    table.add_column("rate", justify="right", style="bold", no_wrap=True)
-    if report.config.resamples:
-        table.add_column(f"{100 * report.config.confidence:g} %", justify="right", no_wrap=True)
-    for name in ("errors", "N", "hits", "sub", "del", "ins"):
-        table.add_column(name, justify="right", no_wrap=True)
-    views = [report.normalized] if report.normalized is report.raw else [report.normalized, report.raw]
-    for view in views:
-        _add_rate(report, table, "WER", view, view.words.total(), view.word_interval)
-    for view in views:
-        _add_rate(report, table, "CER", view, view.characters.total(), view.character_interval)
-    return table
-
-
-def _add_rate(
-    report: ScoreReport, table: Table, name: str, view: View, counts: ErrorCounts, interval: Interval | None
-) -> None:
-    numbers = (
-        counts.errors,
-        counts.num_reference,
-        counts.hits,
-        counts.substitutions,
-        counts.deletions,
-        counts.insertions,
-    )
-    label = "as written" if view is report.raw else view.normalizer
-    cells = [name, label, wording.UNDEFINED if counts.rate is None else f"{100 * counts.rate:.2f}"]
-    if report.config.resamples:
-        cells.append(wording.span(interval))
-    # Beyond a million the separators would not fit into 80 columns.
-    style = "," if counts.num_reference < 1_000_000 else "d"
-    table.add_row(*cells, *(format(number, style) for number in numbers))
-
-
-def _remarks(report: ScoreReport) -> list[str]:
+def remarks(report: ScoreReport) -> list[str]:
+    """Say how the interval was made, what the normalizer changed, and the measures beside the rates."""
     view = report.normalized
     counts = view.words.total()
-    remarks = []
+    lines = []
     if counts.rate is None:
-        remarks.append("The references hold no word: the rate is undefined.")
+        lines.append("The references hold no word: the rate is undefined.")
     if view.word_interval is not None:
-        remarks.append(wording.describe_interval(view.word_interval, report.config.resamples))
+        lines.append(wording.describe_interval(view.word_interval, report.config.resamples))
     if report.effect is not None:
-        remarks.append(wording.describe_effect(report.effect, view.normalizer))
+        lines.append(wording.describe_effect(report.effect, view.normalizer))
     measures = [
         ("SER", view.sentence_error_rate),
         ("MER", counts.match_error_rate),
         ("WIL", counts.information_lost),
         ("WIP", counts.information_preserved),
     ]
-    remarks.append("   ".join(f"{name} {wording.percent(value)}" for name, value in measures))
-    return remarks
+    lines.append("   ".join(f"{name} {wording.percent(value)}" for name, value in measures))
+    return lines
+
+
+def _print_table(content: ReportTable, console: Console, *, title: bool = True) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for place, name in enumerate(content.columns):
+        is_rate = title is False and name in ("rate", "WER")
+        table.add_column(
+            Text(name),
+            justify="right" if place in content.numeric else "left",
+            style="bold" if is_rate else "",
+            no_wrap=place in content.numeric,
+            overflow="fold",
+        )
+    for row in content.rows:
+        table.add_row(*(Text(wording.visible(cell)) for cell in row))
+    if title:
+        console.print(Text(content.title, style="bold"))
+    console.print(table)
+    if content.note:
+        console.print(Text(wording.visible(content.note), style="dim"))
+
+
+def _utterance_name(report: ScoreReport, index: int) -> str:
+    name = wording.visible(report.pairs.ids[index])
+    return name if report.pairs.joined_by == "id" else f"line {name}"
+
+
+def _print_alignment(report: ScoreReport, index: int, console: Console, *, name: str = "hyp") -> None:
+    text = alignment_text(report.align(index), width=min(console.width, _WIDEST), name=name)
+    console.print(text, end="", no_wrap=True, overflow="ignore", crop=False)
 
 
 def _print_worst(report: ScoreReport, console: Console, worst: int) -> None:
@@ -110,10 +136,7 @@ def _print_worst(report: ScoreReport, console: Console, worst: int) -> None:
     console.print(Text(f"Worst utterances ({wording.percent(share, 0)} of all errors)", style="bold"))
     for index in shown:
         console.print()
-        heading = Text(wording.visible(report.pairs.ids[index]), style="bold")
-        if report.pairs.joined_by == "line":
-            heading = Text(f"line {report.pairs.ids[index]}", style="bold")
+        heading = Text(_utterance_name(report, index), style="bold")
         heading.append(f"   {wording.describe_counts(report.normalized.words[index])}", style="not bold dim")
         console.print(heading)
-        steps = report.align(index)
-        console.print(alignment_text(steps, width=min(console.width, 100)), end="", no_wrap=True, overflow="ignore")
+        _print_alignment(report, index, console)

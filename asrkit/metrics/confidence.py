@@ -1,0 +1,178 @@
+"""What the recognizer itself says: how good its n-best lists could be, and whether its confidences can be believed.
+
+Source:
+    Normalized cross entropy: NIST, SCTK. Expected calibration error: Guo et al. (ICML 2017, arXiv 1706.04599).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.metrics.counting import count_pairs
+from asrkit.metrics.scoring import ScoreReport
+from asrkit.text.normalizer import get_normalizer
+
+_DEPTHS = (1, 2, 3, 5, 10, 20, 50, 100)
+_BINS = 10
+_LEAST = 1e-6  # confidences of exactly 0 or 1 would make the cross entropy infinite
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The WER of always choosing the best of the first so many hypotheses.
+
+    Args:
+        depth: How many hypotheses to choose from.
+        errors: Errors of the best ones.
+        rate: The same per reference word; None when undefined.
+    """
+
+    depth: int
+    errors: int
+    rate: float | None
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Words of similar confidence."""
+
+    low: float
+    high: float
+    count: int
+    mean_confidence: float
+    share_right: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether word confidences mean what they say.
+
+    Args:
+        num_words: Words with a confidence.
+        num_skipped: Utterances left out because their words could not be matched with their text.
+        share_right: Of these words.
+        normalized_cross_entropy: 1 is perfect, 0 tells nothing, below 0 misleads; None when all or none are right.
+        expected_calibration_error: Mean distance of confidence and truth over ten equal bins.
+        brier_score: Mean squared distance of confidence and truth.
+        area_under_curve: Probability that a right word is more confident than a wrong one; None without both.
+        bins: The reliability table.
+    """
+
+    num_words: int
+    num_skipped: int
+    share_right: float
+    normalized_cross_entropy: float | None
+    expected_calibration_error: float
+    brier_score: float
+    area_under_curve: float | None
+    bins: list[Bin]
+
+
+def _text_of(entry: Any) -> str:
+    return str(entry.get("text", "")) if isinstance(entry, dict) else str(entry)
+
+
+def oracle_rates(report: ScoreReport) -> list[Oracle]:
+    """Return the oracle WER for growing n-best lists; empty where the hypotheses carry no such lists."""
+    lists = report.pairs.columns.get("nbest")
+    if not lists or not all(isinstance(entries, list) for entries in lists):
+        return []
+    normalizer = get_normalizer(report.config.normalizer)
+    texts: list[str] = []
+    owners: list[int] = []
+    ranks: list[int] = []
+    for index, entries in enumerate(lists):
+        candidates = [_text_of(entry) for entry in entries] or [report.pairs.hypotheses[index]]
+        texts += candidates
+        owners += [index] * len(candidates)
+        ranks += range(len(candidates))
+    references = [report.normalized.references[index] for index in owners]
+    errors = count_pairs(normalizer.normalize_all(texts), references, "word", report.config.weights).errors
+    total = report.normalized.words.total().num_reference
+    oracles = []
+    deepest = max(ranks, default=0) + 1
+    for depth in [*(d for d in _DEPTHS if d < deepest), deepest]:
+        best = np.full(len(lists), np.iinfo(np.int64).max)
+        allowed = np.array(ranks) < depth
+        np.minimum.at(best, np.array(owners)[allowed], errors[allowed])
+        oracles.append(Oracle(depth, int(best.sum()), float(best.sum() / total) if total else None))
+    return oracles
+
+
+def _right_words(report: ScoreReport) -> tuple[list[float], list[bool], int]:
+    """Return the confidence of each hypothesis word, whether it is right, and how many utterances were skipped."""
+    normalizer = get_normalizer(report.config.normalizer)
+    confidences: list[float] = []
+    right: list[bool] = []
+    skipped = 0
+    for index, words in enumerate(report.pairs.columns.get("words", [])):
+        if not isinstance(words, list):
+            continue
+        values = [word.get("confidence") if isinstance(word, dict) else None for word in words]
+        forms = [normalizer(str(word.get("word", ""))) for word in words if isinstance(word, dict)]
+        if " ".join(forms) != report.normalized.hypotheses[index] or any(len(form.split()) != 1 for form in forms):
+            skipped += 1
+            continue
+        if any(value is None for value in values):
+            skipped += 1
+            continue
+        confidences += [float(value) for value in values if value is not None]
+        right += [step.kind == "hit" for step in report.align(index) if step.hypothesis is not None]
+    return confidences, right, skipped
+
+
+def calibrate(report: ScoreReport) -> Calibration | None:
+    """Compare word confidences with the truth; None where the hypotheses carry no confidences."""
+    confidences, right, skipped = _right_words(report)
+    if not confidences:
+        return None
+    values = np.clip(np.array(confidences), 0.0, 1.0)
+    truth = np.array(right, float)
+    bins = _bins(values, truth)
+    error = sum(b.count * abs(b.mean_confidence - b.share_right) for b in bins) / len(values)
+    return Calibration(
+        len(values),
+        skipped,
+        float(truth.mean()),
+        normalized_cross_entropy(values, truth),
+        float(error),
+        float(np.mean((values - truth) ** 2)),
+        _area_under_curve(values, truth),
+        bins,
+    )
+
+
+def normalized_cross_entropy(confidences: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> float | None:
+    """Return how much the confidences tell beyond the share of right words, ``(Hmax - H) / Hmax``."""
+    share = float(right.mean())
+    if share in (0.0, 1.0):
+        return None
+    values = np.clip(confidences, _LEAST, 1.0 - _LEAST)
+    most = -(share * np.log2(share) + (1 - share) * np.log2(1 - share)) * len(right)
+    entropy = -float(np.sum(np.where(right > 0, np.log2(values), np.log2(1.0 - values))))
+    return float((most - entropy) / most)
+
+
+def _bins(confidences: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> list[Bin]:
+    place = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
+    bins = []
+    for k in range(_BINS):
+        inside = place == k
+        if inside.any():
+            mean, share = float(confidences[inside].mean()), float(right[inside].mean())
+            bins.append(Bin(k / _BINS, (k + 1) / _BINS, int(inside.sum()), mean, share))
+    return bins
+
+
+def _area_under_curve(confidences: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> float | None:
+    """Return the Mann-Whitney statistic; ties count half."""
+    _, inverse, counts = np.unique(confidences, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]
+    num_right, num_wrong = float(right.sum()), float(len(right) - right.sum())
+    if not num_right or not num_wrong:
+        return None
+    return float((ranks[right > 0].sum() - num_right * (num_right + 1) / 2) / (num_right * num_wrong))

@@ -1,0 +1,76 @@
+"""A score as Markdown, for pull requests, wikis and notebooks."""
+
+from __future__ import annotations
+
+from asrkit.metrics.alignment import Step
+from asrkit.metrics.comparison import Comparison
+from asrkit.metrics.details import Details
+from asrkit.metrics.scoring import ScoreReport
+from asrkit.report import wording
+from asrkit.report.score_terminal import missing_line, remarks
+from asrkit.report.tables import ReportTable, comparison_table, detail_tables, rate_table, verdict
+
+_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~&"})
+
+
+def escape(text: str) -> str:
+    """Return a text in which no character has a meaning in Markdown or HTML."""
+    return wording.visible(text).translate(_SPECIAL)
+
+
+def _table(content: ReportTable) -> str:
+    rule = ["---:" if place in content.numeric else "---" for place in range(len(content.columns))]
+    rows = [content.columns, *content.rows]
+    lines = ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join(rule) + "|")
+    return "\n".join(lines) + (f"\n\n{escape(content.note)}" if content.note else "")
+
+
+def _alignment(steps: tuple[Step, ...]) -> str:
+    """Write what was said struck out and what was recognized in bold."""
+    words = []
+    for step in steps:
+        said = escape(step.reference or "")
+        heard = escape(step.hypothesis or "")
+        if step.kind == "hit":
+            words.append(said)
+        else:
+            words += [f"~~{said}~~"] * bool(said) + [f"**{heard}**"] * bool(heard)
+    return " ".join(words)
+
+
+def score_to_markdown(report: ScoreReport, *, worst: int = 5, details: Details | None = None) -> str:
+    """Return a report as Markdown.
+
+    Args:
+        report: What to write.
+        worst: How many of the worst utterances to include.
+        details: Further tables.
+    """
+    parts = [f"## WER {wording.percent(report.word_error_rate)}", escape(wording.describe_join(report))]
+    if report.pairs.missing:
+        parts.append(f"**{escape(missing_line(report))}**")
+    parts += [_table(rate_table(report)), *(escape(line) for line in remarks(report))]
+    if worst and report.worst:
+        parts.append("### Worst utterances")
+        parts.append("\n".join(_worst_line(report, index) for index in report.worst[:worst]))
+    for table in detail_tables(details) if details is not None else []:
+        parts += [f"### {escape(table.title)}", _table(table)]
+    parts.append(f"`{report.signature()}`")
+    return "\n\n".join(parts) + "\n"
+
+
+def _worst_line(report: ScoreReport, index: int) -> str:
+    counts = wording.describe_counts(report.normalized.words[index])
+    return f"- {escape(report.pairs.ids[index])}, {counts}: {_alignment(report.align(index))}"
+
+
+def comparison_to_markdown(comparison: Comparison) -> str:
+    """Return a comparison as Markdown."""
+    parts = [
+        f"## {escape(comparison.a.hypothesis_path or 'A')} against {escape(comparison.b.hypothesis_path or 'B')}",
+        _table(comparison_table(comparison)),
+        "\n".join(f"- {escape(line)}" for line in verdict(comparison)),
+        f"`{comparison.a.signature()}`",
+    ]
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,106 @@
+"""``asrkit compare`` and the views of ``asrkit score`` as people run them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from asrkit.cli import main
+from asrkit.config import ScoringConfig
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def asrkit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.chdir(tmp_path)
+    references = [f"u{i:02d} the quick brown fox number {i}\n" for i in range(40)]
+    (tmp_path / "ref.txt").write_text("".join(references))
+    (tmp_path / "a.txt").write_text("".join(line.replace("quick", "quack") for line in references))
+    (tmp_path / "b.txt").write_text("".join(references))
+    (tmp_path / "speakers").write_text("".join(f"u{i:02d} s{i % 7}\n" for i in range(40)))
+    (tmp_path / "words").write_text("quick\nbrown fox\n")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["asrkit", *arguments])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_a_verdict_for_people(asrkit: Run) -> None:
+    code, out, err = asrkit("compare", "a.txt", "b.txt", "ref.txt", "--worst", "1")
+    assert (code, err) == (0, "")
+    assert "B is better by 15.50 % absolute, 100.0 % relative." in out
+    assert "The difference is settled: B is better on speech like this." in out
+    assert out.count("quack") == 1
+
+
+def test_a_verdict_for_programs(asrkit: Run) -> None:
+    _, out, _ = asrkit("compare", "a.txt", "b.txt", "ref.txt", "--json", "--speakers", "speakers")
+    values = json.loads(out)
+    assert values["schema"] == "asrkit-comparison-1"
+    assert values["difference"] == pytest.approx(40 / 258)
+    assert values["interval"]["unit"] == "speaker"
+    assert (values["wins"], values["losses"], values["is_settled"]) == (40, 0, True)
+    assert values["a"]["scores"]["normalized"]["wer"]["errors"] == 40
+
+
+def test_every_view_of_a_comparison(asrkit: Run, tmp_path: Path) -> None:
+    code, out, err = asrkit("compare", "a.txt", "b.txt", "ref.txt", "--markdown", "--html", "c.html")
+    assert code == 0
+    assert out.startswith("## a.txt against b.txt\n")
+    assert err == "asrkit: wrote c.html\n"
+    assert (tmp_path / "c.html").read_text().startswith("<!doctype html>")
+    assert [path.name for path in tmp_path.glob(".c.html*")] == []
+
+
+def test_every_view_of_a_score(asrkit: Run, tmp_path: Path) -> None:
+    arguments = ["--speakers", "speakers", "--vocabulary", "words", "--train-text", "ref.txt", "--keywords", "words"]
+    code, out, err = asrkit("score", "a.txt", "ref.txt", "--html", "r.html", "--json", *arguments)
+    details = json.loads(out)["details"]
+    assert (code, err) == (0, "asrkit: wrote r.html\n")
+    assert [k["recall"] for k in details["keywords"]] == [0.0, 1.0, 0.5]
+    assert details["out_of_vocabulary"]["num_words"] == 2
+    assert len(details["speakers"]) == 7
+    assert sum(band["occurrences"] for band in details["bands"]) == 258
+    assert "WER by speaker" in (tmp_path / "r.html").read_text()
+    assert asrkit("score", "a.txt", "ref.txt", "--markdown")[1].startswith("## WER 15.50 %")
+    assert "Confusions" in asrkit("score", "a.txt", "ref.txt", "--details")[1]
+
+
+@pytest.mark.parametrize("command", [["score", "a.txt", "ref.txt"], ["compare", "a.txt", "b.txt", "ref.txt"]])
+def test_one_view_at_a_time_on_stdout(asrkit: Run, command: list[str]) -> None:
+    code, out, err = asrkit(*command, "--json", "--markdown")
+    assert (code, out) == (2, "")
+    assert "choose one of --json and --markdown" in err
+
+
+def test_a_language_model_is_a_vocabulary(asrkit: Run, tmp_path: Path) -> None:
+    entries = "".join(f"-1\t{word}\n" for word in ("<unk>", "<s>", "</s>", "the", "quick"))
+    (tmp_path / "lm.arpa").write_text(f"\\data\\\nngram 1=5\n\n\\1-grams:\n{entries}\n\\end\\\n")
+    _, out, _ = asrkit("score", "a.txt", "ref.txt", "--json", "--vocabulary", "lm.arpa")
+    oov = json.loads(out)["details"]["out_of_vocabulary"]
+    assert "quick" not in oov["examples"]
+    assert "brown" in oov["examples"]
+
+
+def test_the_command_has_the_parameters_of_its_library_function() -> None:
+    from asrkit.cli.compare import compare_command
+    from asrkit.metrics.comparison import compare
+
+    shown = {"worst", "json", "markdown", "html", "audio_root", "embed_audio"}
+    library = set(inspect.signature(compare).parameters) - {"config"}
+    settings = set(ScoringConfig().to_dict()) - {"confidence"}
+    assert set(inspect.signature(compare_command).parameters) - shown == library | settings

@@ -1,0 +1,132 @@
+"""Comparing two systems: matched pairs, paired resamples, and what it would take to be sure."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asrkit.config import ScoringConfig
+from asrkit.errors import ScoringError
+from asrkit.metrics.comparison import (
+    compare,
+    compare_reports,
+    errors_by_place,
+    match_pairs,
+    segment_differences,
+)
+from asrkit.metrics.scoring import score
+
+
+def corrupted(references: list[str], rate: float, seed: int) -> list[str]:
+    draw = np.random.default_rng(seed)
+    return [" ".join("oops" if draw.random() < rate else word for word in text.split()) for text in references]
+
+
+REFERENCES = [" ".join(f"w{(i * 7 + j) % 50}" for j in range(12)) for i in range(200)]
+
+
+def test_errors_by_place() -> None:
+    assert errors_by_place("=SIID=I") == ([0, 1, 1, 0], [0, 0, 2, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "segments", "why"),
+    [
+        ("====", "====", [], "no error, no segment"),
+        ("S===", "====", [(1, 0)], "one error of A"),
+        ("S==D", "====", [(1, 0), (1, 0)], "two good words part them"),
+        ("S=D=", "====", [(2, 0)], "one good word does not"),
+        ("S===", "==S=", [(1, 1)], "a word must be good in both systems"),
+        ("S=I=S", "====", [(3, 0)], "an insertion between the good words"),
+        ("=I=", "I==", [(1, 1)], "insertions alone, one good word apart"),
+        ("==I==", "==I==", [(1, 1)], "both wrong alike"),
+        ("I", "", [(1, 0)], "an empty reference"),
+    ],
+)
+def test_segments_end_where_both_systems_have_two_words_right(
+    a: str, b: str, segments: list[tuple[int, int]], why: str
+) -> None:
+    assert segment_differences(a, b) == segments, why
+
+
+@given(st.text("=SDI", max_size=20), st.randoms(use_true_random=False))
+def test_segments_hold_every_error_once(a: str, random) -> None:
+    words = len(a) - a.count("I")
+    b = "".join(random.choice("=SD") + "I" * random.randint(0, 1) for _ in range(words))
+    segments = segment_differences(a, b)
+    assert sum(one for one, _ in segments) == len(a) - a.count("=")
+    assert sum(other for _, other in segments) == len(b) - b.count("=")
+    assert all(one or other for one, other in segments)
+
+
+def test_matched_pairs_by_hand() -> None:
+    result = match_pairs(np.array([1, 0, 2, -1]))
+    assert (result.num_segments, result.mean) == (4, 0.5)
+    assert result.standard_deviation == pytest.approx(math.sqrt(5 / 3))
+    assert result.z == pytest.approx(0.5 / math.sqrt(5 / 3) * 2)
+    assert result.p == pytest.approx(0.4386, abs=1e-3)  # two-sided normal
+    assert match_pairs(np.array([1, 1])).z is None
+    assert match_pairs(np.array([], np.int64)).p is None
+
+
+def test_a_clear_difference_is_settled_and_swapping_turns_the_sign() -> None:
+    a, b = corrupted(REFERENCES, 0.2, 1), corrupted(REFERENCES, 0.05, 2)
+    there, back = compare(a, b, REFERENCES), compare(b, a, REFERENCES)
+    assert there.is_settled
+    assert there.difference is not None
+    assert there.difference > 0.1
+    assert there.probability_of_improvement == 1.0
+    assert there.matched_pairs.z is not None
+    assert back.matched_pairs.z == pytest.approx(-there.matched_pairs.z)
+    assert back.difference == pytest.approx(-there.difference)
+    assert (there.wins, there.losses, there.ties) == (back.losses, back.wins, back.ties)
+    assert there.wins + there.losses + there.ties == 200
+    assert there.needed_utterances is None
+
+
+def test_the_same_system_twice_is_no_difference() -> None:
+    a = corrupted(REFERENCES, 0.2, 1)
+    comparison = compare(a, a, REFERENCES)
+    assert (comparison.difference, comparison.wins, comparison.ties) == (0.0, 0, 200)
+    assert comparison.matched_pairs.z is None
+    assert not comparison.is_settled
+    assert comparison.needed_utterances is None
+
+
+def test_the_needed_audio_settles_the_question() -> None:
+    references = REFERENCES[:60]
+    a, b = corrupted(references, 0.12, 1), corrupted(references, 0.10, 4)
+    comparison = compare(a, b, references)
+    assert not comparison.is_settled
+    assert comparison.needed_utterances is not None
+    times = math.ceil(comparison.needed_utterances / 60) + 1
+    assert times < 200
+    assert compare(a * times, b * times, references * times).is_settled
+
+
+def test_hours_are_told_where_durations_are_known(tmp_path: Path) -> None:
+    references = REFERENCES[:60]
+    sides = {"a": corrupted(references, 0.12, 1), "b": corrupted(references, 0.10, 4), "ref": references}
+    for name, texts in sides.items():
+        rows = [f'{{"id": "u{i}", "text": "{text}", "duration": 6.0}}\n' for i, text in enumerate(texts)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(rows))
+    comparison = compare(*(tmp_path / f"{name}.jsonl" for name in sides))
+    assert comparison.needed_utterances is not None
+    assert comparison.needed_hours == pytest.approx(comparison.needed_utterances * 6 / 3600, rel=0.02)
+
+
+def test_reports_of_other_references_are_refused() -> None:
+    with pytest.raises(ScoringError, match="different references"):
+        compare_reports(score(["a"], ["a"]), score(["a"], ["b"]))
+
+
+def test_no_resamples_no_interval() -> None:
+    comparison = compare(["a x"], ["a b"], ["a b"], ScoringConfig(resamples=0))
+    assert comparison.interval is None
+    assert comparison.difference == 0.5
+    assert compare([""], [""], [""]).difference is None
