@@ -51,7 +51,7 @@ def write_hostile(folder: Path) -> tuple[set[str], set[str]]:
     folder.mkdir(parents=True)
     whole = write_speech(folder / "plain.wav", 0.5).read_bytes()
     good, bad = {"plain"}, set()
-    for index in range(20):
+    for index in range(64):
         (folder / f"cut{index}.wav").write_bytes(whole[: 60 + index * 100])
         (folder / f"text{index}.wav").write_text("not audio " * index)
         (folder / f"noise{index}.flac").write_bytes(np.random.default_rng(index).bytes(50 + index * 40))
