@@ -99,4 +99,5 @@ def remark(text: str, quiet: bool) -> None:
 from asrkit.cli import (  # noqa: E402
     lm_build,  # noqa: F401
     lm_models,  # noqa: F401
+    lm_tune,  # noqa: F401
 )

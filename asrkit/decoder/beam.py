@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -109,6 +110,17 @@ class BeamSearchDecoder:
         weights = dict.fromkeys(self.config.hotwords, self.config.hotword_weight) | dict(hotwords or {})
         if weights:
             self._native = derive(self._native, self.config, weights)
+
+    def with_config(self, config: DecodingConfig) -> Self:
+        """Return a decoder with other settings that shares the language model and its lexicon.
+
+        Raises:
+            DecodingError: A hotword of the settings cannot be spelled.
+        """
+        other = copy.copy(self)
+        other.config = config
+        other._native = derive(self._native, config, dict.fromkeys(config.hotwords, config.hotword_weight))
+        return other
 
     def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
         """Decode one utterance.

@@ -1,0 +1,130 @@
+"""``asrkit lm tune``: the settings under which a language model helps most."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asrkit.cli.lm import Json, Quiet, lm_app, progress_bars, remark
+
+if TYPE_CHECKING:
+    from asrkit.tuning import Trial, TuningResult
+
+
+@lm_app.command(epilog="Example: asrkit lm tune --model models/latest --data dev.tsv --lm lm/3gram.arpa")
+def tune(
+    data: Annotated[Path, typer.Option(help="Dev set: a manifest or corpus folder with texts.")],
+    lm: Annotated[Path, typer.Option(help="The language model.")],
+    model: Annotated[
+        Path | None, typer.Option(envvar="ASRKIT_MODEL", help="The model bundle; default: the latest.")
+    ] = None,
+    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    candidates: Annotated[int, typer.Option(min=1, help="Sets of weights to begin with.")] = 54,
+    seed: Annotated[int, typer.Option(help="Of the search.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads that decode; all cores by default.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="The figure; default: beside the language model, as NAME.tuning.png.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Leave the bundle as it is.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Search lm_weight, word_bonus, beam and the unknown word's weights; store the choice in the bundle."""
+    from asrkit.cli.settings import choose_model
+    from asrkit.config import DecodingConfig
+    from asrkit.data import read_manifest
+    from asrkit.language_model import NgramModel
+    from asrkit.model.bundle import Bundle
+    from asrkit.report.frontier import plot_frontier
+    from asrkit.tuning import emit_dev_set, tune_decoding
+
+    bundle = Bundle.load(choose_model(model).path)
+    language_model = NgramModel.load(lm)
+    utterances = read_manifest(data, audio_root)
+    with progress_bars(quiet) as bar:
+        dev_set = emit_dev_set(bundle, utterances, progress=bar("listening"))
+        result = tune_decoding(
+            dev_set.emissions,
+            dev_set.references,
+            bundle.alphabet,
+            language_model,
+            step_ms=bundle.step_ms,
+            config=DecodingConfig.from_dict({**bundle.decoding, "decoder": "beam"}),
+            num_candidates=candidates,
+            seed=seed,
+            threads=threads,
+            progress=bar("decoding"),
+        )
+    figure = plot_frontier(result, plot or lm.with_suffix(".tuning.png"))
+    if not dry_run:
+        bundle.with_decoding(result.settings)
+    stored = f"not stored (--dry-run) in {bundle.path}" if dry_run else f"stored in {bundle.path}"
+    if as_json:
+        typer.echo(json.dumps({**_to_dict(result), "stored": not dry_run, "plot": str(figure)}))
+        return
+    _print_frontier(result)
+    before, chosen = result.before, result.chosen
+    settings = ", ".join(f"{name} {value}" for name, value in result.settings.items())
+    typer.echo(
+        f"word error rate {before.word_error_rate:.2%} -> {chosen.word_error_rate:.2%} "
+        f"(best of all {result.best.word_error_rate:.2%})"
+    )
+    typer.echo(f"{stored}: {settings}")
+    remark(f"figure: {figure}", quiet)
+    if not dry_run:
+        remark(f"asrkit transcribe --model {bundle.path} --lm {lm} now uses these settings", quiet)
+
+
+def _print_frontier(result: TuningResult) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{result.num_utterances:,} utterances, {result.num_tried} sets of weights tried")
+    for name in ("mode", "beam", "word error rate", "times real time, one core", ""):
+        table.add_column(name, justify="left" if name in ("mode", "") else "right")
+    for trial in sorted(result.trials, key=lambda trial: trial.speed):
+        style = "bold green" if trial is result.chosen else "" if trial.is_on_frontier else "dim"
+        cells = (
+            trial.config.mode,
+            str(trial.config.beam),
+            f"{trial.word_error_rate:.2%}",
+            f"{trial.speed:,.0f}",
+            _note(trial, result),
+        )
+        table.add_row(*cells, style=style)
+    Console().print(table)
+
+
+def _note(trial: Trial, result: TuningResult) -> str:
+    if trial is result.chosen:
+        return "chosen: the fastest that is not worse than the best"
+    if trial is result.best:
+        return "best"
+    if trial.is_worse:
+        return "worse"
+    return "frontier" if trial.is_on_frontier else ""
+
+
+def _to_dict(result: TuningResult) -> dict[str, Any]:
+    def plain(trial: Trial) -> dict[str, Any]:
+        return {
+            "mode": trial.config.mode,
+            "beam": trial.config.beam,
+            "word_error_rate": trial.word_error_rate,
+            "speed": trial.speed,
+            "is_on_frontier": trial.is_on_frontier,
+            "is_worse": trial.is_worse,
+        }
+
+    return {
+        "settings": result.settings,
+        "word_error_rate_before": result.before.word_error_rate,
+        "chosen": plain(result.chosen),
+        "best": plain(result.best),
+        "trials": [plain(trial) for trial in result.trials],
+        "num_tried": result.num_tried,
+        "num_utterances": result.num_utterances,
+    }

@@ -1,0 +1,52 @@
+"""Accuracy against speed of decoding settings, as a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asrkit.errors import ConfigError
+from asrkit.tuning import Trial, TuningResult
+
+_COLORS = {"fast": "#d95f02", "accurate": "#1b9e77"}
+
+
+def plot_frontier(result: TuningResult, path: Path | str) -> Path:
+    """Draw word error rate over decoding speed and write the figure.
+
+    Args:
+        result: What tuning found.
+        path: The figure; the suffix names the format, such as ``.png`` or ``.svg``.
+
+    Raises:
+        ConfigError: The file cannot be written, or matplotlib does not know the format.
+    """
+    from matplotlib.figure import Figure
+
+    path = Path(path)
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    for mode, color in _COLORS.items():
+        trials = [trial for trial in result.trials if trial.config.mode == mode]
+        if trials:
+            axes.plot(*_columns(trials), "o", color=color, label=f"{mode} mode")
+    frontier = sorted((trial for trial in result.trials if trial.is_on_frontier), key=lambda trial: trial.speed)
+    axes.plot(*_columns(frontier), "-", color="0.6", zorder=0, label="frontier")
+    axes.plot(*_columns([result.chosen]), "o", markersize=14, fillstyle="none", color="black", label="chosen")
+    for trial in result.trials:
+        place = (trial.speed, 100 * trial.word_error_rate)
+        axes.annotate(str(trial.config.beam), place, xytext=(5, 4), textcoords="offset points", fontsize=8)
+    axes.set_xscale("log")
+    axes.set_xlabel("speed (seconds of audio decoded in a second of one core); numbers are beams")
+    axes.set_ylabel("word error rate (%)")
+    axes.set_title(f"Decoding settings on {result.num_utterances:,} utterances")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    try:
+        figure.savefig(path, dpi=120)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: the figure cannot be written: {error}") from None
+    return path
+
+
+def _columns(trials: list[Trial]) -> tuple[list[float], list[float]]:
+    return [trial.speed for trial in trials], [100 * trial.word_error_rate for trial in trials]

@@ -1,0 +1,142 @@
+"""A dev set's emissions: computed once for a model, then taken from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.audio import load_waveform
+from asrkit.data import Utterance
+from asrkit.emissions import to_half
+from asrkit.errors import DecodingError
+from asrkit.features import extract_features
+from asrkit.text.normalizer import STANDARD_VERSION, normalize
+
+if TYPE_CHECKING:
+    from asrkit.model.bundle import Bundle
+
+FloatArray = npt.NDArray[np.float32]
+_BATCH_UTTERANCES = 16
+
+
+@dataclass(frozen=True)
+class DevSet:
+    """What tuning decodes and compares with.
+
+    Args:
+        emissions: ``(steps, symbols)`` of each utterance.
+        references: What was said, normalized.
+        is_cached: Whether the emissions came from the cache.
+    """
+
+    emissions: tuple[FloatArray, ...]
+    references: tuple[str, ...]
+    is_cached: bool
+
+
+def emit_dev_set(
+    bundle: Bundle,
+    utterances: Sequence[Utterance],
+    *,
+    cache_dir: Path | str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> DevSet:
+    """Run a model on a dev set, or take its emissions from the cache.
+
+    Args:
+        bundle: The model.
+        utterances: With texts. Another model, recording or normalizer makes new emissions.
+        cache_dir: Where emissions are kept; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
+        progress: Called with the share done.
+
+    Raises:
+        AudioError: A recording cannot be read.
+        DecodingError: There are no utterances.
+    """
+    if not utterances:
+        raise DecodingError("the dev set is empty; tuning needs utterances with text")
+    references = tuple(normalize(utterance.text or "") for utterance in utterances)
+    folder = Path(cache_dir or os.environ.get("ASRKIT_CACHE_DIR") or Path.home() / ".cache" / "asrkit") / "emissions"
+    path = folder / f"{_key(bundle, utterances)}.npz"
+    emissions = _read(path, len(utterances), len(bundle.alphabet))
+    if emissions is not None:
+        return DevSet(emissions, references, True)
+    emissions = _emit(bundle, utterances, progress or (lambda share: None))
+    _write(path, emissions)
+    return DevSet(emissions, references, False)
+
+
+def _emit(bundle: Bundle, utterances: Sequence[Utterance], progress: Callable[[float], None]) -> tuple[FloatArray, ...]:
+    from asrkit.model.inference import Emitter
+
+    emitter = Emitter(bundle)
+    by_length = sorted(range(len(utterances)), key=lambda i: utterances[i].duration_s or 0.0)
+    emissions: dict[int, FloatArray] = {}
+    for start in range(0, len(by_length), _BATCH_UTTERANCES):
+        batch = by_length[start : start + _BATCH_UTTERANCES]
+        features = [_features(bundle, utterances[i]) for i in batch]
+        for i, array in zip(batch, emitter.emissions(features), strict=True):
+            emissions[i] = to_half(array).astype(np.float32)  # the same with and without the cache
+        progress(len(emissions) / len(utterances))
+    return tuple(emissions[i] for i in range(len(utterances)))
+
+
+def _features(bundle: Bundle, utterance: Utterance) -> FloatArray:
+    waveform = load_waveform(
+        utterance.audio_path,
+        bundle.features.sample_rate_hz,
+        start_s=utterance.start_s or 0.0,
+        end_s=utterance.end_s,
+    )
+    return extract_features(waveform, bundle.features)
+
+
+def _key(bundle: Bundle, utterances: Sequence[Utterance]) -> str:
+    """A name that changes with the model and with every recording."""
+    recordings = []
+    for utterance in utterances:
+        status = utterance.audio_path.stat()
+        place = str(utterance.audio_path.resolve())
+        recordings.append([place, status.st_size, status.st_mtime_ns, utterance.start_s, utterance.end_s])
+    facts = json.dumps([bundle.fingerprint, STANDARD_VERSION, recordings])
+    return hashlib.sha256(facts.encode()).hexdigest()[:32]
+
+
+def _read(path: Path, num_utterances: int, num_symbols: int) -> tuple[FloatArray, ...] | None:
+    """Return cached emissions, or None where there are none that fit; nothing in the file is executed."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            values, lengths = arrays["log_probs"], arrays["lengths"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    fits = (
+        values.ndim == 2
+        and values.shape[1] == num_symbols
+        and lengths.shape == (num_utterances,)
+        and lengths.sum() == len(values)
+    )
+    if not fits:
+        return None
+    return tuple(part.astype(np.float32) for part in np.split(values, np.cumsum(lengths)[:-1]))
+
+
+def _write(path: Path, emissions: Sequence[FloatArray]) -> None:
+    """Fill the cache; a folder that cannot be written to only costs the time next time."""
+    lengths = np.array([len(array) for array in emissions], np.int64)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            np.savez(file, log_probs=to_half(np.concatenate(emissions)), lengths=lengths)
+        Path(file.name).replace(path)
+    except OSError:
+        return

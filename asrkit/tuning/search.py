@@ -1,0 +1,258 @@
+"""Decoding settings that fit a model, a language model and a dev set: a search, and the frontier of error and speed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.config import DecodingConfig
+from asrkit.errors import DecodingError
+from asrkit.metrics import CountTable, ErrorCounts, count_pairs
+from asrkit.metrics.intervals import resample
+from asrkit.text import Alphabet
+
+if TYPE_CHECKING:
+    from asrkit.language_model import NgramModel
+
+FloatArray = npt.NDArray[np.float32]
+Weights = dict[str, float]
+
+# Lowest and highest value tried.
+_RANGES: dict[str, tuple[float, float]] = {
+    "lm_weight": (0.1, 1.6),
+    "word_bonus": (-1.0, 4.0),
+    "unknown_weight": (0.4, 1.6),
+    "unknown_bonus": (-5.0, 1.0),
+}
+_SHRINK = 3  # each rung keeps one in so many candidates and gives them so many times the utterances
+_MAX_SEARCH_UTTERANCES = 400
+_FIRST_STEPS: Weights = {"lm_weight": 0.15, "word_bonus": 0.4, "unknown_weight": 0.15, "unknown_bonus": 0.8}
+_REFINEMENTS = 2  # rounds of steps around the best, half as long each time
+_LADDER = (
+    *(("fast", beam) for beam in (5, 10, 25, 50, 100)),
+    *(("accurate", beam) for beam in (10, 25, 50, 100, 200)),
+)
+_RESAMPLES = 2_000
+_CONFIDENCE = 0.95
+_TOLERATED_RISE = 0.02  # small dev sets find no difference significant: this share of the error rate is the most
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting on the whole dev set.
+
+    Args:
+        config: The setting.
+        counts: Its word errors.
+        speed: Seconds of audio decoded in a second of one core.
+        is_on_frontier: No other setting is both faster and better.
+        is_worse: Significantly worse than the best, or by more than the tolerated share.
+    """
+
+    config: DecodingConfig
+    counts: ErrorCounts
+    speed: float
+    is_on_frontier: bool = False
+    is_worse: bool = False
+
+    @property
+    def word_error_rate(self) -> float:
+        """Errors over reference words."""
+        return self.counts.errors / max(self.counts.num_reference, 1)
+
+
+@dataclass(frozen=True)
+class TuningResult:
+    """What tuning found.
+
+    Args:
+        trials: Beams and modes with the best weights, in the order they were tried.
+        best: The trial with the fewest errors.
+        chosen: The fastest trial that is not worse than the best.
+        before: The settings that the search began with, on the whole dev set.
+        num_tried: Sets of weights that were tried.
+        num_utterances: Size of the dev set.
+    """
+
+    trials: tuple[Trial, ...]
+    best: Trial
+    chosen: Trial
+    before: Trial
+    num_tried: int
+    num_utterances: int
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The chosen settings, as a bundle stores them."""
+        config = self.chosen.config
+        return {name: getattr(config, name) for name in (*_RANGES, "beam", "mode")}
+
+
+def tune_decoding(
+    emissions: Sequence[FloatArray],
+    references: Sequence[str],
+    alphabet: Alphabet,
+    lm: NgramModel,
+    *,
+    step_ms: float,
+    config: DecodingConfig | None = None,
+    num_candidates: int = 54,
+    seed: int = 1,
+    threads: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> TuningResult:
+    """Search the weights of the language model, then the beam.
+
+    Weights are found by successive halving on growing parts of the dev set, then by small steps around the best.
+    Beams and pruning modes are then tried on all of it. The same seed gives the same weights.
+
+    Args:
+        emissions: ``(steps, symbols)`` natural log-probabilities of each dev utterance.
+        references: What was said, normalized.
+        alphabet: Symbols of the emissions.
+        lm: The language model.
+        step_ms: Milliseconds per step, for the speed.
+        config: Settings to begin with, and those that are not searched.
+        num_candidates: Sets of weights to begin with.
+        seed: Of the candidates and of the order of the utterances.
+        threads: Threads that decode; all cores by default.
+        progress: Called with the share done.
+
+    Raises:
+        DecodingError: There is no utterance, or emissions and references do not match in number.
+        LanguageModelError: The language model does not fit the alphabet.
+
+    Source:
+        Jamieson and Talwalkar (2016), Non-stochastic Best Arm Identification (successive halving).
+    """
+    if not emissions or len(emissions) != len(references):
+        raise DecodingError(f"tuning needs as many emissions as references, not {len(emissions)} and {len(references)}")
+    if not any(reference.split() for reference in references):
+        raise DecodingError("no reference has a word; tuning needs utterances with text")
+    bench = _Bench(emissions, references, alphabet, lm, step_ms, threads or os.cpu_count() or 1)
+    start = (config or DecodingConfig()).replace(decoder="beam", n_best=1)
+    search = _WeightSearch(bench, start, num_candidates, seed, progress or (lambda share: None))
+    weights = search.run()
+    tried = []
+    for index, (mode, beam) in enumerate(_LADDER):
+        tried.append(bench.measure(start.replace(mode=mode, beam=beam, **weights)))
+        search.progress(0.7 + 0.3 * (index + 1) / len(_LADDER))
+    trials, best, chosen = _choose([trial for trial, _ in tried], [table for _, table in tried], seed)
+    return TuningResult(trials, best, chosen, bench.measure(start)[0], search.num_tried, len(emissions))
+
+
+class _Bench:
+    """Decodes parts of the dev set and counts the errors."""
+
+    def __init__(
+        self,
+        emissions: Sequence[FloatArray],
+        references: Sequence[str],
+        alphabet: Alphabet,
+        lm: NgramModel,
+        step_ms: float,
+        threads: int,
+    ) -> None:
+        from asrkit.decoder import BeamSearchDecoder
+
+        self.size = len(emissions)
+        self._emissions = [np.ascontiguousarray(array, np.float32) for array in emissions]
+        self._references = references
+        self._decoder = BeamSearchDecoder(alphabet, lm)  # its lexicon serves all settings
+        self._step_ms = step_ms
+        self._threads = threads
+
+    def measure(self, config: DecodingConfig, select: Sequence[int] | None = None) -> tuple[Trial, CountTable]:
+        decoder = self._decoder.with_config(config)
+        chosen = range(self.size) if select is None else select
+        batch = [self._emissions[i] for i in chosen]
+        start_s = time.process_time()  # of all threads: the same on a busy machine
+        hypotheses = decoder.decode_batch(batch, threads=self._threads)
+        cpu_s = max(time.process_time() - start_s, 1e-9)
+        table = count_pairs([h[0].text if h else "" for h in hypotheses], [self._references[i] for i in chosen])
+        audio_s = sum(len(array) for array in batch) * self._step_ms / 1000
+        return Trial(config, table.total(), audio_s / cpu_s), table
+
+
+class _WeightSearch:
+    """Finds the weights with the fewest errors at the given beam."""
+
+    def __init__(
+        self,
+        bench: _Bench,
+        start: DecodingConfig,
+        num_candidates: int,
+        seed: int,
+        progress: Callable[[float], None],
+    ) -> None:
+        self.num_tried = 0
+        self.progress = progress
+        self._bench = bench
+        self._start = start
+        self._num_candidates = max(num_candidates, 1)
+        self._random = np.random.default_rng(seed)
+        self._order = self._random.permutation(bench.size)[:_MAX_SEARCH_UTTERANCES].tolist()
+
+    def run(self) -> Weights:
+        candidates = self._candidates()
+        rungs = max(1, int(np.ceil(np.log(len(candidates)) / np.log(_SHRINK))))
+        for rung in range(rungs, 0, -1):
+            part = self._order[: max(len(self._order) // _SHRINK ** (rung - 1), min(8, len(self._order)))]
+            ranked = sorted((self._errors(weights, part), index) for index, weights in enumerate(candidates))
+            candidates = [candidates[index] for _, index in ranked[: max(1, len(candidates) // _SHRINK)]]
+            self.progress(0.4 * (rungs - rung + 1) / rungs)
+        return self._refine(candidates[0])
+
+    def _candidates(self) -> list[Weights]:
+        """The settings to begin with, and a Latin hypercube: each range is cut evenly and every part is tried once."""
+        count = self._num_candidates - 1
+        columns = []
+        for low, high in _RANGES.values():
+            shares = (self._random.permutation(count) + self._random.random(count)) / max(count, 1)
+            columns.append(low + shares * (high - low))
+        drawn = [dict(zip(_RANGES, map(float, row), strict=True)) for row in np.transpose(columns)]
+        return [{name: getattr(self._start, name) for name in _RANGES}, *drawn]
+
+    def _refine(self, weights: Weights) -> Weights:
+        fewest = self._errors(weights, self._order)
+        for half in range(_REFINEMENTS):
+            for index, (name, first_step) in enumerate(_FIRST_STEPS.items()):
+                for step in (first_step / 2**half, -first_step / 2**half):
+                    value = weights[name] + step
+                    if value < 0.0 and name in ("lm_weight", "unknown_weight"):
+                        continue
+                    tried = {**weights, name: round(value, 4)}
+                    errors = self._errors(tried, self._order)
+                    if errors < fewest:
+                        fewest, weights = errors, tried
+                        break
+                self.progress(0.4 + 0.3 * (half + (index + 1) / len(_FIRST_STEPS)) / _REFINEMENTS)
+        return {name: round(value, 4) for name, value in weights.items()}
+
+    def _errors(self, weights: Weights, part: Sequence[int]) -> int:
+        self.num_tried += 1
+        return self._bench.measure(self._start.replace(**weights), part)[0].counts.errors
+
+
+def _choose(trials: Sequence[Trial], tables: Sequence[CountTable], seed: int) -> tuple[tuple[Trial, ...], Trial, Trial]:
+    """Mark the frontier and what is worse than the best; return all trials, the best and the chosen one."""
+    best = min(range(len(trials)), key=lambda i: (trials[i].counts.errors, -trials[i].speed))
+    limit = trials[best].counts.errors * (1 + _TOLERATED_RISE)
+    marked = []
+    for trial, table in zip(trials, tables, strict=True):
+        rises = np.asarray(table.errors - tables[best].errors, np.int64)[:, None]
+        lowest = float(np.quantile(resample(rises, _RESAMPLES, seed), (1 - _CONFIDENCE) / 2))
+        beaten = any(
+            other.speed >= trial.speed and other.counts.errors <= trial.counts.errors and other is not trial
+            for other in trials
+        )
+        is_worse = lowest > 0 or trial.counts.errors > limit
+        marked.append(Trial(trial.config, trial.counts, trial.speed, not beaten, is_worse))
+    chosen = max((trial for trial in marked if not trial.is_worse), key=lambda trial: trial.speed)
+    return tuple(marked), marked[best], chosen

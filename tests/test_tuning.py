@@ -1,0 +1,175 @@
+"""Tuning: finds planted weights, chooses honestly, computes emissions once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from random_bundle import random_bundle
+from typer.testing import CliRunner
+
+from asrkit.cli.app import app
+from asrkit.config import DecodingConfig
+from asrkit.data import Utterance
+from asrkit.errors import DecodingError
+from asrkit.language_model import NgramModel, build_ngram
+from asrkit.metrics import count_errors
+from asrkit.model.bundle import Bundle
+from asrkit.text import Alphabet
+from asrkit.tuning import TuningResult, emit_dev_set, tune_decoding
+from asrkit.tuning.search import Trial, _choose
+
+ALPHABET = Alphabet(" abc")
+SENTENCES = ["ab ca", "ab ca bb", "ca ab", "bb ca ab", "ca bb", "ab bb ca"]
+
+
+@pytest.fixture(scope="module")
+def lm(tmp_path_factory: pytest.TempPathFactory) -> NgramModel:
+    path = tmp_path_factory.mktemp("lm") / "m.arpa"
+    build_ngram(["\n".join(SENTENCES * 5)], path, order=2, discount_fallback=True)
+    return NgramModel.load(path)
+
+
+def noisy_emissions(sentence: str, random: np.random.Generator) -> np.ndarray:
+    """Two steps a symbol, a blank after each; the right symbol is often not the likeliest."""
+    rows = []
+    for symbol in sentence:
+        logits = random.normal(0, 1.6, len(ALPHABET))
+        logits[ALPHABET.symbols.index(symbol)] += 2.5
+        rows += [logits, logits]
+        blank = np.zeros(len(ALPHABET))
+        blank[ALPHABET.blank_index] = 6
+        rows.append(blank)
+    values = np.array(rows)
+    return (values - np.log(np.exp(values).sum(axis=1, keepdims=True))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def dev() -> tuple[list[np.ndarray], list[str]]:
+    random = np.random.default_rng(3)
+    references = [SENTENCES[i % len(SENTENCES)] for i in range(60)]
+    return [noisy_emissions(reference, random) for reference in references], references
+
+
+@pytest.fixture(scope="module")
+def result(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]) -> TuningResult:
+    shares: list[float] = []
+    start = DecodingConfig(lm_weight=0.0, word_bonus=0.0)
+    found = tune_decoding(*dev, ALPHABET, lm, step_ms=40.0, config=start, num_candidates=12, progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+    return found
+
+
+def test_tuning_beats_settings_without_the_language_model(result: TuningResult) -> None:
+    assert result.best.word_error_rate < 0.7 * result.before.word_error_rate
+    assert result.settings["lm_weight"] > 0.1
+    assert result.settings.keys() == {*("lm_weight", "word_bonus", "unknown_weight", "unknown_bonus", "beam", "mode")}
+    assert DecodingConfig.from_dict(result.settings)
+
+
+def test_trials_hold_what_decoding_gives(
+    result: TuningResult, lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]
+) -> None:
+    from asrkit.decoder import BeamSearchDecoder
+
+    decoder = BeamSearchDecoder(ALPHABET, lm, result.chosen.config)
+    texts = [hypotheses[0].text for hypotheses in decoder.decode_batch(dev[0])]
+    assert count_errors(texts, dev[1]) == result.chosen.counts
+
+
+def test_the_same_seed_finds_the_same_weights(
+    result: TuningResult, lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]
+) -> None:
+    start = DecodingConfig(lm_weight=0.0, word_bonus=0.0)
+    again = tune_decoding(*dev, ALPHABET, lm, step_ms=40.0, config=start, num_candidates=12, threads=2)
+    assert again.best.config.lm_weight == result.best.config.lm_weight
+    assert [t.counts for t in again.trials] == [t.counts for t in result.trials]
+
+
+def table(errors: Sequence[int]) -> object:
+    from asrkit.metrics import CountTable
+
+    zeros = np.zeros(len(errors), np.int64)
+    return CountTable(zeros + 100, np.array(errors, np.int64), zeros, zeros)
+
+
+@pytest.mark.parametrize(
+    ("errors", "speeds", "chosen"),
+    [
+        ([[10] * 50, [10] * 50], [1.0, 2.0], 1),  # as good, faster
+        ([[10] * 50, [11] * 50], [1.0, 2.0], 0),  # surely worse
+        ([[10] * 50, [20, 0] * 24 + [15, 10]], [1.0, 2.0], 1),  # 505 against 500 errors: might be chance
+        ([[10] * 50, [20, 0] * 20 + [15] * 10], [1.0, 2.0], 0),  # might be chance too, but too much to risk
+        ([[10] * 50, [9] * 50, [9] * 50], [9.0, 2.0, 1.0], 1),  # the best has a faster twin
+    ],
+)
+def test_the_cheapest_setting_that_is_not_worse_is_chosen(
+    errors: list[list[int]], speeds: list[float], chosen: int
+) -> None:
+    tables = [table(column) for column in errors]
+    trials = [
+        Trial(DecodingConfig(beam=i + 1), t.total(), speed)  # type: ignore[attr-defined]
+        for i, (t, speed) in enumerate(zip(tables, speeds, strict=True))
+    ]
+    marked, best, found = _choose(trials, tables, seed=1)  # type: ignore[arg-type]
+    assert found.config.beam == chosen + 1
+    assert best.counts.errors == min(trial.counts.errors for trial in trials)
+    assert found.is_on_frontier
+    assert len(marked) == len(trials)
+
+
+def test_nothing_to_tune_on_is_refused(lm: NgramModel) -> None:
+    silence = np.log(np.full((4, 5), 0.2, np.float32))
+    for emissions, references in (([], []), ([silence], []), ([silence], [" "])):
+        with pytest.raises(DecodingError):
+            tune_decoding(emissions, references, ALPHABET, lm, step_ms=40.0)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    random = np.random.default_rng(1)
+    lines = ["utterance_id\tpath\ttext"]
+    for i, sentence in enumerate(SENTENCES):
+        soundfile.write(tmp_path / f"{i}.wav", random.normal(0, 0.1, 6000 + 800 * i), 8000)
+        lines.append(f"u{i}\t{i}.wav\t{sentence.upper()}")
+    (tmp_path / "dev.tsv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "dev.tsv"
+
+
+def test_emissions_are_computed_once(tmp_path: Path, corpus: Path) -> None:
+    bundle = random_bundle(tmp_path / "bundle")
+    utterances = [Utterance(f"u{i}", tmp_path / f"{i}.wav", s) for i, s in enumerate(SENTENCES)]
+    first = emit_dev_set(bundle, utterances, cache_dir=tmp_path / "cache")
+    second = emit_dev_set(bundle, utterances, cache_dir=tmp_path / "cache")
+    assert (first.is_cached, second.is_cached) == (False, True)
+    assert first.references == tuple(SENTENCES)
+    assert all(np.array_equal(a, b) for a, b in zip(first.emissions, second.emissions, strict=True))
+    soundfile.write(tmp_path / "0.wav", np.zeros(9000), 8000)
+    assert not emit_dev_set(bundle, utterances, cache_dir=tmp_path / "cache").is_cached
+    for file in (tmp_path / "cache" / "emissions").iterdir():
+        file.write_bytes(file.read_bytes()[:50])
+    assert not emit_dev_set(bundle, utterances, cache_dir=tmp_path / "cache").is_cached
+    with pytest.raises(DecodingError, match="empty"):
+        emit_dev_set(bundle, [], cache_dir=tmp_path)
+
+
+def test_the_command_stores_its_choice(
+    tmp_path: Path, corpus: Path, lm: NgramModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASRKIT_CACHE_DIR", str(tmp_path / "cache"))
+    bundle = random_bundle(tmp_path / "bundle")
+    assert lm.path is not None
+    arguments = ["lm", "tune", "--model", bundle.path, "--data", corpus, "--lm", lm.path, "--candidates", "3"]
+    plot = tmp_path / "frontier.png"
+    done = CliRunner().invoke(app, [*map(str, arguments), "--plot", str(plot), "--json"], catch_exceptions=False)
+    facts = json.loads(done.stdout)
+    assert facts["settings"].items() <= dict(Bundle.load(bundle.path).decoding).items()
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    shown = CliRunner().invoke(app, [*map(str, arguments), "--plot", str(plot), "--dry-run"], catch_exceptions=False)
+    assert "chosen" in shown.stdout
+    assert "not stored" in shown.stdout
