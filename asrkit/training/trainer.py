@@ -13,17 +13,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from asrkit.config import RunConfig, TrainingConfig
+from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
 from asrkit.features import num_frames
 from asrkit.model.bundle import save_bundle
-from asrkit.model.network import DeepSpeech2, build_network, network_weights
+from asrkit.model.network import DeepSpeech2, network_weights
 from asrkit.text import Alphabet
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from asrkit.training.evaluation import DevResult, evaluate
 from asrkit.training.examples import Example
 from asrkit.training.observer import BatchDone, EpochDone, Sample, TrainingObserver
+from asrkit.training.optimizer import WeightAverage, compiled_network, learning_rate
 
 CHECKPOINT = "checkpoint.npz"
 LOG = "log.jsonl"
@@ -77,7 +78,7 @@ class Trainer:
         self.train_maker = BatchMaker(sets.train, config.features, config.training, pad_multiple)
         self.dev_batches = self._prepare_dev(pad_multiple)
         self.frames = [num_frames(len(e.samples), config.features) for e in sets.train]
-        self.network = _compiled_network(config, self._num_steps())
+        self.network = compiled_network(config, self._num_steps())
         self.average = WeightAverage(self.network, config.training.ema_momentum)
         self.state = RunState(config=config.to_dict(), data=sets.fingerprint)
         self.bad_batches = 0
@@ -176,7 +177,7 @@ class Trainer:
                 num_batches=num_batches,
                 loss=loss,
                 audio_seconds=float(batch["frames"].sum()) * self.config.features.hop_ms / 1000,
-                learning_rate=_learning_rate(self.network),
+                learning_rate=learning_rate(self.network),
                 wait_share=wait_share,
             )
         )
@@ -211,7 +212,7 @@ class Trainer:
             blank_rate=result.blank_rate,
             seconds=seconds,
             audio_per_second=audio / seconds,
-            learning_rate=_learning_rate(self.network),
+            learning_rate=learning_rate(self.network),
             is_best=is_best,
             samples=tuple(Sample(self.sets.dev[i].id, self.sets.dev[i].text, result.hypotheses[i]) for i in shown),
         )
@@ -263,93 +264,6 @@ class Trainer:
             for variable, value in zip(targets, values, strict=True):
                 variable.assign(value)
         self.average.values = [np.array(v) for v in arrays.get("average", [])]
-
-
-class WeightAverage:
-    """An exponential moving average of the weights, used for dev scores and bundles.
-
-    Args:
-        network: Whose trainable weights are averaged.
-        momentum: Of the average; 0 switches it off. Early steps use less, so that the average does not remember
-            the first weights.
-    """
-
-    def __init__(self, network: DeepSpeech2, momentum: float) -> None:
-        self.network = network
-        self.momentum = momentum
-        self.values: list[Any] = []
-        self.updates = 0
-
-    def update(self) -> None:
-        """Take one step's weights in."""
-        if not self.momentum:
-            return
-        weights = [ops.convert_to_numpy(w.value) for w in self.network.trainable_weights]
-        if not self.values:
-            self.values = [np.array(w) for w in weights]
-        step = int(ops.convert_to_numpy(self.network.optimizer.iterations.value))
-        rate = np.float32(1 - min(self.momentum, (1 + step) / (10 + step)))
-        for value, weight in zip(self.values, weights, strict=True):
-            value += rate * (weight - value)
-
-    def applied(self) -> _Swapped:
-        """Return a context in which the network has the averaged weights."""
-        return _Swapped(self.network, self.values)
-
-
-class _Swapped:
-    def __init__(self, network: DeepSpeech2, values: Sequence[Any]) -> None:
-        self.network = network
-        self.values = values
-        self.kept: list[Any] = []
-
-    def __enter__(self) -> None:
-        if self.values:
-            self.kept = [np.array(ops.convert_to_numpy(w.value)) for w in self.network.trainable_weights]
-            self._assign(self.values)
-
-    def __exit__(self, *exception: object) -> None:
-        if self.kept:
-            self._assign(self.kept)
-
-    def _assign(self, values: Sequence[Any]) -> None:
-        for weight, value in zip(self.network.trainable_weights, values, strict=True):
-            weight.assign(value)
-
-
-def _compiled_network(config: RunConfig, num_steps: int) -> DeepSpeech2:
-    training = config.training
-    keras.config.set_dtype_policy(training.precision)
-    network = build_network(
-        config.model, config.features.num_bins, len(Alphabet(config.data.alphabet)), seed=training.seed
-    )
-    optimizer = keras.optimizers.AdamW(
-        learning_rate=_schedule(training, num_steps),
-        weight_decay=training.weight_decay,
-        clipnorm=None,
-        global_clipnorm=training.clip_norm,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    # XLA recompiles for every shape and has no dynamic loops on TensorFlow; JAX always compiles.
-    network.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
-    optimizer.build(network.trainable_variables)
-    return network
-
-
-def _schedule(training: TrainingConfig, num_steps: int) -> Any:
-    """Return warm-up to the peak, then a cosine down to its final share."""
-    warmup = min(training.warmup_steps, max(0, num_steps // 2))
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else training.learning_rate,
-        decay_steps=max(1, num_steps - warmup),
-        alpha=training.final_learning_rate_share,
-        warmup_target=training.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-
-
-def _learning_rate(network: DeepSpeech2) -> float:
-    return float(ops.convert_to_numpy(network.optimizer.learning_rate))
 
 
 def _state_variables(network: DeepSpeech2) -> list[Any]:

@@ -1,0 +1,108 @@
+"""What moves the weights: optimizer, learning rate schedule, and their running average."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from asrkit.config import RunConfig, TrainingConfig
+from asrkit.model.network import DeepSpeech2, build_network
+from asrkit.text import Alphabet
+
+
+def compiled_network(config: RunConfig, num_steps: int) -> DeepSpeech2:
+    """Return a fresh network with its optimizer.
+
+    Args:
+        config: The network, the optimizer's settings and the seed.
+        num_steps: Of the whole run, for the schedule.
+    """
+    training = config.training
+    keras.config.set_dtype_policy(training.precision)
+    network = build_network(
+        config.model, config.features.num_bins, len(Alphabet(config.data.alphabet)), seed=training.seed
+    )
+    optimizer = keras.optimizers.AdamW(
+        learning_rate=_schedule(training, num_steps),
+        weight_decay=training.weight_decay,
+        clipnorm=None,
+        global_clipnorm=training.clip_norm,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    # XLA recompiles for every shape and has no dynamic loops on TensorFlow; JAX always compiles.
+    network.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
+    optimizer.build(network.trainable_variables)
+    return network
+
+
+def _schedule(training: TrainingConfig, num_steps: int) -> Any:
+    """Return warm-up to the peak, then a cosine down to its final share."""
+    warmup = min(training.warmup_steps, max(0, num_steps // 2))
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else training.learning_rate,
+        decay_steps=max(1, num_steps - warmup),
+        alpha=training.final_learning_rate_share,
+        warmup_target=training.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+def learning_rate(network: DeepSpeech2) -> float:
+    """Return the rate of the next step."""
+    return float(ops.convert_to_numpy(network.optimizer.learning_rate))
+
+
+class WeightAverage:
+    """An exponential moving average of the weights, used for dev scores and bundles.
+
+    Args:
+        network: Whose trainable weights are averaged.
+        momentum: Of the average; 0 switches it off. Early steps use less, so that the average does not remember
+            the first weights.
+    """
+
+    def __init__(self, network: DeepSpeech2, momentum: float) -> None:
+        self.network = network
+        self.momentum = momentum
+        self.values: list[Any] = []
+        self.updates = 0
+
+    def update(self) -> None:
+        """Take one step's weights in."""
+        if not self.momentum:
+            return
+        weights = [ops.convert_to_numpy(w.value) for w in self.network.trainable_weights]
+        if not self.values:
+            self.values = [np.array(w) for w in weights]
+        step = int(ops.convert_to_numpy(self.network.optimizer.iterations.value))
+        rate = np.float32(1 - min(self.momentum, (1 + step) / (10 + step)))
+        for value, weight in zip(self.values, weights, strict=True):
+            value += rate * (weight - value)
+
+    def applied(self) -> _Swapped:
+        """Return a context in which the network has the averaged weights."""
+        return _Swapped(self.network, self.values)
+
+
+class _Swapped:
+    def __init__(self, network: DeepSpeech2, values: Sequence[Any]) -> None:
+        self.network = network
+        self.values = values
+        self.kept: list[Any] = []
+
+    def __enter__(self) -> None:
+        if self.values:
+            self.kept = [np.array(ops.convert_to_numpy(w.value)) for w in self.network.trainable_weights]
+            self._assign(self.values)
+
+    def __exit__(self, *exception: object) -> None:
+        if self.kept:
+            self._assign(self.kept)
+
+    def _assign(self, values: Sequence[Any]) -> None:
+        for weight, value in zip(self.network.trainable_weights, values, strict=True):
+            weight.assign(value)
