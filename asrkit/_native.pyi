@@ -99,6 +99,9 @@ class NgramModel:
     def open_binary(bytes: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> NgramModel: ...
 
     @staticmethod
+    def elsewhere(words: Sequence[str], counts: Sequence[int], scorer: object, start: int) -> NgramModel: ...
+
+    @staticmethod
     def verify_binary(bytes: Annotated[NDArray[numpy.uint8], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> bool: ...
 
     @property

@@ -25,7 +25,7 @@ def write_binary(model: NgramModel, output: Path | str, *, quantize: bool = Fals
     output = Path(output)
     try:
         image = _native.NgramImage(model.native, quantize)
-    except _native.NgramFileError as error:
+    except ValueError as error:
         raise LanguageModelError(str(error), path=model.path) from None
     with written_whole(output, compress=False) as file:
         for index in range(image.num_pieces):

@@ -7,7 +7,7 @@ import gzip
 import lzma
 import mmap
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,7 +66,7 @@ class NgramModel:
 
     @classmethod
     def load(cls, path: Path | str) -> NgramModel:
-        """Load a model: ARPA text, plain or compressed (``.gz``, ``.xz``, ``.bz2``), or asrkit's own binary.
+        """Load a model: ARPA text, plain or compressed (``.gz``, ``.xz``, ``.bz2``), or a binary of asrkit or KenLM.
 
         A binary file is mapped, not read: it is there at once, and processes share its memory.
 
@@ -78,6 +78,10 @@ class NgramModel:
 
         path = Path(path)
         data = read_bytes(path)
+        if data[:64].tobytes().startswith(KENLM_MAGIC):
+            from asrkit.language_model.kenlm_binary import KenlmModel
+
+            return KenlmModel(path, data)
         try:
             if is_binary(data):
                 return cls(_native.NgramModel.open_binary(data), path)
@@ -144,22 +148,41 @@ class NgramModel:
         Raises:
             LanguageModelError: The text is empty.
         """
-        scores = [self.native.score_text(text.encode()) for text in texts]
-        sentences = sum(score.num_sentences for score in scores)
-        if sentences == 0:
-            raise LanguageModelError("there is no text to measure the model on")
-        words = sum(score.num_words for score in scores)
-        unknown = sum(score.num_unknown for score in scores)
-        log10_prob = sum(score.log10_prob for score in scores)
-        log10_known = log10_prob - sum(score.log10_prob_of_unknown for score in scores)
-        return Perplexity(
-            sentences=sentences,
-            words=words,
-            unknown_words=unknown,
-            log10_prob=log10_prob,
-            with_unknown=float(10 ** (-log10_prob / (words + sentences))),
-            without_unknown=float(10 ** (-log10_known / (words - unknown + sentences))),
-        )
+        return perplexity_of([self.native.score_text(text.encode()) for text in texts])
+
+
+@dataclass
+class TextTotals:
+    """What a text adds up to under a model; the fields of the extension's ``TextScore``."""
+
+    num_sentences: int = 0
+    num_words: int = 0
+    num_unknown: int = 0
+    log10_prob: float = 0.0
+    log10_prob_of_unknown: float = 0.0
+
+
+def perplexity_of(totals: Sequence[TextTotals | _native.TextScore]) -> Perplexity:
+    """Add totals up.
+
+    Raises:
+        LanguageModelError: They have no sentence.
+    """
+    sentences = sum(total.num_sentences for total in totals)
+    if sentences == 0:
+        raise LanguageModelError("there is no text to measure the model on")
+    words = sum(total.num_words for total in totals)
+    unknown = sum(total.num_unknown for total in totals)
+    log10_prob = sum(total.log10_prob for total in totals)
+    log10_known = log10_prob - sum(total.log10_prob_of_unknown for total in totals)
+    return Perplexity(
+        sentences=sentences,
+        words=words,
+        unknown_words=unknown,
+        log10_prob=log10_prob,
+        with_unknown=float(10 ** (-log10_prob / (words + sentences))),
+        without_unknown=float(10 ** (-log10_known / (words - unknown + sentences))),
+    )
 
 
 def is_binary(data: npt.NDArray[np.uint8]) -> bool:

@@ -39,6 +39,7 @@ class TextSource:
         normalize: Applied to each line, or None to take the text as it is.
         alphabet: The characters that words may have, or None for any.
         progress: Called with the bytes read so far and in all (0 when unknown).
+        allow_markers: Take ``<s>``, ``</s>`` and ``<unk>`` for words, as word lists hold them.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class TextSource:
         normalize: Callable[[str], str] | None,
         alphabet: str | None = None,
         progress: Callable[[int, int], None] | None = None,
+        allow_markers: bool = False,
     ) -> None:
         self.inputs = [str(item) for item in inputs]
         self.report = TextReport()
         self._normalize = normalize
         self._alphabet = None if alphabet is None else frozenset(alphabet) | {" ", "\t", "\n", "\r"}
+        self._allow_markers = allow_markers
         self._progress = progress or (lambda done, total: None)
         self._done_bytes = 0
         self._total_bytes = self._check_inputs()
@@ -102,7 +105,7 @@ class TextSource:
         if self._normalize is not None:
             lines = self._normalized(lines)
             text = "\n".join(lines)
-        else:
+        elif not self._allow_markers:
             _refuse_special_words(lines, text, path, first_line)
         if self._alphabet is not None and not self._alphabet.issuperset(text):
             self._refuse_misfits(lines, path, first_line)
@@ -195,7 +198,7 @@ def read_word_list(path: Path) -> list[str]:
         MissingPathError: There is no such file.
         LanguageModelError: It is not UTF-8 text, or has no word.
     """
-    blocks = TextSource([path], normalize=None)
+    blocks = TextSource([path], normalize=None, allow_markers=True)
     words = [word for block in blocks for word in block.split()]
     if not words:
         raise LanguageModelError("there is no word in it", path=path)

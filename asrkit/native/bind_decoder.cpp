@@ -29,8 +29,7 @@ DecoderHandle make_decoder(const std::vector<std::string>& symbols, std::uint32_
   if (language_model == nullptr) return {SearchModel::make(std::move(set), options, nullptr, {})};
   const NgramHandle handle = *language_model;
   nb::gil_scoped_release release;
-  auto words = std::make_shared<const NgramWordModel>(handle.view, handle.owner);
-  return {SearchModel::make(std::move(set), options, std::move(words), handle.view.vocabulary)};
+  return {SearchModel::make(std::move(set), options, handle.word_model(), handle.view.vocabulary)};
 }
 
 // The same decoder with other settings and hotwords; a phrase is a list of words.

@@ -6,6 +6,10 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <mutex>
+#include <unordered_map>
+
 #include "arpa_reader.hpp"
 #include "ngram_file.hpp"
 #include "ngram_handle.hpp"
@@ -42,7 +46,7 @@ NgramHandle open_binary_bytes(const Bytes& bytes) {
 // The log10 probability of each word, and whether the model knows it; the end of the sentence last if asked for.
 std::vector<std::pair<double, bool>> score_words(const NgramHandle& model, const std::vector<std::string>& words,
                                                  bool bos, bool eos) {
-  const NgramView& view = model.view;
+  const NgramView& view = model.tables();
   ContextId context = bos ? view.start() : kEmptyContext;
   std::vector<std::pair<double, bool>> scores;
   for (const std::string& word : words) {
@@ -57,6 +61,81 @@ std::vector<std::pair<double, bool>> score_words(const NgramHandle& model, const
 // A damaged file may hold anything; what is not UTF-8 is replaced.
 nb::object to_python(std::string_view text, const char* errors) {
   return nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), errors));
+}
+
+// A model that Python answers for. Python hands out the numbers of contexts; each answer is asked for once.
+class PythonWordModel final : public WordModel {
+ public:
+  // scorer(context, word) returns (log10 probability, number of the context that follows); `start` is a context.
+  PythonWordModel(nb::object scorer, ContextId start, WordId unknown, WordId end)
+      : scorer_(new nb::object(std::move(scorer)), Release()), start_(start), unknown_(unknown), end_(end) {}
+
+  ContextId start() const override { return start_; }
+  WordId unknown_word() const override { return unknown_; }
+
+  float finish(ContextId context) const override {
+    ContextId ignored;
+    return score(context, end_, ignored);
+  }
+
+  float score(ContextId context, WordId word, ContextId& next) const override {
+    const std::uint64_t key = std::uint64_t{context} << 32 | word;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      const auto known = answers_.find(key);
+      if (known != answers_.end()) {
+        next = known->second.context;
+        return known->second.log10_value;
+      }
+    }
+    // Never waits for Python while holding the mutex: another thread may hold Python and want the mutex.
+    FoundNgram answer;
+    {
+      nb::gil_scoped_acquire acquire;
+      const auto [log10_prob, after] = nb::cast<std::pair<float, ContextId>>((*scorer_)(context, word));
+      answer = {kLn10 * log10_prob, after};
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    answers_.emplace(key, answer);
+    next = answer.context;
+    return answer.log10_value;
+  }
+
+ private:
+  struct Release {
+    void operator()(nb::object* object) const {
+      nb::gil_scoped_acquire acquire;
+      delete object;
+    }
+  };
+
+  std::unique_ptr<nb::object, Release> scorer_;
+  ContextId start_;
+  WordId unknown_, end_;
+  mutable std::mutex mutex_;
+  mutable std::unordered_map<std::uint64_t, FoundNgram> answers_;  // ln here
+};
+
+NgramHandle make_elsewhere(const std::vector<std::string>& words, std::vector<std::uint64_t> counts, nb::object scorer,
+                           ContextId start) {
+  auto vocabulary = std::make_shared<Vocabulary>(words.size());
+  for (const std::string& word : words) {
+    if (vocabulary->add(word) == kNoWord) throw nb::value_error("the word list names a word twice");
+  }
+  NgramHandle handle;
+  handle.view.order = static_cast<int>(counts.size());
+  handle.view.vocabulary = vocabulary->view();
+  handle.view.begin_word = handle.view.vocabulary.find("<s>");
+  handle.view.end_word = handle.view.vocabulary.find("</s>");
+  handle.view.unknown_word = handle.view.vocabulary.find("<unk>");
+  if (std::max({handle.view.begin_word, handle.view.end_word, handle.view.unknown_word}) == kNoWord) {
+    throw nb::value_error("the word list lacks <s>, </s> or <unk>");
+  }
+  handle.counts = std::move(counts);
+  handle.elsewhere = std::make_shared<const PythonWordModel>(std::move(scorer), start, handle.view.unknown_word,
+                                                             handle.view.end_word);
+  handle.owner = std::move(vocabulary);
+  return handle;
 }
 
 // Every so many-th of the longest n-grams, one a line.
@@ -128,6 +207,7 @@ void bind_language_model(nb::module_& module) {
   nb::class_<NgramHandle>(module, "NgramModel")
       .def_static("read_arpa", &read_arpa_bytes, "bytes"_a)
       .def_static("open_binary", &open_binary_bytes, "bytes"_a)
+      .def_static("elsewhere", &make_elsewhere, "words"_a, "counts"_a, "scorer"_a, "start"_a)
       .def_static("verify_binary", [](const Bytes& bytes) { return verify_ngram_file(view_of(bytes)); }, "bytes"_a)
       .def_prop_ro("is_quantized", [](const NgramHandle& model) { return model.view.is_quantized(); })
       .def(
@@ -135,7 +215,7 @@ void bind_language_model(nb::module_& module) {
           [](const NgramHandle& model, const nb::bytes& text) {
             const std::string_view view(text.c_str(), text.size());
             nb::gil_scoped_release release;
-            return TextScorer(model.view).score(view);
+            return TextScorer(model.tables()).score(view);
           },
           "text"_a)
       .def_prop_ro("order", [](const NgramHandle& model) { return model.view.order; })

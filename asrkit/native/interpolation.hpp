@@ -51,7 +51,7 @@ inline NgramTrie interpolate(const std::vector<const NgramHandle*>& models, cons
   for (const NgramHandle* model : models) builder.add_model(*model);
   NgramTrie trie = builder.finish();
   std::vector<WalkingReader> readers;
-  for (const NgramHandle* model : models) readers.emplace_back(model->view, trie.vocabulary);
+  for (const NgramHandle* model : models) readers.emplace_back(model->tables(), trie.vocabulary);
   for (std::size_t level = 0; level < trie.order(); ++level) {
     NgramLevel& grams = trie.levels[level];
     for (NgramWalk walk(trie, level); !walk.done(); walk.next()) {

@@ -173,7 +173,7 @@ NgramHandle open_ngram_file(std::string_view bytes, std::shared_ptr<const void> 
   view.begin_word = static_cast<WordId>(header.begin_word);
   view.end_word = static_cast<WordId>(header.end_word);
   view.unknown_word = static_cast<WordId>(header.unknown_word);
-  return {view, {header.counts, header.counts + header.order}, std::move(owner)};
+  return {view, {header.counts, header.counts + header.order}, std::move(owner), nullptr};
 }
 
 bool verify_ngram_file(std::string_view bytes) {
@@ -183,7 +183,7 @@ bool verify_ngram_file(std::string_view bytes) {
 
 NgramImage::NgramImage(const NgramHandle& model, bool quantize_it) : owner_(model.owner) {
   static constexpr char kZeros[kAlignment] = {};
-  const NgramView& view = model.view;
+  const NgramView& view = model.tables();
   if (quantize_it && !view.is_quantized()) quantize(view);
   const bool is_new = !quantized_entries_.empty();
 

@@ -42,7 +42,7 @@ class TrieBuilder {
 // context tells its length; the entry that leads to a context tells its words.
 class NgramLister {
  public:
-  explicit NgramLister(const NgramHandle& model) : view_(model.view), parents_(view_.num_contexts) {
+  explicit NgramLister(const NgramHandle& model) : view_(model.tables()), parents_(view_.num_contexts) {
     first_context_ = {0, 1, std::uint64_t{1} + view_.vocabulary.num_words};
     for (std::size_t order = 2; order < model.counts.size(); ++order) {
       first_context_.push_back(first_context_.back() + model.counts[order - 1]);
@@ -111,7 +111,7 @@ class NgramLister {
 };
 
 inline void TrieBuilder::add_model(const NgramHandle& model) {
-  const NgramView& view = model.view;
+  const NgramView& view = model.tables();
   if (trie_.levels.size() < model.counts.size()) trie_.levels.resize(model.counts.size());
   rows_.resize(trie_.levels.size());
   NgramLevel& unigrams = trie_.levels[0];

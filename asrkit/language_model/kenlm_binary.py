@@ -1,0 +1,158 @@
+"""KenLM's binary models: probing and trie, quantized or not. KenLM itself answers; the words come from the file."""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.errors import LanguageModelError
+from asrkit.language_model.ngram import NgramModel, Perplexity, TextTotals, perplexity_of
+
+# After 88 bytes of checks: order, probing multiplier, model type, whether the words follow, version; then the counts.
+_PARAMETERS = struct.Struct("<88x B 3x f I B 3x I")
+_TYPES = ("probing", "probing", "trie", "trie, quantized", "trie, array", "trie, quantized, array")
+_MAX_ORDER = 16
+_MAX_WORDS_BYTES = 1 << 28
+_WORD_LISTS = ("{name}.words", "{stem}.words", "unigrams.txt")
+
+
+class KenlmModel(NgramModel):
+    """A KenLM binary behind the interface of ``NgramModel``. It cannot be converted, pruned or mixed.
+
+    Args:
+        path: The binary. The words are taken from it, else from a word list beside it: ``NAME.words`` or
+            ``unigrams.txt``, one word a line.
+        data: Its bytes.
+
+    Raises:
+        LanguageModelError: KenLM is not installed or refuses the file, or there is no word list.
+    """
+
+    def __init__(self, path: Path, data: npt.NDArray[np.uint8]) -> None:
+        from asrkit import _native
+
+        kenlm = _import_kenlm(path)
+        self._type, counts, has_words = _read_header(data, path)
+        words = (_words_of(data, counts[0]) if has_words else None) or _words_beside(path)
+        try:
+            self._model = kenlm.Model(str(path))
+        except (OSError, RuntimeError) as error:
+            raise LanguageModelError(f"KenLM cannot read it: {_first_line(error)}", path=path) from None
+        self._known = frozenset(words)
+        try:
+            native = _native.NgramModel.elsewhere(words, counts, _Scorer(kenlm, self._model, words), 0)
+        except ValueError as error:
+            raise LanguageModelError(str(error), path=path) from None
+        super().__init__(native, path)
+
+    @property
+    def format(self) -> str:
+        """What kind of file the model came from."""
+        return f"KenLM binary, {self._type}"
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether probabilities are kept in few bits."""
+        return "quantized" in self._type
+
+    def score_words(self, sentence: str, *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
+        """Return the log10 probability of each word and whether the model knows it; with ``eos`` the end too."""
+        words = sentence.split()
+        scores = [score for score, _, _ in self._model.full_scores(sentence, bos=bos, eos=eos)]
+        return list(zip(scores, [*(word in self._known for word in words), True][: len(scores)], strict=True))
+
+    def perplexity(self, texts: Iterable[str]) -> Perplexity:
+        """Measure the model on a text; see ``NgramModel.perplexity``."""
+        totals = TextTotals()
+        for line in (line for text in texts for line in text.split("\n") if line.strip()):
+            scores = self.score_words(line)
+            totals.num_sentences += 1
+            totals.num_words += len(scores) - 1
+            totals.num_unknown += sum(not is_known for _, is_known in scores)
+            totals.log10_prob += sum(score for score, _ in scores)
+            totals.log10_prob_of_unknown += sum(score for score, is_known in scores if not is_known)
+        return perplexity_of([totals])
+
+
+class _Scorer:
+    """Answers the decoder, with numbers for words and for KenLM's states; number 0 is the start of a sentence.
+
+    It knows nothing of the ``KenlmModel``: the extension holds it, and a circle through C++ would never be freed.
+    """
+
+    def __init__(self, kenlm: Any, model: Any, words: list[str]) -> None:
+        self._new_state = kenlm.State
+        self._model = model
+        self._words = words
+        start = kenlm.State()
+        model.BeginSentenceWrite(start)
+        self._states = [start]
+        self._numbers = {start: 0}
+
+    def __call__(self, context: int, word: int) -> tuple[float, int]:
+        """Return log10 p(word | context), and the number of the context that follows."""
+        after = self._new_state()
+        log10_prob = self._model.BaseScore(self._states[context], self._words[word], after)
+        number = self._numbers.setdefault(after, len(self._states))
+        if number == len(self._states):
+            self._states.append(after)
+        return log10_prob, number
+
+
+def _import_kenlm(path: Path) -> Any:
+    try:
+        return importlib.import_module("kenlm")
+    except ImportError:
+        raise LanguageModelError(
+            "a KenLM binary needs the package kenlm: pip install kenlm, or use the ARPA file it was made from",
+            path=path,
+        ) from None
+
+
+def _read_header(data: npt.NDArray[np.uint8], path: Path) -> tuple[str, list[int], bool]:
+    start = _PARAMETERS.size
+    try:
+        order, _, model_type, has_words, _ = _PARAMETERS.unpack(data[:start].tobytes())
+        if not 1 <= order <= _MAX_ORDER or model_type >= len(_TYPES):
+            raise ValueError
+        counts = struct.unpack(f"<{order}Q", data[start : start + 8 * order].tobytes())
+    except (struct.error, ValueError):
+        raise LanguageModelError("the header of this KenLM binary is damaged", path=path) from None
+    return _TYPES[model_type], list(counts), has_words == 1
+
+
+def _words_of(data: npt.NDArray[np.uint8], count: int) -> list[str] | None:
+    """The words stand at the end of the file, each with a NUL behind it, ``<unk>`` first."""
+    tail = data[-_MAX_WORDS_BYTES:].tobytes()
+    start = tail.rfind(b"<unk>\0")
+    words = [] if start < 0 else tail[start:].split(b"\0")[:-1]
+    if len(words) not in (count, count + 1):  # <unk> may be missing in the ARPA file and its count
+        return None
+    try:
+        return [word.decode() for word in words]
+    except UnicodeDecodeError:
+        return None
+
+
+def _words_beside(path: Path) -> list[str]:
+    from asrkit.language_model.text_source import read_word_list
+
+    names = [pattern.format(name=path.name, stem=path.stem) for pattern in _WORD_LISTS]
+    for name in names:
+        if (path.parent / name).is_file():
+            markers = ["<unk>", "<s>", "</s>"]
+            words = read_word_list(path.parent / name)
+            return [*markers, *(word for word in dict.fromkeys(words) if word not in markers)]
+    raise LanguageModelError(
+        f"the binary carries no words; put its word list beside it as {names[0]}, or use the ARPA file", path=path
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,119 @@
+"""KenLM's binaries: the same answers as the ARPA file they were made from, alone and in the decoder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asrkit.config import DecodingConfig
+from asrkit.decoder import BeamSearchDecoder, make_decoder
+from asrkit.errors import LanguageModelError
+from asrkit.language_model import NgramModel, interpolate_models, prune_model, write_arpa, write_binary
+from asrkit.text import Alphabet
+
+pytest.importorskip("kenlm", reason="kenlm is not installed")
+
+TINY = Path(__file__).parents[1] / "lm" / "tiny.arpa"
+GOLDEN = Path(__file__).parent / "golden" / "kenlm"
+FORMATS = {
+    "tiny.probing": "KenLM binary, probing",
+    "tiny.trie": "KenLM binary, trie",
+    "tiny.qtrie": "KenLM binary, trie, quantized",
+}
+SENTENCES = ["the cat sat on the mat", "a red zebra ran", "zebra the the", "end", "the dog ran on a mat"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_binary_answers_as_its_arpa_file(name: str) -> None:
+    arpa, binary = NgramModel.load(TINY), NgramModel.load(GOLDEN / name)
+    assert (binary.order, binary.counts) == (arpa.order, arpa.counts)
+    assert set(binary.vocabulary) == set(arpa.vocabulary)
+    assert binary.format == FORMATS[name]
+    tolerance = 0.01 if binary.is_quantized else 1e-4
+    for sentence in SENTENCES:
+        for bos, eos in ((True, True), (False, True), (True, False)):
+            ours = arpa.score_words(sentence, bos=bos, eos=eos)
+            theirs = binary.score_words(sentence, bos=bos, eos=eos)
+            assert [known for _, known in theirs] == [known for _, known in ours]
+            assert [p for p, _ in theirs] == pytest.approx([p for p, _ in ours], abs=tolerance)
+    one, other = arpa.perplexity(["\n".join(SENTENCES)]), binary.perplexity(SENTENCES)
+    assert (other.words, other.unknown_words, other.sentences) == (one.words, one.unknown_words, one.sentences)
+    assert other.with_unknown == pytest.approx(one.with_unknown, rel=0.02)
+    assert other.without_unknown == pytest.approx(one.without_unknown, rel=0.02)
+
+
+def emissions(count: int) -> list[np.ndarray]:
+    random = np.random.default_rng(1)
+    alphabet = Alphabet()
+    batch = []
+    for i in range(count):
+        logits = random.normal(0, 1.5, (3 * len(SENTENCES[i % 5]), len(alphabet)))
+        for step, symbol in enumerate(SENTENCES[i % 5]):
+            logits[3 * step, alphabet.symbols.index(symbol)] += 3
+            logits[3 * step + 1 : 3 * step + 3, alphabet.blank_index] += 5
+        batch.append((logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32))
+    return batch
+
+
+@pytest.mark.parametrize("name", ["tiny.probing", "tiny.trie"])
+def test_the_decoder_takes_a_binary(name: str) -> None:
+    config = DecodingConfig(beam=20, n_best=3)
+    batch = emissions(12)
+    expected = BeamSearchDecoder(Alphabet(), TINY, config).decode_batch(batch)
+    decoder = BeamSearchDecoder(Alphabet(), GOLDEN / name, config)
+    for threads in (1, 3):
+        found = decoder.decode_batch(batch, threads=threads)
+        assert [[h.text for h in hypotheses] for hypotheses in found] == [[h.text for h in e] for e in expected]
+        scores = [h.score for hypotheses in found for h in hypotheses]
+        assert scores == pytest.approx([h.score for hypotheses in expected for h in hypotheses], abs=1e-2)
+
+
+def test_pyctcdecode_takes_a_binary() -> None:
+    pytest.importorskip("pyctcdecode", reason="pyctcdecode is not installed")
+    config = DecodingConfig(decoder="pyctcdecode", beam=20)
+    texts = [
+        [h[0].text for h in make_decoder(Alphabet(), config, path).decode_batch(emissions(5))]
+        for path in (TINY, GOLDEN / "tiny.probing")
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_words_may_lie_beside_the_binary(tmp_path: Path) -> None:
+    data = (GOLDEN / "tiny.probing").read_bytes()
+    path = tmp_path / "tiny.probing"
+    words = data[data.rfind(b"<unk>\0") :]
+    path.write_bytes(data[: -len(words)])  # as `build_binary` writes it without its word list
+    with pytest.raises(LanguageModelError, match=r"carries no words; .* tiny\.probing\.words"):
+        NgramModel.load(path)
+    for name in ("tiny.probing.words", "tiny.words", "unigrams.txt"):
+        (tmp_path / name).write_bytes(b"\n".join(words.split(b"\0")[:-1]))
+        header = bytearray(path.read_bytes())
+        header[100] = 0  # no words inside
+        path.write_bytes(header)
+        assert set(NgramModel.load(path).vocabulary) == set(NgramModel.load(TINY).vocabulary)
+        (tmp_path / name).unlink()
+
+
+def test_damaged_binaries_are_refused(tmp_path: Path) -> None:
+    for size in (60, 100, 120, 300):
+        (tmp_path / "cut").write_bytes((GOLDEN / "tiny.trie").read_bytes()[:size])
+        with pytest.raises(LanguageModelError, match="cut: "):
+            NgramModel.load(tmp_path / "cut")
+
+
+def test_what_a_binary_cannot_do_is_refused(tmp_path: Path) -> None:
+    shutil.copy(GOLDEN / "tiny.trie", tmp_path / "m")
+    model = NgramModel.load(tmp_path / "m")
+    other = NgramModel.load(TINY)
+    for work in (
+        lambda: write_arpa(model, tmp_path / "x.arpa"),
+        lambda: write_binary(model, tmp_path / "x.bin"),
+        lambda: prune_model(model, tmp_path / "x.arpa", 0.1),
+        lambda: interpolate_models([model, other], tmp_path / "x.arpa", [1, 1]),
+    ):
+        with pytest.raises(LanguageModelError, match="start from its ARPA file"):
+            work()
+    assert not (tmp_path / "x.arpa").exists()
