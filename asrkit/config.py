@@ -248,6 +248,7 @@ class TrainingConfig(Settings):
     patience: int = 0  # epochs without a better dev WER before stopping; 0: never stop early
     precision: str = "float32"  # or "mixed_float16", "mixed_bfloat16"
     seed: int = 1
+    start_from: str | None = None  # bundle whose weights to begin with, to go on with other data or settings
     dev_samples: int = 3  # sample predictions shown after each epoch
     min_seconds: float = 0.1
     max_seconds: float = 30.0

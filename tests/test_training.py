@@ -92,6 +92,20 @@ def test_a_stopped_run_goes_on_exactly_where_it_was(corpus, tmp_path):
         train(settings(other), tmp_path / "parts", cache_dir=tmp_path)
 
 
+def test_a_run_can_begin_with_the_weights_of_another(corpus, tmp_path):
+    config = settings(corpus, training={"epochs": 1})
+    bundle = train(config, tmp_path / "first", cache_dir=tmp_path)
+    tuned = settings(corpus, training={"epochs": 1, "learning_rate": 1e-9, "start_from": str(bundle.path)})
+    second = train(tuned, tmp_path / "second", cache_dir=tmp_path)
+    first_weights, second_weights = bundle.weights(), second.weights()
+    for name, values in first_weights.items():
+        if "moving" not in name:  # batch statistics follow the data even when nothing is learned
+            np.testing.assert_allclose(second_weights[name], values, atol=1e-6)
+    other = settings(corpus, training={"start_from": str(bundle.path)}, features={"mel_bins": 30})
+    with pytest.raises(TrainingError, match="needs the same features"):
+        train(other, tmp_path / "third", cache_dir=tmp_path)
+
+
 def test_a_loss_that_is_not_finite_is_traced_to_its_batch(corpus, tmp_path, monkeypatch):
     from asrkit.training import batches
 

@@ -44,6 +44,12 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Change any setting, as in --set training.batch_size=32.", show_default=False),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Begin with the weights of this bundle, to fine-tune it on other data or settings."
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw an earlier run in the same folder away.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but what needs attention.")] = False,
 ) -> None:
@@ -54,7 +60,10 @@ def train(
 
     Example: asrkit train data/an4/train.tsv --dev data/an4/dev.tsv --preset small
     """
-    run = _run_config(data, dev, preset, config, epochs, setting or [])
+    settings = list(setting or [])
+    if start_from is not None:
+        settings.append(f"training.start_from={json.dumps(str(start_from))}")
+    run = _run_config(data, dev, preset, config, epochs, settings)
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     _train(run, output, fresh=fresh, quiet=quiet)
 
@@ -84,8 +93,6 @@ def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
 
 
 def _draw_curve(output: Path) -> None:
-    import json
-
     from asrkit.report.learning_curve import draw_learning_curve
 
     log = output / "log.jsonl"

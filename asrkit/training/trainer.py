@@ -16,8 +16,8 @@ from keras import ops
 from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
 from asrkit.features import num_frames
-from asrkit.model.bundle import save_bundle
-from asrkit.model.network import DeepSpeech2, network_weights
+from asrkit.model.bundle import Bundle, save_bundle
+from asrkit.model.network import DeepSpeech2, network_weights, set_network_weights
 from asrkit.text import Alphabet
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
@@ -84,6 +84,8 @@ class Trainer:
         self.bad_batches = 0
         if (output_dir / CHECKPOINT).exists():
             self._restore()
+        elif config.training.start_from is not None:
+            _start_from(config.training.start_from, self.network, config)
 
     @property
     def checkpoint_path(self) -> Path:
@@ -264,6 +266,28 @@ class Trainer:
             for variable, value in zip(targets, values, strict=True):
                 variable.assign(value)
         self.average.values = [np.array(v) for v in arrays.get("average", [])]
+
+
+def _start_from(path: str, network: DeepSpeech2, config: RunConfig) -> None:
+    """Begin with the weights of a bundle.
+
+    Raises:
+        TrainingError: The bundle has another alphabet, other features or another network.
+    """
+    bundle = Bundle.load(path)
+    theirs = {"data.alphabet": bundle.alphabet.symbols, "features": bundle.features, "model": bundle.model}
+    # Dropout may differ: it has no weights.
+    ours = {
+        "data.alphabet": config.data.alphabet,
+        "features": config.features,
+        "model": config.model.replace(dropout=bundle.model.dropout),
+    }
+    for name, value in theirs.items():
+        if value != ours[name]:
+            raise TrainingError(
+                f"training.start_from needs the same {name}: {value} there, {ours[name]} here", path=path
+            )
+    set_network_weights(network, bundle.weights())
 
 
 def _state_variables(network: DeepSpeech2) -> list[Any]:
