@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from pathlib import Path
 
 from rich.console import Console
 
@@ -151,3 +153,19 @@ def test_an_open_question_names_its_price() -> None:
 def test_control_characters_and_overrides_are_visible() -> None:
     assert visible("a\x1b[1m\u202eb") == "a\ufffd[1m\ufffdb"
     assert visible("naïve שלום") == "naïve שלום"
+
+
+def documented(text: str, heading: str) -> set[str]:
+    """The keys in the first column of the tables below a heading."""
+    section = text.split(f"\n{heading}")[1].split("\n## ")[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {key for cell in cells for key in re.findall("`([^`]+)`", cell)}
+
+
+def test_the_json_is_documented_key_by_key() -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs" / "score-json.md").read_text(encoding="utf-8")
+    report = score(HYPOTHESES, REFERENCES)
+    values = score_to_json(report, details=find_details(report))
+    written = {*values, *values["scores"]["raw"]["wer"], *values["details"]}
+    assert documented(text, "## asrkit-score-1") == written
+    assert documented(text, "## asrkit-comparison-1") == set(comparison_to_json(compare(["a"], ["b"], ["a"])))
