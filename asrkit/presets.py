@@ -22,11 +22,11 @@ PRESETS: dict[str, dict[str, Any]] = {
             "dropout": 0.1,
         },
         "training": {
-            "epochs": 10,
+            "epochs": 8,
             "batch_size": 16,
             "learning_rate": 4e-3,
             "warmup_steps": 60,
-            # ten epochs leave no time to learn more than what is clean
+            # eight epochs leave no time to learn more than what is clean
             "augmentation": {
                 "speeds": [1.0],
                 "time_masks": 1,
