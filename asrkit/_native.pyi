@@ -17,7 +17,7 @@ def trace_alignment(reference: Sequence[int], hypothesis: Sequence[int], substit
 def price_alignment(reference: Sequence[int], hypothesis: Sequence[int], substitution: int, gap: int, most_gaps: int) -> int:
     """Return the price of the cheapest alignment of two id sequences."""
 
-def count_errors(hypotheses: list[str], references: list[str], unit: int, nist: bool, long_cells: int, counts: Annotated[NDArray[numpy.int64], dict(shape=(None, 5), order='C', device='cpu')]) -> None:
+def count_errors(hypotheses: list, references: list, unit: int, nist: bool, long_cells: int, counts: Annotated[NDArray[numpy.int64], dict(shape=(None, 5), order='C', device='cpu')]) -> None:
     """
     Write errors, substitutions, lengths and whether it was too long to count into a row for each pair.
     """
@@ -229,4 +229,17 @@ class Decoder:
     @property
     def num_spelled_words(self) -> int: ...
 
+    def stream(self) -> DecodingStream: ...
+
     def decode_batch(self, emissions: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)]], threads: int = 1) -> list[list[Decoded]]: ...
+
+class DecodingStream:
+    def push(self, emissions: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)]) -> None: ...
+
+    @property
+    def stable_words(self) -> list[str]: ...
+
+    @property
+    def text(self) -> str: ...
+
+    def finish(self) -> list[Decoded]: ...

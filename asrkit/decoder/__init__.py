@@ -7,12 +7,15 @@ from asrkit.decoder.backends import Decoder, make_decoder
 from asrkit.decoder.beam import BeamSearchDecoder
 from asrkit.decoder.greedy import GreedyDecoder, greedy_decode
 from asrkit.decoder.hypothesis import Hypothesis, Word
+from asrkit.decoder.streaming import DecodingStream, Partial
 
 __all__ = [
     "BeamSearchDecoder",
     "Decoder",
+    "DecodingStream",
     "GreedyDecoder",
     "Hypothesis",
+    "Partial",
     "Word",
     "greedy_decode",
     "make_decoder",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder.emissions import Emissions, Lengths, check_batch
-from asrkit.decoder.hypothesis import Hypothesis, Word
+from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
+from asrkit.decoder.streaming import DecodingStream
 from asrkit.errors import DecodingError, LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.text import Alphabet
@@ -98,6 +99,7 @@ class BeamSearchDecoder:
         self.config = config or DecodingConfig()
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
         self._num_symbols = len(labels)
+        self._separator = "" if space_index is None else labels[space_index]
         language_model = None if self.lm is None else self.lm.native
         options = search_options(self.config)
         self._native = _native.Decoder.make(labels, blank_index, space_index, options, language_model)
@@ -162,7 +164,15 @@ class BeamSearchDecoder:
         if threads < 1:
             raise DecodingError(f"threads must be positive, not {threads}")
         arrays = check_batch(emissions, lengths, self._num_symbols, names)
-        return [[_hypothesis(d) for d in decoded] for decoded in self._native.decode_batch(arrays, threads)]
+        return [[hypothesis_of(d) for d in decoded] for decoded in self._native.decode_batch(arrays, threads)]
+
+    def stream(self, *, name: str = "utterance") -> DecodingStream:
+        """Begin an utterance whose emissions arrive in pieces.
+
+        Args:
+            name: What to call the utterance in an error.
+        """
+        return DecodingStream(self._native.stream(), self._num_symbols, self._separator, name)
 
 
 def derive(native: _native.Decoder, config: DecodingConfig, hotwords: Mapping[str, float]) -> _native.Decoder:
@@ -197,15 +207,3 @@ def search_options(config: DecodingConfig) -> _native.SearchOptions:
     options.recombine = config.recombine
     options.n_best = config.n_best
     return options
-
-
-def _hypothesis(decoded: _native.Decoded) -> Hypothesis:
-    return Hypothesis(
-        text=decoded.text,
-        score=decoded.score,
-        acoustic_score=decoded.acoustic_score,
-        lm_score=decoded.lm_score,
-        words=tuple(Word(w.text, w.start_step, w.end_step, w.confidence) for w in decoded.words),
-        confidence=decoded.confidence,
-        hotword_score=decoded.hotword_score,
-    )

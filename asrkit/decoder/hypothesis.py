@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asrkit import _native
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,16 @@ class Hypothesis:
     words: tuple[Word, ...]
     confidence: float
     hotword_score: float = 0.0
+
+
+def hypothesis_of(decoded: _native.Decoded) -> Hypothesis:
+    """Return what the C++ decoder found."""
+    return Hypothesis(
+        text=decoded.text,
+        score=decoded.score,
+        acoustic_score=decoded.acoustic_score,
+        lm_score=decoded.lm_score,
+        words=tuple(Word(w.text, w.start_step, w.end_step, w.confidence) for w in decoded.words),
+        confidence=decoded.confidence,
+        hotword_score=decoded.hotword_score,
+    )

@@ -32,6 +32,7 @@ void BeamSearch::reset() {
   maximum_ = carry_ = 1.0f;
   log_offset_ = 0.0;
   is_settled_ = must_relink_ = false;
+  collect_above_ = kMinCollected;
   step_ = 0;
   const NodeId root = start_for(model_.words ? model_.words->start() : kEmptyContext,
                                 model_.hotwords ? model_.hotwords->start() : 0);
@@ -49,6 +50,7 @@ void BeamSearch::push(const float* log_probs) {
     advance();
   }
   ++step_;
+  if (pool_.nodes.size() + pool_.histories.size() > collect_above_) collect_garbage();
 }
 
 // Only the blank is likely. It ends all open symbols once; further blank steps change nothing.
@@ -210,10 +212,7 @@ void BeamSearch::close_word(std::uint32_t slot, float mass) {
 void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass) {
   History& history = pool_.histories[history_id];
   if (history.start == kNone) {
-    WordStart& word_start = pool_.starts[pool_.nodes[start].start];
-    history.start = pool_.nodes[start].start;
-    history.next_arrival = word_start.first_arrival;
-    word_start.first_arrival = history_id;
+    pool_.add_arrival(pool_.nodes[start].start, history_id);
     history.first_step = step_;
     history.log_offset = log_offset_;
   }
@@ -342,6 +341,35 @@ void BeamSearch::relink_parents() {
     if (place < slots_.size() && slots_[place].node == parent) slot.parent_slot = place;
   }
   must_relink_ = false;
+}
+
+// Keeps the memory of long utterances down. When it happens depends on the steps alone, so streams stay repeatable.
+void BeamSearch::collect_garbage() {
+  std::vector<NodeId> nodes;
+  for (const Slot& slot : slots_) nodes.push_back(slot.node);
+  const PoolMove move = pool_.collect(nodes, active_histories());
+  for (Slot& slot : slots_) {
+    slot.node = move.nodes[slot.node];
+    slot.history = move.histories[slot.history];
+  }
+  for (NodeId& start : start_table_) {
+    if (start != kNone) start = move.nodes[start];
+  }
+  rebuild_start_table(start_table_.size());
+  relink_parents();
+  collect_above_ = std::max(kMinCollected, 2 * (pool_.nodes.size() + pool_.histories.size()));
+}
+
+std::vector<HistoryId> BeamSearch::active_histories() const {
+  std::vector<HistoryId> histories;
+  for (const Slot& slot : slots_) histories.push_back(slot.history);
+  return histories;
+}
+
+std::pair<HistoryId, NodeId> BeamSearch::best_prefix() const {
+  const auto best = std::max_element(slots_.begin(), slots_.end(),
+                                     [](const Slot& a, const Slot& b) { return a.total() < b.total(); });
+  return {best->history, best->node};
 }
 
 std::vector<FinalHistory> BeamSearch::finish() {

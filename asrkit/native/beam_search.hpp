@@ -38,6 +38,12 @@ class BeamSearch {
   std::uint32_t num_steps() const { return step_; }
   const PrefixPool& pool() const { return pool_; }
 
+  // The most likely prefix so far: its complete words, and the node of the word begun.
+  std::pair<HistoryId, NodeId> best_prefix() const;
+
+  // The histories of all active prefixes.
+  std::vector<HistoryId> active_histories() const;
+
   // Closes the open words and the sentence; best first. The search can go on afterwards.
   std::vector<FinalHistory> finish();
 
@@ -80,6 +86,7 @@ class BeamSearch {
   void keep_best();
   float cutoff(float limit);
   void relink_parents();
+  void collect_garbage();
   void raise_maximum(float mass) {
     if (mass > maximum_) {
       maximum_ = mass;
@@ -97,7 +104,9 @@ class BeamSearch {
   float close_hotwords(HotwordState state) const;
   NodeId boundary_after(NodeId word);
   NodeId start_for(ContextId context, HotwordState hotword_state);
-  void grow_start_table();
+  void rebuild_start_table(std::size_t size);
+
+  static constexpr std::size_t kMinCollected = std::size_t{1} << 16;
 
   const SearchModel& model_;
   const float prune_factor_, lm_weight_, word_bonus_;
@@ -125,6 +134,7 @@ class BeamSearch {
   float carry_ = 1.0f;                    // rescales the next step
   bool is_settled_ = false;               // the last step was a blank step
   bool must_relink_ = false;
+  std::size_t collect_above_ = kMinCollected;  // nodes and histories in the pool
   std::uint32_t step_ = 0;
 };
 

@@ -137,13 +137,14 @@ NodeId BeamSearch::start_for(ContextId context, HotwordState hotword_state) {
   }
   const NodeId start = pool_.add_start(context, hotword_state, model_.lexicon != nullptr);
   start_table_[place] = start;
-  if (++num_in_table_ * 2 > start_table_.size()) grow_start_table();
+  if (++num_in_table_ * 2 > start_table_.size()) rebuild_start_table(start_table_.size() * 2);
   return start;
 }
 
-void BeamSearch::grow_start_table() {
-  std::vector<NodeId> old(start_table_.size() * 2, kNone);
+void BeamSearch::rebuild_start_table(std::size_t size) {
+  std::vector<NodeId> old(size, kNone);
   old.swap(start_table_);
+  num_in_table_ = 0;
   const std::size_t mask = start_table_.size() - 1;
   for (const NodeId start : old) {
     if (start == kNone) continue;
@@ -151,6 +152,7 @@ void BeamSearch::grow_start_table() {
     std::size_t place = mix_bits((std::uint64_t{node.hotword_state} << 32) | node.context) & mask;
     while (start_table_[place] != kNone) place = (place + 1) & mask;
     start_table_[place] = start;
+    ++num_in_table_;
   }
 }
 

@@ -46,14 +46,16 @@ DecoderHandle derive_decoder(const DecoderHandle& decoder, const SearchOptions& 
   return {decoder.model->with(options, spelled)};
 }
 
-Emissions view_of(const EmissionsArray& array) { return {array.data(), array.shape(0)}; }
+Emissions view_of(const EmissionsArray& array, const SearchModel& model) {
+  if (array.shape(1) != model.symbols.size()) throw nb::value_error("wrong number of symbols");
+  return {array.data(), array.shape(0)};
+}
 
 std::vector<std::vector<Decoded>> decode_arrays(const DecoderHandle& decoder,
                                                 const std::vector<EmissionsArray>& arrays, int threads) {
   std::vector<Emissions> batch;
   for (const EmissionsArray& array : arrays) {
-    if (array.shape(1) != decoder.model->symbols.size()) throw nb::value_error("wrong number of symbols");
-    batch.push_back(view_of(array));
+    batch.push_back(view_of(array, *decoder.model));
   }
   nb::gil_scoped_release release;
   return decode_batch(decoder.model, batch, threads);
@@ -98,5 +100,20 @@ void bind_decoder(nb::module_& module) {
                   "language_model"_a.none())
       .def("derive", &derive_decoder, "options"_a, "phrases"_a)
       .def_prop_ro("num_spelled_words", [](const DecoderHandle& decoder) { return decoder.model->num_spelled_words(); })
+      .def("stream", [](const DecoderHandle& decoder) { return new DecodingStream(decoder.model); },
+           nb::rv_policy::take_ownership)
       .def("decode_batch", &decode_arrays, "emissions"_a, "threads"_a = 1);
+
+  nb::class_<DecodingStream>(module, "DecodingStream")
+      .def(
+          "push",
+          [](DecodingStream& stream, const EmissionsArray& array) {
+            const Emissions emissions = view_of(array, stream.model());
+            nb::gil_scoped_release release;
+            stream.push(emissions);
+          },
+          "emissions"_a)
+      .def_prop_ro("stable_words", &DecodingStream::stable_words)
+      .def_prop_ro("text", &DecodingStream::text)
+      .def("finish", &DecodingStream::finish, nb::call_guard<nb::gil_scoped_release>());
 }

@@ -21,6 +21,14 @@ constexpr std::size_t kJudges = 20;
 constexpr double kCloseCall = 0.2;
 constexpr std::size_t kMaxCloseCalls = 4;
 
+std::string text_of(const PrefixPool& pool, NodeId word, const SymbolSet& symbols) {
+  std::vector<Symbol> spelling;
+  pool.spell(word, spelling);
+  std::string text;
+  for (const Symbol symbol : spelling) text += symbols.texts[symbol];
+  return text;
+}
+
 }  // namespace
 
 Decoder::Decoder(std::shared_ptr<const SearchModel> model)
@@ -126,6 +134,40 @@ float Decoder::score_unknown(const std::vector<Symbol>& spelling, ContextId cont
   float spelled = 0.0f;
   for (const Symbol symbol : spelling) spelled += model_->spelling->score(place, symbol, place);
   return unknown + model_->options.unknown_weight * (spelled + model_->spelling->finish(place));
+}
+
+void DecodingStream::push(const Emissions& emissions) {
+  const std::size_t num_symbols = model_->symbols.size();
+  log_probs_.insert(log_probs_.end(), emissions.log_probs, emissions.log_probs + emissions.num_steps * num_symbols);
+  for (std::size_t step = 0; step < emissions.num_steps; ++step) search_.push(emissions.log_probs + step * num_symbols);
+}
+
+std::vector<std::string> DecodingStream::stable_words() const {
+  std::vector<std::string> words;
+  for (const HistoryId id : find_stable_words(search_.pool(), search_.active_histories(), kCloseCall)) {
+    words.push_back(text_of(search_.pool(), search_.pool().histories[id].word, model_->symbols));
+  }
+  return words;
+}
+
+std::string DecodingStream::text() const {
+  const PrefixPool& pool = search_.pool();
+  auto [history, node] = search_.best_prefix();
+  std::vector<std::string> words{text_of(pool, node, model_->symbols)};
+  for (; history != kEmptyHistory; history = pool.histories[history].previous) {
+    words.push_back(text_of(pool, pool.histories[history].word, model_->symbols));
+  }
+  std::string text;
+  for (auto word = words.rbegin(); word != words.rend(); ++word) {
+    if (word->empty()) continue;
+    if (!text.empty()) text += model_->symbols.texts[model_->symbols.space];
+    text += *word;
+  }
+  return text;
+}
+
+std::vector<Decoded> DecodingStream::finish() {
+  return decoder_.finish(search_, {log_probs_.data(), log_probs_.size() / model_->symbols.size()});
 }
 
 std::vector<std::vector<Decoded>> decode_batch(const std::shared_ptr<const SearchModel>& model,

@@ -50,6 +50,30 @@ class Decoder {
   CtcAligner aligner_;
 };
 
+// An utterance that arrives bit by bit. The result is that of decoding it as a whole.
+class DecodingStream {
+ public:
+  explicit DecodingStream(std::shared_ptr<const SearchModel> model)
+      : model_(std::move(model)), decoder_(model_), search_(*model_) {}
+
+  void push(const Emissions& emissions);
+
+  // The words that will not change any more, and the most likely text so far.
+  std::vector<std::string> stable_words() const;
+  std::string text() const;
+
+  // The hypotheses so far; more may be pushed afterwards.
+  std::vector<Decoded> finish();
+
+  const SearchModel& model() const { return *model_; }
+
+ private:
+  std::shared_ptr<const SearchModel> model_;
+  Decoder decoder_;
+  BeamSearch search_;
+  std::vector<float> log_probs_;  // all steps, for the exact scores and times in the end
+};
+
 // Decodes every utterance; the results do not depend on the number of threads.
 std::vector<std::vector<Decoded>> decode_batch(const std::shared_ptr<const SearchModel>& model,
                                                const std::vector<Emissions>& batch, int num_threads);

@@ -26,10 +26,6 @@ struct Worse {
 
 double log_arrival(const History& history) { return std::log(history.mass) + history.log_offset; }
 
-bool overlap(const History& a, const History& b) {
-  return a.first_step <= b.last_step && b.first_step <= a.last_step;
-}
-
 std::uint64_t hash_words(const PrefixPool& pool, const WordPath& path) {
   std::uint64_t hash = 0;
   for (const HistoryId id : path.words) hash = mix_bits(hash ^ (pool.histories[id].word + 1));
@@ -97,15 +93,43 @@ std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<
     for (std::size_t i = std::max<std::size_t>(next.num_shared + (next.num_shared > 0 ? 1 : 0), 1);
          i < path.words.size(); ++i) {
       const History& winner = pool.histories[path.words[i]];
-      for (HistoryId id = pool.starts[winner.start].first_arrival; id != kNone; id = pool.histories[id].next_arrival) {
-        const History& other = pool.histories[id];
-        if (id == path.words[i] || !overlap(winner, other)) continue;
-        queue.push({path.log_mass + log_arrival(other) - log_arrival(winner), order++, paths.size(), i, id});
-      }
+      pool.visit_alternatives(path.words[i], [&](HistoryId id) {
+        const double difference = log_arrival(pool.histories[id]) - log_arrival(winner);
+        queue.push({path.log_mass + difference, order++, paths.size(), i, id});
+      });
     }
     paths.push_back(std::move(path));
   }
   return paths;
+}
+
+std::vector<HistoryId> find_stable_words(const PrefixPool& pool, const std::vector<HistoryId>& active,
+                                         double close_call) {
+  // Walks all chains of words that may win, the youngest history first. Below the last place where there was more
+  // than one chain, all is settled.
+  std::priority_queue<HistoryId> queue;
+  std::unordered_set<HistoryId> seen;
+  const auto add = [&](HistoryId id) {
+    if (seen.insert(id).second) queue.push(id);
+  };
+  for (const HistoryId id : active) add(id);
+  std::vector<HistoryId> words;
+  while (queue.top() != kEmptyHistory) {
+    const HistoryId id = queue.top();
+    queue.pop();
+    if (queue.empty()) {
+      words.push_back(id);
+    } else {
+      words.clear();
+    }
+    add(pool.histories[id].previous);
+    pool.visit_alternatives(id, [&](HistoryId other) {
+      if (log_arrival(pool.histories[other]) - log_arrival(pool.histories[id]) > -close_call) add(other);
+    });
+    if (queue.size() > 1) words.clear();
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
 }
 
 Confidences judge_words(const PrefixPool& pool, const std::vector<WordPath>& paths, std::size_t num_judges,

@@ -19,6 +19,11 @@ struct WordPath {
 std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<FinalHistory>& finals,
                                       std::size_t count);
 
+// The first words that every hypothesis of the future will share, first word first: those before the place where the
+// active histories part, as far as no alternative is close enough (in nats) to win in the end.
+std::vector<HistoryId> find_stable_words(const PrefixPool& pool, const std::vector<HistoryId>& active,
+                                         double close_call);
+
 // How likely a path and each of its words are, judged by the masses of the first num_judges paths and its own: a word
 // counts where another path has the same word at about the same time.
 struct Confidences {

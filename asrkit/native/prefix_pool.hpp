@@ -4,6 +4,7 @@
 // sequence of complete words. Different histories share a WordStart when the language model cannot tell them apart.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -51,22 +52,32 @@ struct WordStart {
   NodeId node = kNone;
   float unknown_factor = -1.0f;  // what an unknown word costs here without its spelling; negative until needed
   ContextId unknown_next = 0;    // the context after one
-  HistoryId first_arrival = kNone;  // histories that arrived here
+  HistoryId last_arrival = kNone;  // histories that arrived here, the newest first
 };
 
 struct History {
   HistoryId previous = kNone;
   NodeId word = kNone;                    // its last word
   HistoryId next_with_word = kNone;       // the list of Ending::first_history
-  HistoryId next_arrival = kNone;         // the list of WordStart::first_arrival
+  HistoryId older_arrival = kNone;        // the list of WordStart::last_arrival, both ways
+  HistoryId newer_arrival = kNone;
   StartId start = kNone;                  // where it arrived
   std::uint32_t first_step = 0, last_step = 0;  // when it arrived
   double mass = 0.0;                      // that arrived, times exp(-log_offset)
   double log_offset = 0.0;
 };
 
+// Where nodes and histories went; kNone for those that are gone.
+struct PoolMove {
+  std::vector<NodeId> nodes;
+  std::vector<HistoryId> histories;
+};
+
 class PrefixPool {
  public:
+  // Steps between the first arrivals of two histories beyond which they are not each other's alternatives.
+  static constexpr std::uint32_t kMaxDelay = 50;
+
   std::vector<Node> nodes;
   std::vector<Ending> endings;
   std::vector<WordStart> starts;
@@ -135,12 +146,45 @@ class PrefixPool {
     return id;
   }
 
+  // Notes that a history arrives at a word start for the first time.
+  void add_arrival(StartId start, HistoryId id) {
+    History& history = histories[id];
+    history.start = start;
+    history.older_arrival = starts[start].last_arrival;
+    if (history.older_arrival != kNone) histories[history.older_arrival].newer_arrival = id;
+    starts[start].last_arrival = id;
+  }
+
+  // Calls visit(other) for each history that arrived at the same word start about when `winner` did, and so could
+  // stand in its place.
+  template <class Visit>
+  void visit_alternatives(HistoryId winner, Visit visit) const {
+    const History& history = histories[winner];
+    for (HistoryId id = history.older_arrival; id != kNone; id = histories[id].older_arrival) {
+      if (histories[id].first_step + kMaxDelay < history.first_step) break;
+      if (histories[id].last_step >= history.first_step) visit(id);
+    }
+    for (HistoryId id = history.newer_arrival; id != kNone; id = histories[id].newer_arrival) {
+      if (histories[id].first_step > std::min(history.last_step, history.first_step + kMaxDelay)) break;
+      visit(id);
+    }
+  }
+
+  // Drops what no active prefix and no alternative to its words can reach.
+  PoolMove collect(const std::vector<NodeId>& active_nodes, const std::vector<HistoryId>& active_histories);
+
   // Appends the symbols of a word.
   void spell(NodeId word, std::vector<Symbol>& symbols) const {
     const std::size_t begin = symbols.size();
     for (; nodes[word].parent != kNone; word = nodes[word].parent) symbols.push_back(nodes[word].symbol);
     std::reverse(symbols.begin() + static_cast<std::ptrdiff_t>(begin), symbols.end());
   }
+
+ private:
+  void mark_histories(std::vector<HistoryId> stack, std::vector<std::uint32_t>& live) const;
+  void move_starts(const PoolMove& move, const std::vector<StartId>& start_map);
+  void move_nodes(const PoolMove& move, const std::vector<StartId>& start_map);
+  void move_histories(const PoolMove& move, const std::vector<StartId>& start_map);
 };
 
 }  // namespace asrkit

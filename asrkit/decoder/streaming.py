@@ -1,0 +1,55 @@
+"""Decoding while the speaker still speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asrkit.decoder.emissions import Emissions, check_emissions
+from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
+
+if TYPE_CHECKING:
+    from asrkit import _native
+
+
+@dataclass(frozen=True)
+class Partial:
+    """What is known before the end.
+
+    Args:
+        text: The most likely text so far; its last word may be unfinished, and all but ``stable`` may change.
+        stable: Its first words, as far as nothing to come can change them.
+    """
+
+    text: str
+    stable: str
+
+
+class DecodingStream:
+    """An utterance that arrives in pieces of any size; ``BeamSearchDecoder.stream`` makes one.
+
+    ``finish`` gives exactly what decoding the whole at once would give. The stream keeps all emissions, for exact
+    scores and times in the end: 4 bytes for each step and symbol.
+    """
+
+    def __init__(self, native: _native.DecodingStream, num_symbols: int, separator: str, name: str) -> None:
+        self._native = native
+        self._num_symbols = num_symbols
+        self._separator = separator
+        self._name = name
+
+    def push(self, emissions: Emissions) -> None:
+        """Take the next steps, ``(steps, symbols)`` natural log-probabilities.
+
+        Raises:
+            DecodingError: The emissions have the wrong shape or impossible values; the stream is as before.
+        """
+        self._native.push(check_emissions(emissions, self._num_symbols, self._name))
+
+    def partial(self) -> Partial:
+        """Return the text so far and the part of it that is certain."""
+        return Partial(self._native.text, self._separator.join(self._native.stable_words))
+
+    def finish(self) -> list[Hypothesis]:
+        """Return the hypotheses for all that was pushed, best first; more may be pushed afterwards."""
+        return [hypothesis_of(decoded) for decoded in self._native.finish()]
