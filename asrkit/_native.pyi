@@ -17,7 +17,7 @@ def trace_alignment(reference: Sequence[int], hypothesis: Sequence[int], substit
 def price_alignment(reference: Sequence[int], hypothesis: Sequence[int], substitution: int, gap: int, most_gaps: int) -> int:
     """Return the price of the cheapest alignment of two id sequences."""
 
-def count_errors(hypotheses: list, references: list, unit: int, nist: bool, long_cells: int, counts: Annotated[NDArray[numpy.int64], dict(shape=(None, 5), order='C', device='cpu')]) -> None:
+def count_errors(hypotheses: list[str], references: list[str], unit: int, nist: bool, long_cells: int, counts: Annotated[NDArray[numpy.int64], dict(shape=(None, 5), order='C', device='cpu')]) -> None:
     """
     Write errors, substitutions, lengths and whether it was too long to count into a row for each pair.
     """

@@ -18,7 +18,8 @@ class Partial:
 
     Args:
         text: The most likely text so far; its last word may be unfinished, and all but ``stable`` may change.
-        stable: Its first words, as far as nothing to come can change them.
+        stable: Its first words, as far as what is still being considered agrees on them. They do not change in
+            practice (1 of 3,000 streams of near-noise did).
     """
 
     text: str

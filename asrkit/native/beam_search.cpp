@@ -211,12 +211,10 @@ void BeamSearch::close_word(std::uint32_t slot, float mass) {
 
 void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass) {
   History& history = pool_.histories[history_id];
-  if (history.start == kNone) {
-    pool_.add_arrival(pool_.nodes[start].start, history_id);
+  if (history.first_step == kNone) {
     history.first_step = step_;
     history.log_offset = log_offset_;
   }
-  history.last_step = step_;
   history.mass += mass * std::exp(log_offset_ - history.log_offset);
 
   Node& node = pool_.nodes[start];
@@ -229,6 +227,7 @@ void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass) {
     return;
   }
   Slot& slot = next_[node.slot];
+  if (slot.history != history_id) pool_.add_rivals(slot.history, history_id);
   if (slot.history == history_id) {
     slot.other += mass;
   } else if (mass > slot.total()) {
@@ -363,6 +362,15 @@ void BeamSearch::collect_garbage() {
 std::vector<HistoryId> BeamSearch::active_histories() const {
   std::vector<HistoryId> histories;
   for (const Slot& slot : slots_) histories.push_back(slot.history);
+  return histories;
+}
+
+std::vector<HistoryId> BeamSearch::possible_histories() const {
+  std::vector<HistoryId> histories = active_histories();
+  for (const Slot& slot : slots_) {
+    const HistoryId closed = pool_.find_history(slot.history, slot.node);
+    if (closed != kNone && pool_.histories[closed].first_step != kNone) histories.push_back(closed);
+  }
   return histories;
 }
 

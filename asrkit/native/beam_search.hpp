@@ -44,6 +44,9 @@ class BeamSearch {
   // The histories of all active prefixes.
   std::vector<HistoryId> active_histories() const;
 
+  // Those, and what they became by words that ended before and may end again.
+  std::vector<HistoryId> possible_histories() const;
+
   // Closes the open words and the sentence; best first. The search can go on afterwards.
   std::vector<FinalHistory> finish();
 

@@ -20,6 +20,8 @@ constexpr std::size_t kJudges = 20;
 // The search's masses rank hypotheses up to what pruning lost; those this close (in nats) are ranked by exact scores.
 constexpr double kCloseCall = 0.2;
 constexpr std::size_t kMaxCloseCalls = 4;
+// Steps that a word must be old to be called stable.
+constexpr std::uint32_t kSettlingSteps = 25;
 
 std::string text_of(const PrefixPool& pool, NodeId word, const SymbolSet& symbols) {
   std::vector<Symbol> spelling;
@@ -144,7 +146,9 @@ void DecodingStream::push(const Emissions& emissions) {
 
 std::vector<std::string> DecodingStream::stable_words() const {
   std::vector<std::string> words;
-  for (const HistoryId id : find_stable_words(search_.pool(), search_.active_histories(), kCloseCall)) {
+  for (const HistoryId id : find_stable_words(search_.pool(), search_.possible_histories(), kCloseCall)) {
+    // What ended just now may end again, a little later, with another history.
+    if (search_.pool().histories[id].first_step + kSettlingSteps > search_.num_steps()) break;
     words.push_back(text_of(search_.pool(), search_.pool().histories[id].word, model_->symbols));
   }
   return words;

@@ -89,11 +89,10 @@ std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<
     for (HistoryId id = next.turn; id != kEmptyHistory; id = pool.histories[id].previous) path.words.push_back(id);
     // The search may have kept apart what a turn joins: list each text once.
     if (!seen.insert(hash_words(pool, path)).second) continue;
-    // Turn elsewhere at an earlier word; the last word has no alternatives, as the finals list them.
-    for (std::size_t i = std::max<std::size_t>(next.num_shared + (next.num_shared > 0 ? 1 : 0), 1);
-         i < path.words.size(); ++i) {
+    // Turn elsewhere, at the same word or an earlier one; the last word has no alternatives, as the finals list them.
+    for (std::size_t i = std::max<std::size_t>(next.num_shared, 1); i < path.words.size(); ++i) {
       const History& winner = pool.histories[path.words[i]];
-      pool.visit_alternatives(path.words[i], [&](HistoryId id) {
+      pool.visit_rivals(path.words[i], [&](HistoryId id) {
         const double difference = log_arrival(pool.histories[id]) - log_arrival(winner);
         queue.push({path.log_mass + difference, order++, paths.size(), i, id});
       });
@@ -123,7 +122,7 @@ std::vector<HistoryId> find_stable_words(const PrefixPool& pool, const std::vect
       words.clear();
     }
     add(pool.histories[id].previous);
-    pool.visit_alternatives(id, [&](HistoryId other) {
+    pool.visit_rivals(id, [&](HistoryId other) {
       if (log_arrival(pool.histories[other]) - log_arrival(pool.histories[id]) > -close_call) add(other);
     });
     if (queue.size() > 1) words.clear();

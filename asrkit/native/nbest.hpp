@@ -1,8 +1,8 @@
 // The n best word sequences of a finished search.
 //
-// Where histories met in one word start, the search went on with the best of them only. The others are kept on the
-// start's list of arrivals; taking one in place of the winner gives another hypothesis, whose mass differs by the
-// ratio of the two arrivals. Paths are listed best first, each once.
+// Where histories met in one word start, the search went on with the best of them only. The others are kept as rivals;
+// taking one in place of the winner gives another hypothesis, whose mass differs by the ratio of the two arrivals.
+// Paths are listed best first, each once.
 #pragma once
 
 #include <vector>

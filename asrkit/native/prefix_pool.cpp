@@ -27,8 +27,7 @@ void PrefixPool::mark_histories(std::vector<HistoryId> stack, std::vector<std::u
     live[id] = kLive;
     const History& history = histories[id];
     if (history.previous != kNone) stack.push_back(history.previous);
-    if (history.start == kNone) continue;
-    visit_alternatives(id, [&](HistoryId other) { stack.push_back(other); });
+    visit_rivals(id, [&](HistoryId other) { stack.push_back(other); });
   }
 }
 
@@ -48,9 +47,7 @@ PoolMove PrefixPool::collect(const std::vector<NodeId>& active_nodes, const std:
   };
   for (const NodeId node : active_nodes) mark(node);
   for (HistoryId id = 0; id < histories.size(); ++id) {
-    if (move.histories[id] == kNone) continue;
-    mark(histories[id].word);
-    if (histories[id].start != kNone) mark(starts[histories[id].start].node);
+    if (move.histories[id] != kNone) mark(histories[id].word);
   }
 
   number(move.histories);
@@ -58,7 +55,7 @@ PoolMove PrefixPool::collect(const std::vector<NodeId>& active_nodes, const std:
   number(start_map);
   move_starts(move, start_map);
   move_nodes(move, start_map);
-  move_histories(move, start_map);
+  move_histories(move);
   return move;
 }
 
@@ -67,7 +64,6 @@ void PrefixPool::move_starts(const PoolMove& move, const std::vector<StartId>& s
     if (start_map[id] == kNone) continue;
     WordStart start = starts[id];
     start.node = moved(move.nodes, start.node);
-    start.last_arrival = kNone;
     starts[start_map[id]] = start;  // new numbers are never larger
   }
   starts.resize(static_cast<std::size_t>(start_map.size() - std::count(start_map.begin(), start_map.end(), kNone)));
@@ -99,29 +95,32 @@ void PrefixPool::move_nodes(const PoolMove& move, const std::vector<StartId>& st
   endings.swap(new_endings);
 }
 
-void PrefixPool::move_histories(const PoolMove& move, const std::vector<StartId>& start_map) {
-  // Arrivals in the order of time, which is not quite that of the numbers.
-  std::vector<std::pair<StartId, HistoryId>> arrivals;
+void PrefixPool::move_histories(const PoolMove& move) {
   std::vector<History> new_histories;
+  std::vector<Rival> new_rivals;
   for (HistoryId id = 0; id < histories.size(); ++id) {
     if (move.histories[id] == kNone) continue;
     History history = histories[id];
     const auto new_id = static_cast<HistoryId>(new_histories.size());
     history.previous = moved(move.histories, history.previous);
     history.word = moved(move.nodes, history.word);
-    if (history.start != kNone) arrivals.emplace_back(start_map[history.start], new_id);
-    history.start = history.older_arrival = history.newer_arrival = kNone;
     if (history.word != kNone) {
       history.next_with_word = ending(history.word).first_history;
       ending(history.word).first_history = new_id;
     }
+    // All rivals of what is kept are kept.
+    RivalId last = kNone;
+    history.first_rival = kNone;
+    visit_rivals(id, [&](HistoryId other) {
+      new_rivals.push_back({move.histories[other], kNone});
+      const auto rival = static_cast<RivalId>(new_rivals.size() - 1);
+      (last == kNone ? history.first_rival : new_rivals[last].next) = rival;
+      last = rival;
+    });
     new_histories.push_back(history);
   }
   histories.swap(new_histories);
-  std::stable_sort(arrivals.begin(), arrivals.end(), [this](const auto& a, const auto& b) {
-    return histories[a.second].first_step < histories[b.second].first_step;
-  });
-  for (const auto& [start, id] : arrivals) add_arrival(start, id);
+  rivals.swap(new_rivals);
 }
 
 }  // namespace asrkit

@@ -18,6 +18,7 @@ using NodeId = std::uint32_t;
 using HistoryId = std::uint32_t;
 using StartId = std::uint32_t;
 using EndingId = std::uint32_t;
+using RivalId = std::uint32_t;
 constexpr std::uint32_t kNone = 0xFFFFFFFFu;
 constexpr HistoryId kEmptyHistory = 0;
 
@@ -52,17 +53,14 @@ struct WordStart {
   NodeId node = kNone;
   float unknown_factor = -1.0f;  // what an unknown word costs here without its spelling; negative until needed
   ContextId unknown_next = 0;    // the context after one
-  HistoryId last_arrival = kNone;  // histories that arrived here, the newest first
 };
 
 struct History {
   HistoryId previous = kNone;
   NodeId word = kNone;                    // its last word
   HistoryId next_with_word = kNone;       // the list of Ending::first_history
-  HistoryId older_arrival = kNone;        // the list of WordStart::last_arrival, both ways
-  HistoryId newer_arrival = kNone;
-  StartId start = kNone;                  // where it arrived
-  std::uint32_t first_step = 0, last_step = 0;  // when it arrived
+  RivalId first_rival = kNone;            // histories it met at the word start where it arrived
+  std::uint32_t first_step = kNone;       // when it arrived; kNone when it never did
   double mass = 0.0;                      // that arrived, times exp(-log_offset)
   double log_offset = 0.0;
 };
@@ -73,21 +71,26 @@ struct PoolMove {
   std::vector<HistoryId> histories;
 };
 
+// Two histories that met at a word start; the search went on with one, the other could stand in its place.
+struct Rival {
+  HistoryId history;
+  RivalId next;
+};
+
 class PrefixPool {
  public:
-  // Steps between the first arrivals of two histories beyond which they are not each other's alternatives.
-  static constexpr std::uint32_t kMaxDelay = 50;
-
   std::vector<Node> nodes;
   std::vector<Ending> endings;
   std::vector<WordStart> starts;
   std::vector<History> histories;
+  std::vector<Rival> rivals;
 
   // Forgets everything but one empty history.
   void reset() {
     nodes.clear();
     endings.clear();
     starts.clear();
+    rivals.clear();
     histories.assign(1, History{});
   }
 
@@ -130,12 +133,19 @@ class PrefixPool {
     return endings[nodes[node].ending];
   }
 
-  // The history `previous` + `word`, added when it is new.
+  // The history `previous` + `word`, or kNone.
+  HistoryId find_history(HistoryId previous, NodeId word) const {
+    if (nodes[word].ending == kNone) return kNone;
+    HistoryId id = endings[nodes[word].ending].first_history;
+    while (id != kNone && histories[id].previous != previous) id = histories[id].next_with_word;
+    return id;
+  }
+
+  // The same, added when it is new.
   HistoryId extend_history(HistoryId previous, NodeId word) {
+    const HistoryId known = find_history(previous, word);
+    if (known != kNone) return known;
     HistoryId& first = ending(word).first_history;
-    for (HistoryId id = first; id != kNone; id = histories[id].next_with_word) {
-      if (histories[id].previous == previous) return id;
-    }
     const auto id = static_cast<HistoryId>(histories.size());
     History history;
     history.previous = previous;
@@ -146,27 +156,20 @@ class PrefixPool {
     return id;
   }
 
-  // Notes that a history arrives at a word start for the first time.
-  void add_arrival(StartId start, HistoryId id) {
-    History& history = histories[id];
-    history.start = start;
-    history.older_arrival = starts[start].last_arrival;
-    if (history.older_arrival != kNone) histories[history.older_arrival].newer_arrival = id;
-    starts[start].last_arrival = id;
+  // Notes that two histories met.
+  void add_rivals(HistoryId a, HistoryId b) {
+    bool are_known = false;
+    visit_rivals(a, [&](HistoryId other) { are_known = are_known || other == b; });
+    if (are_known) return;
+    add_rival(a, b);
+    add_rival(b, a);
   }
 
-  // Calls visit(other) for each history that arrived at the same word start about when `winner` did, and so could
-  // stand in its place.
+  // Calls visit(other) for each history that met this one.
   template <class Visit>
-  void visit_alternatives(HistoryId winner, Visit visit) const {
-    const History& history = histories[winner];
-    for (HistoryId id = history.older_arrival; id != kNone; id = histories[id].older_arrival) {
-      if (histories[id].first_step + kMaxDelay < history.first_step) break;
-      if (histories[id].last_step >= history.first_step) visit(id);
-    }
-    for (HistoryId id = history.newer_arrival; id != kNone; id = histories[id].newer_arrival) {
-      if (histories[id].first_step > std::min(history.last_step, history.first_step + kMaxDelay)) break;
-      visit(id);
+  void visit_rivals(HistoryId id, Visit visit) const {
+    for (RivalId rival = histories[id].first_rival; rival != kNone; rival = rivals[rival].next) {
+      visit(rivals[rival].history);
     }
   }
 
@@ -181,10 +184,15 @@ class PrefixPool {
   }
 
  private:
+  void add_rival(HistoryId id, HistoryId other) {
+    rivals.push_back({other, histories[id].first_rival});
+    histories[id].first_rival = static_cast<RivalId>(rivals.size() - 1);
+  }
+
   void mark_histories(std::vector<HistoryId> stack, std::vector<std::uint32_t>& live) const;
   void move_starts(const PoolMove& move, const std::vector<StartId>& start_map);
   void move_nodes(const PoolMove& move, const std::vector<StartId>& start_map);
-  void move_histories(const PoolMove& move, const std::vector<StartId>& start_map);
+  void move_histories(const PoolMove& move);
 };
 
 }  // namespace asrkit
