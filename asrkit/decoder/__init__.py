@@ -3,6 +3,7 @@
 Usable without the rest of asrkit, and without Keras.
 """
 
+from asrkit.decoder.adapter import CtcDecoder, build_ctcdecoder
 from asrkit.decoder.backends import Decoder, make_decoder
 from asrkit.decoder.beam import BeamSearchDecoder
 from asrkit.decoder.greedy import GreedyDecoder, greedy_decode
@@ -11,12 +12,14 @@ from asrkit.decoder.streaming import DecodingStream, Partial
 
 __all__ = [
     "BeamSearchDecoder",
+    "CtcDecoder",
     "Decoder",
     "DecodingStream",
     "GreedyDecoder",
     "Hypothesis",
     "Partial",
     "Word",
+    "build_ctcdecoder",
     "greedy_decode",
     "make_decoder",
 ]

@@ -109,9 +109,9 @@ class BeamSearchDecoder:
                 "normalized for this alphabet",
                 path=self.lm.path if self.lm else None,
             )
-        weights = dict.fromkeys(self.config.hotwords, self.config.hotword_weight) | dict(hotwords or {})
-        if weights:
-            self._native = derive(self._native, self.config, weights)
+        self._extra_hotwords = dict(hotwords or {})
+        if self._hotword_weights():
+            self._native = derive(self._native, self.config, self._hotword_weights())
 
     def with_config(self, config: DecodingConfig) -> Self:
         """Return a decoder with other settings that shares the language model and its lexicon.
@@ -165,6 +165,20 @@ class BeamSearchDecoder:
             raise DecodingError(f"threads must be positive, not {threads}")
         arrays = check_batch(emissions, lengths, self._num_symbols, names)
         return [[hypothesis_of(d) for d in decoded] for decoded in self._native.decode_batch(arrays, threads)]
+
+    def reconfigured(self, config: DecodingConfig) -> Self:
+        """Return a decoder with other settings and hotwords that shares the language model and its lexicon.
+
+        Raises:
+            DecodingError: A hotword is empty or cannot be spelled.
+        """
+        decoder = copy.copy(self)
+        decoder.config = config
+        decoder._native = derive(self._native, config, decoder._hotword_weights())
+        return decoder
+
+    def _hotword_weights(self) -> dict[str, float]:
+        return dict.fromkeys(self.config.hotwords, self.config.hotword_weight) | self._extra_hotwords
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
         """Begin an utterance whose emissions arrive in pieces.
