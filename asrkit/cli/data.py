@@ -251,3 +251,56 @@ def synth_command(
         )
     for path in manifests.values():
         typer.echo(path)
+
+
+@data_app.command("check", epilog="Example: asrkit data check train.tsv dev.tsv test.tsv -o checked")
+def check_command(
+    manifests: Annotated[
+        list[Path], typer.Argument(help="The set to train on first, then what is held out from it.", metavar="SET...")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for clean and quarantine manifests and findings.tsv.")
+    ] = None,
+    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    alphabet: Annotated[str | None, typer.Option(help="What the model will write; default: space, a-z, '.")] = None,
+    step_ms: Annotated[float, typer.Option(min=1.0, help="One output step of the model, in milliseconds.")] = 40.0,
+) -> None:
+    """Find what would spoil training or falsify a score: broken, silent and clipped audio, wrong texts, leaks.
+
+    Faulty entries go to a quarantine manifest with the reason (exit code 3); remarks keep an entry where it is.
+    """
+    from functools import partial
+
+    from asrkit.data.check import check_sets, write_report
+    from asrkit.text import Alphabet
+
+    with Bars() as bars:
+        report = check_sets(
+            _set_names(manifests),
+            Alphabet(alphabet) if alphabet else Alphabet(),
+            audio_root=audio_root,
+            step_ms=step_ms,
+            on_progress=partial(bars.update, "listening"),
+        )
+    for finding in report.findings:
+        mark = "quarantined" if finding.quarantined else "remark"
+        fields = (finding.set_name, finding.utterance_id, mark, finding.kind, finding.reason, finding.fix)
+        typer.echo("\t".join(" ".join(field.split()) for field in fields))
+    for name, utterances in report.clean.items():
+        say(f"{name}: {len(utterances):,} of {len(utterances) + len(report.quarantined[name]):,} utterances are usable")
+        _list(report.text_fits[name].describe())
+    say("; ".join(f"{kind}: {count:,}" for kind, count in report.counts().most_common()) or "nothing is wrong")
+    if output is not None:
+        for path in write_report(report, output):
+            say(str(path))
+    if not report.is_clean:
+        raise typer.Exit(PARTLY_FAILED)
+
+
+def _set_names(manifests: Sequence[Path]) -> dict[str, Path | str]:
+    """Name each set after its file; where names repeat, number them."""
+    names: dict[str, Path | str] = {}
+    for number, path in enumerate(manifests, 1):
+        name = path.stem or path.resolve().name
+        names[f"{name}-{number}" if name in names else name] = path
+    return names

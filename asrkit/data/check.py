@@ -1,0 +1,305 @@
+"""The data doctor: what is wrong with speech data, found before a model learns it.
+
+Every entry is looked at; nothing stops the tour. What would spoil training or falsify a score is quarantined, what is
+merely worth knowing becomes a remark.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from asrkit.data.manifest import scan_manifest, write_manifest
+from asrkit.data.recordings import RecordingFacts, measure_recording
+from asrkit.data.text_fit import TextFit, fit_text
+from asrkit.data.utterance import Utterance
+from asrkit.errors import AudioError, ManifestError
+from asrkit.text import Alphabet
+
+SILENT_DB = -60.0
+CLIPPED_SHARE = 0.001
+_LENGTH_SLACK_S, _LENGTH_SLACK_SHARE = 0.1, 0.02
+_RATE_OUTLIER = 6.0  # robust standard deviations of the logarithm of characters per second
+_FEWEST_FOR_RATES = 20
+_SMALLEST_SPREAD = 0.1
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with one entry.
+
+    Args:
+        set_name: The set it is in.
+        utterance_id: Which entry; for a line that cannot be read, ``FILE:LINE``.
+        kind: What sort of fault, such as ``unreadable`` or ``leak``.
+        reason: What exactly.
+        fix: What to do.
+        quarantined: Whether the entry is kept out of the clean manifest.
+    """
+
+    set_name: str
+    utterance_id: str
+    kind: str
+    reason: str
+    fix: str
+    quarantined: bool = True
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a tour of the data found.
+
+    Args:
+        clean: The usable utterances of each set, with true lengths and fitted texts.
+        quarantined: The others.
+        findings: Everything found, in the order of sets and lines.
+        text_fits: What the alphabet did to the texts of each set.
+    """
+
+    clean: dict[str, list[Utterance]]
+    quarantined: dict[str, list[Utterance]]
+    findings: list[Finding]
+    text_fits: dict[str, TextFit] = field(default_factory=dict)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing had to be kept out."""
+        return not any(finding.quarantined for finding in self.findings)
+
+    def counts(self) -> Counter[str]:
+        """Return how many findings of each kind there are."""
+        return Counter(finding.kind for finding in self.findings)
+
+
+@dataclass
+class _Entry:
+    """One utterance on its way through the checks."""
+
+    set_name: str
+    utterance: Utterance
+    text: str
+    facts: RecordingFacts | None = None
+
+
+def check_sets(
+    manifests: Mapping[str, Path | str],
+    alphabet: Alphabet,
+    *,
+    audio_root: Path | str | None = None,
+    sample_rate_hz: int = 16_000,
+    step_ms: float = 40.0,
+    on_progress: Progress = lambda done, total: None,
+) -> CheckReport:
+    """Look at every entry of some manifests, each by itself and against the others.
+
+    Args:
+        manifests: Name of each set (``train`` first, then what is held out) and its manifest or corpus folder.
+        alphabet: What the model will write.
+        audio_root: Base of relative audio paths.
+        sample_rate_hz: What the model hears; recordings of a lower rate lack its high frequencies.
+        step_ms: One output of the model; a text needs a step for each character and one between equal neighbors.
+        on_progress: Called with recordings read and recordings in all.
+
+    Raises:
+        MissingPathError: A manifest does not exist.
+        ManifestError: A manifest is in no known format.
+    """
+    findings: list[Finding] = []
+    fits: dict[str, TextFit] = {}
+    entries: list[_Entry] = []
+    for name, manifest in manifests.items():
+        utterances, problems = scan_manifest(manifest, audio_root)
+        findings += [
+            Finding(name, f"{p.path.name}:{p.line}", "manifest", p.message, "mend or remove the line") for p in problems
+        ]
+        fits[name] = fit_text(utterances, alphabet)
+        texts = {utterance.id: utterance.text or "" for utterance in fits[name].utterances}
+        entries += [_Entry(name, utterance, texts.get(utterance.id, "")) for utterance in utterances]
+    findings += _measure(entries, on_progress)
+    readable = [entry for entry in entries if entry.facts is not None]
+    for check in (_check_audio(sample_rate_hz), _check_text(step_ms)):
+        findings += [finding for entry in readable for finding in check(entry)]
+    findings += _check_rates(readable)
+    findings += _check_copies(readable)
+    findings += _check_leaks(readable, list(manifests))
+    return _report(entries, findings, fits, list(manifests))
+
+
+def write_report(report: CheckReport, output_dir: Path | str) -> list[Path]:
+    """Write ``SET.clean.tsv`` and, where needed, ``SET.quarantine.tsv`` and all ``findings.tsv``.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ManifestError: The folder cannot be written.
+    """
+    output_dir = Path(output_dir)
+    paths = []
+    for suffix, sets in (("clean", report.clean), ("quarantine", report.quarantined)):
+        for name, utterances in sets.items():
+            if utterances:
+                paths.append(output_dir / f"{name}.{suffix}.tsv")
+                write_manifest(paths[-1], utterances)
+    if report.findings:
+        paths.append(output_dir / "findings.tsv")
+        rows = [("set", "utterance_id", "quarantined", "kind", "reason", "fix")]
+        rows += [
+            (f.set_name, f.utterance_id, "yes" if f.quarantined else "no", f.kind, f.reason, f.fix)
+            for f in report.findings
+        ]
+        lines = ("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in rows)
+        try:
+            output_dir.mkdir(parents=True, exist_ok=True)
+            paths[-1].write_text("".join(lines), encoding="utf-8")
+        except OSError as error:
+            raise ManifestError(f"cannot be written: {error.strerror}", path=paths[-1]) from None
+    return paths
+
+
+def _measure(entries: Sequence[_Entry], on_progress: Progress) -> list[Finding]:
+    """Read all recordings, in a few threads; those that cannot be read keep no facts."""
+
+    def measure(entry: _Entry) -> RecordingFacts | AudioError:
+        try:
+            return measure_recording(entry.utterance)
+        except AudioError as error:
+            return error
+
+    findings = []
+    with ThreadPoolExecutor() as pool:
+        for done, (entry, facts) in enumerate(zip(entries, pool.map(measure, entries), strict=True), 1):
+            if isinstance(facts, AudioError):
+                reason = str(facts).removeprefix(f"{entry.utterance.audio_path}: ")
+                findings.append(_finding(entry, "unreadable", reason, "record, copy or convert it again"))
+            else:
+                entry.facts = facts
+            on_progress(done, len(entries))
+    return findings
+
+
+def _finding(entry: _Entry, kind: str, reason: str, fix: str, quarantined: bool = True) -> Finding:
+    return Finding(entry.set_name, entry.utterance.id, kind, reason, fix, quarantined)
+
+
+def _check_audio(sample_rate_hz: int) -> Callable[[_Entry], Iterable[Finding]]:
+    def check(entry: _Entry) -> Iterable[Finding]:
+        facts = entry.facts
+        assert facts is not None
+        if facts.level_db < SILENT_DB:
+            yield _finding(entry, "silent", f"level {facts.level_db:.0f} dB", "record it again or remove it")
+        if facts.clipped_share > CLIPPED_SHARE:
+            reason = f"{facts.clipped_share:.1%} of the samples are cut at full scale"
+            yield _finding(entry, "clipped", reason, "record it again at a lower level", quarantined=False)
+        if facts.sample_rate_hz < sample_rate_hz:
+            reason = f"{facts.sample_rate_hz:,} Hz: nothing above {facts.sample_rate_hz // 2:,} Hz is there"
+            fix = f"record at {sample_rate_hz:,} Hz or more, or train a model at the lower rate"
+            yield _finding(entry, "rate", reason, fix, quarantined=False)
+        named_s = entry.utterance.duration_s
+        slack_s = _LENGTH_SLACK_S + _LENGTH_SLACK_SHARE * facts.duration_s
+        if named_s is not None and abs(named_s - facts.duration_s) > slack_s:
+            reason = f"the manifest says {named_s:.2f} s, the recording has {facts.duration_s:.2f} s"
+            yield _finding(entry, "length", reason, "the clean manifest has the true length", quarantined=False)
+
+    return check
+
+
+def _check_text(step_ms: float) -> Callable[[_Entry], Iterable[Finding]]:
+    def check(entry: _Entry) -> Iterable[Finding]:
+        assert entry.facts is not None
+        if not entry.text:
+            reason = f"nothing of {(entry.utterance.text or '')[:40]!r} can be spelled"
+            yield _finding(entry, "alphabet", reason, "correct the text or use an alphabet that has its letters")
+            return
+        steps = int(entry.facts.duration_s * 1000 / step_ms)
+        needed = len(entry.text) + sum(a == b for a, b in pairwise(entry.text))
+        if needed > steps:
+            reason = f"the text needs {needed} steps, {entry.facts.duration_s:.2f} s give {steps}"
+            yield _finding(entry, "too long", reason, "wrong text or cut audio; else a model with a smaller stride")
+
+    return check
+
+
+def _check_rates(entries: Sequence[_Entry]) -> Iterable[Finding]:
+    """Find texts read impossibly fast or slowly for their corpus: mostly wrong texts."""
+    by_corpus: defaultdict[str | None, list[_Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.text:
+            by_corpus[entry.utterance.corpus].append(entry)
+    for members in by_corpus.values():
+        if len(members) < _FEWEST_FOR_RATES:
+            continue
+        rates = np.log([len(e.text) / e.facts.duration_s for e in members if e.facts is not None])
+        median = float(np.median(rates))
+        spread = max(_SMALLEST_SPREAD, 1.4826 * float(np.median(np.abs(rates - median))))
+        for entry, rate in zip(members, rates, strict=True):
+            if abs(rate - median) > _RATE_OUTLIER * spread:
+                reason = f"{np.exp(rate):.1f} characters a second, the median is {np.exp(median):.1f}"
+                yield _finding(entry, "speaking rate", reason, "listen: the text or the cut is probably wrong")
+
+
+def _check_copies(entries: Sequence[_Entry]) -> Iterable[Finding]:
+    """Find the same sound twice within a set; the first one stays."""
+    first: dict[tuple[str, str], _Entry] = {}
+    for entry in entries:
+        assert entry.facts is not None
+        original = first.setdefault((entry.set_name, entry.facts.content), entry)
+        if original is not entry:
+            same = "the same text" if original.text == entry.text else "another text"
+            reason = f"the same sound as {original.utterance.id}, with {same}"
+            yield _finding(entry, "duplicate", reason, "keep the one with the right text")
+
+
+def _check_leaks(entries: Sequence[_Entry], names: Sequence[str]) -> Iterable[Finding]:
+    """Find what the first set, the one to train on, shares with the others.
+
+    The same sound is quarantined in the first set; a shared speaker or text is a remark, because a corpus may be
+    meant so.
+    """
+    held_out = [entry for entry in entries if entry.set_name != names[0]]
+    sounds = {entry.facts.content: entry for entry in held_out if entry.facts is not None}
+    texts = {entry.text: entry for entry in held_out if entry.text}
+    speakers = {(e.utterance.corpus, e.utterance.speaker): e for e in held_out if e.utterance.speaker}
+    told: set[tuple[str | None, str | None]] = set()
+    for entry in entries:
+        if entry.set_name != names[0] or entry.facts is None:
+            continue
+        if (other := sounds.get(entry.facts.content)) is not None:
+            reason = f"the same sound as {other.utterance.id} of {other.set_name}"
+            yield _finding(entry, "leak", reason, f"it stays in {other.set_name} only")
+        elif (other := texts.get(entry.text)) is not None:
+            reason = f"the same text as {other.utterance.id} of {other.set_name}"
+            yield _finding(entry, "shared text", reason, "scores flatter where sentences were seen", quarantined=False)
+        speaker = (entry.utterance.corpus, entry.utterance.speaker)
+        if speaker in speakers and speaker not in told:
+            told.add(speaker)
+            reason = f"speaker {entry.utterance.speaker} is in {speakers[speaker].set_name} too"
+            yield _finding(
+                entry, "shared speaker", reason, "hold speakers out whole: --split speaker", quarantined=False
+            )
+
+
+def _report(
+    entries: Sequence[_Entry], findings: list[Finding], fits: dict[str, TextFit], names: Sequence[str]
+) -> CheckReport:
+    bad = {(finding.set_name, finding.utterance_id) for finding in findings if finding.quarantined}
+    clean: dict[str, list[Utterance]] = {name: [] for name in names}
+    quarantined: dict[str, list[Utterance]] = {name: [] for name in names}
+    for entry in entries:
+        if (entry.set_name, entry.utterance.id) in bad:
+            quarantined[entry.set_name].append(entry.utterance)
+        else:
+            assert entry.facts is not None
+            mended = replace(entry.utterance, text=entry.text, duration_s=entry.facts.duration_s)
+            clean[entry.set_name].append(mended)
+    order = {name: place for place, name in enumerate(names)}
+    findings.sort(key=lambda finding: (order[finding.set_name], not finding.quarantined))
+    return CheckReport(clean, quarantined, findings, fits)

@@ -1,0 +1,58 @@
+"""What a recording is like: its length, level, clipping and content, measured in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from asrkit.audio import load_waveform, probe
+from asrkit.data.utterance import Utterance
+
+_FULL_SCALE = 0.999
+_SHORTEST_CLIP = 3  # samples in a row at full scale: a single one may be an honest peak
+
+
+@dataclass(frozen=True)
+class RecordingFacts:
+    """What was measured of one utterance.
+
+    Args:
+        duration_s: Its true length.
+        sample_rate_hz: Of the file.
+        level_db: Root mean square, in dB below full scale.
+        clipped_share: Share of samples in runs at full scale.
+        content: Hash of the samples: equal for equal sound.
+    """
+
+    duration_s: float
+    sample_rate_hz: int
+    level_db: float
+    clipped_share: float
+    content: str
+
+
+def measure_recording(utterance: Utterance) -> RecordingFacts:
+    """Read the part of a recording that an utterance names, and measure it.
+
+    Raises:
+        AudioError: The recording cannot be read.
+    """
+    rate_hz = probe(utterance.audio_path).sample_rate_hz
+    waveform = load_waveform(utterance.audio_path, rate_hz, start_s=utterance.start_s or 0.0, end_s=utterance.end_s)
+    power = float(np.square(waveform, dtype=np.float64).mean())
+    return RecordingFacts(
+        duration_s=len(waveform) / rate_hz,
+        sample_rate_hz=rate_hz,
+        level_db=10 * float(np.log10(power + 1e-20)),
+        clipped_share=_clipped_share(np.abs(waveform) >= _FULL_SCALE),
+        content=hashlib.sha256(np.rint(waveform * 32_767).astype("<i2").tobytes()).hexdigest(),
+    )
+
+
+def _clipped_share(is_full: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:
+    """Return the share of samples in runs of at least ``_SHORTEST_CLIP`` at full scale."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_full, [False]]).astype(np.int8)))
+    lengths = edges[1::2] - edges[::2]
+    return float(lengths[lengths >= _SHORTEST_CLIP].sum() / max(1, len(is_full)))

@@ -1,0 +1,174 @@
+"""The data doctor: planted faults are found, named and kept out; nothing stops the tour."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner, Result
+
+from asrkit.cli.app import app
+from asrkit.data import Utterance, read_manifest, write_manifest
+from asrkit.data.check import CheckReport, check_sets, write_report
+from asrkit.data.recordings import measure_recording
+from asrkit.text import Alphabet
+
+RATE = 16_000
+
+
+class Corpus:
+    """A corpus that grows by one recording at a time; each sounds different."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.utterances: dict[str, list[Utterance]] = {"train": [], "test": []}
+        self._rng = np.random.default_rng(7)
+
+    def noise(self, seconds: float = 1.0, level: float = 0.1) -> np.ndarray:
+        return level * self._rng.uniform(-1, 1, round(seconds * RATE))
+
+    def add(
+        self,
+        name: str,
+        *,
+        to: str = "train",
+        samples: np.ndarray | None = None,
+        text: str = "twelve letter",
+        speaker: str | None = None,
+        rate_hz: int = RATE,
+        duration_s: float | None = None,
+    ) -> None:
+        path = self.folder / f"{name}.wav"
+        soundfile.write(path, self.noise() if samples is None else samples, rate_hz, subtype="PCM_16")
+        self.utterances[to].append(Utterance(name, path, text, duration_s, speaker or f"speaker-{to}", "corpus"))
+
+    def check(self, **options: float) -> CheckReport:
+        return check_sets(self.write(), Alphabet(), **options)
+
+    def write(self) -> dict[str, Path | str]:
+        for name, members in self.utterances.items():
+            write_manifest(self.folder / f"{name}.tsv", members)
+        return {name: self.folder / f"{name}.tsv" for name in self.utterances}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    corpus = Corpus(tmp_path)
+    for index in range(30):
+        corpus.add(f"good-{index}", text=f"number {'abcdefghijklmnopqrstuvwxyzabcd'[index]} {'ab'[index // 26]}")
+    for index in range(5):
+        corpus.add(f"held-{index}", to="test", text=f"letters {'abcde'[index]}")
+    return corpus
+
+
+def found(report: CheckReport) -> dict[str, tuple[str, bool]]:
+    """Return the first finding of each entry."""
+    return {f.utterance_id: (f.kind, f.quarantined) for f in reversed(report.findings)}
+
+
+def test_sound_data_gives_no_finding(corpus: Corpus) -> None:
+    report = corpus.check()
+    assert report.findings == []
+    assert report.is_clean
+    assert {name: len(members) for name, members in report.clean.items()} == {"train": 30, "test": 5}
+
+
+def test_every_planted_fault_is_found_in_one_tour(corpus: Corpus) -> None:
+    corpus.add("silent", samples=corpus.noise(level=1e-4))
+    corpus.add("clipped", samples=np.clip(corpus.noise(level=20.0), -1, 1), text="clipped words")
+    corpus.add("narrow", samples=corpus.noise(0.5), rate_hz=8_000, text="narrow words")
+    corpus.add("wrong-length", duration_s=3.0, text="another length")
+    corpus.add("long-text", text="so much text that one second can never hold all of it at all")
+    corpus.add("foreign", text="日本")
+    corpus.add("slow", samples=corpus.noise(20.0), text="a slow word")
+    corpus.add("copy", samples=corpus.noise(), text="the first text")
+    (corpus.folder / "copy-2.wav").write_bytes((corpus.folder / "copy.wav").read_bytes())
+    corpus.utterances["train"].append(Utterance("copy-2", corpus.folder / "copy-2.wav", "a text", None, "x", "corpus"))
+    (corpus.folder / "leak.wav").write_bytes((corpus.folder / "held-0.wav").read_bytes())
+    corpus.utterances["train"].append(Utterance("leak", corpus.folder / "leak.wav", "letters", None, "y", "corpus"))
+    corpus.add("same-text", text="letters b")
+    corpus.add("same-speaker", speaker="speaker-test", text="one more speaker")
+    corpus.add("broken")
+    (corpus.folder / "broken.wav").write_bytes(b"")
+    assert found(corpus.check()) == {
+        "silent": ("silent", True),
+        "clipped": ("clipped", False),
+        "narrow": ("rate", False),
+        "wrong-length": ("length", False),
+        "long-text": ("too long", True),
+        "foreign": ("alphabet", True),
+        "slow": ("speaking rate", True),
+        "copy-2": ("duplicate", True),
+        "leak": ("leak", True),
+        "same-text": ("shared text", False),
+        "same-speaker": ("shared speaker", False),
+        "broken": ("unreadable", True),
+    }
+
+
+def test_clean_and_quarantined_are_the_whole_and_do_not_overlap(corpus: Corpus) -> None:
+    corpus.add("silent", samples=corpus.noise(level=1e-4))
+    corpus.add("wrong-length", duration_s=3.0, text="Another Length!")
+    report = corpus.check()
+    clean, kept_out = ({u.id for u in sets["train"]} for sets in (report.clean, report.quarantined))
+    assert kept_out == {"silent"}
+    assert clean | kept_out == {u.id for u in corpus.utterances["train"]}
+    mended = next(u for u in report.clean["train"] if u.id == "wrong-length")
+    assert (mended.text, mended.duration_s) == ("another length", 1.0)
+
+
+def test_the_stride_of_the_model_decides_what_is_too_long(corpus: Corpus) -> None:
+    corpus.add("dense", text="thirty letters in one second x")
+    assert corpus.check().counts()["too long"] == 1
+    assert corpus.check(step_ms=20.0).counts()["too long"] == 0
+
+
+def test_a_peak_is_no_clipping(tmp_path: Path) -> None:
+    samples = np.zeros(RATE)
+    samples[::100] = 1.0
+    soundfile.write(tmp_path / "a.wav", samples, RATE)
+    assert measure_recording(Utterance("a", tmp_path / "a.wav")).clipped_share == 0.0
+    samples[500:540] = 1.0
+    soundfile.write(tmp_path / "a.wav", samples, RATE)
+    assert measure_recording(Utterance("a", tmp_path / "a.wav")).clipped_share == pytest.approx(40 / RATE, rel=0.1)
+
+
+def test_only_the_named_part_of_a_recording_is_measured(tmp_path: Path) -> None:
+    samples = np.concatenate([np.zeros(RATE), 0.5 * np.ones(RATE)])
+    soundfile.write(tmp_path / "a.wav", samples, RATE)
+    facts = measure_recording(Utterance("a", tmp_path / "a.wav", start_s=1.0, end_s=1.5))
+    assert facts.duration_s == 0.5
+    assert facts.level_db == pytest.approx(20 * np.log10(0.5), abs=0.01)
+
+
+def test_reports_are_written_with_reasons(corpus: Corpus, tmp_path: Path) -> None:
+    corpus.add("silent", samples=corpus.noise(level=1e-4))
+    paths = write_report(corpus.check(), tmp_path / "out")
+    names = ["train.clean.tsv", "test.clean.tsv", "train.quarantine.tsv", "findings.tsv"]
+    assert [path.name for path in paths] == names
+    assert [u.id for u in read_manifest(tmp_path / "out" / "train.quarantine.tsv")] == ["silent"]
+    with (tmp_path / "out" / "findings.tsv").open() as file:
+        (row,) = csv.DictReader(file, delimiter="\t")
+    assert (row["utterance_id"], row["kind"], row["quarantined"]) == ("silent", "silent", "yes")
+    assert row["fix"] == "record it again or remove it"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["data", "check", *map(str, arguments)])
+
+
+def test_the_command_names_what_is_wrong(corpus: Corpus, tmp_path: Path) -> None:
+    manifests = corpus.write()
+    result = run(*manifests.values(), "-o", tmp_path / "out")
+    assert (result.exit_code, "nothing is wrong" in result.stderr) == (0, True)
+    corpus.add("silent", samples=corpus.noise(level=1e-4))
+    with Path(corpus.write()["train"]).open("a") as file:
+        file.write("broken line\n")
+    result = run(*manifests.values(), "-o", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "silent" in result.stdout
+    assert "train.tsv:33\tquarantined\tmanifest\t1 columns instead of 6" in result.stdout
+    assert "30 of 31" in result.stderr
