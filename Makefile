@@ -73,7 +73,7 @@ test-all: setup ## all tests, the long ones too
 	python -m pytest -m "not jax"
 
 test-jax: $(JAX_VENV)/.requirements ## the model on Keras' JAX backend, in an environment without TensorFlow
-	KERAS_BACKEND=jax PYTHONPATH=. $(JAX_VENV)/bin/python -m pytest -m "not slow" tests/test_*jax*.py $(wildcard tests/test_model_*.py)
+	KERAS_BACKEND=jax PYTHONPATH=. $(JAX_VENV)/bin/python -m pytest -m jax tests/test_*jax*.py
 
 $(JAX_VENV)/.requirements: requirements-jax.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found" >&2; exit 1; }

@@ -7,33 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+from tone_speech import write_corpus
 
 pytestmark = pytest.mark.jax
-
-RATE_HZ = 16_000
-TONES_HZ = {"a": 400.0, "b": 900.0, "c": 1600.0, " ": 0.0}
-
-
-def spoken(text: str) -> np.ndarray:
-    """Return a waveform in which each character is a tone of 0.2 s."""
-    time_s = np.arange(int(0.2 * RATE_HZ)) / RATE_HZ
-    noise = np.random.default_rng(len(text)).normal(0, 0.001, len(text) * len(time_s))
-    return (np.concatenate([0.3 * np.sin(2 * np.pi * TONES_HZ[c] * time_s) for c in text]) + noise).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tones")
-    random = np.random.default_rng(1)
-    rows = ["utterance_id\tpath\ttext"]
-    for index in range(32):
-        # equal lengths: JAX compiles the training step anew for every shape
-        text = " ".join("".join(random.choice(list("abc"), size)) for size in (2, 3, 2))
-        soundfile.write(folder / f"{index:02d}.wav", spoken(text), RATE_HZ)
-        rows.append(f"{index:02d}\t{index:02d}.wav\t{text}")
-    (folder / "tones.tsv").write_text("\n".join(rows) + "\n")
-    return folder / "tones.tsv"
 
 
 def test_the_backend_is_jax_and_tensorflow_is_absent() -> None:
@@ -44,7 +20,7 @@ def test_the_backend_is_jax_and_tensorflow_is_absent() -> None:
         import tensorflow  # noqa: F401
 
 
-def test_a_model_trained_on_jax_learns_and_its_graph_gives_the_same_answer(manifest: Path, tmp_path: Path) -> None:
+def test_a_model_trained_on_jax_learns_and_its_graph_gives_the_same_answer(tmp_path: Path) -> None:
     from asrkit.audio import load_waveform
     from asrkit.config import RunConfig
     from asrkit.features import extract_features
@@ -53,6 +29,7 @@ def test_a_model_trained_on_jax_learns_and_its_graph_gives_the_same_answer(manif
     from asrkit.presets import PRESETS, merge
     from asrkit.training.run import train
 
+    manifest = write_corpus(tmp_path / "tones", 32)
     changes = {
         "data": {"train": str(manifest), "dev": str(manifest)},
         "model": {"rnn_units": 32},
@@ -68,9 +45,8 @@ def test_a_model_trained_on_jax_learns_and_its_graph_gives_the_same_answer(manif
     losses = [json.loads(line)["dev_loss"] for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert losses[-1] < 0.7 * losses[0]
 
-    features = [
-        extract_features(load_waveform(manifest.parent / f"{index:02d}.wav"), bundle.features) for index in (0, 1)
-    ]
+    recordings = sorted(manifest.parent.rglob("*.wav"))[:2]
+    features = [extract_features(load_waveform(path), bundle.features) for path in recordings]
     network = build_network(bundle.model, bundle.features.num_bins, len(bundle.alphabet))
     set_network_weights(network, bundle.weights())
     for values, emissions in zip(features, Emitter(bundle, threads=1).emissions(features), strict=True):
