@@ -126,6 +126,7 @@ def test_the_schema_of_the_json() -> None:
         "bands",
         "oracles",
         "calibration",
+        "blame",
     }
 
 

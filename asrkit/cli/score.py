@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -182,6 +183,12 @@ def score_command(
     keywords: Annotated[
         Path | None, typer.Option("--keywords", help="Words and phrases, one a line: recall and precision.")
     ] = None,
+    emissions: Annotated[
+        Path | None, typer.Option("--emissions", help="A run with --keep-emissions: the cause of each error.")
+    ] = None,
+    lm: Annotated[
+        Path | None, typer.Option("--lm", help="The language model of that run; its vocabulary, too.")
+    ] = None,
     json: JsonOption = False,
     markdown: MarkdownOption = False,
     html: HtmlOption = None,
@@ -214,8 +221,8 @@ def score_command(
     report = score(*paths, config, format=format.value, speakers=speakers)
     for note in report.notes:
         say(note)
-    wanted = details or html is not None or any(path is not None for path in (vocabulary, train_text, keywords))
-    tables = _find_details(report, vocabulary, train_text, keywords) if wanted else None
+    sources = _Sources(vocabulary or lm, train_text, keywords, emissions, lm)
+    tables = sources.find_details(report) if details or html is not None or sources.any() else None
     _show(report, tables, worst=worst, json=json, markdown=markdown)
     if html is not None and tables is not None:
         from asrkit.report.html import render_score
@@ -225,20 +232,33 @@ def score_command(
         check_gate(report.word_error_rate, max_wer)
 
 
-def _find_details(
-    report: ScoreReport, vocabulary: Path | None, train_text: Path | None, keywords: Path | None
-) -> Details:
-    from asrkit.metrics.details import find_details
-    from asrkit.metrics.keywords import count_training_words, read_phrases
-    from asrkit.text.normalizer import get_normalizer
+@dataclass(frozen=True)
+class _Sources:
+    """What a user has at hand beside the two sides."""
 
-    normalizer = get_normalizer(report.config.normalizer)
-    return find_details(
-        report,
-        vocabulary=None if vocabulary is None else _read_vocabulary(vocabulary),
-        training_counts=None if train_text is None else count_training_words(train_text, normalizer.normalize_all),
-        keywords=() if keywords is None else read_phrases(keywords),
-    )
+    vocabulary: Path | None
+    train_text: Path | None
+    keywords: Path | None
+    emissions: Path | None
+    lm: Path | None
+
+    def any(self) -> bool:
+        return any(value is not None for value in vars(self).values())
+
+    def find_details(self, report: ScoreReport) -> Details:
+        from asrkit.cli.evidence import blame_errors
+        from asrkit.metrics.details import find_details
+        from asrkit.metrics.keywords import count_training_words, read_phrases
+        from asrkit.text.normalizer import get_normalizer
+
+        normalize_all = get_normalizer(report.config.normalizer).normalize_all
+        return find_details(
+            report,
+            vocabulary=None if self.vocabulary is None else _read_vocabulary(self.vocabulary),
+            training_counts=None if self.train_text is None else count_training_words(self.train_text, normalize_all),
+            keywords=() if self.keywords is None else read_phrases(self.keywords),
+            blame=None if self.emissions is None else blame_errors(report, self.emissions, self.lm),
+        )
 
 
 def _read_vocabulary(path: Path) -> set[str]:

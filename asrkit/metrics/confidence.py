@@ -79,14 +79,15 @@ def _text_of(entry: Any) -> str:
 def oracle_rates(report: ScoreReport) -> list[Oracle]:
     """Return the oracle WER for growing n-best lists; empty where the hypotheses carry no such lists."""
     lists = report.pairs.columns.get("nbest")
-    if not lists or not all(isinstance(entries, list) for entries in lists):
+    if not lists:
         return []
     normalizer = get_normalizer(report.config.normalizer)
     texts: list[str] = []
     owners: list[int] = []
     ranks: list[int] = []
     for index, entries in enumerate(lists):
-        candidates = [_text_of(entry) for entry in entries] or [report.pairs.hypotheses[index]]
+        # A list of one is not written down.
+        candidates = [_text_of(entry) for entry in entries or []] or [report.pairs.hypotheses[index]]
         texts += candidates
         owners += [index] * len(candidates)
         ranks += range(len(candidates))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from asrkit.metrics.blame import Blame
 from asrkit.metrics.breakdown import Breakdown, break_down
 from asrkit.metrics.confidence import Calibration, Oracle, calibrate, oracle_rates
 from asrkit.metrics.scoring import ScoreReport
@@ -18,11 +19,13 @@ class Details:
         breakdown: Where the errors lie.
         oracles: How good the n-best lists could be; empty without such lists.
         calibration: Whether confidences can be believed; None without any.
+        blame: The causes of the errors; None without emissions.
     """
 
     breakdown: Breakdown
     oracles: list[Oracle]
     calibration: Calibration | None
+    blame: Blame | None = None
 
 
 def find_details(
@@ -31,7 +34,8 @@ def find_details(
     vocabulary: Collection[str] | None = None,
     training_counts: Mapping[str, int] | None = None,
     keywords: Sequence[str] = (),
+    blame: Blame | None = None,
 ) -> Details:
     """Work out every table for which there is enough at hand; see :func:`asrkit.metrics.breakdown.break_down`."""
     breakdown = break_down(report, vocabulary=vocabulary, training_counts=training_counts, keywords=keywords)
-    return Details(breakdown, oracle_rates(report), calibrate(report))
+    return Details(breakdown, oracle_rates(report), calibrate(report), blame)

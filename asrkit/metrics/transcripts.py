@@ -28,7 +28,7 @@ _TEXT_FIELDS: dict[str, tuple[str, ...]] = {
 }
 _SPEAKER_FIELDS = ("speaker", "speaker_id", "spk")
 _DURATION_FIELDS = ("duration_s", "duration", "seconds")
-_DETAIL_FIELDS = ("words", "nbest", "confidence")
+_DETAIL_FIELDS = ("words", "nbest", "confidence", "provenance")
 _TRN_LINE = re.compile(r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)\s*")
 
 
@@ -42,7 +42,7 @@ class Transcripts:
         texts: One for each utterance, as written; empty ones included.
         ids: One for each utterance, or None when only the line tells which is which.
         columns: What else is known, one value per utterance: "speaker", "duration_s", "audio", "words", "nbest",
-            "confidence".
+            "confidence", "provenance".
         notes: What a user should know about the reading.
     """
 

@@ -116,6 +116,7 @@ def details_to_json(details: Details, *, most_words: int = 100) -> dict[str, Any
         "bands": [{**asdict(band), "recall": band.recall} for band in breakdown.bands],
         "oracles": [asdict(oracle) for oracle in details.oracles],
         "calibration": None if details.calibration is None else asdict(details.calibration),
+        "blame": None if details.blame is None else {"by_cause": details.blame.by_cause, **asdict(details.blame)},
     }
 
 

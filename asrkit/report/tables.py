@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from asrkit.metrics.blame import Blame
 from asrkit.metrics.breakdown import Breakdown, GroupScore
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.confidence import Calibration, Oracle
@@ -63,6 +64,7 @@ def detail_tables(details: Details, *, most_rows: int = 10) -> list[ReportTable]
     """Return every table that has something to say."""
     breakdown = details.breakdown
     tables = [
+        *_blame_tables(details.blame),
         *_word_tables(breakdown, most_rows),
         *_group_tables(breakdown, most_rows),
         *_vocabulary_tables(breakdown),
@@ -71,6 +73,23 @@ def detail_tables(details: Details, *, most_rows: int = 10) -> list[ReportTable]
         *_calibration_tables(details.calibration),
     ]
     return [table for table in tables if table.rows]
+
+
+def _blame_tables(blame: Blame | None) -> list[ReportTable]:
+    if blame is None:
+        return []
+    total = sum(blame.by_cause.values())
+    rows = []
+    for cause, number in blame.by_cause.items():
+        example = next((error for error in blame.errors if error.cause == cause), None)
+        shown = "" if example is None else f"{example.reference or '-'} / {example.hypothesis or '-'}"
+        rows.append([cause, f"{number:,}", wording.percent(number / total, 1) if total else "", shown])
+    note = ""
+    if blame.num_skipped:
+        note = f"{wording.plural(blame.num_skipped, 'error')} in utterances without usable emissions left out"
+    return [
+        ReportTable("Whose fault", ["cause", "errors", "share", "said / recognized"], rows, frozenset({1, 2}), note)
+    ]
 
 
 def _word_tables(breakdown: Breakdown, most_rows: int) -> list[ReportTable]:

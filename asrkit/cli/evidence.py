@@ -1,0 +1,68 @@
+"""What ``asrkit score`` needs to find the causes of errors: stored emissions and the decoder's own settings."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asrkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from asrkit.config import DecodingConfig
+    from asrkit.metrics.blame import Blame, Evidence
+    from asrkit.metrics.scoring import ScoreReport
+
+
+def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame:
+    """Find the causes of all errors.
+
+    Args:
+        report: The scores.
+        emissions: The folder of a run with ``--keep-emissions``.
+        lm: The language model the hypotheses were decoded with.
+
+    Raises:
+        MissingPathError: The folder or the language model does not exist.
+        ConfigError: The hypotheses are joined by line, so that their emissions cannot be found.
+    """
+    from asrkit.emissions import read_emissions
+    from asrkit.metrics.blame import Evidence, Judge, assign_blame
+    from asrkit.transcription.stored import find_emissions
+
+    if report.pairs.joined_by != "id":
+        raise ConfigError(
+            "emissions are found by utterance id, but these files have none; use id lines or results.jsonl"
+        )
+    paths = {recording.utterance_id: recording.emissions_path for recording in find_emissions(emissions)[1]}
+
+    def find_evidence(utterance_id: str) -> Evidence | None:
+        path = paths.get(utterance_id)
+        if path is None:
+            return None
+        info, values = read_emissions(path)
+        return Evidence(values, info.alphabet)
+
+    if lm is None:
+        return assign_blame(report, find_evidence, Judge())
+    from asrkit.language_model import NgramModel
+
+    model, config = NgramModel.load(lm), decoding_settings(report)
+    judge = Judge(
+        lambda text: math.log(10.0) * model.score(text),
+        config.lm_weight,
+        config.word_bonus,
+        frozenset(model.vocabulary),
+    )
+    return assign_blame(report, find_evidence, judge)
+
+
+def decoding_settings(report: ScoreReport) -> DecodingConfig:
+    """Return the settings that the hypotheses say they were decoded with, else those of ``asrkit.toml``."""
+    from asrkit.cli.settings import Project, resolve
+    from asrkit.config import DecodingConfig
+
+    provenance: Any = (report.pairs.columns.get("provenance") or [None])[0]
+    told = provenance.get("decoding") if isinstance(provenance, dict) else None
+    known = {name: told[name] for name in ("lm_weight", "word_bonus") if name in told} if isinstance(told, dict) else {}
+    return resolve(DecodingConfig, "decoding", known, project=Project.load())

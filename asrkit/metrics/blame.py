@@ -1,0 +1,198 @@
+"""Whose fault an error is: search, acoustic model, language model or vocabulary.
+
+Each stretch of errors is put right by itself, and the corrected text is scored as the decoder scores texts. If it
+scores better, the decoder should have found it: search. If it holds words that could not be written: vocabulary. If the
+acoustic model alone prefers it, the language model spoilt it. Else the acoustic model heard something else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.metrics.alignment import Step
+from asrkit.metrics.scoring import ScoreReport
+
+CAUSES = ("acoustic model", "language model", "vocabulary", "search")
+_TOLERANCE = 1e-4  # nats by which a text must win
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the network said about an utterance.
+
+    Args:
+        emissions: ``(steps, symbols)`` natural-log probabilities, the blank last.
+        alphabet: The other symbols.
+    """
+
+    emissions: npt.NDArray[np.float32]
+    alphabet: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How the decoder scores a text, beside the acoustic model.
+
+    Args:
+        lm_log_prob: Natural log-probability of a sentence; None without a language model.
+        lm_weight: Its weight.
+        word_bonus: Added for each word, with a language model only.
+        vocabulary: The words the decoder can write, or None when it can write any.
+    """
+
+    lm_log_prob: Callable[[str], float] | None = None
+    lm_weight: float = 0.0
+    word_bonus: float = 0.0
+    vocabulary: Collection[str] | None = None
+
+    def prior(self, text: str) -> float:
+        """Return what a text scores before anything is heard."""
+        if self.lm_log_prob is None:
+            return 0.0
+        return self.lm_weight * self.lm_log_prob(text) + self.word_bonus * len(text.split())
+
+
+@dataclass(frozen=True)
+class BlamedError:
+    """A stretch of errors and its cause.
+
+    Args:
+        utterance_id: Where.
+        cause: One of ``CAUSES``.
+        reference: The words said.
+        hypothesis: The words recognized.
+        num_errors: Errors in it.
+        acoustic_difference: Nats by which the acoustic model prefers the hypothesis; None when it cannot be told.
+        prior_difference: The same for the language model and the bonus.
+    """
+
+    utterance_id: str
+    cause: str
+    reference: str
+    hypothesis: str
+    num_errors: int
+    acoustic_difference: float | None
+    prior_difference: float
+
+
+@dataclass(frozen=True)
+class Blame:
+    """All errors with their causes.
+
+    Args:
+        errors: In the order of the utterances.
+        num_skipped: Errors in utterances without usable evidence.
+    """
+
+    errors: list[BlamedError]
+    num_skipped: int
+
+    @property
+    def by_cause(self) -> dict[str, int]:
+        """Number of errors of each cause."""
+        counts: Counter[str] = Counter()
+        for error in self.errors:
+            counts[error.cause] += error.num_errors
+        return {cause: counts[cause] for cause in CAUSES}
+
+
+def ctc_log_prob(emissions: npt.NDArray[np.float32], symbols: Sequence[int], blank: int) -> float:
+    """Return the natural log-probability of a symbol sequence, summed over all its CTC alignments.
+
+    Args:
+        emissions: ``(steps, symbols)`` natural-log probabilities.
+        symbols: The sequence, without blanks.
+        blank: Index of the blank.
+
+    Source:
+        Forward variables of Graves et al. (ICML 2006), section 4.1.
+    """
+    if not len(emissions):
+        return -np.inf if len(symbols) else 0.0
+    labels = np.full(2 * len(symbols) + 1, blank)
+    labels[1::2] = symbols
+    # A symbol may follow the one before it directly, unless they are equal.
+    may_skip = np.zeros(len(labels), bool)
+    may_skip[3::2] = labels[3::2] != labels[1:-2:2]
+    forward = np.full(len(labels), -np.inf)
+    forward[:2] = emissions[0, labels[:2]]
+    for step in emissions[1:]:
+        one = np.concatenate([[-np.inf], forward[:-1]])
+        two = np.where(may_skip, np.concatenate([[-np.inf, -np.inf], forward[:-2]])[: len(labels)], -np.inf)
+        forward = np.logaddexp(np.logaddexp(forward, one), two) + step[labels]
+    return float(np.logaddexp.reduce(forward[-2:]))
+
+
+def _stretches(steps: Sequence[Step]) -> Iterator[tuple[int, int]]:
+    """Yield where errors stand next to each other, as ``[start, stop)`` of the steps."""
+    start = None
+    for place, step in enumerate([*steps, None]):
+        is_error = step is not None and step.kind != "hit"
+        if is_error and start is None:
+            start = place
+        elif not is_error and start is not None:
+            yield start, place
+            start = None
+
+
+def _said(steps: Sequence[Step]) -> str:
+    return " ".join(step.reference for step in steps if step.reference is not None)
+
+
+def _heard(steps: Sequence[Step]) -> str:
+    return " ".join(step.hypothesis for step in steps if step.hypothesis is not None)
+
+
+def assign_blame(report: ScoreReport, find_evidence: Callable[[str], Evidence | None], judge: Judge) -> Blame:
+    """Find the cause of every error.
+
+    Args:
+        report: The scores.
+        find_evidence: Returns the evidence for an utterance id, or None where there is none.
+        judge: How the decoder scores texts.
+    """
+    errors: list[BlamedError] = []
+    skipped = 0
+    for index in report.worst:
+        name = report.pairs.ids[index]
+        evidence = find_evidence(name)
+        steps = report.align(index)
+        if evidence is None or not set(_heard(steps)) <= set(evidence.alphabet):
+            skipped += report.normalized.words[index].errors
+            continue
+        errors += _blame_utterance(name, steps, evidence, judge)
+    return Blame(errors, skipped)
+
+
+def _blame_utterance(name: str, steps: Sequence[Step], evidence: Evidence, judge: Judge) -> Iterator[BlamedError]:
+    place = {symbol: index for index, symbol in enumerate(evidence.alphabet)}
+
+    def acoustic(text: str) -> float:
+        return ctc_log_prob(evidence.emissions, [place[symbol] for symbol in text], len(evidence.alphabet))
+
+    text = _heard(steps)
+    base, base_prior = acoustic(text), judge.prior(text)
+    for start, stop in _stretches(steps):
+        said, heard = _said(steps[start:stop]), _heard(steps[start:stop])
+        corrected = " ".join(part for part in (_heard(steps[:start]), said, _heard(steps[stop:])) if part)
+        prior_difference = base_prior - judge.prior(corrected)
+        can_spell = set(corrected) <= place.keys()
+        difference = base - acoustic(corrected) if can_spell else None
+        cause = _find_cause(said, difference, prior_difference, judge)
+        known = difference if difference is not None and np.isfinite(difference) else None
+        yield BlamedError(name, cause, said, heard, stop - start, known, prior_difference)
+
+
+def _find_cause(said: str, difference: float | None, prior_difference: float, judge: Judge) -> str:
+    if difference is None:
+        return "vocabulary"
+    if difference + prior_difference < -_TOLERANCE:
+        return "search"
+    if judge.vocabulary is not None and any(word not in judge.vocabulary for word in said.split()):
+        return "vocabulary"
+    return "language model" if difference < -_TOLERANCE else "acoustic model"

@@ -1,0 +1,127 @@
+"""Causes of errors, planted and found again."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asrkit.metrics.blame import CAUSES, Evidence, Judge, assign_blame, ctc_log_prob
+from asrkit.metrics.scoring import score
+
+ALPHABET = " abcdt"
+
+
+def emissions_of(symbols: str, *, doubts: dict[int, tuple[str, float]] | None = None) -> np.ndarray:
+    """One step per symbol and a blank after each, certain but for planted doubts: place -> (rival, probability)."""
+    rows = []
+    for place, symbol in enumerate(symbols):
+        row = np.full(len(ALPHABET) + 1, 1e-6)
+        row[ALPHABET.index(symbol)] = 1.0
+        if doubts and place in doubts:
+            rival, share = doubts[place]
+            row[ALPHABET.index(symbol)], row[ALPHABET.index(rival)] = 1.0 - share, share
+        blank = np.full(len(ALPHABET) + 1, 1e-6)
+        blank[-1] = 1.0
+        rows += [row, blank]
+    values = np.array(rows)
+    return np.log(values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def every_path(emissions: np.ndarray, symbols: list[int], blank: int) -> float:
+    total = -np.inf
+    for path in product(range(emissions.shape[1]), repeat=len(emissions)):
+        merged = [s for i, s in enumerate(path) if i == 0 or s != path[i - 1]]
+        if [s for s in merged if s != blank] == symbols:
+            total = np.logaddexp(total, sum(emissions[t, s] for t, s in enumerate(path)))
+    return float(total)
+
+
+@given(st.integers(0, 5), st.lists(st.integers(0, 1), max_size=4), st.integers(0, 1_000))
+def test_the_score_of_a_text_is_the_sum_over_its_alignments(steps: int, symbols: list[int], seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=(steps, 3))
+    emissions = (values - np.logaddexp.reduce(values, axis=1, keepdims=True)).astype(np.float32).reshape(steps, 3)
+    assert ctc_log_prob(emissions, symbols, 2) == pytest.approx(every_path(emissions, symbols, 2), abs=1e-4)
+
+
+def blame(heard: str, said: str, emissions: np.ndarray, judge: Judge) -> dict[str, int]:
+    report = score([heard], [said])
+    found = assign_blame(report, lambda _: Evidence(emissions, ALPHABET), judge)
+    assert sum(found.by_cause.values()) == report.normalized.words.total().errors
+    assert tuple(found.by_cause) == CAUSES
+    return {cause: number for cause, number in found.by_cause.items() if number}
+
+
+def prefers(text: str) -> Judge:
+    return Judge(lambda other: 0.0 if other == text else -10.0, lm_weight=1.0)
+
+
+@pytest.mark.parametrize(
+    ("doubt", "judge", "cause"),
+    [
+        (0.1, Judge(), "acoustic model"),  # heard more clearly than what was said
+        (0.9, prefers("bat"), "language model"),  # the ear was right, the language model was not
+        (0.9, Judge(), "search"),  # what was said scores best and was not found
+        (0.1, prefers("cat"), "search"),  # only with the language model
+        (0.1, Judge(vocabulary={"bat"}), "vocabulary"),
+    ],
+)
+def test_one_error_has_one_cause(doubt: float, judge: Judge, cause: str) -> None:
+    emissions = emissions_of("bat", doubts={0: ("c", doubt)})
+    assert blame("bat", "cat", emissions, judge) == {cause: 1}
+
+
+def test_words_that_cannot_be_spelled_are_out_of_the_vocabulary() -> None:
+    assert blame("bat", "bäd", emissions_of("bat"), Judge()) == {"vocabulary": 1}
+
+
+def test_each_stretch_is_judged_by_itself() -> None:
+    emissions = emissions_of("bat a cad", doubts={0: ("c", 0.9), 8: ("t", 0.2)})
+    assert blame("bat a cad", "cat a cat", emissions, Judge()) == {"acoustic model": 1, "search": 1}
+
+
+def test_deletions_and_insertions_are_judged_too() -> None:
+    assert blame("a", "a bad cat", emissions_of("a"), Judge()) == {"acoustic model": 2}
+    assert blame("a bad cat", "", emissions_of("a"), Judge()) == {"search": 3}
+
+
+def test_utterances_without_evidence_are_counted() -> None:
+    report = score(["bat", "9 lives"], ["cat", "nine wives"])
+    evidence = Evidence(emissions_of("a"), ALPHABET)  # its alphabet cannot spell "lives"
+    found = assign_blame(report, lambda name: evidence if name == "2" else None, Judge())
+    assert found.errors == []
+    assert found.num_skipped == 2
+
+
+def test_the_command_finds_emissions_and_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's folder, its language model, and the weights told by its results."""
+    from typer.testing import CliRunner
+
+    from asrkit.cli import app
+    from asrkit.emissions import EmissionsInfo, pack_emissions, to_half
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run" / "emissions").mkdir(parents=True)
+    info = EmissionsInfo("u1", ALPHABET, 20.0, 1.0, "u1.wav", "f", "model", "f")
+    emissions = to_half(emissions_of("bat", doubts={0: ("c", 0.6)}))
+    (tmp_path / "run" / "emissions" / "u1.emissions.npz").write_bytes(pack_emissions(emissions, info))
+    decoding = {"lm_weight": 2.0, "word_bonus": 0.0}
+    row = {"utterance_id": "u1", "text": "bat", "provenance": {"decoding": decoding}}
+    (tmp_path / "run" / "results.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "ref.jsonl").write_text('{"id": "u1", "text": "cat"}\n')
+    words = {"<unk>": -3, "<s>": -99, "</s>": -1, "bat": -0.5, "cat": -2}
+    entries = "".join(f"{log10}\t{word}\n" for word, log10 in words.items())
+    (tmp_path / "lm.arpa").write_text(f"\\data\\\nngram 1=5\n\n\\1-grams:\n{entries}\n\\end\\\n")
+    arguments = ["score", "run", "ref.jsonl", "--json", "--emissions", "run"]
+    done = CliRunner().invoke(app, [*arguments, "--lm", "lm.arpa"])
+    blamed = json.loads(done.stdout)["details"]["blame"]
+    assert blamed["by_cause"] == {"acoustic model": 0, "language model": 1, "vocabulary": 0, "search": 0}
+    assert blamed["errors"][0]["prior_difference"] == pytest.approx(2.0 * 1.5 * np.log(10.0), abs=1e-3)
+    assert blamed["errors"][0]["acoustic_difference"] == pytest.approx(np.log(0.4 / 0.6), abs=0.01)
+    alone = json.loads(CliRunner().invoke(app, arguments).stdout)["details"]["blame"]
+    assert alone["by_cause"]["search"] == 1
