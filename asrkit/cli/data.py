@@ -56,7 +56,12 @@ def say(message: str) -> None:
 
 @data_app.command("import", epilog="Example: asrkit data import LJSpeech-1.1 -o data/ljspeech --split last500")
 def import_command(
-    source: Annotated[Path, typer.Argument(help="A manifest (TSV, JSONL), an LJSpeech folder or a LibriSpeech tree.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A manifest (TSV, CSV, JSONL) or a folder: LJSpeech, LibriSpeech, Common Voice, Kaldi, audiofolder."
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Manifest to write (.tsv or .jsonl); a folder with --split.")
     ],
@@ -109,9 +114,43 @@ def _list(lines: Sequence[str]) -> None:
         say(f"  and {len(lines) - _MOST_PROBLEMS:,} more")
 
 
+class ExportFormat(StrEnum):
+    """What other toolkits read."""
+
+    KALDI = "kaldi"
+    NEMO = "nemo"
+
+
+@data_app.command("export", epilog="Example: asrkit data export data/ljspeech/train.tsv kaldi/train --to kaldi")
+def export_command(
+    source: Annotated[Path, typer.Argument(help="A manifest or a corpus in a layout of its own.")],
+    output: Annotated[Path, typer.Argument(help="Folder to fill (kaldi) or JSON lines to write (nemo).")],
+    to: Annotated[ExportFormat, typer.Option("--to", help="Who will read it.")],
+    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+) -> None:
+    """Write a corpus for another toolkit; texts stay as they are."""
+    from asrkit.data import read_manifest, write_manifest
+    from asrkit.data.kaldi import write_kaldi
+    from asrkit.data.statistics import measure_durations
+
+    utterances, errors = measure_durations(read_manifest(source, audio_root))
+    if to is ExportFormat.KALDI:
+        write_kaldi(output, utterances)
+    elif output.suffix.lower() in (".json", ".jsonl"):
+        write_manifest(output, utterances)
+    else:
+        raise ConfigError(f"the output must end in .jsonl, not {output.name!r}")
+    typer.echo(output)
+    say(f"{len(utterances):,} utterances")
+    if errors:
+        say(f"{len(errors):,} left out:")
+        _list([*map(str, errors)])
+        raise typer.Exit(PARTLY_FAILED)
+
+
 @data_app.command("stats", epilog="Example: asrkit data stats data/ljspeech/train.tsv")
 def stats_command(
-    manifest: Annotated[Path, typer.Argument(help="A manifest, an LJSpeech folder or a LibriSpeech tree.")],
+    manifest: Annotated[Path, typer.Argument(help="A manifest or a corpus folder, as for import.")],
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -239,7 +278,7 @@ def synth_command(
     ] = None,
 ) -> None:
     """Make a spoken corpus with espeak-ng; its sets share neither a sentence nor a voice."""
-    from asrkit.data.layouts import read_lines
+    from asrkit.data.lines import read_lines
     from asrkit.synth import SynthSizes, synthesize_corpus
     from asrkit.text import normalize
 

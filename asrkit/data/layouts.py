@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asrkit.audio import SOUNDFILE_SUFFIXES
+from asrkit.data.kaldi import is_kaldi, read_kaldi
+from asrkit.data.lines import read_lines
 from asrkit.data.rows import Problem, Row
-from asrkit.errors import ManifestError
+from asrkit.data.tables import read_csv, read_jsonl, read_tsv
 
 
 @dataclass(frozen=True)
@@ -22,27 +24,6 @@ class Layout:
     description: str
     matches: Callable[[Path], bool]
     read: Callable[[Path], Iterator[Row | Problem]]
-
-
-def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file; only a line feed ends a line, a carriage return before it is dropped.
-
-    Raises:
-        ManifestError: The file cannot be read or is not UTF-8.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ManifestError(f"cannot be read: {error.strerror}", path=path) from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ManifestError("is not UTF-8; save it as UTF-8 text", path=path, line=line) from None
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    if lines[-1] == "":
-        lines.pop()
-    return lines
 
 
 def read_ljspeech(folder: Path) -> Iterator[Row | Problem]:
@@ -71,15 +52,52 @@ def read_librispeech(folder: Path) -> Iterator[Row | Problem]:
             yield Row(path, line, audio.relative_to(folder), utterance_id, text, speaker=speaker, corpus="librispeech")
 
 
-def _is_ljspeech(folder: Path) -> bool:
-    return (folder / "metadata.csv").is_file() and (folder / "wavs").is_dir()
+def read_common_voice(folder: Path) -> Iterator[Row | Problem]:
+    """Read Mozilla Common Voice: ``validated.tsv`` (or another of its tables by its own name) and ``clips/``."""
+    path = folder / "validated.tsv"
+    yield from read_tsv(path, read_lines(path))
+
+
+def read_audiofolder(folder: Path) -> Iterator[Row | Problem]:
+    """Read a Hugging Face audio folder: ``metadata.csv`` or ``metadata.jsonl`` with ``file_name`` and a text."""
+    path = folder / "metadata.jsonl"
+    if path.is_file():
+        yield from read_jsonl(path, read_lines(path))
+        return
+    path = folder / "metadata.csv"
+    yield from read_csv(path, read_lines(path))
+
+
+def is_ljspeech(folder: Path) -> bool:
+    """Tell whether this is LJSpeech or a corpus in its layout."""
+    return (folder / "wavs").is_dir() and "|" in _first_line(folder / "metadata.csv")
 
 
 def _is_librispeech(folder: Path) -> bool:
     return next(folder.rglob("*.trans.txt"), None) is not None
 
 
+def _is_common_voice(folder: Path) -> bool:
+    return (folder / "clips").is_dir() and "client_id" in _first_line(folder / "validated.tsv")
+
+
+def _is_audiofolder(folder: Path) -> bool:
+    return any("file_name" in _first_line(folder / name) for name in ("metadata.csv", "metadata.jsonl"))
+
+
+def _first_line(path: Path) -> str:
+    """Return how a file begins; nothing where there is none."""
+    try:
+        with path.open("rb") as file:
+            return file.readline(10_000).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 LAYOUTS: tuple[Layout, ...] = (
-    Layout("ljspeech", "metadata.csv and wavs/", _is_ljspeech, read_ljspeech),
+    Layout("ljspeech", "metadata.csv and wavs/", is_ljspeech, read_ljspeech),
+    Layout("common voice", "validated.tsv and clips/", _is_common_voice, read_common_voice),
+    Layout("kaldi", "wav.scp and text", is_kaldi, read_kaldi),
+    Layout("audiofolder", "metadata.csv or .jsonl with file_name", _is_audiofolder, read_audiofolder),
     Layout("librispeech", "*.trans.txt beside the audio", _is_librispeech, read_librispeech),
 )

@@ -9,49 +9,23 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from asrkit.data.layouts import LAYOUTS, read_lines
+from asrkit.data.layouts import LAYOUTS, is_ljspeech
+from asrkit.data.lines import read_lines
 from asrkit.data.rows import Problem, Row, check_rows
+from asrkit.data.tables import read_csv, read_jsonl, read_tsv
 from asrkit.data.utterance import Utterance
 from asrkit.errors import ManifestError, MissingPathError
-
-# Column or key of a manifest -> field of a row. The first name of a field is the one that is written.
-_TSV_FIELDS = {
-    "utterance_id": "utterance_id",
-    "id": "utterance_id",
-    "path": "audio",
-    "audio_filepath": "audio",
-    "seconds": "duration_s",
-    "duration": "duration_s",
-    "speaker": "speaker",
-    "corpus": "corpus",
-    "start": "start_s",
-    "offset": "start_s",
-    "text": "text",
-}
-_JSON_FIELDS = {
-    "audio_filepath": "audio",
-    "path": "audio",
-    "utterance_id": "utterance_id",
-    "id": "utterance_id",
-    "duration": "duration_s",
-    "seconds": "duration_s",
-    "offset": "start_s",
-    "start": "start_s",
-    "speaker": "speaker",
-    "corpus": "corpus",
-    "text": "text",
-}
 
 
 def read_manifest(path: Path | str, audio_root: Path | str | None = None, require_text: bool = True) -> list[Utterance]:
     """Read a manifest, or a corpus in a layout of its own, and refuse it if anything is wrong.
 
     Args:
-        path: A TSV or JSONL manifest, an LJSpeech folder or its ``metadata.csv``, or a LibriSpeech tree.
+        path: A manifest (our TSV, NeMo's JSONL, Common Voice's TSV, Coqui's CSV, a Hugging Face ``metadata.csv`` or
+            ``metadata.jsonl``) or a corpus folder of one of ``asrkit.data.layouts.LAYOUTS``.
         audio_root: Base of relative audio paths; None means the manifest's folder.
         require_text: Whether an utterance without text is an error.
 
@@ -82,7 +56,7 @@ def scan_manifest(
     path = Path(path)
     if not path.exists():
         raise MissingPathError("no such manifest or corpus folder", path=path)
-    if path.name == "metadata.csv" and (path.parent / "wavs").is_dir():
+    if path.name == "metadata.csv" and is_ljspeech(path.parent):
         path = path.parent
     if path.is_dir():
         rows, base = _read_folder(path), path
@@ -131,65 +105,10 @@ def _read_file(path: Path) -> Iterator[Row | Problem]:
     if not first:
         raise ManifestError("is empty", path=path)
     if first.lstrip().startswith("{"):
-        return _read_jsonl(path, lines)
-    return _read_tsv(path, lines)
-
-
-def _read_tsv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
-    header = lines[0].split("\t")
-    fields = [_TSV_FIELDS.get(column.strip().lower()) for column in header]
-    if "audio" not in fields:
-        raise ManifestError(
-            f"is no manifest: the header {lines[0][:60]!r} lacks a column 'path'; expected tab-separated columns "
-            "utterance_id, path, seconds, speaker, corpus, text, or JSON lines",
-            path=path,
-            line=1,
-        )
-    for line, content in enumerate(lines[1:], 2):
-        if not content.strip():
-            continue
-        cells = content.split("\t")
-        if len(cells) != len(header):
-            yield Problem(path, line, f"{len(cells)} columns instead of {len(header)}")
-            continue
-        values = {field: cell.strip() for field, cell in zip(fields, cells, strict=True) if field is not None}
-        yield _row(path, line, values)
-
-
-def _read_jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
-    for line, content in enumerate(lines, 1):
-        if not content.strip():
-            continue
-        try:
-            entry = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            yield Problem(path, line, f"is not JSON: {error}")
-            continue
-        if not isinstance(entry, dict):
-            yield Problem(path, line, "is not a JSON object")
-            continue
-        values = {_JSON_FIELDS[key]: value for key, value in entry.items() if key in _JSON_FIELDS and value is not None}
-        wrong = [key for key in ("audio", "utterance_id", "text", "speaker", "corpus") if _is_compound(values.get(key))]
-        if wrong:
-            yield Problem(path, line, f"{wrong[0]} must be a string, not {values[wrong[0]]!r:.40}")
-            continue
-        yield _row(path, line, {key: _plain(key, value) for key, value in values.items()})
-
-
-def _is_compound(value: Any) -> bool:
-    return isinstance(value, dict | list | bool | float)
-
-
-def _plain(field: str, value: Any) -> Any:
-    """Return ids and speakers that are written as numbers as words."""
-    return str(value) if field not in ("duration_s", "start_s") else value
-
-
-def _row(path: Path, line: int, values: dict[str, Any]) -> Row | Problem:
-    audio = values.pop("audio", "")
-    if not audio:
-        return Problem(path, line, "names no audio file")
-    return Row(path, line, audio, **values)
+        return read_jsonl(path, lines)
+    if "\t" not in first and "," in first:
+        return read_csv(path, lines)
+    return read_tsv(path, lines)
 
 
 def _tsv_lines(path: Path, utterances: list[Utterance]) -> Iterator[str]:

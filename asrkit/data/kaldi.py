@@ -1,0 +1,108 @@
+"""Kaldi data folders, read and written: wav.scp, text, utt2spk, segments.
+
+An entry of wav.scp may be a shell pipeline. Nothing is ever run; of the two that only unpack a format, ``flac`` and
+``sph2pipe``, the file itself is read.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from asrkit.audio import AUDIO_SUFFIXES
+from asrkit.data.lines import read_lines
+from asrkit.data.rows import Problem, Row
+from asrkit.data.utterance import Utterance
+from asrkit.errors import ManifestError
+
+_UNPACKERS = ("flac", "sph2pipe")
+
+
+def is_kaldi(folder: Path) -> bool:
+    """Tell whether this is a Kaldi data folder."""
+    return (folder / "wav.scp").is_file() and (folder / "text").is_file()
+
+
+def read_kaldi(folder: Path) -> Iterator[Row | Problem]:
+    """Read a Kaldi data folder; relative paths in ``wav.scp`` resolve as in any manifest."""
+    recordings = dict(_pairs(folder / "wav.scp"))
+    speakers = {key: value for key, (_, value) in _pairs(folder / "utt2spk")}
+    segments = dict(_pairs(folder / "segments"))
+    path = folder / "text"
+    for utterance_id, (line, text) in _pairs(path):
+        start_s = end_s = None
+        recording_id = utterance_id
+        if segments:
+            fields = segments.get(utterance_id, (0, ""))[1].split()
+            if len(fields) != 3:
+                yield Problem(path, line, f"segments has no 'RECORDING START END' for {utterance_id!r}")
+                continue
+            recording_id, start_s, end_s = fields
+        entry = recordings.get(recording_id, (0, ""))[1]
+        audio = _audio_file(entry)
+        if audio is None:
+            why = f"is a pipeline that asrkit does not run: {entry[:60]!r}" if entry else "is missing"
+            yield Problem(path, line, f"the recording {recording_id!r} in wav.scp {why}")
+            continue
+        yield Row(path, line, audio, utterance_id, text, None, speakers.get(utterance_id), None, start_s, end_s)
+
+
+def write_kaldi(folder: Path | str, utterances: Sequence[Utterance]) -> None:
+    """Write a Kaldi data folder, sorted as Kaldi wants it.
+
+    Raises:
+        ManifestError: The folder cannot be written, or an utterance is a part without an end.
+    """
+    folder = Path(folder)
+    has_parts = any(utterance.start_s is not None for utterance in utterances)
+    tables: dict[str, list[str]] = {name: [] for name in ("wav.scp", "text", "utt2spk", "utt2dur")}
+    segments: list[str] = []
+    speakers: dict[str, list[str]] = {}
+    for utterance in sorted(utterances, key=lambda utterance: utterance.id.encode()):
+        recording_id = f"{utterance.id}-rec" if has_parts else utterance.id
+        tables["wav.scp"].append(f"{recording_id} {utterance.audio_path.absolute()}")
+        tables["text"].append(f"{utterance.id} {utterance.text or ''}".rstrip())
+        speaker = "_".join((utterance.speaker or utterance.id).split())
+        tables["utt2spk"].append(f"{utterance.id} {speaker}")
+        speakers.setdefault(speaker, []).append(utterance.id)
+        if utterance.duration_s is not None:
+            tables["utt2dur"].append(f"{utterance.id} {utterance.duration_s:.3f}")
+        if has_parts:
+            start_s = utterance.start_s or 0.0
+            end_s = utterance.end_s or (None if utterance.duration_s is None else start_s + utterance.duration_s)
+            if end_s is None:
+                raise ManifestError(f"{utterance.id!r} has neither an end nor a duration", path=folder)
+            segments.append(f"{utterance.id} {recording_id} {start_s:.3f} {end_s:.3f}")
+    tables["spk2utt"] = [f"{speaker} {' '.join(ids)}" for speaker, ids in sorted(speakers.items())]
+    if has_parts:
+        tables["segments"] = segments
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, lines in tables.items():
+            if lines:
+                (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        raise ManifestError(f"cannot be written: {error.strerror}", path=folder) from None
+
+
+def _pairs(path: Path) -> Iterator[tuple[str, tuple[int, str]]]:
+    """Yield key, line number and the rest of each line; nothing where there is no file."""
+    if path.is_file():
+        for line, content in enumerate(read_lines(path), 1):
+            key, *rest = content.split(maxsplit=1)[:2] or [""]
+            if key:
+                yield key, (line, rest[0].strip() if rest else "")
+
+
+def _audio_file(entry: str) -> str | None:
+    """Return the file that an entry of wav.scp names, None when it is not to be had without running something."""
+    if not entry.endswith("|"):
+        return entry or None
+    try:
+        words = shlex.split(entry.removesuffix("|"))
+    except ValueError:
+        return None
+    files = [word for word in words[1:] if Path(word).suffix.lower() in AUDIO_SUFFIXES]
+    is_unpacking = words and Path(words[0]).name in _UNPACKERS and "|" not in words and len(files) == 1
+    return files[0] if is_unpacking else None

@@ -1,0 +1,120 @@
+"""Manifests as tables: tab-separated, comma-separated, JSON lines; one set of names for all of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from asrkit.data.rows import Problem, Row
+from asrkit.errors import ManifestError
+
+# Column or key -> field of a row. Ours and NeMo's, then Common Voice's, Coqui's and Hugging Face's.
+_FIELDS = {
+    "utterance_id": "utterance_id",
+    "id": "utterance_id",
+    "path": "audio",
+    "audio_filepath": "audio",
+    "wav_filename": "audio",
+    "file_name": "audio",
+    "seconds": "duration_s",
+    "duration": "duration_s",
+    "start": "start_s",
+    "offset": "start_s",
+    "speaker": "speaker",
+    "speaker_id": "speaker",
+    "client_id": "speaker",
+    "corpus": "corpus",
+    "text": "text",
+    "sentence": "text",
+    "transcript": "text",
+    "transcription": "text",
+}
+_NUMBERS = ("duration_s", "start_s")
+
+
+def read_tsv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
+    """Read a tab-separated table without quoting.
+
+    Raises:
+        ManifestError: The header names no audio.
+    """
+    header = lines[0].split("\t")
+    fields = _fields(path, header)
+    clips = "clips" if "client_id" in header and (path.parent / "clips").is_dir() else ""  # Common Voice
+    for line, content in enumerate(lines[1:], 2):
+        if content.strip():
+            yield _table_row(path, line, fields, content.split("\t"), clips)
+
+
+def read_csv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
+    """Read a comma-separated table with the usual quoting.
+
+    Raises:
+        ManifestError: The header names no audio.
+    """
+    reader = csv.reader((f"{line}\n" for line in lines), strict=True)
+    fields = _fields(path, next(reader))
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Problem(path, line, f"is not CSV: {error}")
+            continue
+        if cells:
+            yield _table_row(path, line, fields, cells)
+
+
+def read_jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
+    """Read one JSON object a line."""
+    for line, content in enumerate(lines, 1):
+        if not content.strip():
+            continue
+        try:
+            entry = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            yield Problem(path, line, f"is not JSON: {error}")
+            continue
+        if not isinstance(entry, dict):
+            yield Problem(path, line, "is not a JSON object")
+            continue
+        values = {_FIELDS[key]: value for key, value in entry.items() if key in _FIELDS and value is not None}
+        wrong = [key for key, value in values.items() if key not in _NUMBERS and not isinstance(value, str | int)]
+        if wrong or any(isinstance(value, bool) for key, value in values.items() if key not in _NUMBERS):
+            yield Problem(path, line, f"{wrong[0] if wrong else 'a name'} must be a string")
+            continue
+        yield _row(path, line, {key: value if key in _NUMBERS else str(value) for key, value in values.items()})
+
+
+def _fields(path: Path, header: Sequence[str]) -> list[str | None]:
+    """Return the field of each column, None for columns nobody needs."""
+    fields = [_FIELDS.get(column.strip().lower()) for column in header]
+    if "audio" not in fields:
+        raise ManifestError(
+            f"is no manifest: the header {' '.join(header)[:60]!r} lacks a column 'path'; expected tab-separated "
+            "columns utterance_id, path, seconds, speaker, corpus, text, or JSON lines",
+            path=path,
+            line=1,
+        )
+    return fields
+
+
+def _table_row(
+    path: Path, line: int, fields: Sequence[str | None], cells: Sequence[str], folder: str = ""
+) -> Row | Problem:
+    if len(cells) != len(fields):
+        return Problem(path, line, f"{len(cells)} columns instead of {len(fields)}")
+    values = {field: cell.strip() for field, cell in zip(fields, cells, strict=True) if field is not None}
+    if folder and values["audio"]:
+        values["audio"] = f"{folder}/{values['audio']}"
+    return _row(path, line, values)
+
+
+def _row(path: Path, line: int, values: dict[str, Any]) -> Row | Problem:
+    audio = values.pop("audio", "")
+    return Row(path, line, audio, **values) if audio else Problem(path, line, "names no audio file")

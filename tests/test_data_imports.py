@@ -1,0 +1,139 @@
+"""Corpora of other toolkits: read as they are, and written for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from asrkit.cli.app import app
+from asrkit.data import Utterance, read_manifest, scan_manifest
+from asrkit.data.kaldi import write_kaldi
+from asrkit.errors import ManifestError
+
+
+def lay(folder: Path, files: dict[str, str | None]) -> Path:
+    """Write text files; None stands for a short recording."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            soundfile.write(path, np.zeros(1600), 16_000, format="WAV")
+        else:
+            path.write_text(content, encoding="utf-8", newline="")
+    return folder
+
+
+def test_common_voice_by_its_folder_and_by_any_of_its_tables(tmp_path: Path) -> None:
+    header = "client_id\tpath\tsentence_id\tsentence\tup_votes\n"
+    rows = 'ab12\tone.mp3\ts1\tHe said "go.\t2\ncd34\ttwo.mp3\ts2\tYes\t3\n'
+    lay(tmp_path, {"validated.tsv": header + rows, "test.tsv": header + "x\ttwo.mp3\ts\tNo\t2\n"})
+    lay(tmp_path / "clips", {"one.mp3": None, "two.mp3": None})
+    assert read_manifest(tmp_path) == [
+        Utterance("one", tmp_path / "clips" / "one.mp3", 'He said "go.', speaker="ab12"),
+        Utterance("two", tmp_path / "clips" / "two.mp3", "Yes", speaker="cd34"),
+    ]
+    assert [utterance.text for utterance in read_manifest(tmp_path / "test.tsv")] == ["No"]
+
+
+def test_coqui_csv_with_quotes(tmp_path: Path) -> None:
+    content = 'wav_filename,wav_filesize,transcript\r\na.wav,3244,"one, ""two"""\r\nb.wav,3244,three\r\n'
+    lay(tmp_path, {"train.csv": content, "a.wav": None, "b.wav": None})
+    assert [(u.id, u.text) for u in read_manifest(tmp_path / "train.csv")] == [("a", 'one, "two"'), ("b", "three")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("metadata.csv", "file_name,transcription\ndata/a.wav,one\ndata/b.wav,two\n"),
+        ("metadata.jsonl", '{"file_name": "data/a.wav", "text": "one"}\n{"file_name": "data/b.wav", "text": "two"}\n'),
+    ],
+)
+def test_hugging_face_audio_folders(tmp_path: Path, name: str, content: str) -> None:
+    lay(tmp_path, {name: content, "data/a.wav": None, "data/b.wav": None})
+    assert [(u.audio_path, u.text) for u in read_manifest(tmp_path)] == [
+        (tmp_path / "data" / "a.wav", "one"),
+        (tmp_path / "data" / "b.wav", "two"),
+    ]
+
+
+def test_broken_csv_lines_are_named(tmp_path: Path) -> None:
+    lay(tmp_path, {"m.csv": 'file_name,text\na.wav,one\nb.wav,"x"y\na.wav\n', "a.wav": None, "b.wav": None})
+    utterances, problems = scan_manifest(tmp_path / "m.csv")
+    assert [utterance.id for utterance in utterances] == ["a"]
+    assert [(problem.line, problem.message[:10]) for problem in problems] == [(3, "is not CSV"), (4, "1 columns ")]
+
+
+def test_kaldi_with_segments(tmp_path: Path) -> None:
+    files = {
+        "wav.scp": f"rec1 {tmp_path}/one.wav\nrec2 sph2pipe -f wav {tmp_path}/two.sph |\n",
+        "segments": "u1 rec1 0.01 0.05\nu2 rec1 0.05 0.09\nu3 rec2 0.0 0.1\n",
+        "text": "u1 ONE\nu2\tTWO THREE\nu3 FOUR\n",
+        "utt2spk": "u1 s1\nu2 s1\nu3 s2\n",
+        "one.wav": None,
+        "two.sph": None,
+    }
+    utterances = read_manifest(lay(tmp_path, files))
+    assert utterances[1] == Utterance(
+        "u2", tmp_path / "one.wav", "TWO THREE", pytest.approx(0.04), "s1", None, 0.05, 0.09
+    )
+    assert utterances[2].audio_path == tmp_path / "two.sph"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["sox {0}/a.wav -t wav - |", "flac -dc {0}/a.flac | sox - - |", "touch {0}/evil a.wav |", "flac 'a.flac |"],
+)
+def test_kaldi_pipelines_are_never_run(tmp_path: Path, entry: str) -> None:
+    lay(tmp_path, {"wav.scp": f"u1 {entry.format(tmp_path)}\n", "text": "u1 ONE\n", "a.wav": None, "a.flac": None})
+    utterances, problems = scan_manifest(tmp_path)
+    assert utterances == []
+    assert "is a pipeline that asrkit does not run" in problems[0].message
+    assert not (tmp_path / "evil").exists()
+
+
+def test_kaldi_entries_that_lack_something_are_named(tmp_path: Path) -> None:
+    lay(tmp_path, {"wav.scp": "r1 a.wav\n", "segments": "u1 r1 0 0.1\nu2 r9 0 1\n", "text": "u1 A\nu2 B\nu3 C\n"})
+    lay(tmp_path, {"a.wav": None})
+    utterances, problems = scan_manifest(tmp_path)
+    assert [utterance.id for utterance in utterances] == ["u1"]
+    assert ["wav.scp is missing" in p.message or "segments has no" in p.message for p in problems] == [True, True]
+
+
+@pytest.mark.parametrize("has_parts", [False, True])
+def test_what_is_written_for_kaldi_reads_back_sorted(tmp_path: Path, has_parts: bool) -> None:
+    lay(tmp_path, {"a.wav": None})
+    part = (0.02, 0.07) if has_parts else (None, None)
+    utterances = [
+        Utterance(name, tmp_path / "a.wav", text, 0.05, speaker, None, *part)
+        for name, text, speaker in (("b-1", "two", "b"), ("a-2", "one", "a"), ("a-10", "ten", "a"))
+    ]
+    write_kaldi(tmp_path / "kaldi", utterances)
+    again = read_manifest(tmp_path / "kaldi")
+    assert [(u.id, u.text, u.speaker, u.start_s, u.end_s) for u in again] == sorted(
+        (u.id, u.text, u.speaker, u.start_s, u.end_s) for u in utterances
+    )
+    assert (tmp_path / "kaldi" / "spk2utt").read_text() == "a a-10 a-2\nb b-1\n"
+
+
+def test_exporting_from_the_command_line(tmp_path: Path) -> None:
+    lay(tmp_path, {"m.tsv": "path\ttext\na.wav\tOne\n", "a.wav": None})
+
+    def run(*arguments: object) -> object:
+        return CliRunner().invoke(app, ["data", "export", *map(str, arguments)])
+
+    assert run(tmp_path / "m.tsv", tmp_path / "kaldi", "--to", "kaldi").exit_code == 0
+    assert (tmp_path / "kaldi" / "utt2dur").read_text() == "a 0.100\n"
+    assert run(tmp_path / "m.tsv", tmp_path / "out.jsonl", "--to", "nemo").exit_code == 0
+    assert read_manifest(tmp_path / "out.jsonl") == [Utterance("a", tmp_path / "a.wav", "One", 0.1)]
+    assert "must end in .jsonl" in str(run(tmp_path / "m.tsv", tmp_path / "out", "--to", "nemo").exception)
+    (tmp_path / "a.wav").write_bytes(b"")
+    assert run(tmp_path / "m.tsv", tmp_path / "kaldi", "--to", "kaldi").exit_code == 3
+
+
+def test_a_part_without_an_end_cannot_go_to_kaldi(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="'a' has neither an end nor a duration"):
+        write_kaldi(tmp_path, [Utterance("a", Path("a.wav"), "x", start_s=1.0)])
