@@ -16,7 +16,7 @@ BEAM ?= 50
 LM ?=
 HYP ?= transcripts/hyp.txt
 REF ?= ref.txt
-TEXT ?= data/text.txt
+TEXT ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-score bench-transcribe bench-train sanitize train transcribe score lm format docs lock clean
@@ -56,10 +56,8 @@ transcribe: setup ## transcribe AUDIO=./wavs with BEAM=50, optionally LM=lm/3gra
 score: setup ## score HYP=transcripts/hyp.txt against REF=ref.txt
 	asrkit score $(HYP) $(REF)
 
-lm: lm/3gram.arpa ## build lm/3gram.arpa from TEXT=data/text.txt, one sentence a line
-
-lm/3gram.arpa: $(TEXT) | setup
-	asrkit lm build $(TEXT) --order 3 -o $@
+lm: setup ## build lm/3gram.arpa from TEXT=..., else LJSpeech's transcripts, else the demo's sentences
+	python scripts/make_lm.py $(TEXT)
 
 ## checking it --------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,71 @@
+"""Build lm/3gram.arpa and lm/3gram.bin from the text there is; `make lm` calls this.
+
+    python scripts/make_lm.py [TEXT ...] [-o lm/3gram.arpa] [--order 3] [--prune 0 0 1]
+
+Takes the TEXT you name (files, manifests, corpus folders), else the training transcripts of LJSpeech where
+data/LJSpeech-1.1 lies (the last 500 utterances, the held-out ones of `asrkit data import --split last500`, are left
+out), else the training sentences of the demo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from itertools import islice
+from pathlib import Path
+
+from asrkit.data import read_manifest
+from asrkit.data.split import named_split
+from asrkit.errors import AsrkitError
+from asrkit.language_model import NgramModel, TextSource, build_ngram, write_binary
+from asrkit.synth.corpus import SynthSizes
+from asrkit.synth.sentences import distinct_sentences
+from asrkit.text.normalizer import normalize
+
+LJSPEECH = Path("data/LJSpeech-1.1")
+
+
+def find_text(named: list[str], ljspeech: Path) -> tuple[str, list[str] | None]:
+    """Return what the text is, and its sentences; None where files are named."""
+    if named:
+        return ", ".join(named), None
+    if ljspeech.is_dir():
+        train = named_split(read_manifest(ljspeech), "last500")["train"]
+        return f"{ljspeech} without its last 500 utterances", [utterance.text or "" for utterance in train]
+    sizes = SynthSizes()
+    held_out = sizes.test + sizes.dev  # the demo's corpus takes these first
+    sentences = list(islice(distinct_sentences(), held_out, held_out + sizes.train))
+    return "the demo's training sentences (name a TEXT, or run `asrkit data download ljspeech`)", sentences
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", nargs="*", help="files, manifests, corpus folders")
+    parser.add_argument("-o", "--output", type=Path, default=Path("lm/3gram.arpa"))
+    parser.add_argument("--order", type=int, default=3)
+    parser.add_argument("--prune", type=int, nargs="*", default=[])
+    parser.add_argument("--ljspeech", type=Path, default=LJSPEECH)
+    options = parser.parse_args(arguments)
+    try:
+        name, sentences = find_text(options.text, options.ljspeech)
+        print(f"text: {name}", file=sys.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            if sentences is not None:
+                path = Path(folder) / "text.txt"
+                path.write_text("\n".join(sentences), encoding="utf-8")
+                options.text = [str(path)]
+            source = TextSource(options.text, normalize=normalize)
+            settings = {"order": options.order, "prune": options.prune}
+            report = build_ngram(source, options.output, discount_fallback=True, **settings)
+        binary = write_binary(NgramModel.load(report.path), options.output.with_suffix(".bin"))
+    except AsrkitError as error:
+        print(f"make_lm: {error}", file=sys.stderr)
+        return error.exit_code
+    counts = " / ".join(f"{count:,}" for count in report.ngrams)
+    print(f"{report.path} and {binary}: {counts} n-grams, from {report.words:,} words")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
