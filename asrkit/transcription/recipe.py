@@ -10,7 +10,8 @@ from typing import Any
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.errors import ConfigError
-from asrkit.transcription.recognizer import Decoder, Model, Network, Recognizer
+from asrkit.transcription.pieces import Decoder
+from asrkit.transcription.recognizer import Model, Network, Recognizer
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,10 @@ from asrkit.emissions import read_emissions, to_half
 from asrkit.errors import AsrkitError
 from asrkit.features import extract_features
 from asrkit.text import Alphabet
+from asrkit.transcription.pieces import Decoder, decode_in_pieces
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript, transcript_from
 from asrkit.transcription.windows import EmissionsJoiner, WindowPlan
-
-if TYPE_CHECKING:
-    from asrkit.decoder import Hypothesis
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -63,13 +61,6 @@ class Network(Protocol):
 
     def emissions(self, features: Sequence[FloatArray]) -> list[FloatArray]:
         """Turn ``(frames, bins)`` each into ``(steps, symbols)`` natural-log probabilities each."""
-
-
-class Decoder(Protocol):
-    """Emissions to hypotheses."""
-
-    def decode(self, emissions: FloatArray) -> list[Hypothesis]:
-        """Return hypotheses for ``(steps, symbols)``, best first, at least one."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +262,9 @@ class Recognizer:
             return Outcome(recording, problem="the model gives NaN for it; check the model with `asrkit model info`")
         half = to_half(emissions)
         with self.times.measure("decoder_s"):
-            hypotheses = self._decoder().decode(half.astype(np.float32))
+            hypotheses = decode_in_pieces(
+                self._decoder(), half.astype(np.float32), self._model.alphabet, self._model.step_ms / 1000
+            )
         transcript = transcript_from(
             hypotheses,
             recording,

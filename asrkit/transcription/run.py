@@ -16,9 +16,10 @@ from asrkit.transcription.estimate import estimate_run
 from asrkit.transcription.folder import OutputFolder
 from asrkit.transcription.local import LocalRunner, Runner, num_cores
 from asrkit.transcription.outputs import TranscriptFiles
+from asrkit.transcription.pieces import Decoder
 from asrkit.transcription.provenance import describe
 from asrkit.transcription.recipe import Recipe, check_search, is_greedy
-from asrkit.transcription.recognizer import Decoder, Model, Network, Outcome
+from asrkit.transcription.recognizer import Model, Network, Outcome
 from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.scanning import Scanned, Scanner, State
 from asrkit.transcription.stored import find_emissions

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asrkit.decoder import Hypothesis
+    from asrkit.transcription.pieces import JoinedHypothesis
     from asrkit.transcription.recordings import Recording
 
 
@@ -86,7 +87,7 @@ class Transcript:
 
 
 def transcript_from(
-    hypotheses: Sequence[Hypothesis],
+    hypotheses: Sequence[Hypothesis | JoinedHypothesis],
     recording: Recording,
     *,
     step_s: float,
