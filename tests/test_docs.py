@@ -174,3 +174,11 @@ SETTINGS = [(page, body) for page in PAGES for info, body in blocks(page) if inf
 @pytest.mark.parametrize(("page", "body"), SETTINGS, ids=[identify(page) for page, _ in SETTINGS])
 def test_settings_shown_are_settings(page: Path, body: str) -> None:
     run_config(tomllib.loads(body), where=identify(page))
+
+
+def test_the_index_leads_to_every_page() -> None:
+    folder = REPOSITORY / "docs"
+    index = (folder / "index.md").read_text(encoding="utf-8")
+    linked = {(folder / target).resolve() for target in re.findall(r"\]\(([^)#\s]+)", index)}
+    pages = {path for path in folder.rglob("*") if path.suffix in (".md", ".ipynb")} - {folder / "index.md"}
+    assert sorted(path.name for path in pages - linked) == []
