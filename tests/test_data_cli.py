@@ -94,7 +94,9 @@ def test_stats_count(ljspeech: Path) -> None:
     assert (entry["name"], entry["num_utterances"], entry["num_speakers"]) == ("ljspeech", 600, 1)
     assert (entry["num_words"], entry["num_distinct_words"]) == (1200, 2)
     assert entry["hours"] == pytest.approx(600 * 220 / 22_050 / 3600)
-    assert "600" in run("stats", ljspeech).stdout
+    picture = ljspeech / "stats.png"
+    assert "600" in run("stats", ljspeech, "--plot", picture).stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_downloading_ends_in_manifests(

@@ -153,6 +153,7 @@ def stats_command(
     manifest: Annotated[Path, typer.Argument(help="A manifest or a corpus folder, as for import.")],
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Picture to draw: lengths, rates, speakers, characters.")] = None,
 ) -> None:
     """Count hours, speakers, lengths and words of a corpus."""
     import json
@@ -167,6 +168,10 @@ def stats_command(
         typer.echo(json.dumps([entry.to_dict() for entry in statistics], ensure_ascii=False, indent=2))
     else:
         _print_statistics([entry.to_dict() for entry in statistics])
+    if plot is not None:
+        from asrkit.report.data_plot import draw_statistics
+
+        draw_statistics(measured, plot)
     if problems or errors:
         say(f"{len(problems) + len(errors):,} not counted:")
         _list([*map(str, problems), *map(str, errors)])
