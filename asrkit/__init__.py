@@ -15,13 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asrkit.audio import load_waveform
-    from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig, RunConfig, TrainingConfig, TranscriptionConfig
+    from asrkit.config import (
+        DecodingConfig,
+        FeatureConfig,
+        ModelConfig,
+        RunConfig,
+        ScoringConfig,
+        TrainingConfig,
+        TranscriptionConfig,
+    )
     from asrkit.data import Utterance, read_manifest
     from asrkit.decoder import BeamSearchDecoder, Hypothesis, greedy_decode, make_decoder
     from asrkit.errors import AsrkitError
     from asrkit.features import extract_features
     from asrkit.language_model import NgramModel
-    from asrkit.metrics import ErrorCounts, count_errors
+    from asrkit.metrics import Comparison, ErrorCounts, ScoreReport, align, compare, count_errors, score
     from asrkit.model.bundle import Bundle
     from asrkit.model.inference import Emitter
     from asrkit.text import Alphabet, normalize
@@ -34,6 +42,7 @@ _HOMES = {
     "AsrkitError": "asrkit.errors",
     "BeamSearchDecoder": "asrkit.decoder",
     "Bundle": "asrkit.model.bundle",
+    "Comparison": "asrkit.metrics",
     "DecodingConfig": "asrkit.config",
     "Emitter": "asrkit.model.inference",
     "ErrorCounts": "asrkit.metrics",
@@ -42,10 +51,14 @@ _HOMES = {
     "ModelConfig": "asrkit.config",
     "NgramModel": "asrkit.language_model",
     "RunConfig": "asrkit.config",
+    "ScoreReport": "asrkit.metrics",
+    "ScoringConfig": "asrkit.config",
     "TrainingConfig": "asrkit.config",
     "Transcript": "asrkit.transcription",
     "TranscriptionConfig": "asrkit.config",
     "Utterance": "asrkit.data",
+    "align": "asrkit.metrics",
+    "compare": "asrkit.metrics",
     "count_errors": "asrkit.metrics",
     "extract_features": "asrkit.features",
     "greedy_decode": "asrkit.decoder",
@@ -53,6 +66,7 @@ _HOMES = {
     "make_decoder": "asrkit.decoder",
     "normalize": "asrkit.text",
     "read_manifest": "asrkit.data",
+    "score": "asrkit.metrics",
     "train": "asrkit.training.run",
     "transcribe": "asrkit.transcription",
 }
@@ -62,6 +76,7 @@ __all__ = [
     "AsrkitError",
     "BeamSearchDecoder",
     "Bundle",
+    "Comparison",
     "DecodingConfig",
     "Emitter",
     "ErrorCounts",
@@ -70,10 +85,14 @@ __all__ = [
     "ModelConfig",
     "NgramModel",
     "RunConfig",
+    "ScoreReport",
+    "ScoringConfig",
     "TrainingConfig",
     "Transcript",
     "TranscriptionConfig",
     "Utterance",
+    "align",
+    "compare",
     "count_errors",
     "extract_features",
     "greedy_decode",
@@ -81,6 +100,7 @@ __all__ = [
     "make_decoder",
     "normalize",
     "read_manifest",
+    "score",
     "train",
     "transcribe",
 ]

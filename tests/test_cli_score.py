@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -183,3 +184,20 @@ def test_the_command_has_the_parameters_of_its_library_function() -> None:
     library = set(inspect.signature(score).parameters) - {"config"}
     settings = set(ScoringConfig().to_dict()) - {"confidence"}
     assert command - shown == library | settings
+
+
+def test_scoring_loads_nothing_it_does_not_need(folder: Path) -> None:
+    code = """
+import sys
+sys.argv = ["asrkit", "score", "hyp.txt", "ref.txt"]
+from asrkit.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+heavy = {"jiwer", "scipy", "pandas", "keras", "tensorflow", "onnxruntime", "matplotlib", "kenlm"}
+print("LOADED", *sorted(heavy & {name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "LOADED\n"
