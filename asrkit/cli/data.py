@@ -13,7 +13,9 @@ from asrkit.cli.app import app
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from asrkit.data.check import CheckReport
     from asrkit.data.preparation import Preparation
+    from asrkit.model.bundle import Bundle
 
 data_app = typer.Typer(no_args_is_help=True, help="Fetch, import, synthesize and look at speech corpora.")
 app.add_typer(data_app, name="data")
@@ -307,7 +309,12 @@ def check_command(
     ] = None,
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
     alphabet: Annotated[str | None, typer.Option(help="What the model will write; default: space, a-z, '.")] = None,
-    step_ms: Annotated[float, typer.Option(min=1.0, help="One output step of the model, in milliseconds.")] = 40.0,
+    step_ms: Annotated[
+        float | None, typer.Option(min=1.0, help="One output step of the model; default: the bundle's, else 40 ms.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("-m", "--model", help="Trained bundle: also find texts that it does not believe.")
+    ] = None,
 ) -> None:
     """Find what would spoil training or falsify a score: broken, silent and clipped audio, wrong texts, leaks.
 
@@ -316,16 +323,22 @@ def check_command(
     from functools import partial
 
     from asrkit.data.check import check_sets, write_report
+    from asrkit.model.bundle import Bundle
     from asrkit.text import Alphabet
 
+    bundle = None if model is None else Bundle.load(model)
+    if bundle is not None and alphabet is not None:
+        raise ConfigError("--alphabet and --model exclude each other; the bundle has its own alphabet")
     with Bars() as bars:
         report = check_sets(
             _set_names(manifests),
-            Alphabet(alphabet) if alphabet else Alphabet(),
+            bundle.alphabet if bundle else Alphabet(alphabet) if alphabet else Alphabet(),
             audio_root=audio_root,
-            step_ms=step_ms,
+            step_ms=step_ms or (bundle.step_ms if bundle else 40.0),
             on_progress=partial(bars.update, "listening"),
         )
+    if bundle is not None:
+        report = _doubt_labels(report, bundle)
     for finding in report.findings:
         mark = "quarantined" if finding.quarantined else "remark"
         fields = (finding.set_name, finding.utterance_id, mark, finding.kind, finding.reason, finding.fix)
@@ -339,6 +352,22 @@ def check_command(
             say(str(path))
     if not report.is_clean:
         raise typer.Exit(PARTLY_FAILED)
+
+
+def _doubt_labels(report: CheckReport, bundle: Bundle) -> CheckReport:
+    """Quarantine what a model takes for wrongly labelled."""
+    from asrkit.data.check import Finding, add_findings
+    from asrkit.model.inference import Emitter
+    from asrkit.transcription.labels import judge_labels
+
+    network = Emitter(bundle)
+    findings = []
+    for name, utterances in report.clean.items():
+        for judgement in judge_labels(utterances, network, bundle.alphabet, bundle.features):
+            if judgement.is_suspicious:
+                reason = f"the model hears {judgement.heard!r}, the text says {judgement.utterance.text!r}"
+                findings.append(Finding(name, judgement.utterance.id, "label", reason, "listen and correct the text"))
+    return add_findings(report, findings)
 
 
 def _set_names(manifests: Sequence[Path]) -> dict[str, Path | str]:

@@ -133,6 +133,15 @@ def check_sets(
     return _report(entries, findings, fits, list(manifests))
 
 
+def add_findings(report: CheckReport, findings: Sequence[Finding]) -> CheckReport:
+    """Return a report with more findings; what they quarantine leaves the clean sets."""
+    bad = {(finding.set_name, finding.utterance_id) for finding in findings if finding.quarantined}
+    clean = {name: [u for u in members if (name, u.id) not in bad] for name, members in report.clean.items()}
+    moved = {name: [u for u in members if (name, u.id) in bad] for name, members in report.clean.items()}
+    quarantined = {name: [*members, *moved[name]] for name, members in report.quarantined.items()}
+    return replace(report, clean=clean, quarantined=quarantined, findings=[*report.findings, *findings])
+
+
 def write_report(report: CheckReport, output_dir: Path | str) -> list[Path]:
     """Write ``SET.clean.tsv`` and, where needed, ``SET.quarantine.tsv`` and all ``findings.tsv``.
 

@@ -1,0 +1,121 @@
+"""Texts that a trained model does not believe: mostly wrong labels.
+
+The text of an utterance is aligned to the emissions by force, and the score of that alignment compared with what the
+model would rather have written. A wrong text costs several nats a character, a right one that the model finds hard
+costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.audio import load_waveform
+from asrkit.config import FeatureConfig
+from asrkit.data import Utterance
+from asrkit.decoder import greedy_decode
+from asrkit.features import extract_features
+from asrkit.text import Alphabet
+
+FloatArray = npt.NDArray[np.float32]
+
+LEAST_DOUBT = 1.0  # nats a character; below, even a weak model gives no reason to suspect the text
+OUTLIER = 6.0  # robust standard deviations above the median of all utterances
+_SMALLEST_SPREAD = 0.05
+_BATCH = 16
+
+
+class Network(Protocol):
+    """Gives ``(steps, symbols)`` log-probabilities for each ``(frames, bins)``."""
+
+    def emissions(self, features: Sequence[FloatArray]) -> list[FloatArray]:
+        """Run a batch."""
+
+
+@dataclass(frozen=True)
+class LabelJudgement:
+    """What a model thinks of one text.
+
+    Args:
+        utterance: With its text.
+        heard: What the model would have written.
+        doubt: How much worse its text is aligned, in nats a character.
+        is_suspicious: Whether that is far from what is usual.
+    """
+
+    utterance: Utterance
+    heard: str
+    doubt: float
+    is_suspicious: bool = False
+
+
+def alignment_score(emissions: FloatArray, labels: npt.NDArray[np.int32], blank_index: int) -> float:
+    """Return the log-probability of the best CTC path that writes these labels; -inf where none is long enough.
+
+    Args:
+        emissions: ``(steps, symbols)`` natural log-probabilities.
+        labels: ``(length,)`` symbol indices.
+        blank_index: The blank.
+
+    Source:
+        The Viterbi form of the forward recursion in Graves et al. 2006, section 4.1.
+    """
+    states = np.full(2 * len(labels) + 1, blank_index, np.int64)
+    states[1::2] = labels
+    may_skip = np.zeros(len(states), bool)  # past a blank between two different symbols
+    may_skip[3::2] = labels[1:] != labels[:-1]
+    best = np.full(len(states), -np.inf)
+    best[:2] = emissions[0, states[:2]]
+    for step in emissions[1:]:
+        moved = np.maximum(best, np.concatenate([[-np.inf], best[:-1]]))
+        skipped = np.concatenate([[-np.inf, -np.inf], best[:-2]])[: len(states)]
+        best = np.where(may_skip, np.maximum(moved, skipped), moved) + step[states]
+    return float(best[-2:].max())
+
+
+def judge_labels(
+    utterances: Sequence[Utterance], network: Network, alphabet: Alphabet, config: FeatureConfig
+) -> list[LabelJudgement]:
+    """Judge the texts of utterances, most doubtful first.
+
+    Args:
+        utterances: With texts in the alphabet and audio that can be read.
+        network: A trained model.
+        alphabet: Its alphabet.
+        config: Its features.
+
+    Raises:
+        AudioError: A recording cannot be read.
+    """
+    judged = list(_judge(utterances, network, alphabet, config))
+    if not judged:
+        return []
+    doubts = np.array([judgement.doubt for judgement in judged])
+    finite = doubts[np.isfinite(doubts)]
+    median = float(np.median(finite)) if len(finite) else 0.0
+    spread = max(_SMALLEST_SPREAD, 1.4826 * float(np.median(np.abs(finite - median)))) if len(finite) else 1.0
+    limit = max(LEAST_DOUBT, median + OUTLIER * spread)
+    marked = [LabelJudgement(j.utterance, j.heard, j.doubt, j.doubt > limit) for j in judged]
+    return sorted(marked, key=lambda judgement: -judgement.doubt)
+
+
+def _judge(
+    utterances: Sequence[Utterance], network: Network, alphabet: Alphabet, config: FeatureConfig
+) -> Iterator[LabelJudgement]:
+    by_length = sorted(utterances, key=lambda utterance: utterance.duration_s or 0.0)
+    for first in range(0, len(by_length), _BATCH):
+        batch = by_length[first : first + _BATCH]
+        features = [
+            extract_features(
+                load_waveform(u.audio_path, config.sample_rate_hz, start_s=u.start_s or 0.0, end_s=u.end_s), config
+            )
+            for u in batch
+        ]
+        for utterance, emissions in zip(batch, network.emissions(features), strict=True):
+            labels = alphabet.encode(utterance.text or "")
+            lost = float(emissions.max(axis=1).sum()) - alignment_score(emissions, labels, alphabet.blank_index)
+            yield LabelJudgement(utterance, greedy_decode(emissions, alphabet).text, lost / max(1, len(labels)))

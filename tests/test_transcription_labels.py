@@ -1,0 +1,83 @@
+"""Wrong labels stand out: the forced alignment against an oracle, and planted swaps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asrkit.config import FeatureConfig
+from asrkit.data import Utterance
+from asrkit.data.check import CheckReport, Finding, add_findings
+from asrkit.text import Alphabet
+from asrkit.transcription.labels import alignment_score, judge_labels
+
+ALPHABET = Alphabet(" abcdefgh")
+BLANK = ALPHABET.blank_index
+
+
+def collapse(path: Sequence[int], blank: int) -> tuple[int, ...]:
+    kept = [symbol for index, symbol in enumerate(path) if index == 0 or symbol != path[index - 1]]
+    return tuple(symbol for symbol in kept if symbol != blank)
+
+
+def best_path_by_trying_all(emissions: np.ndarray, labels: tuple[int, ...], blank: int) -> float:
+    steps, symbols = emissions.shape
+    paths = (path for path in product(range(symbols), repeat=steps) if collapse(path, blank) == labels)
+    return max((float(sum(emissions[t, s] for t, s in enumerate(path))) for path in paths), default=-np.inf)
+
+
+@given(
+    steps=st.integers(1, 5), labels=st.lists(st.integers(0, 1), min_size=1, max_size=3), seed=st.integers(0, 2**32 - 1)
+)
+def test_the_forced_alignment_is_the_best_of_all_paths(steps: int, labels: list[int], seed: int) -> None:
+    emissions = np.log(np.random.default_rng(seed).dirichlet([0.5] * 3, steps)).astype(np.float32)
+    expected = best_path_by_trying_all(emissions, tuple(labels), 2)
+    assert alignment_score(emissions, np.array(labels, np.int32), 2) == pytest.approx(expected, rel=1e-5)
+
+
+class Speller:
+    """A network that hears what is planted in the first feature frame of each recording, never quite sure."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = iter(texts)
+        self._rng = np.random.default_rng(3)
+
+    def emissions(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [self._spell(next(self._texts)) for _ in features]
+
+    def _spell(self, text: str) -> np.ndarray:
+        steps = [step for symbol in ALPHABET.encode(text) for step in (symbol, BLANK)]
+        probabilities = self._rng.uniform(0.005, 0.02, (len(steps), len(ALPHABET)))
+        probabilities[np.arange(len(steps)), steps] = 0.8
+        return np.log(probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_planted_wrong_texts_are_suspicious_and_right_ones_are_not(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.1, 0.1, 16_000), 16_000)
+    rng = np.random.default_rng(1)
+    spoken = ["".join(rng.choice(list("abcdefgh"), 8)) for _ in range(40)]
+    written = list(spoken)
+    written[5], written[20] = "hhhhgggg", spoken[20][:-1]  # a wrong text, and one that lacks only a letter
+    utterances = [Utterance(f"u{i}", tmp_path / "a.wav", text, 1.0) for i, text in enumerate(written)]
+    judged = judge_labels(utterances, Speller(spoken), ALPHABET, FeatureConfig())
+    assert [judgement.utterance.id for judgement in judged if judgement.is_suspicious] == ["u5"]
+    assert judged[0].heard == spoken[5]
+    assert judged[1].utterance.id == "u20"
+    assert judge_labels([], Speller([]), ALPHABET, FeatureConfig()) == []
+
+
+def test_quarantined_labels_leave_the_clean_set() -> None:
+    utterances = [Utterance(name, Path("a.wav"), "a") for name in ("a", "b")]
+    report = CheckReport({"train": utterances}, {"train": []}, [])
+    more = add_findings(report, [Finding("train", "b", "label", "wrong", "listen")])
+    assert [u.id for u in more.clean["train"]] == ["a"]
+    assert [u.id for u in more.quarantined["train"]] == ["b"]
+    assert not more.is_clean
+    assert report.is_clean
