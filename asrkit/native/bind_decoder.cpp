@@ -4,6 +4,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 #include "decoder.hpp"
@@ -17,25 +18,23 @@ namespace {
 
 using EmissionsArray = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-// A decoder as Python holds it.
-struct DecoderHandle {
-  std::shared_ptr<const SearchModel> model;
-};
+using PoolPointer = std::unique_ptr<DecoderPool>;
 
-DecoderHandle make_decoder(const std::vector<std::string>& symbols, std::uint32_t blank,
-                           std::optional<std::uint32_t> space, const SearchOptions& options,
-                           const NgramHandle* language_model) {
-  SymbolSet set{symbols, blank, space.value_or(kNoSymbol)};
-  if (language_model == nullptr) return {SearchModel::make(std::move(set), options, nullptr, {})};
-  const NgramHandle handle = *language_model;
+PoolPointer make_decoder(const std::vector<std::string>& symbols, std::uint32_t blank,
+                         std::optional<std::uint32_t> space, const SearchOptions& options,
+                         const NgramHandle* language_model) {
+  const NgramHandle none;
+  const NgramHandle& handle = language_model == nullptr ? none : *language_model;
+  std::shared_ptr<const WordModel> words = language_model == nullptr ? nullptr : handle.word_model();
   nb::gil_scoped_release release;
-  return {SearchModel::make(std::move(set), options, handle.word_model(), handle.view.vocabulary)};
+  return std::make_unique<DecoderPool>(SearchModel::make({symbols, blank, space.value_or(kNoSymbol)}, options,
+                                                         std::move(words), handle.view.vocabulary));
 }
 
 // The same decoder with other settings and hotwords; a phrase is a list of words.
-DecoderHandle derive_decoder(const DecoderHandle& decoder, const SearchOptions& options,
-                             const std::vector<std::pair<std::vector<std::string>, float>>& phrases) {
-  const SymbolSet& symbols = decoder.model->symbols;
+PoolPointer derive_decoder(const DecoderPool& decoder, const SearchOptions& options,
+                           const std::vector<std::pair<std::vector<std::string>, float>>& phrases) {
+  const SymbolSet& symbols = decoder.model()->symbols;
   const Speller speller(symbols);
   std::vector<Hotwords::Phrase> spelled;
   for (const auto& [words, weight] : phrases) {
@@ -43,7 +42,7 @@ DecoderHandle derive_decoder(const DecoderHandle& decoder, const SearchOptions& 
     if (!speller.spell_phrase(words, symbols.space, phrase.symbols)) throw nb::value_error(words.front().c_str());
     spelled.push_back(std::move(phrase));
   }
-  return {decoder.model->with(options, spelled)};
+  return std::make_unique<DecoderPool>(decoder.model()->with(options, spelled));
 }
 
 Emissions view_of(const EmissionsArray& array, const SearchModel& model) {
@@ -51,14 +50,14 @@ Emissions view_of(const EmissionsArray& array, const SearchModel& model) {
   return {array.data(), array.shape(0)};
 }
 
-std::vector<std::vector<Decoded>> decode_arrays(const DecoderHandle& decoder,
+std::vector<std::vector<Decoded>> decode_arrays(DecoderPool& decoder,
                                                 const std::vector<EmissionsArray>& arrays, int threads) {
   std::vector<Emissions> batch;
   for (const EmissionsArray& array : arrays) {
-    batch.push_back(view_of(array, *decoder.model));
+    batch.push_back(view_of(array, *decoder.model()));
   }
   nb::gil_scoped_release release;
-  return decode_batch(decoder.model, batch, threads);
+  return decoder.decode(batch, threads);
 }
 
 }  // namespace
@@ -95,13 +94,12 @@ void bind_decoder(nb::module_& module) {
       .def_ro("words", &Decoded::words)
       .def_ro("confidence", &Decoded::confidence);
 
-  nb::class_<DecoderHandle>(module, "Decoder")
+  nb::class_<DecoderPool>(module, "Decoder")
       .def_static("make", &make_decoder, "symbols"_a, "blank"_a, "space"_a.none(), "options"_a,
                   "language_model"_a.none())
       .def("derive", &derive_decoder, "options"_a, "phrases"_a)
-      .def_prop_ro("num_spelled_words", [](const DecoderHandle& decoder) { return decoder.model->num_spelled_words(); })
-      .def("stream", [](const DecoderHandle& decoder) { return new DecodingStream(decoder.model); },
-           nb::rv_policy::take_ownership)
+      .def_prop_ro("num_spelled_words", [](const DecoderPool& decoder) { return decoder.model()->num_spelled_words(); })
+      .def("stream", [](const DecoderPool& decoder) { return std::make_unique<DecodingStream>(decoder.model()); })
       .def("decode_batch", &decode_arrays, "emissions"_a, "threads"_a = 1);
 
   nb::class_<DecodingStream>(module, "DecodingStream")

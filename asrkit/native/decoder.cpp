@@ -174,16 +174,33 @@ std::vector<Decoded> DecodingStream::finish() {
   return decoder_.finish(search_, {log_probs_.data(), log_probs_.size() / model_->symbols.size()});
 }
 
-std::vector<std::vector<Decoded>> decode_batch(const std::shared_ptr<const SearchModel>& model,
-                                               const std::vector<Emissions>& batch, int num_threads) {
+std::unique_ptr<Decoder> DecoderPool::take() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!idle_.empty()) {
+      std::unique_ptr<Decoder> decoder = std::move(idle_.back());
+      idle_.pop_back();
+      return decoder;
+    }
+  }
+  return std::make_unique<Decoder>(model_);
+}
+
+void DecoderPool::give_back(std::unique_ptr<Decoder> decoder) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  idle_.push_back(std::move(decoder));
+}
+
+std::vector<std::vector<Decoded>> DecoderPool::decode(const std::vector<Emissions>& batch, int num_threads) {
   std::vector<std::vector<Decoded>> results(batch.size());
   std::atomic<std::size_t> next{0};
   std::exception_ptr error;
   std::mutex error_mutex;
   const auto work = [&] {
     try {
-      Decoder decoder(model);
-      for (std::size_t i = next++; i < batch.size(); i = next++) results[i] = decoder.decode(batch[i]);
+      std::unique_ptr<Decoder> decoder = take();
+      for (std::size_t i = next++; i < batch.size(); i = next++) results[i] = decoder->decode(batch[i]);
+      give_back(std::move(decoder));
     } catch (...) {
       const std::lock_guard<std::mutex> lock(error_mutex);
       error = std::current_exception();

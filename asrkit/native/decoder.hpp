@@ -1,6 +1,8 @@
 // From emissions to finished hypotheses: search, n-best list, exact scores, times and confidences.
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -74,8 +76,24 @@ class DecodingStream {
   std::vector<float> log_probs_;  // all steps, for the exact scores and times in the end
 };
 
-// Decodes every utterance; the results do not depend on the number of threads.
-std::vector<std::vector<Decoded>> decode_batch(const std::shared_ptr<const SearchModel>& model,
-                                               const std::vector<Emissions>& batch, int num_threads);
+// Decodes utterances on threads. Keeps its decoders, and with them their memory, from call to call; any number of
+// threads may call it at once.
+class DecoderPool {
+ public:
+  explicit DecoderPool(std::shared_ptr<const SearchModel> model) : model_(std::move(model)) {}
+
+  const std::shared_ptr<const SearchModel>& model() const { return model_; }
+
+  // Decodes every utterance; the results do not depend on the number of threads.
+  std::vector<std::vector<Decoded>> decode(const std::vector<Emissions>& batch, int num_threads);
+
+ private:
+  std::unique_ptr<Decoder> take();
+  void give_back(std::unique_ptr<Decoder> decoder);
+
+  std::shared_ptr<const SearchModel> model_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Decoder>> idle_;
+};
 
 }  // namespace asrkit
