@@ -166,6 +166,16 @@ def test_calibration_by_hand(tmp_path: Path) -> None:
     assert calibrate(score(["a"], ["a"])) is None
 
 
+@pytest.mark.parametrize("value", ["high", None, float("nan"), [0.5]])
+def test_confidences_that_are_no_numbers_are_left_out(tmp_path: Path, value: object) -> None:
+    words = [{"word": "a", "confidence": value}]
+    good = {"utterance_id": "u2", "text": "b", "reference": "b", "words": [{"word": "b", "confidence": 1}]}
+    bad = {"utterance_id": "u1", "text": "a", "reference": "a", "words": words}
+    found = calibrate(results(tmp_path, [bad, good]))
+    assert found is not None
+    assert (found.num_words, found.num_skipped) == (1, 1)
+
+
 def test_confidences_that_tell_nothing_have_no_entropy_to_spare() -> None:
     right = np.array([1.0, 1.0, 1.0, 0.0])
     assert normalized_cross_entropy(np.full(4, 0.75), right) == pytest.approx(0.0)

@@ -52,7 +52,7 @@ def test_no_reading_fits_better(groups: list[list[list[str]]], hypothesis: list[
     assert goodness(found) == min(map(goodness, readings))
 
 
-@pytest.mark.parametrize("reference", ["{a / b", "a } b", "(a", "a ) b", " ".join(["{ " + "(a)" * 12 + " }"])])
+@pytest.mark.parametrize("reference", ["{a / b", "a } b", "(a", "a ) b", "{ " + "(a)" * 12 + " }", "{ " * 5_000])
 def test_broken_notation_is_an_error(reference: str) -> None:
     with pytest.raises(ScoringError):
         parse(reference)

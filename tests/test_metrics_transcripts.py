@@ -57,6 +57,17 @@ def test_a_manifest_keeps_hypothesis_and_reference_apart(tmp_path: Path) -> None
     assert reference.columns["duration_s"] == [1.5]
 
 
+def test_what_json_allows_and_text_does_not(tmp_path: Path) -> None:
+    lines = [
+        r'{"id": "u1", "text": "a\ud800b \ud83d\ude00", "duration": NaN}',
+        '{"id": "u2", "text": "c", "duration": -1}',
+        '{"id": "u3", "text": "c", "duration": 1e999}',
+    ]
+    read = read_transcripts(write(tmp_path / "a.jsonl", "\n".join(lines)))
+    assert read.texts == ["a\ufffdb 😀", "c", "c"]
+    assert "duration_s" not in read.columns
+
+
 def test_folders_are_matched_by_stem(tmp_path: Path) -> None:
     write(tmp_path / "h/b.txt", "x\n")
     write(tmp_path / "h/sub/a.txt", "y\nz\n")
@@ -141,6 +152,8 @@ def test_missing_hypotheses_can_be_deletions(tmp_path: Path) -> None:
         ("a.jsonl", '{"text": "a"}\n', "a.jsonl:1: has no id"),
         ("a.jsonl", '{"id": 1}\n', "a.jsonl:1: has no text; it is looked for under text, reference"),
         ("a.tsv", "id\ttext\nu1\n", "a.tsv:2: has 1 cells but the header has 2"),
+        ("a.jsonl", '{"a":' * 100_000, "a.jsonl:1: is not JSON"),
+        ("a.trn", f"{' ' * 200_000}x", "a.trn:1: does not end with an"),
         ("a.trn", "no id here\n", "a.trn:1: does not end with an"),
         ("a.stm", "r 1 s zero 1 x\n", "a.stm:1: has no times in seconds"),
         ("a.ctm", "r 1 0 1 x\n", "scored against an stm file"),

@@ -6,6 +6,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,15 +114,15 @@ def _right_words(report: ScoreReport) -> tuple[list[float], list[bool], int]:
     for index, words in enumerate(report.pairs.columns.get("words", [])):
         if not isinstance(words, list):
             continue
-        values = [word.get("confidence") if isinstance(word, dict) else None for word in words]
+        values: list[Any] = [word.get("confidence") if isinstance(word, dict) else None for word in words]
         forms = [normalizer(str(word.get("word", ""))) for word in words if isinstance(word, dict)]
         if " ".join(forms) != report.normalized.hypotheses[index] or any(len(form.split()) != 1 for form in forms):
             skipped += 1
             continue
-        if any(value is None for value in values):
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
             skipped += 1
             continue
-        confidences += [float(value) for value in values if value is not None]
+        confidences += [float(value) for value in values]
         right += [step.kind == "hit" for step in report.align(index) if step.hypothesis is not None]
     return confidences, right, skipped
 

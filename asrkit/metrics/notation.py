@@ -35,10 +35,13 @@ def parse(text: str) -> list[Slot]:
     Raises:
         ScoringError: Brackets are not closed, or there are too many alternatives to try.
     """
-    tokens = list(_TOKEN.finditer(text))
-    slots, end = _parse_sequence(text, [token.group() for token in tokens], 0, "")
+    tokens = _TOKEN.findall(text)
+    try:
+        slots, end = _parse_sequence(text, tokens, 0, "")
+    except RecursionError:
+        raise ScoringError(f"brackets are nested too deep in the reference {text[:60]!r}...") from None
     if end < len(tokens):
-        raise ScoringError(f"{tokens[end].group()!r} closes nothing in the reference {text!r}")
+        raise ScoringError(f"{tokens[end]!r} closes nothing in the reference {text!r}")
     return slots
 
 

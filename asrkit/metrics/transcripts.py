@@ -7,6 +7,7 @@ Formats: plain lines, ``id text``, ``text (id)`` (NIST trn), tables with a heade
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ _TEXT_FIELDS: dict[str, tuple[str, ...]] = {
 _SPEAKER_FIELDS = ("speaker", "speaker_id", "spk")
 _DURATION_FIELDS = ("duration_s", "duration", "seconds")
 _DETAIL_FIELDS = ("words", "nbest", "confidence", "provenance")
-_TRN_LINE = re.compile(r"(?P<text>.*?)\s*\((?P<id>[^()\s]+)\)\s*")
+_TRN_ID = re.compile(r"[^()\s]+\)\Z")
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _detect_format(path: str, text: str) -> str:
         return "jsonl"
     if lines and "\t" in lines[0] and _has_table_header(lines[0]):
         return "tsv"
-    if lines and all(_TRN_LINE.fullmatch(line) for line in lines):
+    if lines and all(_split_trn(line) for line in lines):
         return "trn"
     return "lines"
 
@@ -153,7 +154,7 @@ def _detect_format(path: str, text: str) -> str:
 def _is_json_object(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -195,16 +196,22 @@ def _check_unique(path: str, ids: Sequence[str], lines: Sequence[int]) -> None:
         )
 
 
+def _split_trn(line: str) -> tuple[str, str] | None:
+    """Return text and id of ``text (id)``, or None when the line is something else."""
+    text, bracket, name = line.rstrip().rpartition("(")
+    return (text.rstrip(), name[:-1]) if bracket and _TRN_ID.match(name) else None
+
+
 def _read_trn(path: str, text: str) -> Transcripts:
     ids, texts, numbers = [], [], []
     for number, line in enumerate(_lines(text), 1):
         if not line.strip() or line.startswith(";;"):
             continue
-        match = _TRN_LINE.fullmatch(line)
-        if match is None:
+        parts = _split_trn(line)
+        if parts is None:
             raise ScoringError("does not end with an (id) as a trn line must", path=path, line=number)
-        ids.append(match["id"])
-        texts.append(match["text"])
+        texts.append(parts[0])
+        ids.append(parts[1])
         numbers.append(number)
     _check_unique(path, ids, numbers)
     return Transcripts(path, "trn", texts, ids)
@@ -246,11 +253,22 @@ def _json_records(path: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ScoringError(f"is not JSON: {error}", path=path, line=number) from None
         if not isinstance(record, dict):
             raise ScoringError("is not a JSON object", path=path, line=number)
-        yield number, record
+        # An escaped half of a surrogate pair is no character and could never be written again.
+        yield number, _mend(record) if "\\ud" in line.lower() else record
+
+
+def _mend(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_mend(item) for item in value]
+    if isinstance(value, dict):
+        return {_mend(key): _mend(item) for key, item in value.items()}
+    return value
 
 
 def _from_records(path: str, format: str, records: Sequence[tuple[int, dict[str, Any]]], role: Role) -> Transcripts:
@@ -306,9 +324,10 @@ def _first(record: dict[str, Any], names: Sequence[str]) -> Any:
 
 def _to_float(value: Any) -> float | None:
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) and number >= 0.0 else None
 
 
 def _record_id(path: str, number: int, record: dict[str, Any]) -> str:
