@@ -334,7 +334,7 @@ class TranscriptionConfig(Settings):
     ray_address: str | None = None  # of a running cluster; default: Ray on this machine, for this run
     jobs: int = 0  # batches worked on at once; 0: one per core
     threads: int = 1  # of the network inside one batch; more helps only where jobs cannot fill the cores
-    batch_seconds: float = 240.0  # padded audio per batch at most: bounds memory
+    batch_seconds: float = 160.0  # padded audio per batch at most: bounds memory
     batch_size: int = 64  # recordings per batch at most
     window_s: float = 30.0  # longer recordings are read in windows of this length
     overlap_s: float = 6.0  # what neighboring windows share; they are joined inside it

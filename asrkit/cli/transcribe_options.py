@@ -223,7 +223,7 @@ Threads = Annotated[
 BatchSeconds = Annotated[
     float | None,
     typer.Option(
-        help="Audio in one batch at most; default: 240.", envvar="ASRKIT_BATCH_SECONDS", rich_help_panel=_WORK
+        help="Audio in one batch at most; default: 160.", envvar="ASRKIT_BATCH_SECONDS", rich_help_panel=_WORK
     ),
 ]
 BatchSize = Annotated[
