@@ -366,7 +366,7 @@ class ScoringConfig(Settings):
 
     normalizer: str = "standard"  # or "none", "whisper"
     weights: str = "unit"  # or "nist": the alignment of NIST's sclite
-    engine: str = "rapidfuzz"  # or "jiwer"
+    engine: str = "native"  # or "jiwer": let jiwer itself count
     missing: str = "error"  # or "deletions": a reference without a hypothesis is all deleted
     characters: str = "char"  # what a CER counts; or "char-nospace", "grapheme"
     resamples: int = 1_000  # of the bootstrap; 0: no interval
@@ -376,7 +376,7 @@ class ScoringConfig(Settings):
     def __post_init__(self) -> None:
         _one_of("normalizer", self.normalizer, ("none", "standard", "whisper"))
         _one_of("weights", self.weights, ("unit", "nist"))
-        _one_of("engine", self.engine, ("rapidfuzz", "jiwer"))
+        _one_of("engine", self.engine, ("native", "jiwer"))
         _one_of("missing", self.missing, ("error", "deletions"))
         _one_of("characters", self.characters, ("char", "char-nospace", "grapheme"))
         _require(self.resamples >= 0, f"resamples must not be negative, not {self.resamples}")

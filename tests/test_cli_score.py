@@ -168,7 +168,7 @@ def test_text_cannot_steer_the_terminal(asrkit_score, folder: Path) -> None:
         (Weights, counting.WEIGHTS),
         (Missing, joining.MISSING_POLICIES),
         (Characters, counting.UNITS[1:]),
-        (Engine, ("rapidfuzz", "jiwer")),
+        (Engine, ("native", "jiwer")),
     ],
 )
 def test_the_choices_are_those_of_the_library(choices: type, known: tuple[str, ...]) -> None:

@@ -126,7 +126,7 @@ def test_blank_lines_stay_line_to_line(tmp_path: Path) -> None:
         ("u1 a\nu2 b\nu3 c\n", "u1 a\n", r"has 2 utterances that .*b\.txt lacks: 'u2', 'u3'"),
         ("u1 a\nu1 b\n", "u1 a\nu2 b\n", r"a\.txt:2: repeats utterance ids: 'u1' on lines 1 and 2"),
         ("v1 a\n", "u1 a\n", "no utterance id in common: 'v1' against 'u1'"),
-        ("a b\n", "a b\nc d\n", r"a\.txt has 1 lines but .*b\.txt has 2"),
+        ("a b\n", "a b\nc d\n", r"a\.txt and .*b\.txt differ in their number of lines, 1 against 2; give"),
         (b"ok\nab \xff c\n", "a\nb\n", r"a\.txt:2: column 4: byte 0xff is not UTF-8; convert"),
     ],
 )

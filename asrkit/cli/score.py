@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asrkit.cli.app import app
+from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from asrkit.config import ScoringConfig
     from asrkit.metrics.details import Details
     from asrkit.metrics.scoring import ScoreReport
     from asrkit.report.html.audio import Players
@@ -54,7 +54,7 @@ class Weights(StrEnum):
 class Engine(StrEnum):
     """Who counts."""
 
-    RAPIDFUZZ = "rapidfuzz"
+    NATIVE = "native"
     JIWER = "jiwer"
 
 
@@ -84,20 +84,53 @@ FormatOption = Annotated[
 ]
 NormalizerOption = Annotated[
     NormalizerName | None,
-    typer.Option("--normalizer", envvar="ASRKIT_NORMALIZER", help="Bring both sides into one form first."),
+    typer.Option(
+        "--normalizer",
+        envvar="ASRKIT_NORMALIZER",
+        show_default=ScoringConfig.normalizer,
+        help="Bring both sides into one form first.",
+    ),
 ]
 WeightsOption = Annotated[
-    Weights | None, typer.Option("--weights", help="unit: fewest errors, then most hits; nist: as sclite aligns.")
+    Weights | None,
+    typer.Option(
+        "--weights",
+        show_default=ScoringConfig.weights,
+        help="unit: fewest errors, then most hits; nist: as sclite aligns.",
+    ),
 ]
-EngineOption = Annotated[Engine | None, typer.Option("--engine", help="jiwer: let jiwer itself count.")]
-MissingOption = Annotated[Missing | None, typer.Option("--missing", help="What a reference without a hypothesis is.")]
+EngineOption = Annotated[
+    Engine | None,
+    typer.Option(
+        "--engine",
+        show_default=ScoringConfig.engine,
+        help="Who counts; jiwer: right in its total, arbitrary in its split.",
+    ),
+]
+MissingOption = Annotated[
+    Missing | None,
+    typer.Option("--missing", show_default=ScoringConfig.missing, help="What a reference without a hypothesis is."),
+]
 CharactersOption = Annotated[
-    Characters | None, typer.Option("--characters", help="What the CER counts: code points with or without spaces.")
+    Characters | None,
+    typer.Option(
+        "--characters",
+        show_default=ScoringConfig.characters,
+        help="What the CER counts: code points with or without spaces.",
+    ),
 ]
 ResamplesOption = Annotated[
-    int | None, typer.Option("--resamples", min=0, help="Bootstrap resamples of the interval; 0 for none.")
+    int | None,
+    typer.Option(
+        "--resamples",
+        min=0,
+        show_default=str(ScoringConfig.resamples),
+        help="Bootstrap resamples of the interval; 0 for none.",
+    ),
 ]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Seed of the resamples.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", show_default=str(ScoringConfig.seed), help="Seed of the resamples.")
+]
 SpeakersOption = Annotated[
     Path | None,
     typer.Option("--speakers", help="A manifest, or lines of [bold]id speaker[/]: the interval is by speaker then."),
@@ -148,7 +181,6 @@ def _here_or_in_transcripts(hypothesis: str) -> str:
 def settings_from(flags: dict[str, object]) -> ScoringConfig:
     """Merge flags with ``asrkit.toml`` and the defaults."""
     from asrkit.cli.settings import Project, resolve
-    from asrkit.config import ScoringConfig
 
     plain = {name: value.value if isinstance(value, StrEnum) else value for name, value in flags.items()}
     return resolve(ScoringConfig, "scoring", plain, project=Project.load())

@@ -182,7 +182,8 @@ def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error
 def _join_lines(hypotheses: Transcripts, references: Transcripts) -> Pairs:
     if len(hypotheses) != len(references):
         raise ScoringError(
-            f"{hypotheses.path} has {len(hypotheses)} lines but {references.path} has {len(references)}; "
+            f"{hypotheses.path} and {references.path} differ in their number of lines, {len(hypotheses)} against "
+            f"{len(references)}; "
             "give as many lines on both sides, or begin each line with an id (--format ids)"
         )
     ids = [str(number) for number in range(1, len(references) + 1)]

@@ -120,7 +120,7 @@ class ScoreReport:
             "n": str(self.num_utterances),
             "v": version("asrkit"),
         }
-        if self.config.engine == "rapidfuzz":
+        if self.config.engine == "native":
             del parts["engine"]
         if self.pairs.notation:
             parts["notation"] = "nist"
