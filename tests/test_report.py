@@ -55,6 +55,14 @@ def test_the_table_of_rates_fits_into_80_columns() -> None:
     assert max(len(line) for line in text.splitlines() if not line.startswith("wer|")) <= 80
 
 
+def test_texts_as_written_are_scored_beside_only_where_they_differ() -> None:
+    assert "as written" in printed(score(["a"], ["A"]))
+    plain = printed(score(["a"], ["b"]))
+    assert "as written" not in plain
+    assert "standard-1 changed nothing" in plain
+    assert "none" in printed(score(["a"], ["A"], ScoringConfig(normalizer="none"))).splitlines()[4]
+
+
 def test_details_are_shown_when_asked_for() -> None:
     report = score(HYPOTHESES, REFERENCES)
     details = find_details(report, vocabulary={"the", "cat"}, training_counts={"the": 3}, keywords=["cat", "mat"])

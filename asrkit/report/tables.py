@@ -32,18 +32,20 @@ def _right_from(first: int, columns: Sequence[str]) -> frozenset[int]:
 
 
 def rate_table(report: ScoreReport) -> ReportTable:
-    """Return WER and CER of both views with all counts."""
+    """Return WER and CER with all counts, of the texts as written too where the normalizer changed any."""
     has_interval = report.config.resamples > 0
     columns = ["%", "text", "rate", *([f"{100 * report.config.confidence:g} %"] if has_interval else [])]
     columns += ["errors", "N", "hits", "sub", "del", "ins"]
-    views = [report.normalized] if report.normalized is report.raw else [report.normalized, report.raw]
+    effect = report.effect
+    is_changed = effect is not None and effect.references + effect.hypotheses > 0
+    views = [report.normalized, report.raw] if is_changed else [report.normalized]
     rows = [_rate_row(report, "WER", view, view.words.total(), view.word_interval) for view in views]
     rows += [_rate_row(report, "CER", view, view.characters.total(), view.character_interval) for view in views]
     return ReportTable("Error rates", columns, rows, _right_from(2, columns))
 
 
 def _rate_row(report: ScoreReport, name: str, view: View, counts: ErrorCounts, interval: Interval | None) -> list[str]:
-    label = "as written" if view is report.raw else view.normalizer
+    label = "as written" if view is report.raw and report.raw is not report.normalized else view.normalizer
     row = [name, label, wording.UNDEFINED if counts.rate is None else f"{100 * counts.rate:.2f}"]
     if report.config.resamples:
         row.append(wording.span(interval))

@@ -38,6 +38,8 @@ def describe_interval(interval: Interval, resamples: int) -> str:
 
 def describe_effect(effect: NormalizerEffect, label: str) -> str:
     """Say what the normalizer changed."""
+    if not effect.references and not effect.hypotheses:
+        return f"{label} changed nothing"
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in effect.kinds.items())
     changed = f"{plural(effect.references, 'reference')} and {plural(effect.hypotheses, 'hypothesis')}"
     changed = changed.replace("hypothesiss", "hypotheses")
