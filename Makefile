@@ -19,7 +19,7 @@ REF ?= ref.txt
 TEXT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-score bench-transcribe bench-train sanitize train transcribe score lm format docs lock clean
+.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-lm bench-score bench-transcribe bench-train sanitize train transcribe score lm format docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -110,6 +110,9 @@ bench: setup ## time the commands and the plain route they replace, in one run
 
 bench-decoder: $(VENV)/.bench ## the beam search beside other decoders
 	python benchmarks/decoder.py
+
+bench-lm: setup ## language model tools beside kenlm on TEXT=...
+	python benchmarks/language_model.py $(TEXT)
 
 bench-score: $(VENV)/.bench ## scoring beside jiwer, sclite and kaldialign
 	python benchmarks/score.py

@@ -7,6 +7,7 @@ import math
 import random
 from pathlib import Path
 
+import numpy as np
 import oracles
 import pytest
 
@@ -82,7 +83,21 @@ def test_pruning_keeps_a_distribution(tmp_path: Path, models: tuple[NgramModel, 
     assert sizes[0] > sizes[-1] == model.counts[0]
 
 
-def loss_without(ngrams: oracles.Ngrams, gram: tuple[str, ...]) -> float:
+def shares_of_words(ngrams: oracles.Ngrams) -> dict[str, float]:
+    """How often each word stands in endless text that a 2-gram makes; "<s>" follows "</s>"."""
+    words = [g[0] for g in ngrams if len(g) == 1]
+    steps = np.zeros((len(words), len(words)))
+    for i, history in enumerate(words):
+        for k, word in enumerate(words):
+            if history == "</s>":
+                steps[i, k] = word == "<s>"
+            elif word != "<s>":
+                steps[i, k] = 10 ** oracles.ngram_log10(ngrams, (history,), word)
+    shares = np.linalg.matrix_power(steps, 1000).mean(axis=0)
+    return dict(zip(words, shares / (1 - shares[words.index("<s>")]), strict=True))
+
+
+def loss_without(ngrams: oracles.Ngrams, gram: tuple[str, ...], shares: dict[str, float]) -> float:
     """Relative rise of the perplexity when a bigram goes, summed over all words by the definition."""
     history, words = gram[:1], [g[0] for g in ngrams if len(g) == 1 and g != ("<s>",)]
     listed = {g[1] for g in ngrams if len(g) == 2 and g[:1] == history and g != gram}
@@ -90,19 +105,21 @@ def loss_without(ngrams: oracles.Ngrams, gram: tuple[str, ...]) -> float:
     lower = {word: 10 ** ngrams[(word,)][0] for word in words}
     backoff = (1 - sum(before[w] for w in listed)) / (1 - sum(lower[w] for w in listed))
     after = {word: before[word] if word in listed else backoff * lower[word] for word in words}
-    weight = 1.0 if history == ("<s>",) else lower[history[0]]
-    return math.expm1(weight * sum(before[w] * math.log(before[w] / after[w]) for w in words))
+    return math.expm1(shares[history[0]] * sum(before[w] * math.log(before[w] / after[w]) for w in words))
 
 
 def test_pruning_drops_what_changes_little(tmp_path: Path, models: tuple[NgramModel, NgramModel]) -> None:
     _, model = models
     assert model.path is not None
     ngrams = oracles.read_arpa(model.path)
-    losses = {gram: loss_without(ngrams, gram) for gram in ngrams if len(gram) == 2}
+    shares = shares_of_words(ngrams)
+    losses = {gram: loss_without(ngrams, gram, shares) for gram in ngrams if len(gram) == 2}
     threshold = sorted(losses.values())[len(losses) // 2] * 1.0001
     prune_model(model, tmp_path / "pruned.arpa", threshold)
     kept = oracles.read_arpa(tmp_path / "pruned.arpa")
-    assert {gram for gram in kept if len(gram) == 2} == {gram for gram, loss in losses.items() if loss >= threshold}
+    clear = {gram for gram, loss in losses.items() if abs(loss / threshold - 1) > 0.02}  # the shares are iterated
+    assert len(clear) > 0.9 * len(losses)
+    assert {gram for gram in clear if gram in kept} == {gram for gram in clear if losses[gram] >= threshold}
 
 
 def test_a_mixture_is_the_weighted_mean(tmp_path: Path, models: tuple[NgramModel, NgramModel]) -> None:

@@ -1,6 +1,7 @@
 // Pruning by relative entropy (Stolcke 1998): an n-gram goes when the model without it is almost the same.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -26,7 +27,39 @@ class EntropyPruning {
   }
 
  private:
-  // ln p of each context, by the chain rule; the mark <s> is certain.
+  // How often each word stands in text that the model makes: the fixed point of its 2-grams, with <s> as often as
+  // </s>. The 1-grams will not do: Kneser-Ney makes them rare where a word follows few others (Chelba et al. 2010).
+  std::vector<double> word_shares() const {
+    const NgramLevel& unigrams = trie_.levels[0];
+    const NgramLevel& bigrams = trie_.levels[1];
+    std::vector<double> shares(unigrams.size());
+    for (std::size_t word = 0; word < shares.size(); ++word) shares[word] = linear(unigrams.log10_probs[word]);
+    for (int round = 0; round < kRounds; ++round) {
+      shares[kBeginId] = shares[kEndId];
+      shares[kEndId] = 0.0;  // nothing follows it
+      std::vector<double> next(shares.size(), 0.0);
+      double backed_off = 0.0;
+      for_each_context(trie_, 1, [&](std::uint32_t context, std::uint32_t begin, std::uint32_t end) {
+        const double backoff = linear(unigrams.log10_backoffs[context]);
+        for (std::uint32_t node = begin; node < end; ++node) {
+          const std::uint32_t word = bigrams.words[node];
+          next[word] += shares[context] *
+                        (linear(bigrams.log10_probs[node]) - backoff * linear(unigrams.log10_probs[word]));
+        }
+      });
+      for (std::size_t word = 0; word < shares.size(); ++word) {
+        backed_off += shares[word] * linear(unigrams.log10_backoffs[word]);
+      }
+      for (std::size_t word = 0; word < shares.size(); ++word) {
+        if (word != kBeginId) next[word] += backed_off * linear(unigrams.log10_probs[word]);
+      }
+      shares.swap(next);
+    }
+    shares[kBeginId] = shares[kEndId];
+    return shares;
+  }
+
+  // ln p of each context, by the chain rule.
   void weigh_contexts() {
     ln_weights_.resize(trie_.order() - 1);
     for (std::size_t level = 0; level + 1 < trie_.order(); ++level) {
@@ -37,7 +70,9 @@ class EntropyPruning {
         const double above = level == 0 ? 0.0 : ln_weights_[level - 1][context];
         for (std::uint32_t node = begin; node < end; ++node) weights[node] = above + kLn10 * grams.log10_probs[node];
       });
-      if (level == 0) weights[kBeginId] = 0.0;
+      if (level > 0) continue;
+      const std::vector<double> shares = word_shares();
+      for (std::size_t word = 0; word < weights.size(); ++word) weights[word] = std::log(std::max(shares[word], 1e-30));
     }
   }
 
@@ -81,6 +116,7 @@ class EntropyPruning {
     if (suffix != kNoNode) needed_[level - 1][suffix] = true;
   }
 
+  static constexpr int kRounds = 10;
   static constexpr double kLn10 = 2.302585092994045684;
 
   NgramTrie& trie_;

@@ -41,7 +41,7 @@ inline std::uint64_t hash_text(std::string_view text) {
     hash ^= hash >> 29;
   }
   std::uint64_t rest = 0;
-  std::memcpy(&rest, data, left);
+  if (left > 0) std::memcpy(&rest, data, left);
   return mix_bits(hash ^ rest);
 }
 
