@@ -1,0 +1,56 @@
+"""Every setting of every stage: frozen dataclasses that check themselves, read from TOML, written as JSON.
+
+Defaults stand here and nowhere else. Flags beat ``ASRKIT_*`` variables beat ``asrkit.toml`` beat the settings
+inside a bundle beat these defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from asrkit.config.learning import (
+    AugmentationConfig,
+    ConvLayer,
+    DataConfig,
+    FeatureConfig,
+    ModelConfig,
+    TrainingConfig,
+)
+from asrkit.config.recognition import (
+    SEARCH_THRESHOLDS,
+    TRANSCRIPT_FORMATS,
+    DecodingConfig,
+    ScoringConfig,
+    TranscriptionConfig,
+)
+from asrkit.config.settings import Settings, read_toml
+
+__all__ = [
+    "SEARCH_THRESHOLDS",
+    "TRANSCRIPT_FORMATS",
+    "AugmentationConfig",
+    "ConvLayer",
+    "DataConfig",
+    "DecodingConfig",
+    "FeatureConfig",
+    "ModelConfig",
+    "RunConfig",
+    "ScoringConfig",
+    "Settings",
+    "TrainingConfig",
+    "TranscriptionConfig",
+    "read_toml",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Settings):
+    """One ``asrkit.toml``: everything a run needs."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
+    transcription: TranscriptionConfig = field(default_factory=TranscriptionConfig)

@@ -1,0 +1,175 @@
+"""Settings of features, network, data and training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from asrkit.config.settings import Settings, fraction, one_of, positive, require
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureConfig(Settings):
+    """Waveform to feature frames."""
+
+    kind: str = "log_mel"  # or "linear": the paper's log power spectrogram
+    sample_rate_hz: int = 16_000
+    window_ms: float = 25.0
+    hop_ms: float = 10.0
+    mel_bins: int = 80
+    low_hz: float = 20.0
+    high_hz: float = 7_600.0
+
+    def __post_init__(self) -> None:
+        one_of("kind", self.kind, ("log_mel", "linear"))
+        positive(self, "sample_rate_hz", "window_ms", "hop_ms", "mel_bins")
+        require(
+            0 <= self.low_hz < self.high_hz <= self.sample_rate_hz / 2,
+            f"low_hz and high_hz must satisfy 0 <= {self.low_hz} < {self.high_hz} <= {self.sample_rate_hz / 2}",
+        )
+
+    @property
+    def window_samples(self) -> int:
+        """Length of the analysis window in samples."""
+        return round(self.sample_rate_hz * self.window_ms / 1000)
+
+    @property
+    def hop_samples(self) -> int:
+        """Distance between frames in samples."""
+        return round(self.sample_rate_hz * self.hop_ms / 1000)
+
+    @property
+    def fft_size(self) -> int:
+        """The power of two that holds a window."""
+        return 1 << (self.window_samples - 1).bit_length()
+
+    @property
+    def num_bins(self) -> int:
+        """Values per frame."""
+        return self.mel_bins if self.kind == "log_mel" else self.window_samples // 2 + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvLayer(Settings):
+    """One convolution over time and frequency; sizes and strides in frames and bins."""
+
+    channels: int = 32
+    kernel_frames: int = 11
+    kernel_bins: int = 41
+    stride_frames: int = 2
+    stride_bins: int = 2
+
+    def __post_init__(self) -> None:
+        positive(self, "channels", "kernel_frames", "kernel_bins", "stride_frames", "stride_bins")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Settings):
+    """DeepSpeech2 (Amodei et al. 2015, arXiv 1512.02595): convolutions, recurrent layers, a dense layer, CTC."""
+
+    conv_layers: tuple[ConvLayer, ...] = (
+        ConvLayer(channels=32, kernel_frames=11, kernel_bins=21, stride_frames=2, stride_bins=2),
+        ConvLayer(channels=32, kernel_frames=11, kernel_bins=11, stride_frames=2, stride_bins=2),
+    )
+    rnn_type: str = "gru"
+    rnn_layers: int = 3
+    rnn_units: int = 256
+    bidirectional: bool = True
+    lookahead_steps: int = 0  # row convolution after the last recurrent layer, for unidirectional models
+    dense_units: int = 0  # 0: no dense layer before the output
+    normalization: str = "layer"  # of the recurrent layers' input; "batch" is the paper's sequence-wise one
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        require(
+            1 <= len(self.conv_layers) <= 3,
+            f"conv_layers must have 1 to 3 entries, not {len(self.conv_layers)}",
+        )
+        one_of("rnn_type", self.rnn_type, ("gru", "lstm", "rnn"))
+        one_of("normalization", self.normalization, ("batch", "layer"))
+        positive(self, "rnn_layers", "rnn_units")
+        require(self.dense_units >= 0, f"dense_units must not be negative, not {self.dense_units}")
+        require(self.lookahead_steps >= 0, f"lookahead_steps must not be negative, not {self.lookahead_steps}")
+        require(
+            not (self.bidirectional and self.lookahead_steps),
+            "lookahead_steps is for unidirectional models; set bidirectional = false or lookahead_steps = 0",
+        )
+        require(0.0 <= self.dropout < 1.0, f"dropout must lie in [0, 1), not {self.dropout!r}")
+
+    @property
+    def stride_frames(self) -> int:
+        """Input frames per output step."""
+        stride = 1
+        for layer in self.conv_layers:
+            stride *= layer.stride_frames
+        return stride
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationConfig(Settings):
+    """Changes made to the training audio and features, drawn anew every epoch."""
+
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)  # resampling factors, one drawn for each utterance
+    gain_db: float = 6.0  # uniform in +- this; matters only where noise is added
+    noise_probability: float = 0.0
+    noise_snr_db: tuple[float, ...] = (10.0, 30.0)  # lowest and highest signal-to-noise ratio
+    time_masks: int = 2  # SpecAugment (Park et al. 2019, arXiv 1904.08779)
+    time_mask_frames: int = 20
+    time_mask_share: float = 0.2  # no time mask covers more than this share of an utterance
+    frequency_masks: int = 2
+    frequency_mask_bins: int = 15
+
+    def __post_init__(self) -> None:
+        require(len(self.speeds) > 0 and all(0.5 <= s <= 2 for s in self.speeds), "speeds must lie in [0.5, 2]")
+        fraction(self, "noise_probability", "time_mask_share")
+        require(len(self.noise_snr_db) == 2, "noise_snr_db must be [lowest, highest]")
+        for name in ("time_masks", "time_mask_frames", "frequency_masks", "frequency_mask_bins", "gain_db"):
+            require(getattr(self, name) >= 0, f"{name} must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Settings):
+    """One training run."""
+
+    epochs: int = 60
+    batch_size: int = 16
+    batch_frames: int = 24_000  # padded frames per batch at most: bounds memory for long utterances
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    final_learning_rate_share: float = 0.01  # the cosine ends at this share of the peak
+    weight_decay: float = 1e-3
+    clip_norm: float = 1.0
+    ema_momentum: float = 0.0  # 0: no weight averaging
+    sortagrad: bool = True  # first epoch shortest first
+    patience: int = 0  # epochs without a better dev WER before stopping; 0: never stop early
+    precision: str = "float32"  # or "mixed_float16", "mixed_bfloat16"
+    seed: int = 1
+    start_from: str | None = None  # bundle whose weights to begin with, to go on with other data or settings
+    dev_samples: int = 3  # sample predictions shown after each epoch
+    min_seconds: float = 0.1
+    max_seconds: float = 30.0
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        positive(self, "epochs", "batch_size", "batch_frames", "learning_rate", "clip_norm", "max_seconds")
+        for name in ("warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds"):
+            require(getattr(self, name) >= 0, f"{name} must not be negative")
+        fraction(self, "final_learning_rate_share")
+        require(0.0 <= self.ema_momentum < 1.0, f"ema_momentum must lie in [0, 1), not {self.ema_momentum!r}")
+        one_of("precision", self.precision, ("float32", "mixed_float16", "mixed_bfloat16"))
+
+
+# Beam and symbol threshold in nats. "fast" prunes as pyctcdecode does by default.
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(Settings):
+    """Where the speech is. Paths are relative to the file that names them."""
+
+    train: str | None = None  # a manifest, an LJSpeech folder, a LibriSpeech tree
+    dev: str | None = None
+    audio_root: str | None = None  # base of relative audio paths; default: the manifest's folder
+    alphabet: str = " abcdefghijklmnopqrstuvwxyz'"
+    dev_share: float = 0.05  # split off from train when no dev set is named, by speaker where known
+
+    def __post_init__(self) -> None:
+        require(0.0 < self.dev_share < 1.0, f"dev_share must lie between 0 and 1, not {self.dev_share!r}")

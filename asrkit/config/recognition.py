@@ -1,0 +1,131 @@
+"""Settings of decoding, transcription and scoring."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from asrkit.config.settings import Settings, one_of, positive, require
+
+# Beam and symbol threshold in nats. "fast" prunes as pyctcdecode does by default.
+SEARCH_THRESHOLDS = {"accurate": (14.0, 7.0), "fast": (10.0, 5.0)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodingConfig(Settings):
+    """Emissions to text. Scores are natural logarithms, higher is better.
+
+    A hypothesis scores ``acoustic + lm_weight * lm + word_bonus * words + hotwords`` (lm_weight and word_bonus are
+    alpha and beta of the DeepSpeech2 paper).
+    """
+
+    decoder: str = "beam"  # or "greedy", "pyctcdecode"
+    mode: str = "accurate"  # or "fast": what the two thresholds are unless they are set
+    beam: int = 50  # prefixes kept after each step, at most
+    beam_threshold: float | None = None  # nats below the best at which a prefix is dropped; accurate 14, fast 10
+    symbol_threshold: float | None = None  # symbols less likely than exp(-this) are not tried; accurate 7, fast 5
+    lm_weight: float = 0.7
+    word_bonus: float = 1.5  # nats per word; counts only with a language model
+    vocabulary: str = "open"  # "closed": only words of the language model
+    unknown_weight: float = 0.6  # times ln P(spelling) of a word outside the vocabulary, within the lm score
+    unknown_bonus: float = 0.0  # nats per word outside the vocabulary, within the lm score
+    recombine: bool = True  # go on with the best of the histories that the language model cannot tell apart
+    hotwords: tuple[str, ...] = ()  # words and phrases to prefer
+    hotword_weight: float = 6.0  # nats that each occurrence of a hotword adds; negative: avoid them
+    n_best: int = 1  # hypotheses returned, at most
+
+    def __post_init__(self) -> None:
+        one_of("decoder", self.decoder, ("beam", "greedy", "pyctcdecode"))
+        one_of("mode", self.mode, tuple(SEARCH_THRESHOLDS))
+        one_of("vocabulary", self.vocabulary, ("open", "closed"))
+        positive(self, "beam", "n_best")
+        for name in ("lm_weight", "unknown_weight"):
+            value = getattr(self, name)
+            require(0.0 <= value < math.inf, f"{name} must be finite and not negative, not {value!r}")
+        for name in ("word_bonus", "unknown_bonus", "hotword_weight"):
+            require(math.isfinite(getattr(self, name)), f"{name} must be finite, not {getattr(self, name)!r}")
+        require(self.beam <= 1_000_000, f"beam must be at most 1000000, not {self.beam}")
+        # Masses are 32-bit numbers relative to the best: beyond 80 nats they would vanish anyway.
+        require(
+            self.beam_threshold is None or 0.0 < self.beam_threshold <= 80.0,
+            f"beam_threshold must lie in (0, 80], not {self.beam_threshold!r}",
+        )
+        require(
+            self.symbol_threshold is None or self.symbol_threshold > 0.0,
+            f"symbol_threshold must be positive, not {self.symbol_threshold!r}",
+        )
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """The beam and the symbol threshold in nats, those of the mode where none is set."""
+        beam, symbol = SEARCH_THRESHOLDS[self.mode]
+        return (
+            beam if self.beam_threshold is None else self.beam_threshold,
+            symbol if self.symbol_threshold is None else self.symbol_threshold,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscriptionConfig(Settings):
+    """A batch transcription: what to read, how to spread the work, what to write."""
+
+    recursive: bool = True
+    include: tuple[str, ...] = ()  # patterns of names to take from folders; default: every audio suffix
+    exclude: tuple[str, ...] = ()
+    channels: str = "mix"  # or "split": one transcript per channel
+    raw_rate_hz: int | None = None  # of .raw and .pcm files: 16-bit little-endian mono samples
+    runner: str = "local"  # or "ray"
+    ray_address: str | None = None  # of a running cluster; default: Ray on this machine, for this run
+    jobs: int = 0  # batches worked on at once; 0: one per core
+    threads: int = 1  # of the network inside one batch; more helps only where jobs cannot fill the cores
+    batch_seconds: float = 160.0  # padded audio per batch at most: bounds memory
+    batch_size: int = 64  # recordings per batch at most
+    window_s: float = 30.0  # longer recordings are read in windows of this length
+    overlap_s: float = 6.0  # what neighboring windows share; they are joined inside it
+    format: tuple[str, ...] = ("txt",)  # files written per recording
+
+    def __post_init__(self) -> None:
+        one_of("channels", self.channels, ("mix", "split"))
+        one_of("runner", self.runner, ("local", "ray"))
+        require(
+            self.raw_rate_hz is None or self.raw_rate_hz > 0, f"raw_rate_hz must be positive, not {self.raw_rate_hz}"
+        )
+        require(self.jobs >= 0, f"jobs must not be negative, not {self.jobs}")
+        positive(self, "threads", "batch_seconds", "batch_size", "window_s")
+        require(
+            0 < self.overlap_s <= self.window_s / 2,
+            f"overlap_s must be positive and at most half of window_s, not {self.overlap_s} of {self.window_s}",
+        )
+        for name in self.format:
+            one_of("format", name, TRANSCRIPT_FORMATS)
+        require(len(self.format) > 0, "format names no format; give at least one, such as txt")
+
+
+TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "tsv", "ctm", "textgrid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringConfig(Settings):
+    """Hypotheses against references."""
+
+    normalizer: str = "standard"  # or "none", "whisper"
+    weights: str = "unit"  # or "nist": the alignment of NIST's sclite
+    engine: str = "native"  # or "jiwer": let jiwer itself count
+    missing: str = "error"  # or "deletions": a reference without a hypothesis is all deleted
+    characters: str = "char"  # what a CER counts; or "char-nospace", "grapheme"
+    resamples: int = 1_000  # of the bootstrap; 0: no interval
+    confidence: float = 0.95  # of the interval
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        one_of("normalizer", self.normalizer, ("none", "standard", "whisper"))
+        one_of("weights", self.weights, ("unit", "nist"))
+        one_of("engine", self.engine, ("native", "jiwer"))
+        one_of("missing", self.missing, ("error", "deletions"))
+        one_of("characters", self.characters, ("char", "char-nospace", "grapheme"))
+        require(self.resamples >= 0, f"resamples must not be negative, not {self.resamples}")
+        require(0.0 < self.confidence < 1.0, f"confidence must lie between 0 and 1, not {self.confidence!r}")
+        require(
+            self.engine != "jiwer" or self.weights == "unit",
+            "engine jiwer has weights of its own; use weights unit with it",
+        )

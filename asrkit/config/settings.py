@@ -1,0 +1,126 @@
+"""What all settings share: strict reading from plain values, range checks, TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from asrkit.errors import ConfigError, MissingPathError
+
+
+class Settings:
+    """Base of all settings: strict reading from plain values, and back."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "") -> Self:
+        """Build settings from plain values, as TOML and JSON give them.
+
+        Args:
+            values: Field names and values; nested settings are mappings.
+            where: What to call the source in an error, such as ``asrkit.toml``.
+
+        Raises:
+            ConfigError: A key is unknown, a value has the wrong type or is out of range.
+        """
+        prefix = f"{where}: " if where else ""
+        hints = typing.get_type_hints(cls)
+        names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        arguments = {}
+        for key, value in values.items():
+            if key not in names:
+                raise ConfigError(f"{prefix}unknown setting {key!r}{_suggest(key, names)}")
+            arguments[key] = _convert(value, hints[key], f"{prefix}{key}")
+        try:
+            return cls(**arguments)
+        except ConfigError as error:
+            raise ConfigError(f"{prefix}{error}") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values that JSON can hold."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some settings changed and checked."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]
+
+
+def _suggest(key: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(key, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    """Turn one plain value into the type of its field."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        return None if value is None else _convert(value, options[0], where)
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where} must be a list, not {value!r}")
+        item = typing.get_args(hint)[0]
+        return tuple(_convert(v, item, f"{where}[{i}]") for i, v in enumerate(value))
+    if isinstance(hint, type) and issubclass(hint, Settings):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where} must be a table, not {value!r}")
+        return hint.from_dict(value, where=where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and (not isinstance(value, hint) or (hint is not bool and isinstance(value, bool))):
+        raise ConfigError(f"{where} must be of type {hint.__name__}, not {value!r}")
+    return value
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise a ConfigError unless a condition holds."""
+    if not condition:
+        raise ConfigError(message)
+
+
+def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Require one of a few values."""
+    require(value in choices, f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def positive(settings: Any, *names: str) -> None:
+    """Require fields above zero."""
+    for name in names:
+        value = getattr(settings, name)
+        require(value > 0, f"{name} must be positive, not {value!r}")
+
+
+def fraction(settings: Any, *names: str) -> None:
+    """Require fields between 0 and 1."""
+    for name in names:
+        value = getattr(settings, name)
+        require(0.0 <= value <= 1.0, f"{name} must lie between 0 and 1, not {value!r}")
+
+
+def read_toml(path: Path | str) -> dict[str, Any]:
+    """Read a TOML file into plain values.
+
+    Raises:
+        MissingPathError: There is no such file.
+        ConfigError: The file is not TOML.
+    """
+    path = Path(path)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise MissingPathError("no such file", path=path) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
