@@ -105,8 +105,9 @@ class RayRunner:
         actor = self._ray.remote(_Worker).options(
             num_cpus=min(threads, cores), max_restarts=-1, max_task_retries=_ATTEMPTS - 1
         )
-        recipe = self._ray.put(self._recipe)
-        workers = [actor.remote(recipe) for _ in range(num_workers)]
+        # Workers that are started anew fetch the recipe again, so the reference must live as long as they.
+        self._stored_recipe = self._ray.put(self._recipe)
+        workers = [actor.remote(self._stored_recipe) for _ in range(num_workers)]
         try:
             self._ray.get(workers[0].process_id.remote())  # what one cannot load, none can: one error, not one each
             self._ray.get([worker.process_id.remote() for worker in workers])
