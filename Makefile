@@ -7,6 +7,8 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV := .venv
 JAX_VENV := .venv-jax
 SANITIZE_VENV := .venv-sanitize
+# the editable install maps modules to files: it is made anew when their set changes
+PACKAGE := $(VENV)/.package-$(shell find asrkit -name '*.py' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -26,7 +28,7 @@ help: ## list the targets
 
 ## setup --------------------------------------------------------------------------------------------------------------
 
-setup: $(VENV)/.package ## make .venv with everything in it (done by every other target when needed)
+setup: $(PACKAGE) ## make .venv with everything in it (done by every other target when needed)
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -38,9 +40,9 @@ $(VENV)/.requirements: requirements.txt requirements-dev.txt | $(VENV)/.python
 	@touch $@
 
 # without build isolation CMake's cache stays valid, so that a changed C++ file rebuilds in seconds
-$(VENV)/.package: $(VENV)/.requirements pyproject.toml CMakeLists.txt $(wildcard asrkit/native/*)
+$(PACKAGE): $(VENV)/.requirements pyproject.toml CMakeLists.txt $(wildcard asrkit/native/*)
 	$(PIP) install --quiet --no-build-isolation --no-deps -e .
-	@touch $@
+	@rm -f $(VENV)/.package-* && touch $@
 
 ## using it -----------------------------------------------------------------------------------------------------------
 
@@ -98,7 +100,7 @@ sanitize: $(SANITIZE_VENV)/.package ## the tests of the C++ core with AddressSan
 	$(SANITIZE_VENV)/bin/python -m pytest -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_*ngram*.py tests/test_language_model*.py tests/test_metrics_alignment.py tests/test_metrics_counting.py)
 
 # an environment that sees the packages of .venv but has an extension of its own
-$(SANITIZE_VENV)/.package: $(VENV)/.package
+$(SANITIZE_VENV)/.package: $(PACKAGE)
 	$(VENV)/bin/python -m venv --without-pip $(SANITIZE_VENV)
 	cd $(SANITIZE_VENV)/lib/python*/site-packages && ls -d $(CURDIR)/$(VENV)/lib/python*/site-packages > zz_packages.pth
 	$(SANITIZE_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps --force-reinstall \
@@ -121,7 +123,7 @@ bench-transcribe: setup ## time asrkit transcribe on a folder beside hand-writte
 	python benchmarks/transcribe.py
 
 # the peers of the benchmarks come on top of .venv
-$(VENV)/.bench: requirements-bench.txt $(VENV)/.package
+$(VENV)/.bench: requirements-bench.txt $(PACKAGE)
 	$(PIP) install --quiet -r requirements-bench.txt
 	@touch $@
 
