@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asrkit.config.settings import Settings, one_of, positive, require
 
 # Beam and symbol threshold in nats. "fast" prunes as pyctcdecode does by default.
-SEARCH_THRESHOLDS = {"accurate": (14.0, 7.0), "fast": (10.0, 5.0)}
+SEARCH_THRESHOLDS = {"accurate": (12.0, 7.0), "fast": (10.0, 5.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class DecodingConfig(Settings):
     decoder: str = "beam"  # or "greedy", "pyctcdecode"
     mode: str = "accurate"  # or "fast": what the two thresholds are unless they are set
     beam: int = 50  # prefixes kept after each step, at most
-    beam_threshold: float | None = None  # nats below the best at which a prefix is dropped; accurate 14, fast 10
+    beam_threshold: float | None = None  # nats below the best at which a prefix is dropped; accurate 12, fast 10
     symbol_threshold: float | None = None  # symbols less likely than exp(-this) are not tried; accurate 7, fast 5
     lm_weight: float = 0.7
     word_bonus: float = 1.5  # nats per word; counts only with a language model

@@ -157,6 +157,27 @@ void BeamSearch::merge_extensions() {
   }
 }
 
+// Fills in a candidate; false when it is too unlikely.
+inline bool BeamSearch::propose(Candidate& candidate, float mass) {
+  const Slot& slot = slots_[candidate.slot];
+  if (model_.rule == WordRule::kSpelled) {
+    if (slot.trie != kOutside) candidate.trie = model_.lexicon->child(slot.trie, candidate.symbol);
+    if (candidate.trie == kOutside && !extend_spelled_word(slot.node, mass, candidate)) return false;
+  } else if (model_.rule == WordRule::kOneSymbol) {
+    extend_one_symbol_word(slot.node, candidate);
+  }
+  if (model_.hotwords) {
+    const HotwordState state = pool_.nodes[slot.node].hotword_state;
+    candidate.hotword_state = model_.hotwords->next(state, candidate.symbol);
+    const float step = model_.hotwords->step(state, candidate.hotword_state);
+    if (step != 0.0f) candidate.edge_factor *= std::exp(step);
+  }
+  candidate.mass = mass * candidate.edge_factor;
+  if (candidate.mass < limit_ || candidate.mass <= 0.0f) return false;
+  raise_maximum(candidate.mass);
+  return true;
+}
+
 // "a" becomes "ab", which is not active yet.
 void BeamSearch::propose_candidates() {
   const std::size_t count = std::min(kChunk, likely_.size() - chunk_begin_);
@@ -172,32 +193,11 @@ void BeamSearch::propose_candidates() {
       if (symbol == model_.symbols.space) {
         if (slot.symbol != num_symbols_) close_word(i, mass);  // at a word start it stayed already
       } else {
-        propose(i, symbol, mass);
+        // Built where it stays: most candidates do, and copying what was just written stalls the processor.
+        if (!propose(candidates_.emplace_back(i, symbol), mass)) candidates_.pop_back();
       }
     }
   }
-}
-
-void BeamSearch::propose(std::uint32_t slot, Symbol symbol, float mass) {
-  const NodeId parent = slots_[slot].node;
-  Candidate candidate{mass, slot, symbol, 1.0f, kOutside, kEmptyContext, kEmptyContext, 0};
-  if (model_.rule == WordRule::kSpelled) {
-    const TrieId trie = slots_[slot].trie;
-    if (trie != kOutside) candidate.trie = model_.lexicon->child(trie, symbol);
-    if (candidate.trie == kOutside && !extend_spelled_word(parent, mass, candidate)) return;
-  } else if (model_.rule == WordRule::kOneSymbol) {
-    extend_one_symbol_word(parent, candidate);
-  }
-  if (model_.hotwords) {
-    const HotwordState state = pool_.nodes[parent].hotword_state;
-    candidate.hotword_state = model_.hotwords->next(state, symbol);
-    const float step = model_.hotwords->step(state, candidate.hotword_state);
-    if (step != 0.0f) candidate.edge_factor *= std::exp(step);
-  }
-  candidate.mass = mass * candidate.edge_factor;
-  if (candidate.mass < limit_ || candidate.mass <= 0.0f) return;
-  raise_maximum(candidate.mass);
-  candidates_.push_back(candidate);
 }
 
 // "ab" becomes "ab ": the word is complete.
@@ -267,8 +267,15 @@ void BeamSearch::keep_best() {
   for (const Candidate& candidate : candidates_) {
     if (!stays(candidate.mass)) continue;
     const HistoryId history = next_[candidate.slot].history;
-    slots_[count++] = {0.0f, candidate.mass, node_of(candidate), history, candidate.symbol, new_slots_[candidate.slot],
-                       candidate.edge_factor, candidate.trie};
+    Slot& slot = slots_[count++];
+    slot.blank = 0.0f;
+    slot.other = candidate.mass;
+    slot.node = node_of(candidate);
+    slot.history = history;
+    slot.symbol = candidate.symbol;
+    slot.parent_slot = new_slots_[candidate.slot];
+    slot.edge_factor = candidate.edge_factor;
+    slot.trie = candidate.trie;
   }
   slots_.resize(count);
   if (must_relink_) relink_parents();
@@ -282,17 +289,18 @@ NodeId BeamSearch::node_of(const Candidate& candidate) {
     must_relink_ = must_relink_ || pool_.nodes[known].first_child != kNone;
     return known;
   }
-  Node node;
+  const NodeId id = pool_.add_child(parent);
+  Node& node = pool_.nodes[id];
   node.symbol = candidate.symbol;
   node.trie = candidate.trie;
-  node.context = model_.rule == WordRule::kOneSymbol ? candidate.context : pool_.nodes[parent].context;
+  if (model_.rule == WordRule::kOneSymbol) node.context = candidate.context;
   node.spelling_context = candidate.spelling_context;
   node.hotword_state = candidate.hotword_state;
   if (candidate.trie != kOutside) {
     const WordId word = model_.lexicon->word(candidate.trie);
     if (word != kNoWord) model_.words->ask_for(node.context, word);
   }
-  return pool_.add_child(parent, node);
+  return id;
 }
 
 // The least mass that stays: the given limit, or that of the last one in the beam. Masses are counted by the leading

@@ -66,14 +66,15 @@ class BeamSearch {
 
   // A prefix one letter longer than that of a slot.
   struct Candidate {
-    float mass;
+    Candidate(std::uint32_t slot, Symbol symbol) : slot(slot), symbol(symbol) {}
+    float mass = 0.0f;
     std::uint32_t slot;
     Symbol symbol;
-    float edge_factor;
-    TrieId trie;
-    ContextId context;
-    ContextId spelling_context;
-    HotwordState hotword_state;
+    float edge_factor = 1.0f;
+    TrieId trie = kOutside;
+    ContextId context = kEmptyContext;
+    ContextId spelling_context = kEmptyContext;
+    HotwordState hotword_state = 0;
   };
 
   void skip_blank_step(float log_blank);
@@ -82,7 +83,7 @@ class BeamSearch {
   void stay();
   void merge_extensions();
   void propose_candidates();
-  void propose(std::uint32_t slot, Symbol symbol, float mass);
+  bool propose(Candidate& candidate, float mass);
   NodeId node_of(const Candidate& candidate);
   void close_word(std::uint32_t slot, float mass);
   void arrive(NodeId start, HistoryId history, float mass);

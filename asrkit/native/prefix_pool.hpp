@@ -115,13 +115,16 @@ class PrefixPool {
     return child;
   }
 
-  NodeId add_child(NodeId parent, Node child) {
+  // Adds a child with the words before it those of its parent; the rest is for the caller to fill in.
+  NodeId add_child(NodeId parent) {
     const auto id = static_cast<NodeId>(nodes.size());
+    Node& child = nodes.emplace_back();
+    Node& above = nodes[parent];
     child.parent = parent;
-    child.start = nodes[parent].start;
-    child.next_sibling = nodes[parent].first_child;
-    nodes[parent].first_child = id;
-    nodes.push_back(child);
+    child.start = above.start;
+    child.context = above.context;
+    child.next_sibling = above.first_child;
+    above.first_child = id;
     return id;
   }
 

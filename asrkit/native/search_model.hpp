@@ -14,7 +14,7 @@ namespace asrkit {
 // One field per setting of asrkit.config.DecodingConfig that the search needs; the meaning is documented there.
 struct SearchOptions {
   int beam = 50;
-  float beam_threshold = 14.0f;
+  float beam_threshold = 12.0f;
   float symbol_threshold = 7.0f;
   double lm_weight = 0.7;
   double word_bonus = 1.5;
