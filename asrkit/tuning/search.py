@@ -175,6 +175,7 @@ class _Bench:
         start_s = time.process_time()  # of all threads: the same on a busy machine
         hypotheses = decoder.decode_batch(batch, threads=self._threads)
         cpu_s = max(time.process_time() - start_s, 1e-9)
+        # At the edge of the ranges a search may lose all its hypotheses: it has heard nothing, then.
         table = count_pairs([h[0].text if h else "" for h in hypotheses], [self._references[i] for i in chosen])
         audio_s = sum(len(array) for array in batch) * self._step_ms / 1000
         return Trial(config, table.total(), audio_s / cpu_s), table
