@@ -122,6 +122,11 @@ class NgramModel:
 
     def score_words(self, words: Sequence[str], bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]: ...
 
+def find_faulty_step(emissions: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], limit: float) -> int:
+    """
+    Return the first step with NaN, a value above the limit, or no possible symbol; -1 if there is none.
+    """
+
 class SearchOptions:
     def __init__(self) -> None: ...
 

@@ -41,23 +41,21 @@ def check_emissions(emissions: Emissions, num_symbols: int, name: str) -> FloatA
             "use the alphabet the model was trained with"
         )
     array = np.ascontiguousarray(array, np.float32)
-    if len(array) == 0:
-        return array
-    highest = array.max(axis=1)  # NaN where a row has any
-    if not (np.isfinite(highest) & (highest <= _TOLERANCE)).all():
-        raise DecodingError(f"{name}: {_describe_fault(array, highest)}")
+    from asrkit import _native
+
+    step = _native.find_faulty_step(array, _TOLERANCE)
+    if step >= 0:
+        raise DecodingError(f"{name}: {_describe_fault(array[step], step)}")
     return array
 
 
-def _describe_fault(array: FloatArray, highest: FloatArray) -> str:
-    step = int(np.argmin(np.isfinite(highest) & (highest <= _TOLERANCE)))
-    if np.isnan(highest[step]):
-        symbol = int(np.argmax(np.isnan(array[step])))
-        return f"NaN at step {step}, symbol {symbol}; the model diverged or its input was broken"
-    if highest[step] < 0:
+def _describe_fault(row: FloatArray, step: int) -> str:
+    if np.isnan(row).any():
+        return f"NaN at step {step}, symbol {int(np.argmax(np.isnan(row)))}; the model diverged or its input was broken"
+    if row.max() < 0:
         return f"step {step} gives every symbol the probability 0"
     return (
-        f"a positive log-probability, {highest[step]:.4g}, at step {step}; "
+        f"a positive log-probability, {row.max():.4g}, at step {step}; "
         "emissions are natural logarithms of probabilities, apply log_softmax to logits"
     )
 

@@ -7,6 +7,8 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <limits>
+
 #include "decoder.hpp"
 #include "ngram_handle.hpp"
 
@@ -50,6 +52,21 @@ Emissions view_of(const EmissionsArray& array, const SearchModel& model) {
   return {array.data(), array.shape(0)};
 }
 
+// The first step whose row holds NaN or a value above the limit, or nothing above minus infinity; -1 if there is none.
+std::int64_t find_faulty_step(const EmissionsArray& array, float limit) {
+  const std::size_t num_symbols = array.shape(1);
+  for (std::size_t step = 0; step < array.shape(0); ++step) {
+    const float* row = array.data() + step * num_symbols;
+    int is_bad = 0, is_possible = 0;
+    for (std::size_t i = 0; i < num_symbols; ++i) {
+      is_bad |= !(row[i] <= limit);
+      is_possible |= row[i] >= std::numeric_limits<float>::lowest();
+    }
+    if (is_bad || !is_possible) return static_cast<std::int64_t>(step);
+  }
+  return -1;
+}
+
 std::vector<std::vector<Decoded>> decode_arrays(DecoderPool& decoder,
                                                 const std::vector<EmissionsArray>& arrays, int threads) {
   std::vector<Emissions> batch;
@@ -65,6 +82,9 @@ std::vector<std::vector<Decoded>> decode_arrays(DecoderPool& decoder,
 
 void bind_decoder(nb::module_& module) {
   using namespace asrkit;
+
+  module.def("find_faulty_step", &find_faulty_step, "emissions"_a, "limit"_a,
+             "Return the first step with NaN, a value above the limit, or no possible symbol; -1 if there is none.");
 
   nb::class_<SearchOptions>(module, "SearchOptions")
       .def(nb::init<>())
