@@ -63,6 +63,16 @@ def test_the_language_model_decides_what_the_sound_leaves_open(tiny: NgramModel)
     assert BeamSearchDecoder(ALPHABET, tiny).decode(mixed)[0].text == "the cat sat on the mat"
 
 
+@pytest.mark.parametrize("unknown_weight", [1.0, 8.0, 40.0])
+@pytest.mark.parametrize("text", ["committeeqxj", "catatatatatat", "zebrazebra the zebraqq"])
+def test_there_is_always_a_hypothesis(tiny: NgramModel, text: str, unknown_weight: float) -> None:
+    """However dearly an unknown word is paid for, in the end something is heard, with a finite score."""
+    config = DecodingConfig(lm_weight=3.0, unknown_weight=unknown_weight, unknown_bonus=-20.0)
+    found = BeamSearchDecoder(ALPHABET, tiny, config).decode(planted(text, noise=0.1))
+    assert found
+    assert np.isfinite(found[0].score)
+
+
 def test_words_know_when_they_were_spoken(decoder: BeamSearchDecoder) -> None:
     words = decoder.decode(planted("the zebra ran", hold=3, gap=1))[0].words
     # The first blank, then three steps and a blank for each symbol.

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kBlock = 8;   // symbols looked at together
 constexpr std::size_t kChunk = 64;  // likely symbols that fit the bits of one word
+// A step whose best prefix falls so far below the last one's would soon leave the range of a float.
+constexpr float kLeastMaximum = 1e-30f;
 
 }  // namespace
 
@@ -45,7 +47,8 @@ void BeamSearch::push(const float* log_probs) {
   if (likely_.empty()) {
     skip_blank_step(log_probs[model_.symbols.blank]);
   } else if (!advance()) {
-    // Pruning left no way on, as a closed vocabulary can: look at all symbols. If even that fails, ignore the step.
+    // Pruning left no way on, as a closed vocabulary can, or only a desperate one, as the end of a long known word
+    // in an unknown one can: look at all symbols. If even that fails, ignore the step.
     find_likely_symbols(log_probs, -std::numeric_limits<float>::infinity());
     advance();
   }
@@ -92,7 +95,7 @@ void BeamSearch::find_likely_symbols(const float* log_probs, float threshold) {
   if (model_.symbols.has_space()) emission_[num_symbols_] = emission_[model_.symbols.space];
 }
 
-// Moves all active prefixes one step on; false, and nothing changed, when none survives.
+// Moves all active prefixes one step on; false, and nothing changed, when none survives in good order.
 bool BeamSearch::advance() {
   next_.clear();
   candidates_.clear();
@@ -109,7 +112,7 @@ bool BeamSearch::advance() {
   }
   for (const Symbol symbol : likely_) emission_[symbol] = 0.0f;
   emission_[num_symbols_] = 0.0f;
-  if (maximum_ <= 0.0f) return false;
+  if (maximum_ < kLeastMaximum) return false;
   keep_best();
   carry_ = 1.0f / maximum_;
   log_offset_ += std::log(static_cast<double>(maximum_));
