@@ -107,9 +107,13 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 def test_ctrl_c_ends_a_running_command_with_130() -> None:
+    # A shell that runs the tests in the background lets them ignore Ctrl-C; the program must not inherit that.
     program = """
+import signal
 import time
 from asrkit.cli import doctor, main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def wait():
     print("ready", flush=True)
