@@ -73,6 +73,12 @@ def test_there_is_always_a_hypothesis(tiny: NgramModel, text: str, unknown_weigh
     assert np.isfinite(found[0].score)
 
 
+def test_a_closed_vocabulary_cut_off_inside_a_word_keeps_the_words_before(tiny: NgramModel) -> None:
+    decoder = BeamSearchDecoder(ALPHABET, tiny, DecodingConfig(vocabulary="closed", beam=1))
+    assert decoder.decode(planted("the ca", noise=0.1))[0].text == "the"
+    assert decoder.decode(planted("ma", noise=0.1))[0].text == ""
+
+
 def test_words_know_when_they_were_spoken(decoder: BeamSearchDecoder) -> None:
     words = decoder.decode(planted("the zebra ran", hold=3, gap=1))[0].words
     # The first blank, then three steps and a blank for each symbol.

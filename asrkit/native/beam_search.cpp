@@ -405,6 +405,12 @@ std::vector<FinalHistory> BeamSearch::finish() {
     if (model_.words) log_mass += lm_weight_ * model_.words->finish(next);
     if (log_mass > -std::numeric_limits<double>::infinity()) finals.push_back({history, log_mass});
   }
+  // A closed vocabulary may find itself inside a word: then the complete words must do.
+  if (finals.empty()) {
+    for (const Slot& slot : slots_) {
+      finals.push_back({slot.history, std::log(static_cast<double>(slot.total())) + log_offset_});
+    }
+  }
   // "ab" and "ab " are one text.
   std::sort(finals.begin(), finals.end(), [](const auto& a, const auto& b) { return a.history < b.history; });
   std::size_t kept = 0;
