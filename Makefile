@@ -72,8 +72,11 @@ test-slow: setup ## only the long tests
 test-all: setup ## all tests, the long ones too
 	python -m pytest -m "not jax"
 
-test-jax: $(JAX_VENV)/.requirements ## the model on Keras' JAX backend, in an environment without TensorFlow
-	KERAS_BACKEND=jax PYTHONPATH=. $(JAX_VENV)/bin/python -m pytest -m jax tests/test_*jax*.py
+test-jax: setup $(JAX_VENV)/.requirements ## the model on Keras' JAX backend, in an environment without TensorFlow
+	rm -rf build/jax
+	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir build/jax .
+	$(JAX_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall build/jax/*.whl
+	KERAS_BACKEND=jax $(JAX_VENV)/bin/pytest -m jax tests/test_*jax*.py
 
 $(JAX_VENV)/.requirements: requirements-jax.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found" >&2; exit 1; }
