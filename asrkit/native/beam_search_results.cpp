@@ -1,0 +1,86 @@
+// What the search hands out: the prefixes of the moment and the hypotheses of the end; and what it forgets.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "beam_search.hpp"
+
+namespace asrkit {
+
+// Keeps the memory of long utterances down. When it happens depends on the steps alone, so streams stay repeatable.
+void BeamSearch::collect_garbage() {
+  std::vector<NodeId> nodes;
+  for (const Slot& slot : slots_) nodes.push_back(slot.node);
+  const PoolMove move = pool_.collect(nodes, active_histories());
+  for (Slot& slot : slots_) {
+    slot.node = move.nodes[slot.node];
+    slot.history = move.histories[slot.history];
+  }
+  for (NodeId& start : start_table_) {
+    if (start != kNone) start = move.nodes[start];
+  }
+  rebuild_start_table(start_table_.size());
+  relink_parents();
+  collect_above_ = std::max(kMinCollected, 2 * (pool_.nodes.size() + pool_.histories.size()));
+}
+
+std::vector<HistoryId> BeamSearch::active_histories() const {
+  std::vector<HistoryId> histories;
+  for (const Slot& slot : slots_) histories.push_back(slot.history);
+  return histories;
+}
+
+std::vector<HistoryId> BeamSearch::possible_histories() const {
+  std::vector<HistoryId> histories = active_histories();
+  for (const Slot& slot : slots_) {
+    const HistoryId closed = pool_.find_history(slot.history, slot.node);
+    if (closed != kNone && pool_.histories[closed].first_step != kNone) histories.push_back(closed);
+  }
+  return histories;
+}
+
+std::pair<HistoryId, NodeId> BeamSearch::best_prefix() const {
+  const auto best = std::max_element(slots_.begin(), slots_.end(),
+                                     [](const Slot& a, const Slot& b) { return a.total() < b.total(); });
+  return {best->history, best->node};
+}
+
+std::vector<FinalHistory> BeamSearch::finish() {
+  std::vector<FinalHistory> finals;
+  for (const Slot& slot : slots_) {
+    ContextId next = pool_.nodes[slot.node].context;
+    double log_mass = std::log(static_cast<double>(slot.total())) + log_offset_;
+    HistoryId history = slot.history;
+    if (slot.symbol != num_symbols_) {
+      log_mass += close_log(slot.node, next);
+      log_mass += close_hotwords(pool_.nodes[slot.node].hotword_state);
+      history = pool_.extend_history(slot.history, slot.node);
+    }
+    if (model_.words) log_mass += lm_weight_ * model_.words->finish(next);
+    if (log_mass > -std::numeric_limits<double>::infinity()) finals.push_back({history, log_mass});
+  }
+  // A closed vocabulary may find itself inside a word: then the complete words must do.
+  if (finals.empty()) {
+    for (const Slot& slot : slots_) {
+      finals.push_back({slot.history, std::log(static_cast<double>(slot.total())) + log_offset_});
+    }
+  }
+  // "ab" and "ab " are one text.
+  std::sort(finals.begin(), finals.end(), [](const auto& a, const auto& b) { return a.history < b.history; });
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < finals.size(); ++i) {
+    if (kept > 0 && finals[kept - 1].history == finals[i].history) {
+      const double high = std::max(finals[kept - 1].log_mass, finals[i].log_mass);
+      const double low = std::min(finals[kept - 1].log_mass, finals[i].log_mass);
+      finals[kept - 1].log_mass = high + std::log1p(std::exp(low - high));
+    } else {
+      finals[kept++] = finals[i];
+    }
+  }
+  finals.resize(kept);
+  std::stable_sort(finals.begin(), finals.end(),
+                   [](const auto& a, const auto& b) { return a.log_mass > b.log_mass; });
+  return finals;
+}
+
+}  // namespace asrkit
