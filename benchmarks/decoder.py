@@ -194,8 +194,8 @@ def accuracy_section(peers: dict[str, Peer], labels: Sequence[str], arpa: Path, 
         "## Word error rates, beam 100, weights tuned on the other half",
         "",
         "The same nine pairs of weights for every decoder, times two settings for unknown words where it has one "
-        "(flashlight has none). Our default thresholds and `unknown_weight` were chosen on these same sets, so our rows "
-        "are a little too good.",
+        "(flashlight has none). Our default thresholds and `unknown_weight` were chosen on these same sets, so our "
+        "rows are a little too good.",
         "",
     ]
     return lines + table(("decoder", *(task.name for task in tasks), "mean"), rows)
