@@ -22,7 +22,7 @@ from asrkit.language_model import BuildReport, TextSource, build_ngram
 from asrkit.text.normalizer import normalize
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "lm"
-needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the answers of lmplz are not at ../shared")
+needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the answers of lmplz are not here")
 
 SENTENCES = st.lists(st.lists(st.sampled_from("abcde"), min_size=1, max_size=7).map(" ".join), min_size=1, max_size=25)
 

@@ -26,7 +26,7 @@ from asrkit.transcription.stored import find_emissions
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
 
-_TODO = (State.NEW, State.CHANGED)
+_PENDING = (State.NEW, State.CHANGED)
 
 
 def transcribe(
@@ -212,7 +212,7 @@ class _Run:
 
     def estimate(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Say what the run will cost, after a few seconds of work on some of its recordings."""
-        found = [item.recording for item in self._look(recordings) if item.state in _TODO]
+        found = [item.recording for item in self._look(recordings) if item.state in _PENDING]
         self.summary.estimate = estimate_run(self._recipe, found, num_recordings=len(recordings))
         return self.summary
 
