@@ -203,7 +203,10 @@ def _open(path: Path, raw_rate_hz: int | None) -> _Source:
     else:
         try:
             source = _SoundFileSource(path)
-        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that needs more words
+        except (soundfile.LibsndfileError, TypeError, FileNotFoundError) as error:
+            if not path.exists():  # gone since its first bytes were read, as on a network mount
+                raise AudioError("no such file", path=path) from None
+            # TypeError: a suffix that needs more words
             raise AudioError(
                 f"not a readable recording ({_reason(error)}); convert it to WAV or FLAC", path=path
             ) from None

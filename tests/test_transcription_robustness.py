@@ -174,5 +174,6 @@ def test_a_tree_that_vanishes_under_the_run_is_a_list_of_failures(tmp_path: Path
         config=TranscriptionConfig(batch_size=1, jobs=1, batch_seconds=0.1),
     )
     assert 1 <= summary.num_transcribed <= 3
-    assert all("no such file" in failure.reason for failure in summary.failures)
+    reasons = [failure.reason for failure in summary.failures]
+    assert all("no such file" in reason for reason in reasons), reasons
     assert summary.num_transcribed + len(summary.failures) == 3
