@@ -5,62 +5,22 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from tiny_run import Recorder, settings
 from tone_speech import write_corpus
 
 from asrkit.data import Utterance, write_manifest
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import Bundle
-from asrkit.presets import merge, run_config
+from asrkit.presets import run_config
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
-from asrkit.training.observer import TrainingObserver
 from asrkit.training.run import point_latest_at, train
 
 pytest.importorskip("keras")
-
-TINY = {
-    "features": {"mel_bins": 20},
-    "model": {
-        "conv_layers": [
-            {"channels": 4, "kernel_frames": 5, "kernel_bins": 5, "stride_frames": 2, "stride_bins": 2},
-            {"channels": 4, "kernel_frames": 3, "kernel_bins": 3, "stride_frames": 2, "stride_bins": 2},
-        ],
-        "rnn_layers": 1,
-        "rnn_units": 16,
-        "dropout": 0.1,
-    },
-    "training": {"epochs": 2, "batch_size": 4, "warmup_steps": 2, "ema_momentum": 0.5},
-}
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     return write_corpus(tmp_path_factory.mktemp("data") / "tones", 14)
-
-
-def settings(corpus, **changes):
-    return run_config(merge(merge(TINY, {"data": {"train": str(corpus), "dev": str(corpus)}}), changes))
-
-
-class Recorder(TrainingObserver):
-    """Keeps what it hears; stops the run after so many batches."""
-
-    def __init__(self, stop_after=None):
-        self.stop_after = stop_after
-        self.losses, self.epochs, self.notes, self.start = [], [], [], None
-
-    def run_started(self, start):
-        self.start = start
-
-    def batch_done(self, event):
-        self.losses.append(event.loss)
-        if len(self.losses) == self.stop_after:
-            raise KeyboardInterrupt
-
-    def epoch_done(self, event):
-        self.epochs.append(event)
-
-    def note(self, message):
-        self.notes.append(message)
 
 
 def test_a_stopped_run_goes_on_exactly_where_it_was(corpus, tmp_path):

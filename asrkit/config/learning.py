@@ -141,6 +141,7 @@ class TrainingConfig(Settings):
     ema_momentum: float = 0.0  # 0: no weight averaging
     sortagrad: bool = True  # first epoch shortest first
     patience: int = 0  # epochs without a better dev WER before stopping; 0: never stop early
+    stop_when_failing: bool = True  # stop, with advice, a run that diverges or answers nothing but blanks
     precision: str = "float32"  # or "mixed_float16", "mixed_bfloat16"
     seed: int = 1
     start_from: str | None = None  # bundle whose weights to begin with, to go on with other data or settings

@@ -19,6 +19,7 @@ from asrkit.features import num_frames
 from asrkit.model.bundle import Bundle, save_bundle
 from asrkit.model.network import DeepSpeech2, network_weights, set_network_weights
 from asrkit.text import Alphabet
+from asrkit.training.advice import find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from asrkit.training.evaluation import DevResult, evaluate
@@ -34,7 +35,7 @@ _CHECKPOINT_SECONDS = 300.0
 _MAX_BAD_BATCHES = 5
 # Settings that decide the course of a run, and those among them that may change between its parts.
 _FIXED_TABLES = ("features", "model", "training")
-_FREE_SETTINGS = ("epochs", "patience", "dev_samples")
+_FREE_SETTINGS = ("epochs", "patience", "dev_samples", "stop_when_failing")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Trainer:
         self.average = WeightAverage(self.network, config.training.ema_momentum)
         self.state = RunState(config=config.to_dict(), data=sets.fingerprint)
         self.bad_batches = 0
+        self.has_warned = False
         if (output_dir / CHECKPOINT).exists():
             self._restore()
         elif config.training.start_from is not None:
@@ -105,6 +107,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint."""
+        self._require_finite()
         arrays = {
             "network": [ops.convert_to_numpy(v.value) for v in _state_variables(self.network)],
             "optimizer": [ops.convert_to_numpy(v.value) for v in self.network.optimizer.variables],
@@ -114,6 +117,8 @@ class Trainer:
 
     def _is_over(self) -> bool:
         state, training = self.state, self.config.training
+        if state.batch == 0:
+            self._heed_trouble()
         if state.epoch >= training.epochs:
             return True
         last_better = 0 if state.best_epoch is None else state.best_epoch + 1
@@ -121,6 +126,28 @@ class Trainer:
             self.observer.note(f"stopping: no better dev WER for {training.patience} epochs")
             return True
         return False
+
+    def _heed_trouble(self) -> None:
+        """Warn of a run that learns nothing, or stop it."""
+        training = self.config.training
+        trouble = find_trouble(self.state.history, len(plan_batches(self.frames, training, 0)), training)
+        if trouble is None:
+            self.has_warned = False
+        elif trouble.is_hopeless and training.stop_when_failing and self.state.epoch < training.epochs:
+            going_on = "training.stop_when_failing=false goes on all the same"
+            raise TrainingError(f"{trouble.text} ({going_on})", path=self.output_dir)
+        elif not self.has_warned:
+            self.observer.note(trouble.text)
+            self.has_warned = True
+
+    def _require_finite(self) -> None:
+        """Keep a network that is lost out of bundle and checkpoint."""
+        if not all(np.isfinite(ops.convert_to_numpy(v.value)).all() for v in self.network.trainable_variables):
+            raise TrainingError(
+                "the weights are not finite any more; the last good checkpoint is kept: lower training.learning_rate "
+                "and train with --fresh, or begin with the best epoch so far (--from)",
+                path=self.output_dir,
+            )
 
     def _epoch(self) -> None:
         state = self.state
@@ -186,6 +213,7 @@ class Trainer:
 
     def _finish_epoch(self) -> None:
         state = self.state
+        self._require_finite()
         with self.average.applied():
             result = evaluate(self.network, self.dev_batches, self.sets.dev, self.alphabet)
             is_best = (result.wer, result.cer) < (state.best_wer, state.best_cer)
