@@ -62,8 +62,8 @@ def _divergence(history: Sequence[Mapping[str, Any]], training: TrainingConfig) 
         return None
     return Trouble(
         f"the run diverged: the loss was {best['loss']:.1f} in epoch {best['epoch']} and is {last['loss']:.1f} in "
-        f"epoch {last['epoch']}; lower training.learning_rate (to {_lower(training)}), raise training.warmup_steps or lower "
-        f"training.clip_norm, and begin again with --fresh, or from the best epoch with --from",
+        f"epoch {last['epoch']}; lower training.learning_rate (to {_lower(training)}), raise training.warmup_steps or "
+        "lower training.clip_norm, and begin again with --fresh, or from the best epoch with --from",
         is_hopeless=True,
     )
 
