@@ -52,6 +52,9 @@ def train(
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw an earlier run in the same folder away.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what the run will cost, after a few steps that are thrown away.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but what needs attention.")] = False,
 ) -> None:
     """Train a DeepSpeech2; stopped at any moment, the same command goes on where it was.
@@ -66,6 +69,9 @@ def train(
         settings.append(f"training.start_from={json.dumps(str(start_from))}")
     run = _run_config(data, dev, preset, config, epochs, settings)
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
+    if plan:
+        _plan(run, quiet=quiet)
+        return
     _train(run, output, fresh=fresh, quiet=quiet)
 
 
@@ -91,6 +97,17 @@ def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
         rates = f"dev WER {dev.get('wer_percent')} %, CER {dev.get('cer_percent')} %"
         typer.echo(f"{rates} (greedy, epoch {bundle.card.get('epoch')}); {latest} leads to it", err=True)
         typer.echo(f"next: asrkit transcribe ./wavs --model {bundle.path}", err=True)
+
+
+def _plan(run: RunConfig, *, quiet: bool) -> None:
+    from rich.console import Console
+
+    from asrkit.report.training_plan import plan_lines
+    from asrkit.report.training_view import TrainingView
+    from asrkit.training.plan import plan_run
+
+    found = plan_run(run, TrainingView(Console(stderr=True), quiet=quiet))
+    typer.echo("\n".join(plan_lines(found)))
 
 
 def _draw_curve(output: Path) -> None:

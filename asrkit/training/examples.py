@@ -81,7 +81,7 @@ def load_examples(
         if utterance.id in store.failures:
             continue
         samples = store.samples(utterance.id)
-        reason = _unusable(utterance, samples, config, fastest)
+        reason = reason_to_refuse(utterance, len(samples), config, fastest)
         if reason:
             rejections.append(Rejection(utterance.id, reason))
         else:
@@ -90,16 +90,30 @@ def load_examples(
     return examples, rejections
 
 
-def _unusable(utterance: Utterance, samples: npt.NDArray[np.int16], config: RunConfig, fastest: float) -> str | None:
-    """Return why an utterance cannot be learned from, or None."""
-    seconds = len(samples) / config.features.sample_rate_hz
+def read_examples(utterances: Sequence[Utterance], alphabet: Alphabet, config: RunConfig) -> list[Example]:
+    """Decode a few utterances and keep nothing on disk; what cannot be read is left out."""
+    decoded = _decoded(utterances, config.features.sample_rate_hz)
+    texts = ((utterance, utterance.text or "", samples) for utterance, samples in decoded)
+    return [Example(u.id, text, s, alphabet.encode(text)) for u, text, s in texts if not isinstance(s, str)]
+
+
+def reason_to_refuse(utterance: Utterance, num_samples: int, config: RunConfig, fastest: float = 1.0) -> str | None:
+    """Return why an utterance cannot be learned from, or None.
+
+    Args:
+        utterance: With its text.
+        num_samples: Of its audio, at the model's rate.
+        config: Duration limits and the network's stride.
+        fastest: The largest speed factor of the augmentation.
+    """
+    seconds = num_samples / config.features.sample_rate_hz
     if not utterance.text:
         return "no text is left after normalization"
     if seconds < config.training.min_seconds:
         return f"{seconds:.2f} s is shorter than training.min_seconds = {config.training.min_seconds}"
     if seconds > config.training.max_seconds:
         return f"{seconds:.1f} s is longer than training.max_seconds = {config.training.max_seconds}"
-    frames = num_frames(int(len(samples) / fastest), config.features)
+    frames = num_frames(int(num_samples / fastest), config.features)
     steps, needed = output_lengths(frames, config.model), steps_needed(utterance.text)
     if needed > steps:
         return f"the text needs {needed} steps, the audio gives {steps}: wrong text, cut audio, or too large a stride"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
 from asrkit.text import Alphabet
+from asrkit.training.backend import quiet_backend
 from asrkit.training.checkpoint import load_checkpoint
 from asrkit.training.examples import Example, data_fingerprint, load_examples
 from asrkit.training.observer import RunStart, TrainingObserver
@@ -61,7 +61,7 @@ def train(
     examples, dev_examples, rejections = _load_examples(config, train_set, dev_set, _cache(cache_dir), observer)
 
     output_dir.mkdir(parents=True, exist_ok=True)
-    with _quiet_backend():
+    with quiet_backend():
         # Keras and its backend take seconds to import: only once the data has proved usable.
         from asrkit.training.trainer import Sets, Trainer
 
@@ -146,28 +146,6 @@ def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle |
     state, _ = load_checkpoint(checkpoint)
     same = state.finished and state.data == fingerprint and state.config == config.to_dict()
     return Bundle.load(output_dir) if same else None
-
-
-@contextlib.contextmanager
-def _quiet_backend() -> Iterator[None]:
-    """Keep TensorFlow's start-up messages, which tell nothing, off the terminal; ``TF_CPP_MIN_LOG_LEVEL=0`` shows them.
-
-    It writes them to file descriptor 2 before any of its own settings is read.
-    """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.stderr.flush()
-    kept = os.dup(2)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(silence, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)
 
 
 def _forget(output_dir: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from asrkit.memory import peak_mb
 from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.local import LocalRunner
 from asrkit.transcription.recipe import Recipe
@@ -95,12 +95,3 @@ def _beginning(recording: Recording) -> Recording:
         return recording
     start_s = recording.start_s or 0.0
     return replace(recording, start_s=start_s, end_s=start_s + _SAMPLE_BATCH_S, duration_s=_SAMPLE_BATCH_S)
-
-
-def peak_mb() -> float | None:
-    """Return the most memory this process ever held, or None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)

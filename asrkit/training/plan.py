@@ -1,0 +1,241 @@
+"""``train --plan``: what a run will cost, from a few steps that are thrown away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from asrkit.config import RunConfig
+from asrkit.data import Utterance
+from asrkit.data.statistics import measure_durations
+from asrkit.errors import TrainingError
+from asrkit.features import num_frames
+from asrkit.memory import peak_mb
+from asrkit.text import Alphabet
+from asrkit.training.backend import quiet_backend
+from asrkit.training.batches import Batch, BatchMaker, plan_batches
+from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
+from asrkit.training.observer import TrainingObserver
+from asrkit.training.run import load_sets
+
+# Batches tried, by the share of an epoch's batches that are shorter. The longest comes first: it takes the most memory,
+# and the first steps, which trace the network, are not timed.
+_UNTIMED = (1.0, 0.1)
+_TIMED = (0.2, 0.5, 0.8)
+
+
+@dataclass(frozen=True)
+class SetSize:
+    """How much there is to learn from, or to judge by."""
+
+    utterances: int
+    hours: float
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run will cost on this machine.
+
+    Attributes:
+        train: What is trained on.
+        dev: What each epoch is judged by.
+        rejections: What cannot be used, as far as lengths and texts tell.
+        num_parameters: Of the network.
+        batches_per_epoch: Optimizer steps in an epoch.
+        epochs: In the whole run.
+        reading_s: Decoding all audio into the cache, once.
+        train_s: One pass over the training data.
+        dev_s: Judging one epoch.
+        padding: Share of the frames in batches that is padding.
+        measured_steps: Steps on which the times rest.
+        peak_mb: Memory at most; None where the system does not tell.
+        device: What the network ran on.
+    """
+
+    train: SetSize
+    dev: SetSize
+    rejections: tuple[Rejection, ...]
+    num_parameters: int
+    batches_per_epoch: int
+    epochs: int
+    reading_s: float
+    train_s: float
+    dev_s: float
+    padding: float
+    measured_steps: int
+    peak_mb: float | None
+    device: str
+
+    @property
+    def epoch_s(self) -> float:
+        """Seconds of an epoch."""
+        return self.train_s + self.dev_s
+
+    @property
+    def total_s(self) -> float:
+        """Seconds of the whole run."""
+        return self.reading_s + self.epochs * self.epoch_s
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        plain = {name: getattr(value, "__dict__", value) for name, value in vars(self).items()}
+        plain["rejections"] = [vars(rejection) for rejection in self.rejections]
+        return {**plain, "epoch_s": self.epoch_s, "total_s": self.total_s}
+
+
+@dataclass(frozen=True)
+class _Set:
+    """Utterances with their lengths; nothing is decoded."""
+
+    utterances: list[Utterance]
+    frames: list[int]
+    size: SetSize
+
+
+def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> RunPlan:
+    """Say what a run will cost: reads the manifests and a few recordings, trains nothing, writes nothing.
+
+    Args:
+        config: The settings of the run.
+        observer: Told of what is odd about the data.
+
+    Raises:
+        ConfigError: No training data is named.
+        ManifestError: A manifest cannot be used.
+        TrainingError: No utterance can be learned from.
+    """
+    observer = observer or TrainingObserver()
+    rejections: list[Rejection] = []
+    train, dev = (_usable(part, config, fastest, rejections) for part, fastest in _sets(config, observer))
+    for name, part in (("training", train), ("dev", dev)):
+        if not part.utterances:
+            why = f"; {rejections[0].id}: {rejections[0].reason}" if rejections else ""
+            raise TrainingError(f"no {name} utterance can be used{why}")
+    with quiet_backend():
+        costs = _Costs(config, train, dev)
+    return costs.plan(rejections)
+
+
+def _sets(config: RunConfig, observer: TrainingObserver) -> list[tuple[list[Utterance], float]]:
+    train, dev = load_sets(config, observer)
+    return [(train, max(config.training.augmentation.speeds)), (dev, 1.0)]
+
+
+def _usable(part: Sequence[Utterance], config: RunConfig, fastest: float, rejections: list[Rejection]) -> _Set:
+    """Sort out what the run will sort out, as far as the headers of the recordings tell."""
+    measured, errors = measure_durations(part)
+    known = {utterance.id for utterance in measured}
+    unread = (utterance.id for utterance in part if utterance.id not in known)
+    rejections += [Rejection(id, str(error)) for id, error in zip(unread, errors, strict=True)]
+    rate = config.features.sample_rate_hz
+    utterances, frames, seconds = [], [], 0.0
+    for utterance in measured:
+        num_samples = round((utterance.duration_s or 0.0) * rate)
+        reason = reason_to_refuse(utterance, num_samples, config, fastest)
+        if reason:
+            rejections.append(Rejection(utterance.id, reason))
+            continue
+        utterances.append(utterance)
+        frames.append(num_frames(num_samples, config.features))
+        seconds += utterance.duration_s or 0.0
+    return _Set(utterances, frames, SetSize(len(utterances), seconds / 3600))
+
+
+class _Costs:
+    """Tries a few batches of a run on a network that is thrown away.
+
+    Args:
+        config: The run's settings.
+        train: What it would train on.
+        dev: What it would judge by.
+    """
+
+    def __init__(self, config: RunConfig, train: _Set, dev: _Set) -> None:
+        from asrkit.training.devices import device_memory_mb, device_name
+        from asrkit.training.optimizer import compiled_network
+
+        self.config = config
+        self.train = train
+        self.dev = dev
+        self.alphabet = Alphabet(config.data.alphabet)
+        self.batches = plan_batches(train.frames, config.training, 1)
+        self.dev_batches = plan_batches(dev.frames, config.training.replace(sortagrad=True), 0)
+        self.read_audio_s = self.reading_s = 0.0
+        self.device = device_name()
+        self.network = compiled_network(config, config.training.epochs * len(self.batches))
+        self.train_s = self._predict(self.train, self.batches, self._train, epoch=0)
+        self.dev_s = self._predict(self.dev, self.dev_batches, self._judge, epoch=None)
+        self.memory_mb = device_memory_mb() or peak_mb()
+
+    def plan(self, rejections: Sequence[Rejection]) -> RunPlan:
+        """Put the measurements together."""
+        train, dev = self.train, self.dev
+        hours = train.size.hours + dev.size.hours
+        padded = _padded(train.frames, self.batches)
+        bytes_per_frame = 4 * self.config.features.num_bins
+        dev_mb = sum(_padded(dev.frames, self.dev_batches)) * bytes_per_frame / 2**20  # kept for the whole run
+        return RunPlan(
+            train=train.size,
+            dev=dev.size,
+            rejections=tuple(rejections),
+            num_parameters=self.network.count_params(),
+            batches_per_epoch=len(self.batches),
+            epochs=self.config.training.epochs,
+            reading_s=self.reading_s / max(self.read_audio_s, 1e-9) * 3600 * hours,
+            train_s=self.train_s,
+            dev_s=self.dev_s,
+            padding=1 - sum(train.frames) / sum(padded),
+            measured_steps=len(_TIMED),
+            peak_mb=None if self.memory_mb is None else self.memory_mb + dev_mb,
+            device=self.device,
+        )
+
+    def _predict(
+        self, part: _Set, plan: list[list[int]], work: Callable[[Batch, list[Example]], None], epoch: int | None
+    ) -> float:
+        """Return the seconds that all batches of a plan will take, by their padded frames."""
+        order = sorted(plan, key=lambda indices: max(part.frames[i] for i in indices) * len(indices))
+        making_s = working_s = timed_frames = 0.0
+        for share in (*_UNTIMED, *_TIMED):
+            indices = order[min(len(order) - 1, int(share * len(order)))]
+            examples = self._read([part.utterances[i] for i in indices])
+            started = time.perf_counter()
+            batch = BatchMaker(examples, self.config.features, self.config.training).batch(range(len(examples)), epoch)
+            made = time.perf_counter()
+            work(batch, examples)
+            if share in _TIMED:
+                making_s += made - started
+                working_s += time.perf_counter() - made
+                timed_frames += batch["features"].shape[0] * batch["features"].shape[1]
+        if epoch is None:  # dev batches are made once
+            return working_s / timed_frames * sum(_padded(part.frames, plan))
+        stretch = float(np.mean([1 / speed for speed in self.config.training.augmentation.speeds]))
+        # Two threads make batches ahead of the network; without an accelerator they take its cores.
+        seconds = working_s + making_s / 2 if self.device == "cpu" else max(working_s, making_s / 2)
+        return seconds / timed_frames * sum(_padded(part.frames, plan)) * stretch
+
+    def _read(self, utterances: Sequence[Utterance]) -> list[Example]:
+        started = time.perf_counter()
+        examples = read_examples(utterances, self.alphabet, self.config)
+        self.reading_s += time.perf_counter() - started
+        self.read_audio_s += sum(u.duration_s or 0.0 for u in utterances)
+        if not examples:
+            raise TrainingError("cannot be read", path=utterances[0].audio_path)
+        return examples
+
+    def _train(self, batch: Batch, examples: list[Example]) -> None:
+        self.network.train_on_batch(batch, return_dict=True)
+
+    def _judge(self, batch: Batch, examples: list[Example]) -> None:
+        from asrkit.training.evaluation import evaluate
+
+        evaluate(self.network, [(batch, list(range(len(examples))))], examples, self.alphabet)
+
+
+def _padded(frames: Sequence[int], plan: Sequence[Sequence[int]]) -> list[int]:
+    """Return the frames of each batch, padding counted."""
+    return [max(frames[i] for i in indices) * len(indices) for indices in plan]

@@ -1,0 +1,87 @@
+"""Plans: counts are those of the run, times follow from the steps tried, and nothing is left behind."""
+
+import numpy as np
+import pytest
+import soundfile
+from tiny_run import Recorder, settings
+from tone_speech import write_corpus
+from typer.testing import CliRunner
+
+from asrkit.cli import app
+from asrkit.data import Utterance, read_manifest, write_manifest
+from asrkit.errors import TrainingError
+from asrkit.training import plan as planning
+from asrkit.training.run import train
+
+pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    manifest = write_corpus(tmp_path_factory.mktemp("data") / "tones", 14)
+    utterances = read_manifest(manifest)
+    short = manifest.parent / "wavs" / "short.wav"
+    soundfile.write(short, np.zeros(800), 16_000)
+    broken = manifest.parent / "wavs" / "broken.wav"
+    broken.write_bytes(b"RIFF")
+    write_manifest(manifest, [*utterances, Utterance("short", short, "yes"), Utterance("broken", broken, "no")])
+    return manifest
+
+
+def test_a_plan_tells_what_the_run_will_do(corpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASRKIT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    config = settings(corpus, training={"epochs": 1})
+    plan = planning.plan_run(config)
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+    recorder = Recorder()
+    train(config, tmp_path / "run", observer=recorder)
+    start = recorder.start
+    assert plan.num_parameters == start.num_parameters
+    assert plan.batches_per_epoch == len(recorder.losses)
+    assert (plan.train.utterances, plan.dev.utterances) == (start.train_utterances, start.dev_utterances)
+    assert plan.train.hours == pytest.approx(start.train_seconds / 3600)
+    assert {r.id for r in plan.rejections} == {r.id for r in start.rejections} == {"short", "broken"}
+    assert plan.peak_mb > 50
+    assert plan.to_dict()["total_s"] == pytest.approx(plan.reading_s + plan.epoch_s)
+
+
+def test_times_follow_from_the_steps_that_were_tried(corpus, monkeypatch):
+    now = [0.0]
+
+    def work(seconds_per_frame):
+        def step(_, batch, examples):
+            rows, frames, _ = batch["features"].shape
+            now[0] += seconds_per_frame * rows * frames
+
+        return step
+
+    monkeypatch.setattr(planning.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(planning._Costs, "_train", work(0.002))
+    monkeypatch.setattr(planning._Costs, "_judge", work(0.001))
+    config = settings(corpus, training={"epochs": 10, "batch_size": 1, "augmentation": {"speeds": [0.5]}})
+    plan = planning.plan_run(config)
+    frames = plan.dev.hours * 3600 * 100
+    assert plan.dev_s == pytest.approx(0.001 * frames, rel=0.02)
+    assert plan.train_s == pytest.approx(0.002 * 2 * frames, rel=0.02), "at half the speed audio is twice as long"
+    assert plan.total_s == pytest.approx(10 * (plan.train_s + plan.dev_s))
+    assert plan.padding == 0
+
+
+def test_the_command_prints_the_plan_and_leaves_no_run(corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", str(corpus), "--dev", str(corpus), "--preset", "tiny", "--plan"]
+    result = CliRunner().invoke(app, [*arguments, "--set", "model.rnn_units=16"], env={"ASRKIT_CACHE_DIR": "cache"})
+    assert result.exit_code == 0, result.output
+    assert list(tmp_path.iterdir()) == []
+    for words in ("training  14 utterances", "refused   4 utterances, as", "M parameters on cpu", "for 8 epochs"):
+        assert words in result.stdout
+
+
+def test_a_plan_for_nothing_says_why(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(800), 16_000)
+    manifest = tmp_path / "train.tsv"
+    write_manifest(manifest, [Utterance("a", path, "yes")])
+    with pytest.raises(TrainingError, match=r"no training utterance can be used; a: 0\.05 s is shorter"):
+        planning.plan_run(settings(manifest))
