@@ -1,5 +1,5 @@
 """
-Beam search, n-gram queries and n-gram estimation, and alignments in C++.
+Beam search, n-gram queries and n-gram estimation, alignments and plain text in C++.
 """
 
 from collections.abc import Sequence
@@ -248,3 +248,18 @@ class DecodingStream:
     def text(self) -> str: ...
 
     def finish(self) -> list[Decoded]: ...
+
+def normalize_plain(texts: list[str]) -> list[str | None]:
+    """
+    Bring plain ASCII texts into the standard form; None where a text needs more thought.
+    """
+
+def compose_plain(texts: list[str]) -> list[str | None]:
+    """
+    Return the ASCII texts with single spaces between words as they are; None for all others.
+    """
+
+def count_signs(texts: list[str]) -> tuple[int, int, int, int, int]:
+    """
+    Count the ASCII texts with capitals, punctuation, digits, backquotes, and with none of these.
+    """

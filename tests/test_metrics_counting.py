@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import jiwer
 import numpy as np
 import pytest
@@ -121,6 +123,19 @@ def test_long_pairs_are_counted_like_short_ones(monkeypatch: pytest.MonkeyPatch,
 def test_distances_equal_rapidfuzz(pairs: list[tuple[str, str]]) -> None:
     table = count_pairs([one for one, _ in pairs], [other for _, other in pairs], "char")
     assert table.errors.tolist() == [Levenshtein.distance(one, other) for one, other in pairs]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text("abc", min_size=1, max_size=3), max_size=90), st.randoms(use_true_random=False))
+def test_pairs_of_several_machine_words_equal_a_full_table(words: list[str], random: Random) -> None:
+    """Longer than 64 units, in either order, with any white space, in one byte per character and in more."""
+    other = [random.choice(["a", "bb", "c"]) if random.random() < 0.2 else word for word in words]
+    other = [word for word in other if random.random() < 0.9]
+    one, two = random.choice(["  ", "\t", "\xa0", " "]).join(words), f" {' '.join(other)} "
+    for extra in ("", " \u0141"):
+        units = (one + extra).split(), (two + extra).split()
+        assert as_tuple(count_errors([one + extra], [two + extra])) == best_counts(*units)
+        assert as_tuple(count_errors([one + extra], [two + extra], "char")) == best_counts(*map(" ".join, units))
 
 
 def test_a_vocabulary_beyond_the_first_unicode_plane() -> None:

@@ -15,6 +15,13 @@ from asrkit.metrics.scoring import score
 TEXTS = st.lists(st.tuples(st.text("ab C.'1é ", max_size=12), st.text("ab C.'1é ", max_size=12)), max_size=6)
 
 
+def test_changes_are_told_apart() -> None:
+    effect = score(["É o’clock", "a  b", "x", "a_b"], ["`a 1", "A.", "é", "a_b"]).effect
+    assert effect is not None
+    assert (effect.hypotheses, effect.references) == (2, 3)
+    assert effect.kinds == {"punctuation": 4, "case": 2, "apostrophes": 2, "numbers": 1}
+
+
 def test_both_views_by_hand() -> None:
     report = score(["the cat sat", "no"], ["The cat sat on 2 mats.", "No!"])
     assert report.raw.words.total().errors == 5  # The, on, 2, mats., No! against no

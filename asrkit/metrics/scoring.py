@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -161,13 +160,8 @@ class _Scorer:
         if not self.views:
             return count(hypotheses, references, unit, self.config.weights)
         known = next(iter(self.views.values()))
-        changed = [
-            index
-            for index, (one, other, hypothesis, reference) in enumerate(
-                zip(known.hypotheses, known.references, hypotheses, references, strict=True)
-            )
-            if one != hypothesis or other != reference
-        ]
+        pairs = zip(known.hypotheses, known.references, hypotheses, references, strict=True)
+        changed = [i for i, (one, other, hyp, ref) in enumerate(pairs) if one != hyp or other != ref]
         fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit, self.config.weights)
         return (known.words if unit == "word" else known.characters).replace_rows(changed, fresh)
 
@@ -227,25 +221,22 @@ def _normalizer_effect(raw: View, normalized: View) -> NormalizerEffect:
     return NormalizerEffect(len(changed[0]), len(changed[1]), _kinds_of_change([*changed[0], *changed[1]]))
 
 
-# Each pattern takes the rest of its line along, so that a line is found once.
-_CHANGED_SIGNS = {"punctuation": r"[^\w\s'’][^\n]*", "numbers": r"[0-9][^\n]*", "apostrophes": r"[’‘ʼ`][^\n]*"}
-
-_ASCII_PUNCTUATION = r"[!-&(-/:-@\[-`{-~][^\n]*"  # much faster to search for
+_KINDS = ("case", "punctuation", "numbers", "apostrophes", "other")
+_PUNCTUATION, _NUMBER, _APOSTROPHE = re.compile(r"[^\w\s'’]|_"), re.compile("[0-9]"), re.compile("[’‘ʼ`]")
 
 
 def _kinds_of_change(texts: list[str]) -> dict[str, int]:
     """Count the texts with capitals, punctuation, digits or curly apostrophes; whatever has none is "other"."""
-    lines = "\n".join(texts)
-    signs = _CHANGED_SIGNS | ({"punctuation": _ASCII_PUNCTUATION} if lines.isascii() else {})
-    ends = np.cumsum([len(text) + 1 for text in texts])
-    has_kind = {"case": np.fromiter(map(operator.ne, texts, lines.lower().split("\n")), bool, len(texts))}
-    for kind, pattern in signs.items():
-        has_kind[kind] = np.zeros(len(texts), bool)
-        places = [match.start() for match in re.finditer(pattern, lines)]
-        has_kind[kind][np.searchsorted(ends, places, side="right")] = True
-    has_kind["other"] = ~np.logical_or.reduce(list(has_kind.values()))
-    counts = {kind: int(found.sum()) for kind, found in has_kind.items()}
-    return {kind: number for kind, number in sorted(counts.items(), key=lambda item: -item[1]) if number}
+    from asrkit._native import count_signs
+
+    counts = list(count_signs([text for text in texts if text.isascii()]))
+    for text in texts:
+        if not text.isascii():
+            signs = [text != text.lower(), *(bool(p.search(text)) for p in (_PUNCTUATION, _NUMBER, _APOSTROPHE))]
+            for place, found in enumerate([*signs, not any(signs)]):
+                counts[place] += found
+    named = sorted(zip(_KINDS, counts, strict=True), key=lambda item: -item[1])
+    return {kind: number for kind, number in named if number}
 
 
 def score_pairs(

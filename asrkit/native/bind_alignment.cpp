@@ -4,8 +4,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <array>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "alignment.hpp"
 #include "error_counting.hpp"
@@ -31,33 +32,54 @@ AlignmentProblem pose(const Ids& reference, const Ids& hypothesis, std::int64_t 
   return problem;
 }
 
-template <typename Character, typename IsSpace>
-void copy_characters(const Character* from, std::size_t length, IsSpace is_space, std::u32string& to) {
-  to.resize(length);
-  for (std::size_t i = 0; i < length; ++i) to[i] = is_space(from[i]) ? U' ' : static_cast<char32_t>(from[i]);
-}
-
-std::array<bool, 256> latin_spaces() {
-  std::array<bool, 256> spaces{};
-  for (Py_UCS4 character = 0; character < 256; ++character) spaces[character] = Py_UNICODE_ISSPACE(character);
-  return spaces;
+// Shows Latin-1 text as it lies in memory, unless white space other than U+0020 must be replaced in a copy.
+std::string_view view_latin(PyObject* text, Unit unit, std::string& copy) {
+  const Py_UCS1* data = PyUnicode_1BYTE_DATA(text);
+  const auto length = static_cast<std::size_t>(PyUnicode_GET_LENGTH(text));
+  bool may_have_spaces = false;
+  for (std::size_t i = 0; i < length; ++i) may_have_spaces |= data[i] < 0x20 || data[i] == 0x85 || data[i] == 0xa0;
+  const std::string_view view(reinterpret_cast<const char*>(data), length);
+  if (!may_have_spaces || unit == Unit::kSymbol) return view;
+  copy = view;
+  for (char& character : copy)
+    if (Py_UNICODE_ISSPACE(static_cast<unsigned char>(character))) character = ' ';
+  return copy;
 }
 
 // Copies a Python string; every white space becomes U+0020 unless code points are mere symbols.
-void decode(nb::handle text, Unit unit, std::u32string& decoded) {
-  PyObject* object = text.ptr();
-  if (!PyUnicode_Check(object)) throw std::invalid_argument("texts must be strings");
-  const auto length = static_cast<std::size_t>(PyUnicode_GET_LENGTH(object));
-  const bool joins_spaces = unit != Unit::kSymbol;
-  static const std::array<bool, 256> kLatinSpaces = latin_spaces();
-  const auto is_space = [joins_spaces](Py_UCS4 character) { return joins_spaces && Py_UNICODE_ISSPACE(character); };
-  const auto is_latin_space = [joins_spaces](Py_UCS1 character) { return joins_spaces && kLatinSpaces[character]; };
-  switch (PyUnicode_KIND(object)) {
-    case PyUnicode_1BYTE_KIND: return copy_characters(PyUnicode_1BYTE_DATA(object), length, is_latin_space, decoded);
-    case PyUnicode_2BYTE_KIND: return copy_characters(PyUnicode_2BYTE_DATA(object), length, is_space, decoded);
-    default: return copy_characters(PyUnicode_4BYTE_DATA(object), length, is_space, decoded);
+std::u32string_view view_wide(PyObject* text, Unit unit, std::u32string& copy) {
+  const auto length = static_cast<std::size_t>(PyUnicode_GET_LENGTH(text));
+  const int kind = PyUnicode_KIND(text);
+  const void* data = PyUnicode_DATA(text);
+  copy.resize(length);
+  for (std::size_t i = 0; i < length; ++i) {
+    const Py_UCS4 character = PyUnicode_READ(kind, data, static_cast<Py_ssize_t>(i));
+    copy[i] = unit != Unit::kSymbol && Py_UNICODE_ISSPACE(character) ? U' ' : static_cast<char32_t>(character);
   }
+  return copy;
 }
+
+// Latin-1 texts, which most are, stay where they are, and their characters need no numbers.
+class TextCounter {
+ public:
+  TextCounter(Unit unit, bool nist, std::int64_t long_cells)
+      : unit_(unit), latin_(unit, nist, long_cells), wide_(unit, nist, long_cells) {}
+
+  PairCounts count(nb::handle hypothesis, nb::handle reference) {
+    PyObject *hyp = hypothesis.ptr(), *ref = reference.ptr();
+    if (!PyUnicode_Check(hyp) || !PyUnicode_Check(ref)) throw std::invalid_argument("texts must be strings");
+    if (PyUnicode_KIND(hyp) == PyUnicode_1BYTE_KIND && PyUnicode_KIND(ref) == PyUnicode_1BYTE_KIND)
+      return latin_.count(view_latin(hyp, unit_, latin_hypothesis_), view_latin(ref, unit_, latin_reference_));
+    return wide_.count(view_wide(hyp, unit_, wide_hypothesis_), view_wide(ref, unit_, wide_reference_));
+  }
+
+ private:
+  Unit unit_;
+  PairCounter<char> latin_;
+  PairCounter<char32_t> wide_;
+  std::string latin_hypothesis_, latin_reference_;
+  std::u32string wide_hypothesis_, wide_reference_;
+};
 
 using Counts = nb::ndarray<std::int64_t, nb::shape<-1, 5>, nb::c_contig, nb::device::cpu>;
 
@@ -67,12 +89,9 @@ void count_errors(const Texts& hypotheses, const Texts& references, int unit, bo
                   const Counts& counts) {
   if (hypotheses.size() != references.size() || counts.shape(0) != references.size())
     throw std::invalid_argument("as many hypotheses as references and rows of counts are needed");
-  PairCounter counter(static_cast<Unit>(unit), nist, long_cells);
-  std::u32string hypothesis, reference;
+  TextCounter counter(static_cast<Unit>(unit), nist, long_cells);
   for (std::size_t i = 0; i < references.size(); ++i) {
-    decode(hypotheses[i], static_cast<Unit>(unit), hypothesis);
-    decode(references[i], static_cast<Unit>(unit), reference);
-    const PairCounts pair = counter.count(hypothesis, reference);
+    const PairCounts pair = counter.count(hypotheses[i], references[i]);
     std::int64_t* row = counts.data() + 5 * i;
     row[0] = pair.errors;
     row[1] = pair.substitutions;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "bit_parallel.hpp"
+#include "numbering.hpp"
 
 namespace asrkit {
 
@@ -17,114 +19,40 @@ struct PairCounts {
   bool is_long = false;  // too long to be counted here; errors and substitutions are not set
 };
 
-// Levenshtein distance, 64 cells at a time (Myers, JACM 1999; Hyyrö 2003 for the distance of whole strings).
-class BitParallelDistance {
- public:
-  std::int64_t operator()(const std::int32_t* pattern, std::size_t m, const std::int32_t* text, std::size_t n,
-                          std::size_t num_ids) {
-    const std::size_t blocks = (m + 63) / 64;
-    matches_.assign(num_ids * blocks, 0);
-    for (std::size_t i = 0; i < m; ++i)
-      matches_[static_cast<std::size_t>(pattern[i]) * blocks + i / 64] |= std::uint64_t{1} << (i % 64);
-    plus_.assign(blocks, ~std::uint64_t{0});
-    minus_.assign(blocks, 0);
-    const std::uint64_t last = std::uint64_t{1} << ((m - 1) % 64);
-    auto distance = static_cast<std::int64_t>(m);
-    for (std::size_t j = 0; j < n; ++j) {
-      const std::uint64_t* equal_row = &matches_[static_cast<std::size_t>(text[j]) * blocks];
-      std::uint64_t plus_in = 1, minus_in = 0;  // the row above the table grows by one per column
-      for (std::size_t b = 0; b < blocks; ++b) {
-        const std::uint64_t equal = equal_row[b] | minus_in, plus = plus_[b], minus = minus_[b];
-        const std::uint64_t vertical = equal_row[b] | minus;
-        const std::uint64_t horizontal = (((equal & plus) + plus) ^ plus) | equal;
-        std::uint64_t plus_out = minus | ~(horizontal | plus), minus_out = plus & horizontal;
-        if (b + 1 == blocks) distance += (plus_out & last ? 1 : 0) - (minus_out & last ? 1 : 0);
-        const std::uint64_t plus_carry = plus_out >> 63, minus_carry = minus_out >> 63;
-        plus_out = plus_out << 1 | plus_in;
-        minus_out = minus_out << 1 | minus_in;
-        plus_[b] = minus_out | ~(vertical | plus_out);
-        minus_[b] = plus_out & vertical;
-        plus_in = plus_carry;
-        minus_in = minus_carry;
-      }
-    }
-    return distance;
-  }
-
- private:
-  std::vector<std::uint64_t> matches_, plus_, minus_;
-};
-
-// Gives equal units of one pair equal numbers, counted from 0.
-class Numbering {
- public:
-  void start(std::size_t most_units) {
-    ++generation_;
-    size_ = 0;
-    std::size_t slots = 64;
-    while (slots < 2 * most_units) slots *= 2;
-    if (slots > slots_.size()) slots_.assign(slots, Slot{});
-    mask_ = slots_.size() - 1;
-  }
-
-  std::int32_t number(std::u32string_view unit) {
-    if (unit.size() == 1 && unit[0] < latin_.size()) {
-      Known& known = latin_[unit[0]];
-      if (known.generation != generation_) known = {generation_, size_++};
-      return known.number;
-    }
-    std::uint64_t hash = 1469598103934665603u;  // FNV-1a
-    for (const char32_t character : unit) hash = (hash ^ character) * 1099511628211u;
-    for (std::size_t at = (hash ^ hash >> 32) & mask_;; at = (at + 1) & mask_) {
-      Slot& slot = slots_[at];
-      if (slot.generation != generation_) {
-        slot = {unit, hash, generation_, size_};
-        return size_++;
-      }
-      if (slot.hash == hash && slot.unit == unit) return slot.number;
-    }
-  }
-
-  std::size_t size() const { return static_cast<std::size_t>(size_); }
-
- private:
-  struct Slot {
-    std::u32string_view unit;
-    std::uint64_t hash = 0;
-    std::uint64_t generation = 0;  // of another pair: free
-    std::int32_t number = 0;
-  };
-  struct Known {
-    std::uint64_t generation = 0;
-    std::int32_t number = 0;
-  };
-  std::vector<Slot> slots_;
-  std::array<Known, 256> latin_;  // units of one common character need no search
-  std::size_t mask_ = 0;
-  std::uint64_t generation_ = 0;
-  std::int32_t size_ = 0;
-};
-
 // Counts pairs one after the other and keeps its buffers. In the texts U+0020 separates words, in any number.
+// Characters are bytes (Latin-1) or code points.
 //
 // Canonical weights: fewest errors E, then fewest substitutions S (most hits). NIST weights: least 4S + 3D + 3I, then
 // fewest errors. Time O(R M / 64 + R E) for a pair of R and M units.
+template <typename Character>
 class PairCounter {
  public:
+  using View = std::basic_string_view<Character>;
+
   PairCounter(Unit unit, bool nist, std::int64_t long_cells) : unit_(unit), nist_(nist), long_cells_(long_cells) {}
 
-  PairCounts count(std::u32string_view hypothesis, std::u32string_view reference) {
+  PairCounts count(View hypothesis, View reference) {
     PairCounts counts;
     if (hypothesis == reference) {
       counts.num_reference = counts.num_hypothesis = count_units(reference);
       return counts;
     }
-    numbering_.start(hypothesis.size() + reference.size());
+    if constexpr (sizeof(Character) == 1) {
+      if (unit_ != Unit::kWord) {  // bytes are small numbers already
+        read_characters(reference, reference_characters_);
+        read_characters(hypothesis, hypothesis_characters_);
+        compare(reference_characters_, hypothesis_characters_, 256, counts);
+        return counts;
+      }
+    }
+    const std::int64_t equal = unit_ == Unit::kWord ? drop_equal_words(hypothesis, reference) : 0;
+    const std::size_t length = hypothesis.size() + reference.size();
+    numbering_.start(unit_ == Unit::kWord ? length / 2 + 1 : length);
     read(reference, reference_);
     read(hypothesis, hypothesis_);
-    counts.num_reference = static_cast<std::int64_t>(reference_.size());
-    counts.num_hypothesis = static_cast<std::int64_t>(hypothesis_.size());
-    compare(counts);
+    compare(reference_, hypothesis_, numbering_.size(), counts);
+    counts.num_reference += equal;
+    counts.num_hypothesis += equal;
     return counts;
   }
 
@@ -134,42 +62,88 @@ class PairCounter {
 
   // Calls `found` with each unit of a text.
   template <typename Found>
-  void split(std::u32string_view text, Found found) const {
+  void split(View text, Found found) const {
     std::size_t i = 0;
     bool is_first = true;
     while (i < text.size()) {
-      if (unit_ != Unit::kSymbol && text[i] == U' ') {
+      if (unit_ != Unit::kSymbol && text[i] == ' ') {
         ++i;
         continue;
       }
       std::size_t end = i + 1;
       if (unit_ == Unit::kWord)
-        while (end < text.size() && text[end] != U' ') ++end;
+        while (end < text.size() && text[end] != ' ') ++end;
       // One space stands between words, whatever separates them in the text.
-      if (unit_ == Unit::kCharacter && !is_first && text[i - 1] == U' ') found(text.substr(i - 1, 1));
+      if (unit_ == Unit::kCharacter && !is_first && text[i - 1] == ' ') found(text.substr(i - 1, 1));
       found(text.substr(i, end - i));
       is_first = false;
       i = end;
     }
   }
 
-  std::int64_t count_units(std::u32string_view text) const {
+  std::int64_t count_units(View text) const {
     std::int64_t number = 0;
-    split(text, [&](std::u32string_view) { ++number; });
+    split(text, [&](View) { ++number; });
     return number;
   }
 
-  void read(std::u32string_view text, Ids& ids) {
+  void read(View text, Ids& ids) {
     ids.clear();
-    split(text, [&](std::u32string_view unit) { ids.push_back(numbering_.number(unit)); });
+    split(text, [&](View unit) { ids.push_back(numbering_.number(unit)); });
   }
 
-  void compare(PairCounts& counts) {
-    const std::int32_t *ref = reference_.data(), *hyp = hypothesis_.data();
-    std::size_t num_ref = reference_.size(), num_hyp = hypothesis_.size();
+  // Cuts equal words off both ends, as far as the texts agree in every character, and returns their number.
+  std::int64_t drop_equal_words(View& one, View& other) const {
+    const std::size_t shorter = std::min(one.size(), other.size());
+    std::size_t same = static_cast<std::size_t>(
+        std::mismatch(one.begin(), one.begin() + static_cast<std::ptrdiff_t>(shorter), other.begin()).first -
+        one.begin());
+    while (same > 0 && one[same - 1] != ' ') --same;
+    std::int64_t number = count_units(one.substr(0, same));
+    one.remove_prefix(same);
+    other.remove_prefix(same);
+    const std::size_t left = shorter - same;
+    same = 0;
+    while (same < left && one[one.size() - 1 - same] == other[other.size() - 1 - same]) ++same;
+    while (same > 0 && one[one.size() - same] != ' ') --same;
+    number += count_units(one.substr(one.size() - same));
+    one.remove_suffix(same);
+    other.remove_suffix(same);
+    return number;
+  }
+
+  // Keeps one space between words, or none.
+  void read_characters(View text, std::vector<unsigned char>& characters) const {
+    if (unit_ == Unit::kSymbol) {
+      characters.assign(text.begin(), text.end());
+      return;
+    }
+    const bool keeps_spaces = unit_ == Unit::kCharacter;
+    characters.resize(text.size());
+    unsigned char* to = characters.data();
+    bool is_space = true;
+    for (const Character character : text) {
+      const bool was_space = is_space;
+      is_space = character == ' ';
+      *to = static_cast<unsigned char>(character);
+      to += !is_space || (keeps_spaces && !was_space);
+    }
+    if (keeps_spaces && is_space && to != characters.data()) --to;
+    characters.resize(static_cast<std::size_t>(to - characters.data()));
+  }
+
+  template <typename Id>
+  void compare(const std::vector<Id>& reference, const std::vector<Id>& hypothesis, std::size_t num_ids,
+               PairCounts& counts) {
+    const Id *ref = reference.data(), *hyp = hypothesis.data();
+    std::size_t num_ref = reference.size(), num_hyp = hypothesis.size();
+    counts.num_reference = static_cast<std::int64_t>(num_ref);
+    counts.num_hypothesis = static_cast<std::int64_t>(num_hyp);
     // Equal ends belong to some best alignment.
     while (num_ref && num_hyp && *ref == *hyp) ++ref, ++hyp, --num_ref, --num_hyp;
     while (num_ref && num_hyp && ref[num_ref - 1] == hyp[num_hyp - 1]) --num_ref, --num_hyp;
+    // Unit weights know no sides: the shorter one is the pattern.
+    if (num_ref > num_hyp && !nist_) std::swap(ref, hyp), std::swap(num_ref, num_hyp);
     const auto longer = static_cast<std::int64_t>(std::max(num_ref, num_hyp));
     const auto shorter = static_cast<std::int64_t>(std::min(num_ref, num_hyp));
     if (longer * shorter > long_cells_) {
@@ -180,9 +154,7 @@ class PairCounter {
       counts.errors = longer;
       return;
     }
-    const std::int64_t errors = num_ref <= num_hyp ? distance_(ref, num_ref, hyp, num_hyp, numbering_.size())
-                                                   : distance_(hyp, num_hyp, ref, num_ref, numbering_.size());
-    counts.errors = errors;
+    const std::int64_t errors = counts.errors = table_.distance(ref, num_ref, hyp, num_hyp, num_ids);
     if (errors == longer - shorter) return;  // gaps alone
     if (nist_) {
       // 4S + 3D + 3I <= 4E bounds the gaps.
@@ -192,12 +164,13 @@ class PairCounter {
     } else if (errors == 1) {
       counts.substitutions = 1;
     } else {
-      counts.substitutions = least_price(ref, num_ref, hyp, num_hyp, errors, kFirst + 1, kFirst) % kFirst;
+      counts.substitutions = table_.fewest_substitutions(ref, num_ref, hyp, num_hyp);
     }
   }
 
   // The price of the best path, in a band as wide as so many gaps can reach; one row, no traceback.
-  std::int64_t least_price(const std::int32_t* ref, std::size_t num_ref, const std::int32_t* hyp, std::size_t num_hyp,
+  template <typename Id>
+  std::int64_t least_price(const Id* ref, std::size_t num_ref, const Id* hyp, std::size_t num_hyp,
                            std::int64_t most_gaps, std::int64_t substitution, std::int64_t gap) {
     constexpr std::int64_t kFar = std::int64_t{1} << 60;
     const auto rows = static_cast<std::int64_t>(num_ref), columns = static_cast<std::int64_t>(num_hyp);
@@ -210,7 +183,7 @@ class PairCounter {
     for (std::int64_t i = 1; i <= rows; ++i) {
       const std::int64_t from = std::max<std::int64_t>(i - left, 0), to = std::min(i + right, columns);
       std::int64_t before = kFar;
-      const std::int32_t word = ref[i - 1];
+      const Id word = ref[i - 1];
       std::int64_t* cell = &row_[static_cast<std::size_t>(from - i + left + 1)];
       std::int64_t j = from;
       if (j == 0) {
@@ -231,10 +204,11 @@ class PairCounter {
   Unit unit_;
   bool nist_;
   std::int64_t long_cells_;
-  Numbering numbering_;
+  Numbering<Character> numbering_;
   Ids reference_, hypothesis_;
+  std::vector<unsigned char> reference_characters_, hypothesis_characters_;
   std::vector<std::int64_t> row_;
-  BitParallelDistance distance_;
+  BitParallelTable table_;
 };
 
 }  // namespace asrkit

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import accumulate
 
 from asrkit.errors import ConfigError
 from asrkit.text.number_words import spell_numbers
@@ -113,38 +111,12 @@ def normalize(text: str) -> str:
     return " ".join(words)
 
 
-# In the bulk pass lines with these signs or titles are read one by one: they need more than dropping punctuation.
-# Each pattern is fast to search for and takes the rest of its line along, so that a line is found once.
-_NEEDS_CARE = [re.compile(rf"(?:{signs})[^\n]*") for signs in ("[0-9`&%@+=]", "mrs?(?![a-z])", "dr(?![a-z])")]
-_BULK = {code: " " for code in range(128) if chr(code) not in "\n'" and not chr(code).isalnum()}
-
-
 def normalize_all(texts: Sequence[str]) -> list[str]:
     """Return ``[normalize(text) for text in texts]``, several times as fast for many ASCII texts."""
-    joined = "\n".join(texts)
-    if not joined.isascii() or joined.count("\n") != len(texts) - 1:
-        return [normalize(text) for text in texts]
-    lower = joined.lower()
-    plain = lower.translate(_BULK)
-    while "  " in plain:
-        plain = plain.replace("  ", " ")
-    normal = plain.replace(" \n", "\n").replace("\n ", "\n").strip(" ").split("\n")
-    ends = list(accumulate(len(text) + 1 for text in texts))
-    for place in _places_of_care(lower):
-        index = bisect_right(ends, place)
-        normal[index] = normalize(texts[index])
-    return normal
+    from asrkit._native import normalize_plain
 
-
-def _places_of_care(lower: str) -> Iterator[int]:
-    for pattern in _NEEDS_CARE:
-        yield from (match.start() for match in pattern.finditer(lower))
-    place = lower.find("'")
-    while place >= 0:
-        # Inside a word it stays.
-        if not (lower[place - 1 : place].isalpha() and lower[place + 1 : place + 2].isalpha()):
-            yield place
-        place = lower.find("'", place + 1)
+    plain = normalize_plain(list(texts))
+    return [normalize(text) if normal is None else normal for text, normal in zip(texts, plain, strict=True)]
 
 
 _JOINING_SPACES = {ord(character): " " for character in _ZERO_WIDTH_SPACES}
@@ -159,10 +131,10 @@ def compose(text: str) -> str:
 
 def compose_all(texts: Sequence[str]) -> list[str]:
     """Return ``[compose(text) for text in texts]``; usually there is nothing to do, and that is quickly seen."""
-    joined = "|".join(["", *texts, ""])
-    if joined.isascii() and joined.isprintable() and not any(sign in joined for sign in ("  ", "| ", " |")):
-        return list(texts)
-    return [compose(text) for text in texts]
+    from asrkit._native import compose_plain
+
+    plain = compose_plain(list(texts))
+    return [compose(text) if composed is None else composed for text, composed in zip(texts, plain, strict=True)]
 
 
 @dataclass(frozen=True)
