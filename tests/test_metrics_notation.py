@@ -32,7 +32,26 @@ NONE = get_normalizer("none")
     ],
 )
 def test_the_reading_that_fits_best_is_taken(reference: str, hypothesis: str, reading: str) -> None:
-    assert resolve(reference, hypothesis, NONE) == reading
+    assert resolve(reference, hypothesis, NONE).text == reading
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "reading"),
+    [
+        ("so (uh) what", "so what", ("so what", 1)),
+        ("so (uh) what", "so uh what", ("so uh what", 0)),
+        ("so (uh) what", "so um", ("so what", 1)),  # 2 + 4 for the one, 4 + 3 for the other
+        ("the wh- what", "the where what", ("the where what", 0)),
+        ("the wh- what", "the foo what", ("the wh- what", 0)),
+        ("the -at x", "the hat x", ("the hat x", 0)),
+        ("the (wh-) x", "the x", ("the x", 1)),
+        ("well-known - fact", "well known fact", ("well-known - fact", 0)),
+        ("{a (b) / c} d", "a d", ("a d", 1)),
+        ("%uh yes", "%uh yes", ("%uh yes", 0)),
+    ],
+)
+def test_the_weights_of_nist_forgive_as_sclite_does(reference: str, hypothesis: str, reading: tuple[str, int]) -> None:
+    assert resolve(reference, hypothesis, NONE, "nist") == reading
 
 
 WORDS = st.lists(st.sampled_from("abc"), max_size=3)
@@ -41,7 +60,7 @@ WORDS = st.lists(st.sampled_from("abc"), max_size=3)
 @given(st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=3), st.lists(st.sampled_from("abc"), max_size=6))
 def test_no_reading_fits_better(groups: list[list[list[str]]], hypothesis: list[str]) -> None:
     reference = " ".join("{" + " / ".join(" ".join(option) or "@" for option in group) + "}" for group in groups)
-    found = resolve(reference, " ".join(hypothesis), NONE).split()
+    found = resolve(reference, " ".join(hypothesis), NONE).text.split()
 
     def goodness(reading: list[str]) -> tuple[int, int]:
         hits, *errors = best_counts(hypothesis, reading)

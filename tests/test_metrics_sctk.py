@@ -82,6 +82,42 @@ def test_nist_weights_give_the_counts_of_sclite_for_each_utterance(folder: Path)
     assert len(unlike) <= 2  # ties that sclite breaks by where it looks first
 
 
+def test_optional_words_alternatives_and_fragments_count_as_in_sclite(folder: Path) -> None:
+    draw = np.random.default_rng(7)
+    words = ["hat", "what", "where", "when", "cat", "uh", "going", "to", "gonna"]
+
+    def pick() -> str:
+        return words[draw.integers(len(words))]
+
+    with (folder / "o.trn").open("w") as ref, (folder / "g.trn").open("w") as hyp:
+        for i in range(400):
+            marked, said = [], []
+            for _ in range(draw.integers(1, 9)):
+                way = draw.integers(8)
+                word = pick()
+                marks = {0: f"({word})", 1: f"{word[:2]}-", 2: f"-{word[-2:]}", 3: f"{{{word} / going to / @}}"}
+                marked.append(marks.get(int(way), word))
+                if draw.random() < 0.6:
+                    said.append(word)
+                elif draw.random() < 0.6:
+                    said.append(pick())
+            ref.write(f"{' '.join(marked)} (s_{i})\n")
+            hyp.write(f"{' '.join(said)} (s_{i})\n")
+    command = f"{SCLITE} -D -F -r o.trn trn -h g.trn trn -i rm -o pralign stdout".split()
+    output = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=60).stdout
+    scores = re.findall(r"id: \((\S+)\)\nScores: \(#C #S #D #I\) (.*)", output)
+    theirs = {name: tuple(map(int, counts.split())) for name, counts in scores}
+    report = score(folder / "g.trn", folder / "o.trn", NIST)
+    table = report.normalized.words
+    ours = {
+        name: (table[i].hits, table[i].substitutions, table[i].deletions, table[i].insertions)
+        for i, name in enumerate(report.pairs.ids)
+    }
+    assert len(theirs) == 400
+    unlike = {name: (theirs[name], ours[name]) for name in theirs if theirs[name] != ours[name]}
+    assert len(unlike) <= 2, unlike  # ties
+
+
 def test_matched_pairs_equal_sc_stats(folder: Path) -> None:
     for system in ("a", "b"):
         sclite(folder, system, "sgml")

@@ -1,27 +1,63 @@
 """NIST's notation in trn and stm references: ``(uh)`` may be left out, ``{gonna / going to / @}`` are alternatives.
 
-It is read there and nowhere else: in any other format braces, slashes and ``@`` are text.
+It is read there and nowhere else: in any other format braces, slashes and ``@`` are text. With the weights of NIST an
+optional word that is left out counts as right, and ``wh-`` stands for any word that begins so, as in ``sclite -D -F``.
 
 Source:
-    SCTK, doc/infmts.htm. ``@`` is the empty alternative; a percent sign before a word marks a hesitation.
+    SCTK, doc/infmts.htm and doc/sclite.htm. ``@`` is the empty alternative; a percent sign before a word marks a
+    hesitation.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
+from typing import NamedTuple
 
 from asrkit.errors import ScoringError
 from asrkit.text.normalizer import Normalizer
 
-Words = tuple[str, ...]
-Slot = list[Words]  # the ways to say one part of the reference
+
+class Way(NamedTuple):
+    """One way to say a part of a reference, and how many optional words it leaves out."""
+
+    words: tuple[str, ...]
+    left_out: int = 0
+
+
+class Reading(NamedTuple):
+    """The text of a reference as it was read, and how many optional words it leaves out."""
+
+    text: str
+    left_out: int = 0
+
+
+class _Price(NamedTuple):
+    """What a step of an alignment adds to a cell: its cost, then what decides between equal costs."""
+
+    cost: int
+    tie: int
+
+
+class _Prices(NamedTuple):
+    hit: _Price
+    substitution: _Price
+    gap: _Price
+    left_out: _Price
+
+
+_PRICES = {
+    "unit": _Prices(_Price(0, -1), _Price(1, 0), _Price(1, 0), _Price(0, 0)),  # fewest errors, then most hits
+    "nist": _Prices(_Price(0, 0), _Price(4, 1), _Price(3, 1), _Price(2, 0)),  # of sclite, then fewest errors
+}
+
+Slot = list[Way]  # the ways to say one part of the reference
 
 _TOKEN = re.compile(r"[{}/()]|[^\s{}/()]+")
 _MOST_OPTIONS = 1_000
-# Errors, negated hits, and the ways chosen so far as (before, way).
-_Cell = tuple[int, int, "tuple[object, Words] | None"]
+# Cost, tie, and the ways chosen so far as (before, way).
+_Cell = tuple[int, int, "tuple[object, Way] | None"]
 
 
 def has_notation(text: str) -> bool:
@@ -57,10 +93,10 @@ def _parse_sequence(text: str, tokens: list[str], start: int, closing: str) -> t
             inner, i = _parse_sequence(text, tokens, i + 1, ")")
             if i == len(tokens):
                 raise ScoringError(f"a bracket is not closed in the reference {text!r}")
-            slots.append([*_expand(inner, text), ()])
+            ways = _expand(inner, text)
+            slots.append([*ways, Way((), max(len(way.words) for way in ways))])
         else:
-            word = tokens[i].removeprefix("%")
-            slots.append([()] if word == "@" else [(word,)])
+            slots.append([Way(()) if tokens[i] == "@" else Way((tokens[i],))])
         i += 1
     return slots, i
 
@@ -83,66 +119,107 @@ def _expand(slots: list[Slot], text: str) -> Slot:
         number *= len(slot)
     if number > _MOST_OPTIONS:
         raise ScoringError(f"more than {_MOST_OPTIONS} ways to say one group of the reference {text!r}")
-    return [tuple(word for part in parts for word in part) for parts in product(*slots)]
+    return [_join(parts) for parts in product(*slots)]
 
 
-def resolve(reference: str, hypothesis: str, normalizer: Normalizer) -> str:
-    """Return the reading of a reference that the hypothesis fits best: fewest errors, then most hits.
+def _join(ways: Iterable[Way]) -> Way:
+    ways = list(ways)
+    return Way(tuple(word for way in ways for word in way.words), sum(way.left_out for way in ways))
+
+
+def resolve(reference: str, hypothesis: str, normalizer: Normalizer, weights: str = "unit") -> Reading:
+    """Return the reading of a reference that the hypothesis fits best by the weights.
 
     Args:
         reference: As written, with notation.
         hypothesis: Normalized.
         normalizer: Applied to each reading.
+        weights: "unit", or "nist" for sclite's costs and its fragments.
     """
-    if not has_notation(reference):
-        return normalizer(reference)
+    if not has_notation(reference) and not (weights == "nist" and "-" in reference):
+        return Reading(normalizer(reference))
+    prices = _PRICES[weights]
     words = hypothesis.split()
-    row: list[_Cell] = [(j, 0, None) for j in range(len(words) + 1)]
-    for slot in _join_fixed(parse(reference)):
+    slots = parse(reference)
+    if weights == "nist":
+        slots = [_complete_fragments(slot, words, normalizer) for slot in slots]
+    else:
+        slots = [[Way(tuple(word.removeprefix("%") for word in way.words), way.left_out) for way in s] for s in slots]
+    row: list[_Cell] = [(0, 0, None)]
+    for _ in words:
+        row.append(_add(row[-1], prices.gap))
+    for slot in _join_fixed(slots):
         rows = []
-        for option in dict.fromkeys(slot):
-            way = tuple(normalizer(" ".join(option)).split())
-            rows.append(_extend(row, way, words))
-        row = [min(cells, key=lambda cell: cell[:2]) for cells in zip(*rows, strict=True)]
+        for way in dict.fromkeys(slot):
+            normal = Way(tuple(normalizer(" ".join(way.words)).split()), way.left_out)
+            rows.append(_extend(row, normal, words, prices))
+        row = [min(cells, key=_goodness) for cells in zip(*rows, strict=True)]
         for j in range(1, len(row)):
-            row[j] = min(row[j], _with_error(row[j - 1]), key=lambda cell: cell[:2])
-    return " ".join(word for way in _ways(row[-1][2]) for word in way)
+            row[j] = min(row[j], _add(row[j - 1], prices.gap), key=_goodness)
+    read = _join(_ways(row[-1][2]))
+    return Reading(" ".join(read.words), read.left_out)
+
+
+def _complete_fragments(slot: Slot, hypothesis: list[str], normalizer: Normalizer) -> Slot:
+    """Add the ways in which a fragment is a word of the hypothesis that begins (``wh-``) or ends (``-at``) like it."""
+    completed: Slot = []
+    for way in slot:
+        choices = [list(dict.fromkeys([word, *_complete(word, hypothesis, normalizer)])) for word in way.words]
+        number = 1
+        for choice in choices:
+            number *= len(choice)
+        ways = product(*choices) if number <= _MOST_OPTIONS else [way.words]
+        completed += [Way(words, way.left_out) for words in ways]
+    return completed
+
+
+def _complete(word: str, hypothesis: list[str], normalizer: Normalizer) -> list[str]:
+    part = normalizer(word.strip("-"))
+    if part and word.endswith("-"):
+        return [other for other in hypothesis if other.startswith(part)]
+    if part and word.startswith("-"):
+        return [other for other in hypothesis if other.endswith(part)]
+    return []
 
 
 def _join_fixed(slots: list[Slot]) -> Iterator[Slot]:
     """Join neighbors that can be said in one way only, so that they are normalized together."""
-    fixed: Words = ()
+    fixed: list[Way] = []
     for slot in slots:
         if len(slot) == 1:
-            fixed += slot[0]
+            fixed.append(slot[0])
             continue
         if fixed:
-            yield [fixed]
-        fixed = ()
+            yield [_join(fixed)]
+        fixed = []
         yield slot
     if fixed:
-        yield [fixed]
+        yield [_join(fixed)]
 
 
-def _with_error(cell: _Cell) -> _Cell:
-    return cell[0] + 1, cell[1], cell[2]
+def _goodness(cell: _Cell) -> tuple[int, int]:
+    return cell[:2]
 
 
-def _extend(row: list[_Cell], way: Words, words: list[str]) -> list[_Cell]:
+def _add(cell: _Cell, price: _Price) -> _Cell:
+    return cell[0] + price.cost, cell[1] + price.tie, cell[2]
+
+
+def _extend(row: list[_Cell], way: Way, words: list[str], prices: _Prices) -> list[_Cell]:
     """Align one way of saying a part after every prefix of the hypothesis."""
-    row = [(errors, hits, (chosen, way)) for errors, hits, chosen in row]
-    for word in way:
-        last, row = row, [_with_error(row[0])]
+    cost = way.left_out * prices.left_out.cost
+    row = [(before + cost, tie, (chosen, way)) for before, tie, chosen in row]
+    for word in way.words:
+        last, row = row, [_add(row[0], prices.gap)]
         for j, other in enumerate(words):
-            diagonal = last[j]
-            diagonal = (diagonal[0], diagonal[1] - 1, diagonal[2]) if word == other else _with_error(diagonal)
-            candidates = (diagonal, _with_error(last[j + 1]), _with_error(row[j]))
-            row.append(min(candidates, key=lambda cell: cell[:2]))
+            diagonal = _add(last[j], prices.hit if word == other else prices.substitution)
+            candidates = (diagonal, _add(last[j + 1], prices.gap), _add(row[j], prices.gap))
+            row.append(min(candidates, key=_goodness))
     return row
 
 
-def _ways(chosen: object) -> list[Words]:
-    ways: list[Words] = []
+def _ways(chosen: object) -> list[Way]:
+    ways: list[Way] = []
     while isinstance(chosen, tuple):
         chosen, way = chosen
         ways.append(way)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 
 from asrkit.config import ScoringConfig
 from asrkit.metrics.alignment import Step, align
-from asrkit.metrics.counting import CountTable, count_pairs
+from asrkit.metrics.counting import CountTable, IntArray, count_pairs
 from asrkit.metrics.intervals import Interval, rate_interval
 from asrkit.metrics.joining import Pairs, join, read_pair
 from asrkit.metrics.transcripts import Transcripts
@@ -149,31 +149,35 @@ class _Scorer:
 
     def view(self, normalizer: Normalizer) -> View:
         hypotheses = normalizer.normalize_all(self.pairs.hypotheses)
-        references = self._references(normalizer, hypotheses)
-        words = self._count("word", hypotheses, references)
+        references, left_out = self._references(normalizer, hypotheses)
+        words = self._count("word", hypotheses, references, left_out)
         characters = self._count(self.config.characters, hypotheses, references)
         return self._add(normalizer, hypotheses, references, words, characters)
 
-    def _count(self, unit: str, hypotheses: list[str], references: list[str]) -> CountTable:
-        """Count the pairs, but those that another view shows alike only once."""
+    def _count(
+        self, unit: str, hypotheses: list[str], references: list[str], left_out: IntArray | None = None
+    ) -> CountTable:
+        """Count the pairs, but those that another view shows alike only once; words left out rightly are hits."""
         count = _jiwer_counter if self.config.engine == "jiwer" else count_pairs
-        if not self.views:
-            return count(hypotheses, references, unit, self.config.weights)
+        if not self.views or left_out is not None:
+            table = count(hypotheses, references, unit, self.config.weights)
+            return table if left_out is None else replace(table, hits=table.hits + left_out)
         known = next(iter(self.views.values()))
         pairs = zip(known.hypotheses, known.references, hypotheses, references, strict=True)
         changed = [i for i, (one, other, hyp, ref) in enumerate(pairs) if one != hyp or other != ref]
         fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit, self.config.weights)
         return (known.words if unit == "word" else known.characters).replace_rows(changed, fresh)
 
-    def _references(self, normalizer: Normalizer, hypotheses: list[str]) -> list[str]:
+    def _references(self, normalizer: Normalizer, hypotheses: list[str]) -> tuple[list[str], IntArray | None]:
+        """Return the references as they are read, and how many optional words each leaves out where that counts."""
         if not self.pairs.notation:
-            return normalizer.normalize_all(self.pairs.references)
+            return normalizer.normalize_all(self.pairs.references), None
         from asrkit.metrics.notation import resolve
 
-        return [
-            resolve(reference, hypothesis, normalizer)
-            for reference, hypothesis in zip(self.pairs.references, hypotheses, strict=True)
-        ]
+        pairs = zip(self.pairs.references, hypotheses, strict=True)
+        readings = [resolve(ref, hyp, normalizer, self.config.weights) for ref, hyp in pairs]
+        left_out = np.array([reading.left_out for reading in readings], np.int64)
+        return [reading.text for reading in readings], left_out if self.config.weights == "nist" else None
 
     def _add(
         self, normalizer: Normalizer, hypotheses: list[str], references: list[str], words: CountTable, chars: CountTable
