@@ -79,6 +79,10 @@ def test_the_three_commands_run_as_written(folder: Path) -> None:
 
     assert (folder / "models" / "latest" / "bundle.json").is_file()
     assert "dev WER" in train.stderr
+    assert "report.html" in train.stderr
+    page = (folder / "models" / "latest" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 5
+    assert "epoch 14" in page
     assert "models/latest" in transcribe.stderr, "it says which model it uses"
     transcripts = folder / "transcripts"
     assert len(list(transcripts.rglob("t*.txt"))) == 8

@@ -10,7 +10,7 @@ import typer
 
 from asrkit.cli.app import app
 from asrkit.cli.settings import Project, parse_assignment
-from asrkit.errors import ConfigError, MissingPathError
+from asrkit.errors import BundleError, ConfigError, MissingPathError
 
 if TYPE_CHECKING:
     from asrkit.config import RunConfig
@@ -89,13 +89,15 @@ def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
         typer.echo(f"asrkit: stopped; the run is kept in {output}, the same command goes on with it", err=True)
         raise
     finally:
-        _draw_curve(output)
+        page = _report(output)
     latest = point_latest_at(bundle.path)
     dev = bundle.card.get("dev", {})
     typer.echo(bundle.path)
     if not quiet:
         rates = f"dev WER {dev.get('wer_percent')} %, CER {dev.get('cer_percent')} %"
         typer.echo(f"{rates} (greedy, epoch {bundle.card.get('epoch')}); {latest} leads to it", err=True)
+        if page is not None:
+            typer.echo(f"curves, sentences and settings: {page}", err=True)
         typer.echo(f"next: asrkit transcribe ./wavs --model {bundle.path}", err=True)
 
 
@@ -110,13 +112,23 @@ def _plan(run: RunConfig, *, quiet: bool) -> None:
     typer.echo("\n".join(plan_lines(found)))
 
 
-def _draw_curve(output: Path) -> None:
+def _report(output: Path) -> Path | None:
+    """Draw the learning curve and write the run's page, if there is anything to tell, and return the page."""
+    from asrkit.model.bundle import Bundle
+    from asrkit.report.html import render_training
     from asrkit.report.learning_curve import draw_learning_curve
 
     log = output / "log.jsonl"
-    if log.is_file():
-        history = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    if not log.is_file():
+        return None
+    history = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    page = output / "report.html"
+    try:
         draw_learning_curve(history, output / "learning_curve.png")
+        page.write_text(render_training(history, Bundle.load(output).card), encoding="utf-8")
+    except (OSError, BundleError):
+        return None  # why the run ended is more worth telling
+    return page
 
 
 def _run_config(

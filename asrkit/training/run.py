@@ -150,7 +150,7 @@ def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle |
 
 def _forget(output_dir: Path) -> None:
     """Remove what a run wrote, and nothing else."""
-    for name in ("checkpoint.npz", "log.jsonl", "learning_curve.png", *PARTS):
+    for name in ("checkpoint.npz", "log.jsonl", "learning_curve.png", "report.html", *PARTS):
         (output_dir / name).unlink(missing_ok=True)
 
 

@@ -1,5 +1,6 @@
-"""Scores as one self-contained HTML file: works offline, mails well, light and dark, by mouse and by keyboard."""
+"""Scores and runs as one self-contained HTML file: works offline, mails well, light and dark, by keyboard."""
 
 from asrkit.report.html.page import render_comparison, render_score
+from asrkit.report.html.training import render_training
 
-__all__ = ["render_comparison", "render_score"]
+__all__ = ["render_comparison", "render_score", "render_training"]

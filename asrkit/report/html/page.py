@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from asrkit.metrics.breakdown import GroupScore
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.details import Details
@@ -11,6 +9,7 @@ from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
 from asrkit.report.html.audio import Players
 from asrkit.report.html.charts import Bar, bar_chart
+from asrkit.report.html.document import document
 from asrkit.report.html.markup import alignment, section, table, tag, text
 from asrkit.report.score_terminal import missing_line, remarks
 from asrkit.report.tables import comparison_table, detail_tables, rate_table, verdict
@@ -18,10 +17,6 @@ from asrkit.report.tables import comparison_table, detail_tables, rate_table, ve
 # A page with more utterances than this is no longer mailed or scrolled with pleasure.
 MOST_UTTERANCES = 2_000
 _MOST_GROUPS = 20
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
-    "media-src * data: blob: file:"
-)
 
 
 def render_score(
@@ -50,7 +45,7 @@ def render_score(
         *(section(content.title, table(content)) for content in detail_tables(details, most_rows=_MOST_GROUPS)),
         tag("footer", tag("code", text(report.signature()))),
     ]
-    return _document(f"WER {wording.percent(counts.rate)}", "".join(parts))
+    return document(f"WER {wording.percent(counts.rate)}", "".join(parts))
 
 
 def render_comparison(
@@ -67,7 +62,7 @@ def render_comparison(
         _utterance_section([a, b], order, players, a.num_utterances),
         tag("footer", tag("code", text(a.signature()))),
     ]
-    return _document(f"WER {title}", "".join(parts))
+    return document(f"WER {title}", "".join(parts))
 
 
 def _worst_first(report: ScoreReport) -> list[int]:
@@ -163,19 +158,3 @@ def _utterance_row(reports: list[ScoreReport], index: int, source: str | None, h
         player = "" if source is None else tag("audio", "", controls="", preload="none", src=source, aria_label=name)
         cells.append(tag("td", player))
     return tag("tr", "".join(cells))
-
-
-def _document(title: str, body: str) -> str:
-    parts = files("asrkit.report.html")
-    style = (parts / "style.css").read_text(encoding="utf-8")
-    script = (parts / "script.js").read_text(encoding="utf-8")
-    head = (
-        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        + tag("title", text(title))
-        + tag("style", style)
-    )
-    main = tag("main", tag("h1", text(title)) + body)
-    page = tag("html", tag("head", head) + tag("body", main + tag("script", script)), lang="en")
-    return f"<!doctype html>\n{page}\n"
