@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from asrkit.errors import MissingPathError
 from asrkit.language_model import NgramModel
 
 
@@ -18,14 +19,38 @@ def make_lm() -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    vars(module)["BESIDE"] = None
     return module
+
+
+@pytest.fixture(autouse=True)
+def no_text_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ASRKIT_TEXT", raising=False)
+
+
+def test_folders_of_text_are_found(tmp_path: Path, make_lm: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("named", "beside"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.txt").write_text("a b\n")
+        (tmp_path / folder / "b.txt.xz").touch()
+        (tmp_path / folder / "README.md").touch()
+    none = tmp_path / "none"
+    files = [str(tmp_path / "beside" / name) for name in ("a.txt", "b.txt.xz")]
+    assert make_lm.find_text([], none, tmp_path / "beside")[1:] == (files, True)
+    monkeypatch.setenv("ASRKIT_TEXT", str(tmp_path / "named"))
+    assert make_lm.find_text([], none, tmp_path / "beside")[1][0] == str(tmp_path / "named" / "a.txt")
+    assert make_lm.find_text(["x"], none, tmp_path / "beside")[1] == ["x"]
+    monkeypatch.setenv("ASRKIT_TEXT", str(none))
+    with pytest.raises(MissingPathError, match="ASRKIT_TEXT"):
+        make_lm.find_text([], none)
 
 
 def test_the_demo_text_holds_nothing_out(tmp_path: Path, make_lm: ModuleType) -> None:
     output = tmp_path / "lm" / "3gram.arpa"
     assert make_lm.main(["-o", str(output), "--ljspeech", str(tmp_path / "none")]) == 0
     assert NgramModel.load(output).counts == NgramModel.load(output.with_suffix(".bin")).counts
-    _, sentences = make_lm.find_text([], tmp_path / "none")
+    _, sentences, are_files = make_lm.find_text([], tmp_path / "none")
+    assert not are_files
     demo = list(make_lm.islice(make_lm.distinct_sentences(), 830))
     assert sentences == demo[130:]
 
@@ -39,7 +64,7 @@ def test_ljspeech_comes_without_its_held_out_end(tmp_path: Path, make_lm: Module
         (corpus / "wavs" / f"{name}.wav").touch()
         lines.append(f"{name}|Sentence {i}.|Sentence number {'x' * (i % 7 + 1)}{i}.")
     (corpus / "metadata.csv").write_text("\n".join(lines) + "\n")
-    name, sentences = make_lm.find_text([], corpus)
+    name, sentences, _ = make_lm.find_text([], corpus)
     assert "LJSpeech-1.1" in name
     assert sentences == [line.split("|")[2] for line in lines[:20]]
 

@@ -11,6 +11,7 @@ from typing import IO
 
 from asrkit.errors import LanguageModelError, MissingPathError
 from asrkit.language_model.files import decompressed, open_raw
+from asrkit.text.normalizer import normalize, normalize_all
 
 STANDARD_INPUT = "-"
 SPECIAL_WORDS = ("<s>", "</s>", "<unk>")
@@ -113,7 +114,7 @@ class TextSource:
 
     def _normalized(self, lines: list[str]) -> list[str]:
         assert self._normalize is not None
-        after = list(map(self._normalize, lines))
+        after = normalize_all(lines) if self._normalize is normalize else list(map(self._normalize, lines))
         if after == lines:
             return after
         report = self.report
