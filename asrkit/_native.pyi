@@ -1,5 +1,5 @@
 """
-Beam search, n-gram queries and n-gram estimation, alignments and plain text in C++.
+Beam search, n-gram queries and estimation, alignments, plain text and recurrences in C++.
 """
 
 from collections.abc import Sequence
@@ -262,4 +262,17 @@ def compose_plain(texts: list[str]) -> list[str | None]:
 def count_signs(texts: list[str]) -> tuple[int, int, int, int, int]:
     """
     Count the ASCII texts with capitals, punctuation, digits, backquotes, and with none of these.
+    """
+
+def gru_instruction_sets() -> list[str]:
+    """Name the instruction sets that run here, best first."""
+
+def gru_forward(projected: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], recurrent: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], bias: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], lengths: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], outputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], gates: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], threads: int, instructions: int = 0) -> None:
+    """
+    Run a GRU's recurrence over (batch, steps, directions, 3 units) into outputs and gates.
+    """
+
+def gru_backward(recurrent: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C', device='cpu', writable=False)], bias: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], lengths: Annotated[NDArray[numpy.int32], dict(shape=(None,), order='C', device='cpu', writable=False)], outputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], gates: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], output_gradient: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu', writable=False)], projected_gradient: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], recurrent_gradient: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None, None), order='C', device='cpu')], threads: int, instructions: int = 0) -> None:
+    """
+    Write the gradients by the projected inputs and by the recurrent products.
     """

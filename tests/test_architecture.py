@@ -17,8 +17,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # library -> the only places that may import it
 CONFINED = {
-    "keras": ("model/network.py", "training", "training.py"),
-    "tensorflow": ("training", "training.py"),
+    "keras": ("model/network.py", "model/tensorflow_ops.py", "training", "training.py"),
+    "tensorflow": ("model/tensorflow_ops.py", "training", "training.py"),
     "onnxruntime": ("model/inference.py", "cli/doctor.py"),
     "onnx": ("model/onnx_graph.py", "model/inference.py", "model/bundle.py"),
     "rich": ("report", "report.py", "cli"),

@@ -10,6 +10,7 @@ from keras import ops
 
 from asrkit.config import ConvLayer, ModelConfig
 from asrkit.errors import BundleError
+from asrkit.model import tensorflow_ops
 from asrkit.model.lengths import padding
 
 # The clipped ReLU of the paper: min(max(x, 0), 20).
@@ -142,7 +143,7 @@ class DeepSpeech2(keras.Model):
         x = ops.reshape(x, (shape[0], shape[1], x.shape[2] * x.shape[3]))
         mask = length_mask(lengths, shape[1])
         for recurrent, normalization, dropout in zip(self.recurrent, self.normalizations, self.dropouts, strict=False):
-            x = recurrent(x, mask=mask, training=training)
+            x = self._recur(recurrent, x, lengths, mask)
             x = (
                 normalization(x, training=training, mask=mask)
                 if self.config.normalization == "batch"
@@ -155,6 +156,13 @@ class DeepSpeech2(keras.Model):
         if self.dense is not None:
             x = self.dropouts[-1](ops.clip(self.dense(x), 0.0, CLIP), training=training)
         return self.output_layer(x)
+
+    def _recur(self, layer: Any, inputs: Any, lengths: Any, mask: Any) -> Any:
+        # The first call, which makes the weights, goes through Keras.
+        if self.config.rnn_type == "gru" and layer.built and tensorflow_ops.is_fast_here():
+            directions = [layer.forward_layer, layer.backward_layer] if self.config.bidirectional else [layer]
+            return tensorflow_ops.gru([direction.cell for direction in directions], inputs, lengths)
+        return layer(inputs, mask=mask)
 
     def compute_loss(
         self,
@@ -172,13 +180,11 @@ class DeepSpeech2(keras.Model):
         steps = ops.cast(inputs["frames"], "int32")
         for layer in self.config.conv_layers:
             steps = (steps + layer.stride_frames - 1) // layer.stride_frames
-        return ops.ctc_loss(
-            ops.cast(inputs["labels"], "int32"),
-            logits,
-            ops.cast(inputs["num_labels"], "int32"),
-            steps,
-            mask_index=self.num_symbols - 1,
-        )
+        labels, num_labels = ops.cast(inputs["labels"], "int32"), ops.cast(inputs["num_labels"], "int32")
+        blank = self.num_symbols - 1
+        if tensorflow_ops.is_fast_here():
+            return tensorflow_ops.ctc_losses(labels, logits, num_labels, steps, blank)
+        return ops.ctc_loss(labels, logits, num_labels, steps, mask_index=blank)
 
 
 def _recurrent_layer(config: ModelConfig, index: int) -> Any:

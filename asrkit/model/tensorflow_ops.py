@@ -1,0 +1,152 @@
+"""What TensorFlow on a CPU computes much faster than through Keras' portable operations.
+
+Keras runs a recurrent layer as a loop of small operations over the steps, and the CTC loss over dense label states;
+on a CPU that loop takes most of a training step. Here the products over all steps are left to TensorFlow, in one piece,
+and the recurrence that remains is done by ``asrkit._native``. The answers are those of the Keras layers.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@cache
+def is_fast_here() -> bool:
+    """Return whether the operations of this module apply: Keras on TensorFlow, and no GPU (which has its own ways)."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int) -> Any:
+    """Return the CTC loss of each utterance, ``(batch,)``, in nats.
+
+    Args:
+        labels: ``(batch, most labels)`` int32.
+        logits: ``(batch, steps, symbols)`` float32.
+        num_labels: ``(batch,)`` true numbers of labels.
+        steps: ``(batch,)`` true numbers of steps.
+        blank: Index of the blank.
+    """
+    import tensorflow as tf
+
+    inside = tf.sequence_mask(num_labels, tf.shape(labels)[1])
+    sparse = tf.SparseTensor(tf.where(inside), tf.boolean_mask(labels, inside), tf.shape(labels, tf.int64))
+    return tf.nn.ctc_loss(sparse, logits, None, steps, logits_time_major=False, blank_index=blank)
+
+
+def gru(cells: list[Any], inputs: Any, lengths: Any) -> Any:
+    """Run one or both directions of a GRU layer.
+
+    Args:
+        cells: The Keras cells: that of the forward direction, and maybe that of the backward one. Default
+            activations, ``reset_after=True``.
+        inputs: ``(batch, steps, size)``.
+        lengths: ``(batch,)`` int32, true steps.
+
+    Returns:
+        ``(batch, steps, directions * units)`` in the dtype of the inputs, 0 beyond each length.
+    """
+    import tensorflow as tf
+
+    units = cells[0].units
+    shape = tf.shape(inputs)
+    kernel = tf.concat([tf.convert_to_tensor(cell.kernel) for cell in cells], axis=1)
+    rows = tf.reshape(inputs, (-1, inputs.shape[-1]))
+    projected = tf.cast(tf.matmul(rows, tf.cast(kernel, inputs.dtype)), tf.float32)
+    bias = tf.stack([tf.cast(cell.bias, tf.float32) for cell in cells])
+    recurrent = tf.stack([tf.cast(cell.recurrent_kernel, tf.float32) for cell in cells])
+    projected = tf.reshape(projected, (shape[0], shape[1], len(cells), 3 * units)) + bias[:, 0]
+    outputs = _recurrence(projected, recurrent, bias[:, 1], tf.cast(lengths, tf.int32))
+    return tf.cast(tf.reshape(outputs, (shape[0], shape[1], len(cells) * units)), inputs.dtype)
+
+
+def _recurrence(projected: Any, recurrent: Any, bias: Any, lengths: Any) -> Any:
+    """Return the outputs ``(batch, steps, directions, units)``, with a gradient of its own."""
+    import tensorflow as tf
+
+    directions, units = recurrent.shape[0], recurrent.shape[1]
+
+    def run(projected: Any, recurrent: Any, bias: Any) -> Any:
+        outputs, gates = tf.numpy_function(
+            _forward, [projected, recurrent, bias, lengths], [tf.float32, tf.float32], stateful=False
+        )
+        outputs.set_shape((None, None, directions, units))
+
+        def gradient(by_outputs: Any) -> Any:
+            by_projected, by_recurrent = tf.numpy_function(
+                _backward,
+                [recurrent, bias, lengths, outputs, gates, by_outputs],
+                [tf.float32, tf.float32],
+                stateful=False,
+            )
+            by_projected = tf.ensure_shape(by_projected, (None, None, directions, 3 * units))
+            by_recurrent = tf.ensure_shape(by_recurrent, (None, None, directions, 3 * units))
+            by_matrices = [
+                _product_over_rows(_before(outputs[:, :, d], backward=d == 1), by_recurrent[:, :, d])
+                for d in range(directions)
+            ]
+            return by_projected, tf.stack(by_matrices), tf.reduce_sum(by_recurrent, axis=(0, 1))
+
+        return outputs, gradient
+
+    return tf.custom_gradient(run)(projected, recurrent, bias)
+
+
+def _before(states: Any, *, backward: bool) -> Any:
+    """Return the states before each step, ``(batch, steps, units)``; the first is 0."""
+    import tensorflow as tf
+
+    if backward:
+        return tf.pad(states[:, 1:], [[0, 0], [0, 1], [0, 0]])
+    return tf.pad(states[:, :-1], [[0, 0], [1, 0], [0, 0]])
+
+
+def _product_over_rows(left: Any, right: Any) -> Any:
+    """Return the sum over batch and steps of outer products."""
+    import tensorflow as tf
+
+    rows = [tf.reshape(factor, (-1, factor.shape[-1])) for factor in (left, right)]
+    return tf.matmul(rows[0], rows[1], transpose_a=True)
+
+
+def _forward(
+    projected: FloatArray, recurrent: FloatArray, bias: FloatArray, lengths: npt.NDArray[np.int32]
+) -> tuple[FloatArray, FloatArray]:
+    from asrkit import _native
+
+    batch, steps, directions, gates = projected.shape
+    units = gates // 3
+    outputs = np.empty((batch, steps, directions, units), np.float32)
+    kept = np.empty((batch, steps, directions, 4 * units), np.float32)
+    _native.gru_forward(projected, recurrent, bias, lengths, outputs, kept, os.cpu_count() or 1)
+    return outputs, kept
+
+
+def _backward(
+    recurrent: FloatArray,
+    bias: FloatArray,
+    lengths: npt.NDArray[np.int32],
+    outputs: FloatArray,
+    gates: FloatArray,
+    by_outputs: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    from asrkit import _native
+
+    batch, steps, directions, units = outputs.shape
+    by_projected = np.empty((batch, steps, directions, 3 * units), np.float32)
+    by_recurrent = np.empty_like(by_projected)
+    _native.gru_backward(
+        recurrent, bias, lengths, outputs, gates, by_outputs, by_projected, by_recurrent, os.cpu_count() or 1
+    )
+    return by_projected, by_recurrent

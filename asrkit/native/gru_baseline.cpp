@@ -1,0 +1,7 @@
+// For every processor: registers of four floats.
+#define NAME "baseline"
+#define LANES 4
+#define TILE_ROWS 4
+#define TILE_VECTORS 2
+#define KERNELS kGruBaseline
+#include "gru_kernel.inl"
