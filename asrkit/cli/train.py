@@ -52,6 +52,12 @@ def train(
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw an earlier run in the same folder away.")] = False,
+    tensorboard: Annotated[
+        bool | None,
+        typer.Option(
+            "--tensorboard", help="Write event files for TensorBoard into the run's folder.", show_default=False
+        ),
+    ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what the run will cost, after a few steps that are thrown away.")
     ] = False,
@@ -67,6 +73,8 @@ def train(
     settings = list(setting or [])
     if start_from is not None:
         settings.append(f"training.start_from={json.dumps(str(start_from))}")
+    if tensorboard:
+        settings.append("training.tensorboard=true")
     run = _run_config(data, dev, preset, config, epochs, settings)
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:

@@ -146,6 +146,7 @@ class TrainingConfig(Settings):
     seed: int = 1
     start_from: str | None = None  # bundle whose weights to begin with, to go on with other data or settings
     dev_samples: int = 3  # sample predictions shown after each epoch
+    tensorboard: bool = False  # write event files into the run's folder
     min_seconds: float = 0.1
     max_seconds: float = 30.0
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,3 +81,35 @@ class TrainingObserver:
 
     def note(self, message: str) -> None:
         """Something worth saying happened."""
+
+
+class Observers(TrainingObserver):
+    """Several observers as one; each is told everything, in order."""
+
+    def __init__(self, observers: Sequence[TrainingObserver]) -> None:
+        self.observers = tuple(observers)
+
+    def decoding_audio(self, done: int, total: int) -> None:
+        """Audio is being read into the cache."""
+        for observer in self.observers:
+            observer.decoding_audio(done, total)
+
+    def run_started(self, start: RunStart) -> None:
+        """All data is loaded, the network is built."""
+        for observer in self.observers:
+            observer.run_started(start)
+
+    def batch_done(self, event: BatchDone) -> None:
+        """One step is done."""
+        for observer in self.observers:
+            observer.batch_done(event)
+
+    def epoch_done(self, event: EpochDone) -> None:
+        """One epoch is done and written down."""
+        for observer in self.observers:
+            observer.epoch_done(event)
+
+    def note(self, message: str) -> None:
+        """Something worth saying happened."""
+        for observer in self.observers:
+            observer.note(message)

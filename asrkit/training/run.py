@@ -20,7 +20,8 @@ from asrkit.text import Alphabet
 from asrkit.training.backend import quiet_backend
 from asrkit.training.checkpoint import load_checkpoint
 from asrkit.training.examples import Example, data_fingerprint, load_examples
-from asrkit.training.observer import RunStart, TrainingObserver
+from asrkit.training.observer import Observers, RunStart, TrainingObserver
+from asrkit.training.tensorboard import EVENTS, TensorBoardLog
 
 
 def train(
@@ -58,6 +59,9 @@ def train(
     if finished is not None:
         observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
         return finished
+    if config.training.tensorboard:
+        with quiet_backend():
+            observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
     examples, dev_examples, rejections = _load_examples(config, train_set, dev_set, _cache(cache_dir), observer)
 
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -152,6 +156,8 @@ def _forget(output_dir: Path) -> None:
     """Remove what a run wrote, and nothing else."""
     for name in ("checkpoint.npz", "log.jsonl", "learning_curve.png", "report.html", *PARTS):
         (output_dir / name).unlink(missing_ok=True)
+    for events in (output_dir / EVENTS).glob("events.out.tfevents.*"):
+        events.unlink()
 
 
 def _cache(cache_dir: Path | str | None) -> Path:

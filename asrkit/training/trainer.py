@@ -35,7 +35,7 @@ _CHECKPOINT_SECONDS = 300.0
 _MAX_BAD_BATCHES = 5
 # Settings that decide the course of a run, and those among them that may change between its parts.
 _FIXED_TABLES = ("features", "model", "training")
-_FREE_SETTINGS = ("epochs", "patience", "dev_samples", "stop_when_failing")
+_FREE_SETTINGS = ("epochs", "patience", "dev_samples", "stop_when_failing", "tensorboard")
 
 
 @dataclass(frozen=True)
