@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace asrkit {
 
@@ -13,6 +12,22 @@ constexpr std::size_t kChunk = 64;  // likely symbols that fit the bits of one w
 // A step whose best prefix falls so far below the last one's would soon leave the range of a float.
 constexpr float kLeastMaximum = 1e-30f;
 
+template <class T>
+void make_room(std::vector<T>& values, std::size_t least) {
+  if (values.size() < least) values.resize(2 * least);
+}
+
+// Four maxima side by side, as one would wait for itself at each step.
+float largest(const float* values, std::size_t size) {
+  float most[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  std::size_t i = 0;
+  for (; i + 4 <= size; i += 4) {
+    for (std::size_t k = 0; k < 4; ++k) most[k] = values[i + k] > most[k] ? values[i + k] : most[k];
+  }
+  for (; i < size; ++i) most[0] = std::max(most[0], values[i]);
+  return std::max(std::max(most[0], most[1]), std::max(most[2], most[3]));
+}
+
 }  // namespace
 
 BeamSearch::BeamSearch(const SearchModel& model)
@@ -20,9 +35,9 @@ BeamSearch::BeamSearch(const SearchModel& model)
       prune_factor_(std::exp(-model.options.beam_threshold)),
       lm_weight_(static_cast<float>(model.options.lm_weight)),
       word_bonus_(static_cast<float>(model.options.word_bonus)),
-      num_symbols_(model.symbols.size()) {
+      num_symbols_(model.symbols.size()),
+      is_plain_(model.rule == WordRule::kPlain && !model.hotwords) {
   likely_bit_.resize(num_symbols_ + 1);
-  block_highest_.resize((num_symbols_ + kBlock - 1) / kBlock);
   emission_.resize(num_symbols_ + 1);
   reset();
 }
@@ -38,8 +53,12 @@ void BeamSearch::reset() {
   step_ = 0;
   const NodeId root = start_for(model_.words ? model_.words->start() : kEmptyContext,
                                 model_.hotwords ? model_.hotwords->start() : 0);
-  slots_.assign(1, Slot{1.0f, 0.0f, root, kEmptyHistory, static_cast<Symbol>(num_symbols_), kNone, 1.0f,
-                        pool_.nodes[root].trie});
+  now_.make_room(1);
+  now_.size = 1;
+  now_.blank[0] = 1.0f;
+  now_.other[0] = 0.0f;
+  now_.symbols[0] = static_cast<Symbol>(num_symbols_);
+  now_.slots[0] = {root, kEmptyHistory, kNone, 1.0f, pool_.nodes[root].trie, kUnbounded};
 }
 
 void BeamSearch::push(const float* log_probs) {
@@ -59,9 +78,9 @@ void BeamSearch::push(const float* log_probs) {
 // Only the blank is likely. It ends all open symbols once; further blank steps change nothing.
 void BeamSearch::skip_blank_step(float log_blank) {
   if (!is_settled_) {
-    for (Slot& slot : slots_) {
-      slot.blank += slot.other;
-      slot.other = 0.0f;
+    for (std::size_t i = 0; i < now_.size; ++i) {
+      now_.blank[i] += now_.other[i];
+      now_.other[i] = 0.0f;
     }
     is_settled_ = true;
   }
@@ -70,42 +89,50 @@ void BeamSearch::skip_blank_step(float log_blank) {
 
 // Collects the symbols at or above the threshold; the best one always counts.
 void BeamSearch::find_likely_symbols(const float* log_probs, float threshold) {
-  const Symbol blank = model_.symbols.blank;
-  // The highest of each block first: most blocks hold nothing likely.
-  for (std::size_t block = 0; block < block_highest_.size(); ++block) {
-    const std::size_t begin = block * kBlock, end = std::min(begin + kBlock, num_symbols_);
-    float highest = log_probs[begin];
-    for (std::size_t i = begin + 1; i < end; ++i) highest = log_probs[i] > highest ? log_probs[i] : highest;
-    block_highest_[block] = highest;
-  }
-  threshold = std::min(threshold, *std::max_element(block_highest_.begin(), block_highest_.end()));
   likely_.clear();
-  highest_emission_ = 0.0f;
-  for (std::size_t block = 0; block < block_highest_.size(); ++block) {
-    if (block_highest_[block] < threshold) continue;
-    const std::size_t begin = block * kBlock, end = std::min(begin + kBlock, num_symbols_);
-    for (std::size_t i = begin; i < end; ++i) {
-      if (log_probs[i] < threshold || i == blank) continue;
-      likely_.push_back(static_cast<Symbol>(i));
-      emission_[i] = std::exp(log_probs[i]) * carry_;
-      highest_emission_ = std::max(highest_emission_, emission_[i]);
+  // Most blocks hold nothing likely.
+  const std::size_t num_blocked = num_symbols_ / kBlock * kBlock;
+  for (std::size_t begin = 0; begin < num_blocked; begin += kBlock) {
+    std::uint32_t num_likely = 0;
+    for (std::size_t k = 0; k < kBlock; ++k) num_likely += log_probs[begin + k] >= threshold ? 1 : 0;
+    for (std::size_t i = begin; num_likely > 0; ++i) {
+      if (log_probs[i] < threshold) continue;
+      --num_likely;
+      add_likely_symbol(static_cast<Symbol>(i), log_probs[i]);
     }
   }
-  blank_emission_ = log_probs[blank] >= threshold ? std::exp(log_probs[blank]) * carry_ : 0.0f;
-  if (model_.symbols.has_space()) emission_[num_symbols_] = emission_[model_.symbols.space];
+  for (std::size_t i = num_blocked; i < num_symbols_; ++i) {
+    if (log_probs[i] >= threshold) add_likely_symbol(static_cast<Symbol>(i), log_probs[i]);
+  }
+  const Symbol blank = model_.symbols.blank;
+  const bool is_blank_likely = log_probs[blank] >= threshold;
+  if (likely_.empty() && !is_blank_likely) {
+    return find_likely_symbols(log_probs, *std::max_element(log_probs, log_probs + num_symbols_));
+  }
+  if (likely_.empty()) return;
+  blank_emission_ = is_blank_likely ? std::exp(log_probs[blank]) * carry_ : 0.0f;
+  if (!model_.symbols.has_space()) return;
+  emission_[num_symbols_] = emission_[model_.symbols.space];
+  const auto space = std::find(likely_.begin(), likely_.end(), model_.symbols.space);
+  if (space != likely_.end()) std::swap(*space, likely_.back());
+}
+
+void BeamSearch::add_likely_symbol(Symbol symbol, float log_prob) {
+  if (symbol == model_.symbols.blank) return;
+  likely_.push_back(symbol);
+  emission_[symbol] = std::exp(log_prob) * carry_;
 }
 
 // Moves all active prefixes one step on; false, and nothing changed, when none survives in good order.
 bool BeamSearch::advance() {
-  next_.clear();
-  candidates_.clear();
-  maximum_ = 0.0f;
+  candidates_.size = 0;
   stay();
   for (chunk_begin_ = 0; chunk_begin_ < likely_.size(); chunk_begin_ += kChunk) {
     const std::size_t chunk_end = std::min(chunk_begin_ + kChunk, likely_.size());
     for (std::size_t i = chunk_begin_; i < chunk_end; ++i) {
       likely_bit_[likely_[i]] = static_cast<std::uint8_t>(i - chunk_begin_ + 1);
     }
+    if (model_.symbols.has_space()) likely_bit_[num_symbols_] = likely_bit_[model_.symbols.space];
     merge_extensions();
     propose_candidates();
     for (std::size_t i = chunk_begin_; i < chunk_end; ++i) likely_bit_[likely_[i]] = 0;
@@ -122,94 +149,151 @@ bool BeamSearch::advance() {
 
 // "ab" stays "ab" by a blank, or by its last symbol again; a word start stays by a blank or another space.
 void BeamSearch::stay() {
-  next_.resize(slots_.size());
-  float most = 0.0f;
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const Slot& slot = slots_[i];
-    Slot& next = next_[i];
-    next = slot;
-    const float repeated = slot.symbol == num_symbols_ ? slot.total() : slot.other;
-    next.blank = slot.total() * blank_emission_;
-    next.other = repeated * emission_[slot.symbol];
-    most = std::max(most, next.total());
+  const std::size_t size = next_.size = now_.size;
+  next_.make_room(size);
+  make_room(totals_, size);
+  std::copy_n(now_.slots.begin(), size, next_.slots.begin());
+  std::copy_n(now_.symbols.begin(), size, next_.symbols.begin());
+  const auto start = static_cast<Symbol>(num_symbols_);
+  const float blank = blank_emission_;
+  const float *blanks = now_.blank.data(), *others = now_.other.data(), *emission = emission_.data();
+  const Symbol* symbols = now_.symbols.data();
+  float *next_blanks = next_.blank.data(), *next_others = next_.other.data(), *totals = totals_.data();
+  make_room(masses_, size);
+  float* masses = masses_.data();
+  for (std::size_t i = 0; i < size; ++i) {
+    const float total = blanks[i] + others[i];
+    const float repeated = (symbols[i] == start ? total : others[i]) * emission[symbols[i]];
+    totals[i] = total;
+    next_blanks[i] = total * blank;
+    next_others[i] = repeated;
+    masses[i] = total * blank + repeated;
   }
-  maximum_ = most;
-  limit_ = most * prune_factor_;
+  highest_total_ = largest(totals, size);
+  maximum_ = largest(masses, size);
+  limit_ = maximum_ * prune_factor_;
 }
 
 // "a" becomes "ab", and "ab" is active already: the mass joins it.
 void BeamSearch::merge_extensions() {
-  merged_.assign(slots_.size(), 0);
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    const Slot& slot = slots_[i];
-    if (slot.parent_slot == kNone || likely_bit_[slot.symbol] == 0) continue;
-    const Slot& parent = slots_[slot.parent_slot];
-    merged_[slot.parent_slot] |= std::uint64_t{1} << (likely_bit_[slot.symbol] - 1);
-    // "a" + "a" needs a blank between the two.
-    const float base = parent.symbol == slot.symbol ? parent.blank : parent.total();
-    const float mass = base * emission_[slot.symbol] * slot.edge_factor;
-    Slot& next = next_[i];
-    if (next.history == parent.history) {
-      next.other += mass;
-    } else if (mass > next.total()) {
-      next.blank = 0.0f;
-      next.other = mass;
-      next.history = parent.history;
-    }
-    raise_maximum(next.total());
+  const std::size_t size = now_.size;
+  make_room(merged_, size);
+  make_room(picked_, size);
+  // At a word start another space changes nothing.
+  const std::uint8_t space_bit = likely_bit_[num_symbols_];
+  const std::uint64_t start_mask = space_bit == 0 ? 0 : std::uint64_t{1} << (space_bit - 1);
+  std::size_t num_picked = 0;
+  for (std::uint32_t i = 0; i < size; ++i) {
+    const Symbol symbol = now_.symbols[i];
+    merged_[i] = symbol == num_symbols_ ? start_mask : 0;
+    picked_[num_picked] = i;
+    num_picked += (now_.slots[i].parent_slot != kNone) & (likely_bit_[symbol] != 0);
   }
+  for (std::size_t i = 0; i < num_picked; ++i) merge_into(picked_[i]);
 }
 
-// Fills in a candidate; false when it is too unlikely.
-inline bool BeamSearch::propose(Candidate& candidate, float mass) {
-  const Slot& slot = slots_[candidate.slot];
-  if (model_.rule == WordRule::kSpelled) {
-    if (slot.trie != kOutside) candidate.trie = model_.lexicon->child(slot.trie, candidate.symbol);
-    if (candidate.trie == kOutside && !extend_spelled_word(slot.node, mass, candidate)) return false;
-  } else if (model_.rule == WordRule::kOneSymbol) {
-    extend_one_symbol_word(slot.node, candidate);
+void BeamSearch::merge_into(std::uint32_t i) {
+  const std::uint32_t parent = now_.slots[i].parent_slot;
+  const Symbol symbol = now_.symbols[i];
+  merged_[parent] |= std::uint64_t{1} << (likely_bit_[symbol] - 1);
+  // "a" + "a" needs a blank between the two.
+  const float base = now_.symbols[parent] == symbol ? now_.blank[parent] : totals_[parent];
+  const float mass = base * emission_[symbol] * now_.slots[i].edge_factor;
+  const HistoryId history = now_.slots[parent].history;
+  if (is_plain_ || next_.slots[i].history == history) {
+    next_.other[i] += mass;
+  } else if (mass > next_.blank[i] + next_.other[i]) {
+    next_.blank[i] = 0.0f;
+    next_.other[i] = mass;
+    next_.slots[i].history = history;
   }
-  if (model_.hotwords) {
-    const HotwordState state = pool_.nodes[slot.node].hotword_state;
-    candidate.hotword_state = model_.hotwords->next(state, candidate.symbol);
-    const float step = model_.hotwords->step(state, candidate.hotword_state);
-    if (step != 0.0f) candidate.edge_factor *= std::exp(step);
-  }
-  candidate.mass = mass * candidate.edge_factor;
-  if (candidate.mass < limit_ || candidate.mass <= 0.0f) return false;
-  raise_maximum(candidate.mass);
-  return true;
+  raise_maximum(next_.blank[i] + next_.other[i]);
 }
 
 // "a" becomes "ab", which is not active yet.
 void BeamSearch::propose_candidates() {
-  const std::size_t count = std::min(kChunk, likely_.size() - chunk_begin_);
-  const std::uint64_t all = count == kChunk ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
-  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
-    const Slot& slot = slots_[i];
-    if (slot.total() * highest_emission_ < limit_) continue;
-    for (std::uint64_t left = all & ~merged_[i]; left != 0; left &= left - 1) {
-      const Symbol symbol = likely_[chunk_begin_ + static_cast<std::size_t>(lowest_bit(left))];
-      const float base = slot.symbol == symbol ? slot.blank : slot.total();
-      const float mass = base * emission_[symbol];
-      if (mass < limit_ || mass <= 0.0f) continue;
-      if (symbol == model_.symbols.space) {
-        if (slot.symbol != num_symbols_) close_word(i, mass);  // at a word start it stayed already
-      } else {
-        // Built where it stays: most candidates do, and copying what was just written stalls the processor.
-        if (!propose(candidates_.emplace_back(i, symbol), mass)) candidates_.pop_back();
-      }
+  const std::size_t chunk_end = std::min(chunk_begin_ + kChunk, likely_.size());
+  for (std::size_t i = chunk_begin_; i < chunk_end; ++i) {
+    const std::size_t begin = candidates_.size;
+    propose_symbol(likely_[i], std::uint64_t{1} << (i - chunk_begin_));
+    if (is_plain_) {
+      raise_maximum(largest(candidates_.masses.data() + begin, candidates_.size - begin));
+    } else {
+      score_candidates(begin);
     }
   }
 }
 
+void BeamSearch::propose_symbol(Symbol symbol, std::uint64_t bit) {
+  const float emission = emission_[symbol];
+  const float least = std::max(limit_, std::numeric_limits<float>::min());
+  if (highest_total_ * emission < least) return;
+  const std::size_t size = now_.size;
+  candidates_.make_room(candidates_.size + size);
+  const float *blanks = now_.blank.data(), *totals = totals_.data();
+  const Symbol* symbols = now_.symbols.data();
+  float* masses = candidates_.masses.data();
+  std::size_t count = candidates_.size;
+  for (std::uint32_t i = 0; i < size; ++i) {
+    const float mass = (symbols[i] == symbol ? blanks[i] : totals[i]) * emission;
+    masses[count] = mass;
+    candidates_.slots[count] = i;
+    candidates_.symbols[count] = symbol;
+    count += (mass >= least) & ((merged_[i] & bit) == 0);
+  }
+  candidates_.size = count;
+}
+
+// Scores the candidates from `begin` on, and leaves those that are likely enough; closes words before spaces.
+void BeamSearch::score_candidates(std::size_t begin) {
+  const std::size_t end = candidates_.size;
+  make_room(extensions_, end);
+  std::size_t count = begin;
+  for (std::size_t i = begin; i < end; ++i) {
+    const std::uint32_t slot = candidates_.slots[i];
+    const Symbol symbol = candidates_.symbols[i];
+    float mass = candidates_.masses[i];
+    if (mass < limit_) continue;
+    if (symbol == model_.symbols.space) {
+      close_word(slot, mass);
+    } else if (score(slot, symbol, mass, extensions_[count])) {
+      candidates_.slots[count] = slot;
+      candidates_.symbols[count] = symbol;
+      candidates_.masses[count++] = mass;
+    }
+  }
+  candidates_.size = count;
+}
+
+// Fills in an extension and takes its cost off the mass; false when it is too unlikely.
+inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Extension& extension) {
+  extension = Extension();
+  if (model_.rule == WordRule::kSpelled) {
+    const TrieId trie = now_.slots[slot].trie;
+    if (trie != kOutside) extension.trie = model_.lexicon->child(trie, symbol);
+    if (extension.trie == kOutside && !extend_spelled_word(slot, symbol, mass, extension)) return false;
+  } else if (model_.rule == WordRule::kOneSymbol) {
+    extend_one_symbol_word(now_.slots[slot].node, symbol, extension);
+  }
+  if (model_.hotwords) {
+    const HotwordState state = pool_.nodes[now_.slots[slot].node].hotword_state;
+    extension.hotword_state = model_.hotwords->next(state, symbol);
+    const float step = model_.hotwords->step(state, extension.hotword_state);
+    if (step != 0.0f) extension.edge_factor *= std::exp(step);
+  }
+  mass *= extension.edge_factor;
+  if (mass < limit_ || mass <= 0.0f) return false;
+  raise_maximum(mass);
+  return true;
+}
+
 // "ab" becomes "ab ": the word is complete.
 void BeamSearch::close_word(std::uint32_t slot, float mass) {
-  const NodeId word = slots_[slot].node;
+  const NodeId word = now_.slots[slot].node;
   mass *= find_close(word).close_factor;
   if (mass < limit_ || mass <= 0.0f) return;
   const NodeId start = boundary_after(word);
-  arrive(start, pool_.extend_history(slots_[slot].history, word), mass);
+  arrive(start, pool_.extend_history(now_.slots[slot].history, word), mass);
 }
 
 void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass) {
@@ -217,140 +301,34 @@ void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass) {
   if (history.first_step == kNone) {
     history.first_step = step_;
     history.log_offset = log_offset_;
+    history.mass += mass;
+  } else {
+    history.mass += mass * std::exp(log_offset_ - history.log_offset);
   }
-  history.mass += mass * std::exp(log_offset_ - history.log_offset);
-
   Node& node = pool_.nodes[start];
-  const bool is_active = node.slot < next_.size() && next_[node.slot].node == start;
+  const bool is_active = node.slot < next_.size && next_.slots[node.slot].node == start;
   if (!is_active) {
-    node.slot = static_cast<std::uint32_t>(next_.size());
-    next_.push_back({0.0f, mass, start, history_id, static_cast<Symbol>(num_symbols_), kNone, 1.0f, node.trie});
+    node.slot = static_cast<std::uint32_t>(next_.size++);
+    next_.make_room(next_.size);
+    next_.blank[node.slot] = 0.0f;
+    next_.other[node.slot] = mass;
+    next_.symbols[node.slot] = static_cast<Symbol>(num_symbols_);
+    next_.slots[node.slot] = {start, history_id, kNone, 1.0f, node.trie, kUnbounded};
     must_relink_ = must_relink_ || node.first_child != kNone;
     raise_maximum(mass);
     return;
   }
-  Slot& slot = next_[node.slot];
+  const std::uint32_t i = node.slot;
+  Slot& slot = next_.slots[i];
   if (slot.history != history_id) pool_.add_rivals(slot.history, history_id);
   if (slot.history == history_id) {
-    slot.other += mass;
-  } else if (mass > slot.total()) {
-    slot.blank = 0.0f;
-    slot.other = mass;
+    next_.other[i] += mass;
+  } else if (mass > next_.blank[i] + next_.other[i]) {
+    next_.blank[i] = 0.0f;
+    next_.other[i] = mass;
     slot.history = history_id;
   }
-  raise_maximum(slot.total());
-}
-
-// Drops what is below the threshold or beyond the beam, and makes nodes of the candidates that stay.
-void BeamSearch::keep_best() {
-  const float limit = cutoff(limit_);
-  std::size_t room = static_cast<std::size_t>(model_.options.beam);
-  for (const Slot& slot : next_) room -= slot.total() > limit ? 1 : 0;
-  for (const Candidate& candidate : candidates_) room -= candidate.mass > limit ? 1 : 0;
-  // Ties at the limit stay in order while there is room.
-  const auto stays = [&](float mass) {
-    if (mass > limit) return true;
-    if (mass < limit || room == 0) return false;
-    --room;
-    return true;
-  };
-  const std::size_t num_old = slots_.size();
-  new_slots_.assign(num_old, kNone);
-  slots_.resize(std::min(next_.size() + candidates_.size(), static_cast<std::size_t>(model_.options.beam)));
-  std::uint32_t count = 0;
-  for (std::uint32_t i = 0; i < next_.size(); ++i) {
-    if (!stays(next_[i].total())) continue;
-    if (i < num_old) new_slots_[i] = count;
-    if (next_[i].symbol == num_symbols_) pool_.nodes[next_[i].node].slot = count;
-    slots_[count++] = next_[i];
-  }
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (slots_[i].parent_slot != kNone) slots_[i].parent_slot = new_slots_[slots_[i].parent_slot];
-  }
-  for (const Candidate& candidate : candidates_) {
-    if (!stays(candidate.mass)) continue;
-    const HistoryId history = next_[candidate.slot].history;
-    Slot& slot = slots_[count++];
-    slot.blank = 0.0f;
-    slot.other = candidate.mass;
-    slot.node = node_of(candidate);
-    slot.history = history;
-    slot.symbol = candidate.symbol;
-    slot.parent_slot = new_slots_[candidate.slot];
-    slot.edge_factor = candidate.edge_factor;
-    slot.trie = candidate.trie;
-  }
-  slots_.resize(count);
-  if (must_relink_) relink_parents();
-}
-
-// The node of a candidate: a new one, or one that was active before.
-NodeId BeamSearch::node_of(const Candidate& candidate) {
-  const NodeId parent = next_[candidate.slot].node;
-  const NodeId known = pool_.find_child(parent, candidate.symbol);
-  if (known != kNone) {
-    must_relink_ = must_relink_ || pool_.nodes[known].first_child != kNone;
-    return known;
-  }
-  const NodeId id = pool_.add_child(parent);
-  Node& node = pool_.nodes[id];
-  node.symbol = candidate.symbol;
-  node.trie = candidate.trie;
-  if (model_.rule == WordRule::kOneSymbol) node.context = candidate.context;
-  node.spelling_context = candidate.spelling_context;
-  node.hotword_state = candidate.hotword_state;
-  if (candidate.trie != kOutside) {
-    const WordId word = model_.lexicon->word(candidate.trie);
-    if (word != kNoWord) model_.words->ask_for(node.context, word);
-  }
-  return id;
-}
-
-// The least mass that stays: the given limit, or that of the last one in the beam. Masses are counted by the leading
-// bits of their numbers, eight buckets to an octave, so that only one bucket needs sorting out.
-float BeamSearch::cutoff(float limit) {
-  masses_.clear();
-  for (const Slot& slot : next_) {
-    if (slot.total() >= limit) masses_.push_back(slot.total());
-  }
-  for (const Candidate& candidate : candidates_) {
-    if (candidate.mass >= limit) masses_.push_back(candidate.mass);
-  }
-  const auto beam = static_cast<std::size_t>(model_.options.beam);
-  if (masses_.size() <= beam) return limit;
-  const auto bucket_of = [](float mass) {
-    std::uint32_t bits;
-    std::memcpy(&bits, &mass, sizeof bits);
-    return bits >> 20;
-  };
-  const std::uint32_t lowest = bucket_of(limit);
-  buckets_.assign(bucket_of(maximum_) - lowest + 1, 0);
-  for (const float mass : masses_) ++buckets_[bucket_of(mass) - lowest];
-  std::size_t num_above = 0;
-  std::size_t bucket = buckets_.size();
-  while (num_above + buckets_[bucket - 1] < beam) num_above += buckets_[--bucket];
-  --bucket;
-  std::size_t num_inside = 0;
-  for (const float mass : masses_) {
-    if (bucket_of(mass) - lowest == bucket) masses_[num_inside++] = mass;
-  }
-  const auto last = masses_.begin() + static_cast<std::ptrdiff_t>(beam - num_above - 1);
-  std::nth_element(masses_.begin(), last, masses_.begin() + static_cast<std::ptrdiff_t>(num_inside),
-                   std::greater<float>());
-  return *last;
-}
-
-// Prefixes that became active again may have active children.
-void BeamSearch::relink_parents() {
-  for (std::uint32_t i = 0; i < slots_.size(); ++i) pool_.nodes[slots_[i].node].slot = i;
-  for (Slot& slot : slots_) {
-    slot.parent_slot = kNone;
-    const NodeId parent = pool_.nodes[slot.node].parent;
-    if (parent == kNone) continue;
-    const std::uint32_t place = pool_.nodes[parent].slot;
-    if (place < slots_.size() && slots_[place].node == parent) slot.parent_slot = place;
-  }
-  must_relink_ = false;
+  raise_maximum(next_.blank[i] + next_.other[i]);
 }
 
 }  // namespace asrkit

@@ -8,10 +8,12 @@
 //
 // What makes it fast: masses are linear and rescaled by each step's maximum, so a candidate costs one multiplication;
 // a prefix finds its own extensions among the active ones through parent slots, without hashing; a running threshold
-// drops most candidates before they are stored; only survivors become nodes; and steps in which nothing but the blank
-// is likely cost nothing after the first. Per step O(active prefixes x likely symbols).
+// drops most candidates before they are scored; only survivors become nodes; and steps in which nothing but the blank
+// is likely cost nothing after the first. The loops over prefixes run over plain arrays and without branches, because
+// what stays is a toss-up that no processor predicts. Per step O(active prefixes x likely symbols).
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "prefix_pool.hpp"
@@ -51,25 +53,52 @@ class BeamSearch {
   std::vector<FinalHistory> finish();
 
  private:
-  // An active prefix. Masses of alignments are relative to the largest of the step.
+  // An active prefix, but for what is handled many at a time.
   struct Slot {
-    float blank;       // of alignments that end in a blank
-    float other;       // of alignments that end in the last symbol; at a word start, in a space
     NodeId node;
     HistoryId history;
-    Symbol symbol;     // the node's; num_symbols at a word start
     std::uint32_t parent_slot;  // where the node's parent is active, or kNone
     float edge_factor;          // the node's
     TrieId trie;                // the node's
-    float total() const { return blank + other; }
+    float most_to_leave;        // leaving the lexicon here costs at least this factor, as far as known
   };
 
-  // A prefix one letter longer than that of a slot.
-  struct Candidate {
-    Candidate(std::uint32_t slot, Symbol symbol) : slot(slot), symbol(symbol) {}
-    float mass = 0.0f;
-    std::uint32_t slot;
-    Symbol symbol;
+  // The active prefixes. Masses of alignments are relative to the largest of the step.
+  struct Prefixes {
+    std::size_t size = 0;
+    std::vector<float> blank;     // mass of the alignments that end in a blank
+    std::vector<float> other;     // of those that end in the last symbol; at a word start, in a space
+    std::vector<Symbol> symbols;  // the last one; num_symbols at a word start
+    std::vector<Slot> slots;
+
+    void make_room(std::size_t least) {
+      if (least <= slots.size()) return;
+      least *= 2;
+      blank.resize(least);
+      other.resize(least);
+      symbols.resize(least);
+      slots.resize(least);
+    }
+  };
+
+  // Prefixes one letter longer than those of slots.
+  struct Candidates {
+    std::size_t size = 0;
+    std::vector<float> masses;
+    std::vector<std::uint32_t> slots;
+    std::vector<Symbol> symbols;
+
+    void make_room(std::size_t least) {
+      if (least <= masses.size()) return;
+      least *= 2;
+      masses.resize(least);
+      slots.resize(least);
+      symbols.resize(least);
+    }
+  };
+
+  // What scoring found out about a candidate.
+  struct Extension {
     float edge_factor = 1.0f;
     TrieId trie = kOutside;
     ContextId context = kEmptyContext;
@@ -79,16 +108,25 @@ class BeamSearch {
 
   void skip_blank_step(float log_blank);
   void find_likely_symbols(const float* log_probs, float threshold);
+  void add_likely_symbol(Symbol symbol, float log_prob);
   bool advance();
   void stay();
   void merge_extensions();
+  void merge_into(std::uint32_t slot);
   void propose_candidates();
-  bool propose(Candidate& candidate, float mass);
-  NodeId node_of(const Candidate& candidate);
+  void propose_symbol(Symbol symbol, std::uint64_t bit);
+  void score_candidates(std::size_t begin);
+  bool score(std::uint32_t slot, Symbol symbol, float& mass, Extension& extension);
+  NodeId node_of(NodeId parent, Symbol symbol, const Extension& extension);
+  NodeId add_node(NodeId parent, Symbol symbol, const Extension& extension);
   void close_word(std::uint32_t slot, float mass);
   void arrive(NodeId start, HistoryId history, float mass);
   void keep_best();
-  float cutoff(float limit);
+  float cutoff(std::size_t num_masses);
+  void drop_ties(float limit, std::size_t num_masses);
+  void keep_prefixes(float limit);
+  void keep_candidates(float limit);
+  void open_word(Slot& slot);
   void relink_parents();
   void collect_garbage();
   void raise_maximum(float mass) {
@@ -98,11 +136,10 @@ class BeamSearch {
     }
   }
 
-  bool extend_spelled_word(NodeId parent, float mass, Candidate& candidate);
-  void extend_one_symbol_word(NodeId parent, Candidate& candidate);
+  bool extend_spelled_word(std::uint32_t slot, Symbol symbol, float mass, Extension& extension);
+  void extend_one_symbol_word(NodeId parent, Symbol symbol, Extension& extension);
   float unknown_factor(const Node& node);
-  const Ending& find_spelling(NodeId node);
-  float leave_factor(NodeId node);
+  bool leave_lexicon(std::uint32_t slot, float mass, Extension& extension);
   const Ending& find_close(NodeId node);
   float close_log(NodeId node, ContextId& next);
   float close_hotwords(HotwordState state) const;
@@ -110,29 +147,34 @@ class BeamSearch {
   NodeId start_for(ContextId context, HotwordState hotword_state);
   void rebuild_start_table(std::size_t size);
 
+  static constexpr float kUnbounded = std::numeric_limits<float>::infinity();
   static constexpr std::size_t kMinCollected = std::size_t{1} << 16;
 
   const SearchModel& model_;
   const float prune_factor_, lm_weight_, word_bonus_;
   const std::size_t num_symbols_;
+  const bool is_plain_;  // nothing is scored: a word start follows one word only, like a letter
 
   PrefixPool pool_;
   std::vector<NodeId> start_table_;  // word starts by context and hotword state, open addressing
   std::size_t num_in_table_ = 0;
 
-  std::vector<Slot> slots_, next_;
-  std::vector<Candidate> candidates_;
-  std::vector<std::uint64_t> merged_;     // per slot, which likely symbols lead to active prefixes
-  std::vector<std::uint32_t> new_slots_;  // per old slot, where it went
-  std::vector<float> masses_;
+  Prefixes now_, next_;
+  Candidates candidates_;
+  std::vector<Extension> extensions_;     // of the candidates, unless all are alike
+  std::vector<float> totals_;             // per active prefix, its mass
+  std::vector<std::uint64_t> merged_;     // per active prefix, which likely symbols are no candidates
+  std::vector<std::uint32_t> picked_;     // prefixes or candidates that something is to be done with
+  std::vector<std::uint32_t> new_slots_;  // per old slot, where it went; one more for kNone
+  std::vector<float> masses_;             // of all that may stay
+  std::vector<float> bucket_;             // those of one bucket
   std::vector<std::uint32_t> buckets_;
-  std::vector<float> block_highest_;      // per block of symbols
-  std::vector<Symbol> likely_;            // of this step, without the blank
+  std::vector<Symbol> likely_;            // of this step, without the blank; the space comes last
   std::size_t chunk_begin_ = 0;           // 64 of them are handled at a time
-  std::vector<std::uint8_t> likely_bit_;  // per symbol, its place in the chunk
+  std::vector<std::uint8_t> likely_bit_;  // per symbol, its place in the chunk; the space's again at the end
   std::vector<float> emission_;           // per symbol; 0 where unlikely; the space's again at the end
   float blank_emission_ = 0.0f;
-  float highest_emission_ = 0.0f;         // of the likely symbols
+  float highest_total_ = 0.0f;            // of the active prefixes
   float maximum_ = 1.0f, limit_ = 0.0f;
   double log_offset_ = 0.0;               // true mass = mass * exp(log_offset_)
   float carry_ = 1.0f;                    // rescales the next step

@@ -10,9 +10,10 @@ namespace asrkit {
 // Keeps the memory of long utterances down. When it happens depends on the steps alone, so streams stay repeatable.
 void BeamSearch::collect_garbage() {
   std::vector<NodeId> nodes;
-  for (const Slot& slot : slots_) nodes.push_back(slot.node);
+  for (std::size_t i = 0; i < now_.size; ++i) nodes.push_back(now_.slots[i].node);
   const PoolMove move = pool_.collect(nodes, active_histories());
-  for (Slot& slot : slots_) {
+  for (std::size_t i = 0; i < now_.size; ++i) {
+    Slot& slot = now_.slots[i];
     slot.node = move.nodes[slot.node];
     slot.history = move.histories[slot.history];
   }
@@ -26,32 +27,35 @@ void BeamSearch::collect_garbage() {
 
 std::vector<HistoryId> BeamSearch::active_histories() const {
   std::vector<HistoryId> histories;
-  for (const Slot& slot : slots_) histories.push_back(slot.history);
+  for (std::size_t i = 0; i < now_.size; ++i) histories.push_back(now_.slots[i].history);
   return histories;
 }
 
 std::vector<HistoryId> BeamSearch::possible_histories() const {
   std::vector<HistoryId> histories = active_histories();
-  for (const Slot& slot : slots_) {
-    const HistoryId closed = pool_.find_history(slot.history, slot.node);
+  for (std::size_t i = 0; i < now_.size; ++i) {
+    const HistoryId closed = pool_.find_history(now_.slots[i].history, now_.slots[i].node);
     if (closed != kNone && pool_.histories[closed].first_step != kNone) histories.push_back(closed);
   }
   return histories;
 }
 
 std::pair<HistoryId, NodeId> BeamSearch::best_prefix() const {
-  const auto best = std::max_element(slots_.begin(), slots_.end(),
-                                     [](const Slot& a, const Slot& b) { return a.total() < b.total(); });
-  return {best->history, best->node};
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < now_.size; ++i) {
+    if (now_.blank[i] + now_.other[i] > now_.blank[best] + now_.other[best]) best = i;
+  }
+  return {now_.slots[best].history, now_.slots[best].node};
 }
 
 std::vector<FinalHistory> BeamSearch::finish() {
   std::vector<FinalHistory> finals;
-  for (const Slot& slot : slots_) {
+  for (std::size_t i = 0; i < now_.size; ++i) {
+    const Slot& slot = now_.slots[i];
     ContextId next = pool_.nodes[slot.node].context;
-    double log_mass = std::log(static_cast<double>(slot.total())) + log_offset_;
+    double log_mass = std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset_;
     HistoryId history = slot.history;
-    if (slot.symbol != num_symbols_) {
+    if (now_.symbols[i] != num_symbols_) {
       log_mass += close_log(slot.node, next);
       log_mass += close_hotwords(pool_.nodes[slot.node].hotword_state);
       history = pool_.extend_history(slot.history, slot.node);
@@ -60,10 +64,8 @@ std::vector<FinalHistory> BeamSearch::finish() {
     if (log_mass > -std::numeric_limits<double>::infinity()) finals.push_back({history, log_mass});
   }
   // A closed vocabulary may find itself inside a word: then the complete words must do.
-  if (finals.empty()) {
-    for (const Slot& slot : slots_) {
-      finals.push_back({slot.history, std::log(static_cast<double>(slot.total())) + log_offset_});
-    }
+  for (std::size_t i = 0; finals.empty() && i < now_.size; ++i) {
+    finals.push_back({now_.slots[i].history, std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset_});
   }
   // "ab" and "ab " are one text.
   std::sort(finals.begin(), finals.end(), [](const auto& a, const auto& b) { return a.history < b.history; });

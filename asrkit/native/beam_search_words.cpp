@@ -7,32 +7,44 @@
 namespace asrkit {
 
 // Spells on outside the lexicon, or leaves it; false when the result is too unlikely.
-bool BeamSearch::extend_spelled_word(NodeId parent, float mass, Candidate& candidate) {
+bool BeamSearch::extend_spelled_word(std::uint32_t slot, Symbol symbol, float mass, Extension& extension) {
   if (model_.options.is_closed_vocabulary) return false;
-  const bool is_outside = pool_.nodes[parent].trie == kOutside;
-  ContextId context = pool_.nodes[parent].spelling_context;
-  if (!is_outside) {
-    // Cheap bounds first: most candidates fail them.
-    if (mass * unknown_factor(pool_.nodes[parent]) < limit_) return false;
-    candidate.edge_factor = leave_factor(parent);
-    if (mass * candidate.edge_factor < limit_) return false;
-    context = find_spelling(parent).spelling_context;
+  const Slot& before = now_.slots[slot];
+  ContextId context;
+  if (before.trie != kOutside) {
+    if (!leave_lexicon(slot, mass, extension)) return false;
+    context = model_.spelling->spelled(before.trie).context;
+  } else {
+    context = pool_.nodes[before.node].spelling_context;
   }
-  const float log_prob = model_.spelling->score(context, candidate.symbol, candidate.spelling_context);
-  candidate.edge_factor *= std::exp(lm_weight_ * model_.options.unknown_weight * log_prob);
+  const float log_prob = model_.spelling->score(context, symbol, extension.spelling_context);
+  extension.edge_factor *= std::exp(lm_weight_ * model_.options.unknown_weight * log_prob);
   return true;
 }
 
-void BeamSearch::extend_one_symbol_word(NodeId parent, Candidate& candidate) {
-  const WordId word = model_.symbol_words[candidate.symbol];
+// An unknown word whose spelling leaves the lexicon owes all of its score so far; false when that is too much. What a
+// prefix owes is a bound for its extensions, so most attempts end with one comparison.
+bool BeamSearch::leave_lexicon(std::uint32_t slot, float mass, Extension& extension) {
+  float& most = next_.slots[slot].most_to_leave;
+  if (mass * most < limit_) return false;
+  most = unknown_factor(pool_.nodes[now_.slots[slot].node]);
+  if (mass * most < limit_) return false;
+  const float spelling = model_.spelling->spelled(now_.slots[slot].trie).log_prob;
+  most *= std::exp(lm_weight_ * model_.options.unknown_weight * spelling);
+  extension.edge_factor = most;
+  return mass * most >= limit_;
+}
+
+void BeamSearch::extend_one_symbol_word(NodeId parent, Symbol symbol, Extension& extension) {
+  const WordId word = model_.symbol_words[symbol];
   const ContextId context = pool_.nodes[parent].context;
   if (word == kNoWord && model_.options.is_closed_vocabulary) {
-    candidate.edge_factor = 0.0f;
+    extension.edge_factor = 0.0f;
     return;
   }
-  const float log_prob = word != kNoWord ? model_.words->score(context, word, candidate.context)
-                                         : model_.unknown_log_prob(context, candidate.context);
-  candidate.edge_factor = std::exp(lm_weight_ * log_prob + word_bonus_);
+  const float log_prob = word != kNoWord ? model_.words->score(context, word, extension.context)
+                                         : model_.unknown_log_prob(context, extension.context);
+  extension.edge_factor = std::exp(lm_weight_ * log_prob + word_bonus_);
 }
 
 // What an unknown word costs, before its spelling.
@@ -42,32 +54,6 @@ float BeamSearch::unknown_factor(const Node& node) {
     start.unknown_factor = std::exp(lm_weight_ * model_.unknown_log_prob(node.context, start.unknown_next));
   }
   return start.unknown_factor;
-}
-
-// The spelling probability of a node in the lexicon, where it is seldom needed.
-const Ending& BeamSearch::find_spelling(NodeId id) {
-  if (!std::isnan(pool_.ending(id).spelling_log)) return pool_.ending(id);
-  const NodeId parent = pool_.nodes[id].parent;
-  float log_prob = 0.0f;
-  ContextId context = model_.spelling->start();
-  if (parent != kNone) {
-    const Ending& before = find_spelling(parent);
-    log_prob = before.spelling_log;
-    log_prob += model_.spelling->score(before.spelling_context, pool_.nodes[id].symbol, context);
-  }
-  Ending& ending = pool_.ending(id);
-  ending.spelling_log = log_prob;
-  ending.spelling_context = context;
-  return ending;
-}
-
-// What an unknown word owes when its spelling leaves the lexicon: all of its score so far.
-float BeamSearch::leave_factor(NodeId id) {
-  if (pool_.ending(id).leave_factor < 0.0f) {
-    const float spelling = std::exp(lm_weight_ * model_.options.unknown_weight * find_spelling(id).spelling_log);
-    pool_.ending(id).leave_factor = unknown_factor(pool_.nodes[id]) * spelling;
-  }
-  return pool_.ending(id).leave_factor;
 }
 
 // What the end of a word costs, and the states after it.
@@ -103,8 +89,8 @@ float BeamSearch::close_log(NodeId id, ContextId& next) {
   next = pool_.starts[node.start].unknown_next;
   // Outside the lexicon, all but the end of the spelling is paid already.
   float log_prob = options.unknown_weight *
-                   model_.spelling->finish(is_inside ? find_spelling(id).spelling_context : node.spelling_context);
-  if (is_inside) log_prob += options.unknown_weight * find_spelling(id).spelling_log;
+                   model_.spelling->finish(is_inside ? model_.spelling->spelled(node.trie).context : node.spelling_context);
+  if (is_inside) log_prob += options.unknown_weight * model_.spelling->spelled(node.trie).log_prob;
   return lm_weight_ * log_prob + (is_inside ? std::log(unknown) : 0.0f) + word_bonus_;
 }
 
@@ -136,6 +122,7 @@ NodeId BeamSearch::start_for(ContextId context, HotwordState hotword_state) {
     if (node.context == context && node.hotword_state == hotword_state) return start_table_[place];
   }
   const NodeId start = pool_.add_start(context, hotword_state, model_.lexicon != nullptr);
+  if (model_.spelling) model_.words->ask_for(context, model_.words->unknown_word());
   start_table_[place] = start;
   if (++num_in_table_ * 2 > start_table_.size()) rebuild_start_table(start_table_.size() * 2);
   return start;

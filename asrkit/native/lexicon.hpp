@@ -34,6 +34,15 @@ class Lexicon {
     return found != end && *found == symbol ? static_cast<TrieId>(found - edges_.begin()) : kOutside;
   }
 
+  // Prefixes of known words, the empty one included; a prefix has a smaller number than what it is a prefix of.
+  TrieId num_prefixes() const { return static_cast<TrieId>(nodes_.size() - 1); }
+
+  // Calls visit(symbol, child) for each child of a node.
+  template <class Visit>
+  void visit_children(TrieId node, Visit visit) const {
+    for (TrieId id = nodes_[node].first_child; id < nodes_[node + 1].first_child; ++id) visit(edges_[id], id);
+  }
+
   // The word spelled by a node, or kNoWord.
   WordId word(TrieId node) const { return nodes_[node].word; }
 

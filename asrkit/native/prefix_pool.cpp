@@ -78,6 +78,7 @@ void PrefixPool::move_nodes(const PoolMove& move, const std::vector<StartId>& st
     node.parent = moved(move.nodes, node.parent);
     node.start = start_map[node.start];
     node.first_child = node.next_sibling = kNone;
+    node.child_bits = 0;
     if (node.ending != kNone) {
       new_endings.push_back(endings[node.ending]);
       new_endings.back().boundary = moved(move.nodes, new_endings.back().boundary);
@@ -88,6 +89,7 @@ void PrefixPool::move_nodes(const PoolMove& move, const std::vector<StartId>& st
     if (node.parent != kNone) {
       node.next_sibling = new_nodes[node.parent].first_child;
       new_nodes[node.parent].first_child = new_id;
+      new_nodes[node.parent].child_bits |= child_bit(node.symbol);
     }
     new_nodes.push_back(node);
   }

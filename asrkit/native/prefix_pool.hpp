@@ -34,14 +34,12 @@ struct Node {
   ContextId spelling_context = 0;   // outside the lexicon
   HotwordState hotword_state = 0;
   std::uint32_t slot = 0;           // where the node is active, if it is
+  std::uint32_t child_bits = 0;     // a bit for the symbol of each child; others may share it
   EndingId ending = kNone;          // once something about the end of the word is known
 };
 
-// What is known about a word that ends in some node, or leaves the lexicon there. Few nodes ever need it.
+// What is known about a word that ends in some node. Few nodes ever need it.
 struct Ending {
-  float spelling_log = std::numeric_limits<float>::quiet_NaN();  // ln P(spelling so far); NaN until needed
-  ContextId spelling_context = 0;
-  float leave_factor = -1.0f;      // what leaving the lexicon costs, as a probability; negative until needed
   float close_factor = -1.0f;      // what the end of the word costs; negative until needed
   ContextId next_context = 0;      // after the word; valid with close_factor, as the next
   HotwordState next_hotword_state = 0;
@@ -110,21 +108,24 @@ class PrefixPool {
 
   // The child of a node by a symbol, or kNone.
   NodeId find_child(NodeId parent, Symbol symbol) const {
+    if ((nodes[parent].child_bits & child_bit(symbol)) == 0) return kNone;
     NodeId child = nodes[parent].first_child;
     while (child != kNone && nodes[child].symbol != symbol) child = nodes[child].next_sibling;
     return child;
   }
 
   // Adds a child with the words before it those of its parent; the rest is for the caller to fill in.
-  NodeId add_child(NodeId parent) {
+  NodeId add_child(NodeId parent, Symbol symbol) {
     const auto id = static_cast<NodeId>(nodes.size());
     Node& child = nodes.emplace_back();
     Node& above = nodes[parent];
     child.parent = parent;
+    child.symbol = symbol;
     child.start = above.start;
     child.context = above.context;
     child.next_sibling = above.first_child;
     above.first_child = id;
+    above.child_bits |= child_bit(symbol);
     return id;
   }
 
@@ -185,6 +186,8 @@ class PrefixPool {
     for (; nodes[word].parent != kNone; word = nodes[word].parent) symbols.push_back(nodes[word].symbol);
     std::reverse(symbols.begin() + static_cast<std::ptrdiff_t>(begin), symbols.end());
   }
+
+  static std::uint32_t child_bit(Symbol symbol) { return std::uint32_t{1} << (symbol % 32); }
 
  private:
   void add_rival(HistoryId id, HistoryId other) {

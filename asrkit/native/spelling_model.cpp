@@ -126,6 +126,18 @@ SpellingModel::SpellingModel(const SymbolSet& symbols, const Lexicon& lexicon) {
   }
   storage_ = builder.finish();
   view_ = storage_.view();
+  spell_prefixes(lexicon);
+}
+
+void SpellingModel::spell_prefixes(const Lexicon& lexicon) {
+  spelled_.resize(lexicon.num_prefixes());
+  spelled_[kTrieRoot] = {0.0f, start()};
+  for (TrieId prefix = 0; prefix < spelled_.size(); ++prefix) {
+    const Spelled before = spelled_[prefix];
+    lexicon.visit_children(prefix, [&](Symbol symbol, TrieId child) {
+      spelled_[child].log_prob = before.log_prob + score(before.context, symbol, spelled_[child].context);
+    });
+  }
 }
 
 }  // namespace asrkit

@@ -23,16 +23,26 @@ class SpellingModel {
     return kLn10 * view_.score(context, word_of(symbol), next);
   }
 
+  // How a prefix of the lexicon is spelled: its ln P, and the context that follows.
+  struct Spelled {
+    float log_prob;
+    ContextId context;
+  };
+  const Spelled& spelled(TrieId prefix) const { return spelled_[prefix]; }
+
   // ln P(end of word | context).
   float finish(ContextId context) const { return kLn10 * view_.finish(context); }
 
  private:
+  void spell_prefixes(const Lexicon& lexicon);
+
   static constexpr float kLn10 = 2.302585092994046f;
   static constexpr WordId kBegin = 0, kEnd = 1, kUnknown = 2;
   static WordId word_of(Symbol symbol) { return symbol + 3; }
 
   NgramStorage storage_;
   NgramView view_;
+  std::vector<Spelled> spelled_;  // per prefix of the lexicon
 };
 
 }  // namespace asrkit
