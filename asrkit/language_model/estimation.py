@@ -15,6 +15,7 @@ from pathlib import Path
 from asrkit.errors import ConfigError, LanguageModelError
 from asrkit.language_model.editing import write_pieces
 from asrkit.language_model.files import check_arpa_name, written_whole
+from asrkit.language_model.text_source import TextSource
 
 MAX_ORDER = 6
 
@@ -88,7 +89,7 @@ def build_ngram(
                 estimator.add_text(text.encode())
             discounts = estimator.estimate(thresholds, words, max_vocabulary or 0, discount_fallback)
         except (ValueError, RuntimeError) as error:
-            raise LanguageModelError(str(error)) from None
+            raise LanguageModelError(str(error), path=_name_of(texts)) from None
     counts = estimator.num_ngrams
     with written_whole(output) as file:
         write_pieces(estimator.next_arpa_text, file.write, sum(counts), progress)
@@ -100,6 +101,12 @@ def build_ngram(
         ngrams=tuple(counts),
         discounts=tuple(tuple(amounts) for amounts in discounts),
     )
+
+
+def _name_of(texts: Iterable[str]) -> str | None:
+    if not isinstance(texts, TextSource):
+        return None
+    return texts.inputs[0] if len(texts.inputs) == 1 else f"{texts.inputs[0]} and {len(texts.inputs) - 1} more"
 
 
 def _check_settings(
