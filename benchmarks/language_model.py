@@ -3,7 +3,8 @@
     python benchmarks/language_model.py TEXT [--order 3] [--heldout FILE]
 
 TEXT is what the model is built from; queries are made for HELDOUT, or for the beginning of TEXT. Build time and memory
-are those of a process of its own, CPU seconds. Compare them with `lmplz -o 3 < TEXT` on the same machine.
+are those of a process of its own. All seconds are CPU seconds, but for opening a binary. Compare them with
+`lmplz -o 3 < TEXT` on the same machine.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def main() -> int:
 def compare(arpa: Path, text: Path, rounds: int) -> None:
     ours, theirs = NgramModel.load(arpa), kenlm.Model(str(arpa))
     loads = interleaved(
-        {"asrkit": lambda: NgramModel.load(arpa), "kenlm": lambda: kenlm.Model(str(arpa))}, min(rounds, 2)
+        {"asrkit": lambda: NgramModel.load(arpa), "kenlm": lambda: kenlm.Model(str(arpa))},
+        min(rounds, 2),
+        time.process_time,
     )
     print(f"read {arpa.stat().st_size / 1e6:,.0f} MB of ARPA: " + show(loads, 1, "s"))
     sentences = "".join(TextSource([text], normalize=None))[:MAX_QUERY_BYTES]
@@ -71,6 +74,7 @@ def compare(arpa: Path, text: Path, rounds: int) -> None:
                 "kenlm, a call a sentence": lambda: sum(map(theirs.score, lines)),
             },
             rounds,
+            time.process_time,
         )
         kind = "8 bits" if quantize else "plain"
         print(f"binary, {kind}: {binary.stat().st_size / 1e6:,.0f} MB, opened in {load_ms:.2f} ms")
