@@ -122,6 +122,7 @@ def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # 
         (["wavs", "--decoder", "greedy", "--lm", "lm.arpa"], 2, "no effect on a greedy decode (decoder greedy)"),
         (["wavs", "--beam", "1", "--hotword", "abc"], 2, "hotwords have no effect on a greedy decode"),
         (["wavs", "--decoder", "pyctcdecode", "--hotword", "abc"], 2, "hotwords work with the beam decoder only"),
+        (["wavs", "--hotword", "abc=much"], 2, "hotword 'abc=much' needs a number after the equals sign"),
         (["wavs", "--hotwords", "nowhere.txt"], 2, "nowhere.txt: no such file of hotwords"),
         (["wavs", "nowhere"], 2, "no such file or folder: nowhere"),
         (["wavs", "--lm", "nowhere.arpa"], 2, "nowhere.arpa: no such language model"),
@@ -264,7 +265,7 @@ def test_hotwords_are_heard(project: Path, asrkit) -> None:  # type: ignore[no-u
     Path("names.txt").write_text("Cab!\n\nbaca ab\n")
     assert asrkit("transcribe", "wavs").code == 0
     before = Path("transcripts/hyp.txt").read_text()
-    flags = ["--hotwords", "names.txt", "--hotword", "BAB", "--hotword-weight", "25"]
+    flags = ["--hotwords", "names.txt", "--hotword", "BAB = 30", "--hotword-weight", "25"]
     assert asrkit("transcribe", "wavs", *flags).code == 0
     after = Path("transcripts/hyp.txt").read_text().split()
 

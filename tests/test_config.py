@@ -172,3 +172,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingPathError, match="no such file") as caught:
         read_toml(tmp_path / "none.toml")
     assert caught.value.path == tmp_path / "none.toml"
+
+
+def test_hotwords_may_have_weights_of_their_own() -> None:
+    config = DecodingConfig(hotwords=("ann", "new york=9", "bad=-2.5"), hotword_weight=4.0)
+    assert config.hotword_weights == {"ann": 4.0, "new york": 9.0, "bad": -2.5}
+    for wrong in ("ann=", "ann=much", "ann=nan"):
+        with pytest.raises(ConfigError, match="needs a number"):
+            DecodingConfig(hotwords=(wrong,))

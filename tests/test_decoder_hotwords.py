@@ -61,6 +61,8 @@ def test_a_hotword_wins_where_the_sound_is_unsure() -> None:
     best = BeamSearchDecoder(ALPHABET, lm, config).decode(emissions)[0]
     assert best.text == "meet ann smith"
     assert best.hotword_score == 4.0
+    own_weight = DecodingConfig(hotwords=("ann smith=4",), hotword_weight=0.5)
+    assert BeamSearchDecoder(ALPHABET, lm, own_weight).decode(emissions)[0] == best
     assert best.score == pytest.approx(
         best.acoustic_score + config.lm_weight * best.lm_score + config.word_bonus * 3 + 4.0
     )

@@ -12,14 +12,14 @@ from asrkit.config import FeatureConfig, TranscriptionConfig
 from asrkit.transcription import transcribe
 from asrkit.transcription.windows import EmissionsJoiner, WindowPlan
 
-PLAN = WindowPlan(window_samples=50, stride_samples=40, stride_steps=4)
+PLAN = WindowPlan(window_samples=50, stride_samples=40, stride_steps=4, step_samples=10)
 
 
 def test_windows_start_on_steps_of_the_whole() -> None:
     features = FeatureConfig()
     plan = WindowPlan.fit(window_s=29.99, overlap_s=5.99, features=features, step_ms=40.0)
     step_samples = features.hop_samples * 4
-    assert plan == WindowPlan(750 * step_samples, 600 * step_samples, 600)
+    assert plan == WindowPlan(750 * step_samples, 600 * step_samples, 600, step_samples)
 
 
 @given(st.lists(st.integers(1, 70), min_size=1, max_size=12))

@@ -69,6 +69,7 @@ def transcribe(
     batch_size: options.BatchSize = None,
     window_s: options.WindowS = None,
     overlap_s: options.OverlapS = None,
+    vad: options.Vad = None,
     setting: options.Assignments = None,
     config: options.ConfigFile = None,
     quiet: options.Quiet = False,
@@ -244,11 +245,15 @@ def _assigned(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _phrases(hotwords: list[str], path: Path | None) -> list[str]:
-    """Return words and phrases from flags and a file, normalized as transcripts are, each once."""
+    """Return words and phrases from flags and a file, normalized as transcripts are, each once, flags first."""
     from asrkit.text import normalize
 
-    lines = hotwords + (_lines(path, "file of hotwords") if path is not None else [])
-    return list(dict.fromkeys(phrase for line in lines if (phrase := normalize(line))))
+    phrases: dict[str, str] = {}
+    for line in hotwords + (_lines(path, "file of hotwords") if path is not None else []):
+        phrase, equals, weight = line.rpartition("=") if "=" in line else (line, "", "")
+        if normal := normalize(phrase):
+            phrases.setdefault(normal, equals + weight.strip())
+    return [phrase + weight for phrase, weight in phrases.items()]
 
 
 def _lines(path: Path, kind: str) -> list[str]:

@@ -174,11 +174,19 @@ NBest = Annotated[
 ]
 Hotwords = Annotated[
     list[str] | None,
-    typer.Option("--hotword", help="A word or phrase to prefer; repeatable.", rich_help_panel=_DECODING),
+    typer.Option(
+        "--hotword",
+        help="A word or phrase to prefer, or [bold]phrase=WEIGHT[/]; repeatable.",
+        rich_help_panel=_DECODING,
+    ),
 ]
 HotwordsFrom = Annotated[
     Path | None,
-    typer.Option("--hotwords", help="A file of words and phrases to prefer, one a line.", rich_help_panel=_DECODING),
+    typer.Option(
+        "--hotwords",
+        help="A file of words and phrases to prefer, one a line, also with weights.",
+        rich_help_panel=_DECODING,
+    ),
 ]
 HotwordWeight = Annotated[
     float | None,
@@ -240,6 +248,10 @@ WindowS = Annotated[
 ]
 OverlapS = Annotated[
     float | None, typer.Option("--overlap-s", help="What windows share; default: 6.", rich_help_panel=_WORK)
+]
+Vad = Annotated[
+    bool | None,
+    typer.Option("--vad/--no-vad", help="Leave long silences of long recordings out.", rich_help_panel=_WORK),
 ]
 Assignments = Annotated[
     list[str] | None,

@@ -30,7 +30,7 @@ class DecodingConfig(Settings):
     unknown_weight: float = 0.6  # times ln P(spelling) of a word outside the vocabulary, within the lm score
     unknown_bonus: float = 0.0  # nats per word outside the vocabulary, within the lm score
     recombine: bool = True  # go on with the best of the histories that the language model cannot tell apart
-    hotwords: tuple[str, ...] = ()  # words and phrases to prefer
+    hotwords: tuple[str, ...] = ()  # words and phrases to prefer; "new york=9" has a weight of its own
     hotword_weight: float = 6.0  # nats that each occurrence of a hotword adds; negative: avoid them
     n_best: int = 1  # hypotheses returned, at most
 
@@ -45,6 +45,7 @@ class DecodingConfig(Settings):
         for name in ("word_bonus", "unknown_bonus", "hotword_weight"):
             require(math.isfinite(getattr(self, name)), f"{name} must be finite, not {getattr(self, name)!r}")
         require(self.beam <= 1_000_000, f"beam must be at most 1000000, not {self.beam}")
+        _ = self.hotword_weights  # each can be read
         # Masses are 32-bit numbers relative to the best: beyond 80 nats they would vanish anyway.
         require(
             self.beam_threshold is None or 0.0 < self.beam_threshold <= 80.0,
@@ -56,6 +57,15 @@ class DecodingConfig(Settings):
         )
 
     @property
+    def hotword_weights(self) -> dict[str, float]:
+        """The hotwords with their weights in nats."""
+        weights = {}
+        for hotword in self.hotwords:
+            phrase, equals, number = hotword.rpartition("=")
+            weights[phrase if equals else hotword] = _weight_of(hotword, number) if equals else self.hotword_weight
+        return weights
+
+    @property
     def thresholds(self) -> tuple[float, float]:
         """The beam and the symbol threshold in nats, those of the mode where none is set."""
         beam, symbol = SEARCH_THRESHOLDS[self.mode]
@@ -63,6 +73,15 @@ class DecodingConfig(Settings):
             beam if self.beam_threshold is None else self.beam_threshold,
             symbol if self.symbol_threshold is None else self.symbol_threshold,
         )
+
+
+def _weight_of(hotword: str, number: str) -> float:
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    require(math.isfinite(weight), f"hotword {hotword!r} needs a number after the equals sign, such as 'new york=9'")
+    return weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +101,7 @@ class TranscriptionConfig(Settings):
     batch_size: int = 64  # recordings per batch at most
     window_s: float = 30.0  # longer recordings are read in windows of this length
     overlap_s: float = 6.0  # what neighboring windows share; they are joined inside it
+    vad: bool = False  # leave long silences of long recordings out
     format: tuple[str, ...] = ("txt",)  # files written per recording
 
     def __post_init__(self) -> None:

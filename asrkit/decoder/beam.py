@@ -121,7 +121,7 @@ class BeamSearchDecoder:
         """
         other = copy.copy(self)
         other.config = config
-        other._native = derive(self._native, config, dict.fromkeys(config.hotwords, config.hotword_weight))
+        other._native = derive(self._native, config, config.hotword_weights)
         return other
 
     def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
@@ -178,7 +178,7 @@ class BeamSearchDecoder:
         return decoder
 
     def _hotword_weights(self) -> dict[str, float]:
-        return dict.fromkeys(self.config.hotwords, self.config.hotword_weight) | self._extra_hotwords
+        return self.config.hotword_weights | self._extra_hotwords
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
         """Begin an utterance whose emissions arrive in pieces.

@@ -59,6 +59,8 @@ def describe(
         "overlap_s": config.overlap_s,
         "raw_rate_hz": config.raw_rate_hz,
     }
+    if config.vad:
+        deciding["vad"] = True
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
     return {"key": key, **deciding, "asrkit": _version()}
 

@@ -9,7 +9,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,6 +26,7 @@ from asrkit.features import extract_features
 from asrkit.text import Alphabet
 from asrkit.transcription.pieces import Decoder, decode_in_pieces
 from asrkit.transcription.recordings import Recording
+from asrkit.transcription.silence import SilenceSkipper, put_back
 from asrkit.transcription.transcript import Transcript, transcript_from
 from asrkit.transcription.windows import EmissionsJoiner, WindowPlan
 
@@ -193,8 +194,12 @@ class Recognizer:
         except Exception as error:
             return Outcome(recording, problem=reason(error, recording))
 
-    def _waveforms(self, recording: Recording) -> Iterator[FloatArray]:
-        """Yield the windows of a recording."""
+    def _waveforms(self, recording: Recording, skipper: SilenceSkipper | None = None) -> Iterator[FloatArray]:
+        """Yield the windows of a recording, or of what a skipper leaves of it."""
+        blocks = self._blocks(recording)
+        return self._windows.windows(blocks if skipper is None else skipper.speech(blocks))
+
+    def _blocks(self, recording: Recording) -> Iterable[FloatArray]:
         rate_hz = self._model.features.sample_rate_hz
         if recording.is_segment:
             waveform = load_waveform(
@@ -205,10 +210,10 @@ class Recognizer:
                 end_s=recording.end_s,
                 raw_rate_hz=self._config.raw_rate_hz,
             )
-            return self._windows.windows([waveform])
+            return [waveform]
         block_s = self._windows.stride_samples / rate_hz
-        return self._windows.windows(
-            iterate_waveform(recording.path, rate_hz, block_s, recording.channel, raw_rate_hz=self._config.raw_rate_hz)
+        return iterate_waveform(
+            recording.path, rate_hz, block_s, recording.channel, raw_rate_hz=self._config.raw_rate_hz
         )
 
     def _network_outputs(self, features: Sequence[FloatArray]) -> list[FloatArray | Exception]:
@@ -226,10 +231,12 @@ class Recognizer:
 
     def _decode_long(self, recording: Recording, executor: Executor | None) -> Outcome:
         joiner = EmissionsJoiner(self._windows.stride_steps, self._model.alphabet.blank_index)
+        features = self._model.features
+        skipper = SilenceSkipper(self._windows.step_samples, features.sample_rate_hz) if self._config.vad else None
         num_samples = 0
         ahead: deque[Any] = deque()
         per_batch = max(1, int(self._config.batch_seconds // self._config.window_s))
-        waveforms = self._waveforms(recording)
+        waveforms = self._waveforms(recording, skipper)
         stride = self._windows.stride_samples
         while windows := list(itertools.islice(waveforms, per_batch)):
             if self._stopped:
@@ -241,8 +248,11 @@ class Recognizer:
                 _join_next(joiner, ahead)
         while ahead:
             _join_next(joiner, ahead)
-        duration_s = (num_samples - stride + last_samples) / self._model.features.sample_rate_hz
-        return self._decode(replace(recording, duration_s=duration_s), joiner.join())
+        num_samples += last_samples - stride
+        emissions = joiner.join()
+        if skipper is not None:
+            num_samples, emissions = skipper.num_samples, put_back(emissions, skipper.gaps, self._model.alphabet)
+        return self._decode(replace(recording, duration_s=num_samples / features.sample_rate_hz), emissions)
 
     def _window_outputs(self, windows: Sequence[FloatArray]) -> list[FloatArray | Exception]:
         with self.times.measure("features_s"):

@@ -24,11 +24,13 @@ class WindowPlan:
         window_samples: Length of a window.
         stride_samples: Distance between the starts of windows.
         stride_steps: The same in output steps.
+        step_samples: Length of an output step.
     """
 
     window_samples: int
     stride_samples: int
     stride_steps: int
+    step_samples: int
 
     @classmethod
     def fit(cls, window_s: float, overlap_s: float, features: FeatureConfig, step_ms: float) -> WindowPlan:
@@ -38,7 +40,7 @@ class WindowPlan:
         window_steps = max(2, round(window_s * features.sample_rate_hz / step_samples))
         overlap_steps = min(max(1, round(overlap_s * features.sample_rate_hz / step_samples)), window_steps - 1)
         stride_steps = window_steps - overlap_steps
-        return cls(window_steps * step_samples, stride_steps * step_samples, stride_steps)
+        return cls(window_steps * step_samples, stride_steps * step_samples, stride_steps, step_samples)
 
     def windows(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         """Cut a stream of samples into windows; the last one is shorter, and none lies inside its predecessor.

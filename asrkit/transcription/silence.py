@@ -1,0 +1,152 @@
+"""Long silences of long recordings: left out on the way to the network, put back as blanks on the way to the search.
+
+Off by default: a network hears silence as blanks anyway. It saves time where recordings are mostly silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.text import Alphabet
+
+FloatArray = npt.NDArray[np.float32]
+
+# A silence lasts at least so long, and this much of it stays on both sides of speech.
+SHORTEST_SILENCE_S, MARGIN_S = 2.0, 0.5
+# Speech is this much louder than the background, and never below this level (of full scale).
+_SPEECH_DB, _FAINTEST_DB = 9.0, -75.0
+# The background is the tenth percentile of the levels over this long: even dense speech pauses that often.
+_BACKGROUND_S, _BACKGROUND_PERCENTILE = 40.0, 10.0
+_CHUNK_S = 20.0
+_PRE_EMPHASIS = 0.97  # takes hum and rumble away, which carry no speech
+_UNLIKELY = -16.0  # ln P of every symbol that is not expected in a silence
+
+
+class SilenceSkipper:
+    """Passes the samples of a recording on, but for the inside of long silences.
+
+    The level of each model step, after pre-emphasis, is compared with the background around it. What is louder is
+    speech, music or noise, and stays. Memory is bounded, and the answer does not depend on the sizes of the blocks.
+
+    Args:
+        step_samples: Samples per output step of the model; silences are cut in whole steps.
+        sample_rate_hz: Samples per second.
+    """
+
+    def __init__(self, step_samples: int, sample_rate_hz: int) -> None:
+        step_s = step_samples / sample_rate_hz
+        self._step_samples = step_samples
+        self._chunk_steps = max(1, round(_CHUNK_S / step_s))
+        self._background_steps = max(1, round(_BACKGROUND_S / step_s))
+        self._shortest = max(2, round(SHORTEST_SILENCE_S / step_s))
+        self._margin = max(1, round(MARGIN_S / step_s))
+        self._levels = np.zeros(0)  # of the steps heard last
+        self._last_sample = np.float32(0.0)
+        self._num_kept = 0  # steps passed on
+        self.num_samples = 0
+        self.gaps: list[tuple[int, int]] = []  # steps passed on before a silence, and the steps left out there
+
+    def speech(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+        """Yield what stays of a stream of samples."""
+        held = np.zeros((0, self._step_samples), np.float32)  # the silence that goes on at the end of a chunk
+        is_cut = False  # whether its beginning is passed on already
+        rest = np.zeros(0, np.float32)
+        for samples in self._chunks(blocks):
+            size = len(samples) // self._step_samples * self._step_samples
+            rest = samples[size:]
+            chunk = samples[:size].reshape(-1, self._step_samples)
+            steps = np.concatenate([held, chunk])
+            is_quiet = np.concatenate([np.ones(len(held), bool), self._find_quiet(chunk)])
+            edges = [0, *(np.flatnonzero(np.diff(is_quiet)) + 1).tolist(), len(steps)]
+            held = held[:0]
+            for start, end in pairwise(edges):
+                goes_on = is_cut and start == 0
+                run = steps[start:end]
+                if end == start or not is_quiet[start]:
+                    yield self._keep(run)
+                elif not goes_on and len(run) < self._shortest:
+                    if end == len(steps):
+                        held = run
+                    else:
+                        yield self._keep(run)
+                else:
+                    head = 0 if goes_on else self._margin
+                    yield self._keep(run[:head])
+                    self._leave_out(len(run) - head - self._margin)
+                    held = run[len(run) - self._margin :]
+                    if end < len(steps):
+                        yield self._keep(held)
+                        held = held[:0]
+                if end < len(steps):
+                    is_cut = False
+                elif len(held):
+                    is_cut = goes_on or len(run) >= self._shortest
+        yield self._keep(held)
+        yield rest
+
+    def _keep(self, steps: FloatArray) -> FloatArray:
+        self._num_kept += len(steps)
+        return steps.reshape(-1)
+
+    def _leave_out(self, num_steps: int) -> None:
+        if num_steps <= 0:
+            return
+        if self.gaps and self.gaps[-1][0] == self._num_kept:
+            num_steps += self.gaps.pop()[1]
+        self.gaps.append((self._num_kept, num_steps))
+
+    def _chunks(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+        """Cut a stream into chunks of one size, the last one shorter."""
+        size = self._chunk_steps * self._step_samples
+        kept: list[FloatArray] = []
+        num_kept = 0
+        for block in blocks:
+            self.num_samples += len(block)
+            kept.append(block)
+            num_kept += len(block)
+            if num_kept < size:
+                continue
+            waveform = np.concatenate(kept)
+            for start in range(0, len(waveform) - size + 1, size):
+                yield waveform[start : start + size]
+            kept = [waveform[len(waveform) // size * size :]]
+            num_kept = len(kept[0])
+        if num_kept:
+            yield np.concatenate(kept)
+
+    def _find_quiet(self, chunk: FloatArray) -> npt.NDArray[np.bool_]:
+        """Tell which steps are no louder than the background."""
+        flat = chunk.reshape(-1)
+        if not len(flat):
+            return np.zeros(0, bool)
+        before = np.concatenate([[self._last_sample], flat[:-1]])
+        self._last_sample = flat[-1]
+        power = np.square(flat - _PRE_EMPHASIS * before, dtype=np.float64).reshape(chunk.shape).mean(axis=1)
+        levels = 10.0 * np.log10(power + 1e-12)
+        self._levels = np.concatenate([self._levels, levels])[-self._background_steps :]
+        background = np.percentile(self._levels, _BACKGROUND_PERCENTILE)
+        return np.asarray(levels < max(background + _SPEECH_DB, _FAINTEST_DB))
+
+
+def put_back(emissions: FloatArray, gaps: Iterable[tuple[int, int]], alphabet: Alphabet) -> FloatArray:
+    """Return emissions as of the whole recording: blanks where silences were left out, a space in their middle.
+
+    Args:
+        emissions: ``(steps, symbols)`` of what was heard.
+        gaps: As of :class:`SilenceSkipper`.
+        alphabet: Its symbols.
+    """
+    parts, start = [], 0
+    for at, num_steps in gaps:
+        silence = np.full((num_steps, emissions.shape[1]), _UNLIKELY, np.float32)
+        silence[:, alphabet.blank_index] = np.log1p(-(emissions.shape[1] - 1) * np.exp(_UNLIKELY))
+        if alphabet.space_index is not None:
+            # A word never goes on beyond a silence; there may be a space before it already.
+            silence[num_steps // 2, [alphabet.blank_index, alphabet.space_index]] = np.log(0.5)
+        parts += [emissions[start:at], silence]
+        start = at
+    return np.concatenate([*parts, emissions[start:]])
