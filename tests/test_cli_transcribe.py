@@ -122,6 +122,7 @@ def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # 
         (["wavs", "--decoder", "greedy", "--lm", "lm.arpa"], 2, "no effect on a greedy decode (decoder greedy)"),
         (["wavs", "--beam", "1", "--hotword", "abc"], 2, "hotwords have no effect on a greedy decode"),
         (["wavs", "--decoder", "pyctcdecode", "--hotword", "abc"], 2, "hotwords work with the beam decoder only"),
+        (["nosuch://bucket/a.wav"], 2, "nosuch"),
         (["wavs", "--hotword", "abc=much"], 2, "hotword 'abc=much' needs a number after the equals sign"),
         (["wavs", "--hotwords", "nowhere.txt"], 2, "nowhere.txt: no such file of hotwords"),
         (["wavs", "nowhere"], 2, "no such file or folder: nowhere"),

@@ -44,6 +44,7 @@ class TranscriptionProgress(Observer):
             disable=quiet or not self._console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._fetching: TaskID | None = None
         self._started_s = self._logged_s = time.monotonic()
         self._num_looked_at = self._num_todo = self._num_done = self._num_failed = 0
         self._todo_s = self._done_s = 0.0
@@ -62,6 +63,17 @@ class TranscriptionProgress(Observer):
     def say(self, text: str) -> None:
         """Print a line on stderr; text of strangers must be escaped."""
         self._console.print(text, markup=False)
+
+    def fetched(self, num_files: int, num_all: int) -> None:
+        """Show how the copying goes."""
+        if self._fetching is None:
+            self._fetching = self._bar.add_task("Copying", total=num_all, state="")
+        self._bar.update(
+            self._fetching, completed=num_files, total=num_all, state=f"{num_files:,} of {num_all:,} files"
+        )
+        if num_files == num_all:
+            self._bar.remove_task(self._fetching)
+            self._fetching = None
 
     def found(self, num_recordings: int) -> None:
         """Start the bar."""

@@ -87,7 +87,7 @@ def find_recordings(
         ManifestError: A manifest is broken.
         TranscriptionError: There is nothing to transcribe.
     """
-    wanted = partial(_wanted, include=include, exclude=exclude, suffixes=suffixes)
+    wanted = wanted_files(include, exclude, suffixes)
     found: dict[Path, _Found] = {}
     roots: list[Path] = []
     recordings: list[Recording] = []
@@ -114,6 +114,13 @@ def find_recordings(
         raise TranscriptionError(_nothing_found(inputs, include))
     check_ids(recordings)
     return sorted(recordings, key=lambda recording: recording.utterance_id)
+
+
+def wanted_files(
+    include: Sequence[str], exclude: Sequence[str], suffixes: Collection[str]
+) -> Callable[[Path, Path], bool]:
+    """Return what tells whether a file below a folder is a recording; arguments as of ``find_recordings``."""
+    return partial(_wanted, include=include, exclude=exclude, suffixes=suffixes)
 
 
 def _walk(top: Path, recursive: bool, wanted: Callable[[Path, Path], bool]) -> Iterator[_Found]:

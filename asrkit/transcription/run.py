@@ -20,7 +20,8 @@ from asrkit.transcription.pieces import Decoder
 from asrkit.transcription.provenance import describe
 from asrkit.transcription.recipe import Recipe, check_search, is_greedy
 from asrkit.transcription.recognizer import Model, Network, Outcome
-from asrkit.transcription.recordings import Recording, find_recordings
+from asrkit.transcription.recordings import Recording, find_recordings, wanted_files
+from asrkit.transcription.remote import fetch
 from asrkit.transcription.scanning import Scanned, Scanner, State
 from asrkit.transcription.stored import find_emissions
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
@@ -55,7 +56,7 @@ def transcribe(
     model and settings is not made again. A recording that fails never stops the others.
 
     Args:
-        inputs: Files, folders, patterns and manifests.
+        inputs: Files, folders, patterns and manifests, here or as URLs (the extra ``remote``).
         model: A ``Bundle``.
         output_dir: Where everything goes; None writes nothing and tells only the observer.
         lm: An n-gram model to decode with.
@@ -67,9 +68,9 @@ def transcribe(
         overwrite: Transcribe everything anew.
         dry_run: Only say what there is to do.
         plan: Only say what it will cost, after trying a few recordings.
-        network: Runs the model; default: its ONNX graph.
-        make_decoder: Makes a decoder; default: the one of ``decoding``.
-        make_runner: Where to run; default: the one that ``config.runner`` names.
+        network: Stands in for the ONNX graph.
+        make_decoder: Stands in for the decoder of ``decoding``.
+        make_runner: Stands in for what ``config.runner`` names.
         observer: Told about progress.
 
     Raises:
@@ -78,18 +79,11 @@ def transcribe(
         ConfigError: The settings contradict each other.
     """
     config = config or TranscriptionConfig()
-    recordings = find_recordings(
-        inputs,
-        recursive=config.recursive,
-        include=config.include,
-        exclude=config.exclude,
-        audio_root=audio_root,
-        suffixes=AUDIO_SUFFIXES | RAW_SUFFIXES if config.raw_rate_hz else AUDIO_SUFFIXES,
-    )
+    recordings = _find(inputs, config, audio_root, observer or Observer())
     run = _Run(
         model,
         lm=lm,
-        decoding=decoding or DecodingConfig(),
+        decoding=decoding,
         config=config,
         output_dir=output_dir,
         in_place=in_place,
@@ -100,11 +94,23 @@ def transcribe(
         observer=observer,
         overwrite=overwrite,
     )
-    if plan:
-        return run.estimate(recordings)
-    if dry_run:
-        return run.list(recordings)
-    return run.carry_out(recordings)
+    return run.estimate(recordings) if plan else run.list(recordings) if dry_run else run.carry_out(recordings)
+
+
+def _find(
+    inputs: Sequence[Path | str], config: TranscriptionConfig, audio_root: Path | None, observer: Observer
+) -> list[Recording]:
+    """List the recordings; what lies on other machines is copied first."""
+    suffixes = AUDIO_SUFFIXES | RAW_SUFFIXES if config.raw_rate_hz else AUDIO_SUFFIXES
+    wanted = wanted_files(config.include, config.exclude, suffixes)
+    return find_recordings(
+        fetch(inputs, wanted, progress=observer.fetched),
+        recursive=config.recursive,
+        include=config.include,
+        exclude=config.exclude,
+        audio_root=audio_root,
+        suffixes=suffixes,
+    )
 
 
 def decode_emissions(
@@ -145,7 +151,7 @@ def decode_emissions(
         model,
         reads_audio=False,
         lm=lm,
-        decoding=decoding or DecodingConfig(),
+        decoding=decoding,
         config=config or TranscriptionConfig(),
         output_dir=output_dir,
         make_decoder=make_decoder,
@@ -166,7 +172,7 @@ class _Run:
         model: Model,
         *,
         lm: Path | None,
-        decoding: DecodingConfig,
+        decoding: DecodingConfig | None,
         config: TranscriptionConfig,
         output_dir: Path | str | None,
         in_place: bool = False,
@@ -178,6 +184,7 @@ class _Run:
         observer: Observer | None,
         overwrite: bool,
     ) -> None:
+        decoding = decoding or DecodingConfig()
         check_search(decoding, lm)
         if is_greedy(decoding):
             decoding = decoding.replace(decoder="greedy")

@@ -71,6 +71,9 @@ class TranscriptionSummary:
 class Observer:
     """Told what happens while a run goes on; a base that does nothing."""
 
+    def fetched(self, num_files: int, num_all: int) -> None:
+        """So many of the files on another machine are copied or were here."""
+
     def found(self, num_recordings: int) -> None:
         """The inputs hold this many recordings."""
 

@@ -1,0 +1,129 @@
+"""Inputs on other machines: a file system in memory and a web server on this one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_recognition import FakeDecoder, FakeModel, FakeNetwork, expected_text, write_speech
+
+from asrkit.errors import ConfigError, MissingPathError, TranscriptionError
+from asrkit.transcription import TranscriptionSummary, transcribe
+from asrkit.transcription.remote import fetch, is_url
+
+
+def run(inputs: list[Any], output_dir: Path) -> TranscriptionSummary:
+    model = FakeModel()
+    return transcribe(
+        inputs, model, output_dir=output_dir, network=FakeNetwork(), make_decoder=lambda: FakeDecoder(model.alphabet)
+    )
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASRKIT_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Any]:
+    """``memory://corpus`` with two recordings and a text."""
+    fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (pip install fsspec)")
+    system = fsspec.filesystem("memory")
+    for name, seconds in (("a/one.wav", 0.8), ("b/two.wav", 1.1)):
+        system.pipe(f"/corpus/{name}", write_speech(tmp_path / "local" / name, seconds).read_bytes())
+    system.pipe("/corpus/readme.txt", b"no audio")
+    yield system
+    system.rm("/corpus", recursive=True)
+
+
+def test_a_remote_folder_gives_the_transcripts_of_a_local_one(memory: Any, tmp_path: Path) -> None:
+    assert run(["memory://corpus"], tmp_path / "remote").num_transcribed == 2
+    run([tmp_path / "local"], tmp_path / "here")
+    for name in ("a/one.txt", "b/two.txt", "hyp.txt"):
+        assert (tmp_path / "remote" / name).read_text() == (tmp_path / "here" / name).read_text()
+    again = run(["memory://corpus"], tmp_path / "remote")
+    assert (again.num_transcribed, again.num_reused) == (0, 2)
+
+
+def test_only_what_changed_is_copied_again(memory: Any, tmp_path: Path) -> None:
+    run(["memory://corpus/"], tmp_path / "out")
+    memory.pipe("/corpus/a/one.wav", write_speech(tmp_path / "other.wav", 0.9, seed=4).read_bytes())
+    again = run(["memory://corpus/"], tmp_path / "out")
+    assert (again.num_transcribed, again.num_reused) == (1, 1)
+    assert (tmp_path / "out/a/one.txt").read_text().strip() == expected_text(tmp_path / "other.wav")
+
+
+def test_files_and_patterns(memory: Any, tmp_path: Path) -> None:
+    assert run(["memory://corpus/a/one.wav", tmp_path / "local/b"], tmp_path / "one").num_transcribed == 2
+    assert run(["memory://corpus/*/t*.wav"], tmp_path / "two").num_transcribed == 1
+
+
+def test_a_copy_that_fails_is_named_and_leaves_nothing_half(
+    memory: Any, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(place: str, local: str) -> None:
+        Path(local).write_bytes(b"half")
+        raise OSError("connection lost")
+
+    monkeypatch.setattr(memory, "get_file", fail)
+    with pytest.raises(TranscriptionError, match="memory://corpus cannot be copied: connection lost"):
+        run(["memory://corpus"], tmp_path / "out")
+    assert not [path for path in cache.rglob("*.wav") if not path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("url", ["memory://corpus/none.wav", "memory://nothing/*.wav"])
+def test_nothing_there_is_an_error(memory: Any, url: str, tmp_path: Path) -> None:
+    with pytest.raises(MissingPathError, match="nothing"):
+        run([url], tmp_path / "out")
+
+
+def test_a_name_never_leaves_the_cache(memory: Any, cache: Path) -> None:
+    memory.store["/corpus/../../evil.wav"] = memory.store["/corpus/a/one.wav"]
+    fetch(["memory://corpus/../../evil.wav"], lambda path, top: True)
+    copies = [path for path in cache.parent.rglob("*evil*") if not path.name.startswith(".")]
+    assert [path.name for path in copies] == ["evil.wav"] and copies[0].is_relative_to(cache)
+    del memory.store["/corpus/../../evil.wav"]
+
+
+def test_a_web_server(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec", reason="fsspec is not installed (pip install fsspec)")
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed (pip install 'fsspec[http]')")
+    audio = write_speech(tmp_path / "web/my clip.wav", 0.7)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "web"))
+    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        run([f"{url}/my%20clip.wav"], tmp_path / "out")
+        with pytest.raises(MissingPathError):
+            run([f"{url}/none.wav"], tmp_path / "out")
+        server.shutdown()
+    with pytest.raises(MissingPathError, match="cannot be reached"):
+        run([f"{url}/gone.wav"], tmp_path / "out")
+    (text,) = (path for path in (tmp_path / "out").rglob("my*.txt"))
+    assert text.read_text().strip() == expected_text(audio)
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "fsspec.core", None)
+    with pytest.raises(ConfigError, match=r"asrkit\[remote\]"):
+        run(["s3://bucket/a.wav"], tmp_path / "out")
+
+
+def test_unknown_kinds_of_url_are_an_error(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec", reason="fsspec is not installed (pip install fsspec)")
+    with pytest.raises(ConfigError, match="nosuch"):
+        run(["nosuch://bucket/a.wav"], tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("s3://b/x", True), ("a/b.wav", False), (Path("s3://b"), False), ("C:\\a.wav", False)]
+)
+def test_urls_are_told_from_paths(given: Path | str, expected: bool) -> None:
+    assert is_url(given) is expected
