@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -16,6 +17,8 @@ import soundfile
 from asrkit.config import FeatureConfig
 from asrkit.features import extract_features
 from asrkit.text import Alphabet
+from asrkit.transcription import Observer, TranscriptionSummary, transcribe
+from asrkit.transcription.transcript import Transcript
 
 FloatArray = npt.NDArray[np.float32]
 STRIDE = 4
@@ -98,3 +101,47 @@ def expected_text(path: Path, channel: int | None = None) -> str:
     emissions = FakeNetwork().emissions([extract_features(waveform, model.features)])[0]
     text: str = FakeDecoder(model.alphabet).decode(emissions)[0].text
     return text
+
+
+LENGTHS_S = (0.3, 1.0, 2.2, 0.7, 1.3, 5.0)
+
+
+def write_recordings(folder: Path) -> Path:
+    """Write six short recordings of two speakers."""
+    for index, seconds in enumerate(LENGTHS_S):
+        write_speech(folder / f"speaker{index % 2}" / f"clip {index}.wav", seconds, seed=index)
+    return folder
+
+
+def run(inputs: Any, output_dir: Path | None, **options: Any) -> TranscriptionSummary:
+    model = options.pop("model", FakeModel())
+    options.setdefault("network", FakeNetwork())
+    return transcribe(
+        inputs if isinstance(inputs, list) else [inputs],
+        model,
+        output_dir=output_dir,
+        make_decoder=lambda: FakeDecoder(model.alphabet),
+        **options,
+    )
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Everything but the run's own diary, which holds times."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", ".asrkit.lock"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+class Watcher(Observer):
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    def transcribed(self, transcript: Transcript) -> None:
+        self.ids.append(transcript.utterance_id)
+
+
+def everything(done: tuple[Path, Path]) -> list[str]:
+    return [line.split()[0] for line in (done[1] / "hyp.txt").read_text().splitlines()]

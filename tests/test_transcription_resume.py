@@ -1,0 +1,143 @@
+"""A second run does what is missing or has changed, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_recognition import (
+    FakeModel,
+    Watcher,
+    contents,
+    everything,
+    expected_text,
+    run,
+    write_recordings,
+    write_speech,
+)
+
+from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.transcription.transcript import Transcript
+
+
+@pytest.fixture(scope="module")
+def wavs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_recordings(tmp_path_factory.mktemp("wavs"))
+
+
+@pytest.fixture
+def done(wavs: Path, tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """A private copy of the recordings, and a folder where all are transcribed."""
+    shutil.copytree(wavs, tmp_path / "in")
+    run(tmp_path / "in", tmp_path / "out")
+    yield tmp_path / "in", tmp_path / "out"
+
+
+def rerun(done: tuple[Path, Path], **options: Any) -> list[str]:
+    watcher = Watcher()
+    run(*done, observer=watcher, **options)
+    return sorted(watcher.ids)
+
+
+def test_a_rerun_does_nothing_and_changes_nothing(done: tuple[Path, Path]) -> None:
+    before = contents(done[1])
+    assert rerun(done) == []
+    assert contents(done[1]) == before
+
+
+def test_changed_audio_is_noticed(done: tuple[Path, Path]) -> None:
+    changed = write_speech(done[0] / "speaker0/clip 2.wav", 2.0, seed=99)
+    assert rerun(done) == ["speaker0/clip%202"]
+    assert (done[1] / "speaker0/clip 2.txt").read_text().strip() == expected_text(changed)
+    assert len(everything(done)) == 6
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": FakeModel(fingerprint="f2")},
+        {"decoding": DecodingConfig(word_bonus=0.5)},
+        {"config": TranscriptionConfig(window_s=20.0)},
+        {"overwrite": True},
+    ],
+)
+def test_changed_models_and_settings_are_noticed(options: dict[str, Any], done: tuple[Path, Path]) -> None:
+    assert rerun(done, **options) == everything(done)
+
+
+def test_a_changed_language_model_is_noticed(done: tuple[Path, Path], tmp_path: Path) -> None:
+    lm = tmp_path / "lm.arpa"
+    lm.write_text("one")
+    assert rerun(done, lm=lm) == everything(done)
+    assert rerun(done, lm=lm) == []
+    lm.write_text("two")
+    assert rerun(done, lm=lm) == everything(done)
+
+
+def test_how_the_work_is_spread_is_no_reason_to_redo_it(done: tuple[Path, Path]) -> None:
+    assert rerun(done, config=TranscriptionConfig(batch_size=3, jobs=1)) == []
+
+
+def test_lost_and_newly_wanted_files_are_written_without_listening_again(done: tuple[Path, Path]) -> None:
+    (done[1] / "speaker0/clip 0.txt").unlink()
+    before = (done[1] / "results.jsonl").read_bytes()
+    assert rerun(done, config=TranscriptionConfig(format=("txt", "srt"))) == []
+    assert (done[1] / "results.jsonl").read_bytes() == before
+    assert (done[1] / "speaker0/clip 0.txt").exists()
+    assert len(list(done[1].rglob("*.srt"))) == 6
+
+
+def test_torn_and_foreign_lines_are_done_again_once(done: tuple[Path, Path]) -> None:
+    before = contents(done[1])
+    path = done[1] / "results.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], b'{"foreign": 1}\n', b"[]\n", *lines[3:5], lines[5][:40]]))
+    assert rerun(done) == [everything(done)[5]]
+    assert contents(done[1]) == before
+
+
+def test_a_run_that_dies_between_batches_goes_on_where_it_was(wavs: Path, tmp_path: Path) -> None:
+    class Dying(Watcher):
+        def transcribed(self, transcript: Transcript) -> None:
+            super().transcribed(transcript)
+            if len(self.ids) == 3:
+                raise KeyboardInterrupt
+
+    dying = Dying()
+    one_by_one = TranscriptionConfig(batch_size=1, jobs=1)
+    with pytest.raises(KeyboardInterrupt):
+        run(wavs, tmp_path / "out", observer=dying, config=one_by_one)
+    assert json.loads((tmp_path / "out/run.json").read_text())["state"] == "interrupted"
+    watcher = Watcher()
+    run(wavs, tmp_path / "out", observer=watcher, config=one_by_one)
+    assert sorted(watcher.ids + dying.ids) == everything((wavs, tmp_path / "out"))
+    run(wavs, tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_earlier_results_stay_while_they_hold(done: tuple[Path, Path]) -> None:
+    inputs, out = done
+    write_speech(inputs.parent / "more/new.wav", 0.5)
+    run(inputs.parent / "more", out)
+    assert len(everything(done)) == 7
+    (inputs / "speaker0/clip 0.wav").unlink()  # its audio is gone
+    run(inputs.parent / "more", out)
+    assert len(everything(done)) == 6
+    run(inputs.parent / "more", out, model=FakeModel(fingerprint="f2"))  # never two models in one table
+    assert everything(done) == ["new"]
+    assert len(list(out.rglob("*.txt"))) == 8  # 7 transcripts and hyp.txt: what was written stays
+
+
+def test_a_dry_run_touches_nothing(done: tuple[Path, Path], tmp_path: Path) -> None:
+    write_speech(done[0] / "speaker0/clip 2.wav", 2.0, seed=99)
+    write_speech(done[0] / "new.wav", 1.0)
+    before = contents(tmp_path)
+    planned = {name: state for name, state, _ in run(*done, dry_run=True).planned}
+    assert planned.pop("new") == "new" and planned.pop("speaker0/clip%202") == "changed"
+    assert set(planned.values()) == {"done"} and len(planned) == 5
+    run(done[0], tmp_path / "elsewhere", dry_run=True)
+    assert contents(tmp_path) == before and not (tmp_path / "elsewhere").exists()
