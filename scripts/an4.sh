@@ -17,8 +17,8 @@ run() {
 }
 
 run python "$here/prepare_an4.py" "$source" "$folder/data"
-run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --preset small --epochs 40 \
-  --set training.ema_momentum=0.99 -o "$folder/model"
+run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/an4.toml" \
+  -o "$folder/model"
 run asrkit lm build "$folder/data/train.tsv" --order 3 -o "$folder/3gram.arpa"
 run asrkit lm tune --model "$folder/model" --data "$folder/data/dev.tsv" --lm "$folder/3gram.arpa"
 run asrkit transcribe "$folder/data/test.tsv" --model "$folder/model" --decoder greedy -o "$folder/greedy"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,6 +71,8 @@ def train(
 
     Example: asrkit train data/an4/train.tsv --dev data/an4/dev.tsv --preset small
     """
+    # The threads that make features call numpy; its own threads would only wait beside those of the network.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     settings = list(setting or [])
     if start_from is not None:
         settings.append(f"training.start_from={json.dumps(str(start_from))}")
