@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from asrkit.cli import main
-from asrkit.cli.score import Characters, Engine, Missing, NormalizerName, TranscriptFormat, Weights
+from asrkit.cli.score_options import Characters, Engine, Missing, NormalizerName, TranscriptFormat, Weights
 from asrkit.config import ScoringConfig
 from asrkit.metrics import counting, joining, transcripts
 from asrkit.metrics.scoring import score

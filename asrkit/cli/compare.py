@@ -6,28 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asrkit.cli import score_options as options
 from asrkit.cli.app import app
-from asrkit.cli.score import (
-    AudioRootOption,
-    CharactersOption,
-    EmbedAudioOption,
-    EngineOption,
-    FormatOption,
-    HtmlOption,
-    JsonOption,
-    MarkdownOption,
-    MissingOption,
-    NormalizerOption,
-    ResamplesOption,
-    SeedOption,
-    SpeakersOption,
-    TranscriptFormat,
-    WeightsOption,
-    players,
-    say,
-    settings_from,
-    write_page,
-)
+from asrkit.cli.score import players, say, settings_from, write_page
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,21 +20,21 @@ def compare_command(
     first: Annotated[str, typer.Argument(metavar="A", help="Hypotheses of system A: a file or a folder.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Hypotheses of system B.")],
     references: Annotated[str, typer.Argument(metavar="REF", help="References of both.")],
-    format: FormatOption = TranscriptFormat.AUTO,
-    normalizer: NormalizerOption = None,
-    weights: WeightsOption = None,
-    engine: EngineOption = None,
-    missing: MissingOption = None,
-    characters: CharactersOption = None,
-    resamples: ResamplesOption = None,
-    seed: SeedOption = None,
-    speakers: SpeakersOption = None,
-    worst: Annotated[int, typer.Option("--worst", min=0, help="How many utterances to show, widest apart first.")] = 3,
-    json: JsonOption = False,
-    markdown: MarkdownOption = False,
-    html: HtmlOption = None,
-    audio_root: AudioRootOption = None,
-    embed_audio: EmbedAudioOption = False,
+    format: options.Format = options.TranscriptFormat.AUTO,
+    normalizer: options.Normalizer = None,
+    weights: options.WeightsName = None,
+    engine: options.EngineName = None,
+    missing: options.MissingPolicy = None,
+    characters: options.CharactersUnit = None,
+    resamples: options.Resamples = None,
+    seed: options.Seed = None,
+    speakers: options.Speakers = None,
+    worst: options.WidestApart = 3,
+    json: options.Json = False,
+    markdown: options.Markdown = False,
+    html: options.Html = None,
+    audio_root: options.AudioRoot = None,
+    embed_audio: options.EmbedAudio = False,
 ) -> None:
     """Tell whether system B is better than system A, how sure that is, and what it would take to be sure.
 
@@ -62,19 +43,9 @@ def compare_command(
 
     Example: asrkit compare baseline/hyp.txt new/hyp.txt ref.txt --html compare.html
     """
+    config = settings_from(locals())
     from asrkit.metrics.comparison import compare
 
-    config = settings_from(
-        {
-            "normalizer": normalizer,
-            "weights": weights,
-            "engine": engine,
-            "missing": missing,
-            "characters": characters,
-            "resamples": resamples,
-            "seed": seed,
-        }
-    )
     comparison = compare(first, second, references, config, format=format.value, speakers=speakers)
     for note in dict.fromkeys([*comparison.a.notes, *comparison.b.notes]):
         say(note)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from asrkit.cli import score_options as options
 from asrkit.cli.app import app
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError
@@ -20,132 +22,6 @@ if TYPE_CHECKING:
 
 MISSED = 4
 _TRANSCRIPTS = Path("transcripts")  # the default output folder of asrkit transcribe
-
-
-class TranscriptFormat(StrEnum):
-    """The formats of ``asrkit.metrics.transcripts.FORMATS``."""
-
-    AUTO = "auto"
-    LINES = "lines"
-    IDS = "ids"
-    TRN = "trn"
-    TSV = "tsv"
-    JSONL = "jsonl"
-    CTM = "ctm"
-    STM = "stm"
-    FOLDER = "folder"
-
-
-class NormalizerName(StrEnum):
-    """The normalizers of ``asrkit.text.normalizer.NORMALIZERS``."""
-
-    NONE = "none"
-    STANDARD = "standard"
-    WHISPER = "whisper"
-
-
-class Weights(StrEnum):
-    """The weights of ``asrkit.metrics.counting.WEIGHTS``."""
-
-    UNIT = "unit"
-    NIST = "nist"
-
-
-class Engine(StrEnum):
-    """Who counts."""
-
-    NATIVE = "native"
-    JIWER = "jiwer"
-
-
-class Missing(StrEnum):
-    """The policies of ``asrkit.metrics.joining.MISSING_POLICIES``."""
-
-    ERROR = "error"
-    DELETIONS = "deletions"
-
-
-class Characters(StrEnum):
-    """What a CER counts."""
-
-    CHAR = "char"
-    NO_SPACE = "char-nospace"
-    GRAPHEME = "grapheme"
-
-
-HypothesisArgument = Annotated[
-    str | None, typer.Argument(metavar="HYP", help="Hypotheses: a file, a folder, or - for standard input.")
-]
-ReferenceArgument = Annotated[str | None, typer.Argument(metavar="REF", help="References: a file or a folder.")]
-HypothesisOption = Annotated[str | None, typer.Option("--hyp", help="Hypotheses, instead of the argument.")]
-ReferenceOption = Annotated[str | None, typer.Option("--ref", help="References, instead of the argument.")]
-FormatOption = Annotated[
-    TranscriptFormat, typer.Option("--format", help="How to read both files; auto tells by name and content.")
-]
-NormalizerOption = Annotated[
-    NormalizerName | None,
-    typer.Option(
-        "--normalizer",
-        envvar="ASRKIT_NORMALIZER",
-        show_default=ScoringConfig.normalizer,
-        help="Bring both sides into one form first.",
-    ),
-]
-WeightsOption = Annotated[
-    Weights | None,
-    typer.Option(
-        "--weights",
-        show_default=ScoringConfig.weights,
-        help="unit: fewest errors, then most hits; nist: as sclite aligns.",
-    ),
-]
-EngineOption = Annotated[
-    Engine | None,
-    typer.Option(
-        "--engine",
-        show_default=ScoringConfig.engine,
-        help="Who counts; jiwer: right in its total, arbitrary in its split.",
-    ),
-]
-MissingOption = Annotated[
-    Missing | None,
-    typer.Option("--missing", show_default=ScoringConfig.missing, help="What a reference without a hypothesis is."),
-]
-CharactersOption = Annotated[
-    Characters | None,
-    typer.Option(
-        "--characters",
-        show_default=ScoringConfig.characters,
-        help="What the CER counts: code points with or without spaces.",
-    ),
-]
-ResamplesOption = Annotated[
-    int | None,
-    typer.Option(
-        "--resamples",
-        min=0,
-        show_default=str(ScoringConfig.resamples),
-        help="Bootstrap resamples of the interval; 0 for none.",
-    ),
-]
-SeedOption = Annotated[
-    int | None, typer.Option("--seed", show_default=str(ScoringConfig.seed), help="Seed of the resamples.")
-]
-SpeakersOption = Annotated[
-    Path | None,
-    typer.Option("--speakers", help="A manifest, or lines of [bold]id speaker[/]: the interval is by speaker then."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON (docs/score-json.md) to standard output.")]
-MarkdownOption = Annotated[bool, typer.Option("--markdown", help="Write Markdown to standard output.")]
-HtmlOption = Annotated[
-    Path | None, typer.Option("--html", help="Write one self-contained HTML file as well.", metavar="FILE")
-]
-AudioRootOption = Annotated[
-    Path | None, typer.Option("--audio-root", help="Base of relative audio paths, for the players of --html.")
-]
-EmbedAudioOption = Annotated[
-    bool, typer.Option("--embed-audio", help="Put short recordings into the HTML file instead of linking them.")
-]
 
 
 def say(message: str) -> None:
@@ -178,57 +54,43 @@ def _here_or_in_transcripts(hypothesis: str) -> str:
     return str(transcripts)
 
 
-def settings_from(flags: dict[str, object]) -> ScoringConfig:
-    """Merge flags with ``asrkit.toml`` and the defaults."""
+def settings_from(flags: Mapping[str, object]) -> ScoringConfig:
+    """Merge those flags that are settings with ``asrkit.toml`` and the defaults."""
     from asrkit.cli.settings import Project, resolve
 
-    plain = {name: value.value if isinstance(value, StrEnum) else value for name, value in flags.items()}
+    names = {field.name for field in fields(ScoringConfig)} & flags.keys()
+    plain = {name: value.value if isinstance(value := flags[name], StrEnum) else value for name in names}
     return resolve(ScoringConfig, "scoring", plain, project=Project.load())
 
 
 @app.command("score")
 def score_command(
-    hypotheses: HypothesisArgument = None,
-    references: ReferenceArgument = None,
-    hyp: HypothesisOption = None,
-    ref: ReferenceOption = None,
-    format: FormatOption = TranscriptFormat.AUTO,
-    normalizer: NormalizerOption = None,
-    weights: WeightsOption = None,
-    engine: EngineOption = None,
-    missing: MissingOption = None,
-    characters: CharactersOption = None,
-    resamples: ResamplesOption = None,
-    seed: SeedOption = None,
-    speakers: SpeakersOption = None,
-    worst: Annotated[int, typer.Option("--worst", min=0, help="How many of the worst utterances to show.")] = 5,
-    details: Annotated[
-        bool,
-        typer.Option("--details", help="Confusions, words missed, speakers, lengths, n-best, confidences."),
-    ] = False,
-    vocabulary: Annotated[
-        Path | None, typer.Option("--vocabulary", help="A word list or language model: the share of unknown words.")
-    ] = None,
-    train_text: Annotated[
-        Path | None, typer.Option("--train-text", help="Training text: recall of rare words.")
-    ] = None,
-    keywords: Annotated[
-        Path | None, typer.Option("--keywords", help="Words and phrases, one a line: recall and precision.")
-    ] = None,
-    emissions: Annotated[
-        Path | None, typer.Option("--emissions", help="A run with --keep-emissions: the cause of each error.")
-    ] = None,
-    lm: Annotated[
-        Path | None, typer.Option("--lm", help="The language model of that run; its vocabulary, too.")
-    ] = None,
-    json: JsonOption = False,
-    markdown: MarkdownOption = False,
-    html: HtmlOption = None,
-    audio_root: AudioRootOption = None,
-    embed_audio: EmbedAudioOption = False,
-    max_wer: Annotated[
-        float | None, typer.Option("--max-wer", min=0.0, help="Exit with 4 when the WER, in percent, is higher.")
-    ] = None,
+    hypotheses: options.HypothesisArgument = None,
+    references: options.ReferenceArgument = None,
+    hyp: options.HypothesisOption = None,
+    ref: options.ReferenceOption = None,
+    format: options.Format = options.TranscriptFormat.AUTO,
+    normalizer: options.Normalizer = None,
+    weights: options.WeightsName = None,
+    engine: options.EngineName = None,
+    missing: options.MissingPolicy = None,
+    characters: options.CharactersUnit = None,
+    resamples: options.Resamples = None,
+    seed: options.Seed = None,
+    speakers: options.Speakers = None,
+    worst: options.Worst = 5,
+    details: options.WithDetails = False,
+    vocabulary: options.Vocabulary = None,
+    train_text: options.TrainText = None,
+    keywords: options.Keywords = None,
+    emissions: options.Emissions = None,
+    lm: options.LanguageModel = None,
+    json: options.Json = False,
+    markdown: options.Markdown = False,
+    html: options.Html = None,
+    audio_root: options.AudioRoot = None,
+    embed_audio: options.EmbedAudio = False,
+    max_wer: options.MaxWer = None,
 ) -> None:
     """Score hypotheses against references: WER and CER with counts, an interval, and the worst utterances.
 
@@ -236,19 +98,9 @@ def score_command(
 
     Example: asrkit score hyp.txt ref.txt --max-wer 12.5
     """
+    config = settings_from(locals())
     from asrkit.metrics.scoring import score
 
-    config = settings_from(
-        {
-            "normalizer": normalizer,
-            "weights": weights,
-            "engine": engine,
-            "missing": missing,
-            "characters": characters,
-            "resamples": resamples,
-            "seed": seed,
-        }
-    )
     paths = both_sides(hypotheses, references, hyp, ref)
     report = score(*paths, config, format=format.value, speakers=speakers)
     for note in report.notes:

@@ -1,0 +1,158 @@
+"""The options of ``asrkit score`` and ``asrkit compare``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asrkit.config import ScoringConfig
+
+
+class TranscriptFormat(StrEnum):
+    """The formats of ``asrkit.metrics.transcripts.FORMATS``."""
+
+    AUTO = "auto"
+    LINES = "lines"
+    IDS = "ids"
+    TRN = "trn"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    CTM = "ctm"
+    STM = "stm"
+    FOLDER = "folder"
+
+
+class NormalizerName(StrEnum):
+    """The normalizers of ``asrkit.text.normalizer.NORMALIZERS``."""
+
+    NONE = "none"
+    STANDARD = "standard"
+    WHISPER = "whisper"
+
+
+class Weights(StrEnum):
+    """The weights of ``asrkit.metrics.counting.WEIGHTS``."""
+
+    UNIT = "unit"
+    NIST = "nist"
+
+
+class Engine(StrEnum):
+    """Who counts."""
+
+    NATIVE = "native"
+    JIWER = "jiwer"
+
+
+class Missing(StrEnum):
+    """The policies of ``asrkit.metrics.joining.MISSING_POLICIES``."""
+
+    ERROR = "error"
+    DELETIONS = "deletions"
+
+
+class Characters(StrEnum):
+    """What a CER counts."""
+
+    CHAR = "char"
+    NO_SPACE = "char-nospace"
+    GRAPHEME = "grapheme"
+
+
+HypothesisArgument = Annotated[
+    str | None, typer.Argument(metavar="HYP", help="Hypotheses: a file, a folder, or - for standard input.")
+]
+ReferenceArgument = Annotated[str | None, typer.Argument(metavar="REF", help="References: a file or a folder.")]
+HypothesisOption = Annotated[str | None, typer.Option("--hyp", help="Hypotheses, instead of the argument.")]
+ReferenceOption = Annotated[str | None, typer.Option("--ref", help="References, instead of the argument.")]
+Format = Annotated[
+    TranscriptFormat, typer.Option("--format", help="How to read both files; auto tells by name and content.")
+]
+Normalizer = Annotated[
+    NormalizerName | None,
+    typer.Option(
+        "--normalizer",
+        envvar="ASRKIT_NORMALIZER",
+        show_default=ScoringConfig.normalizer,
+        help="Bring both sides into one form first.",
+    ),
+]
+WeightsName = Annotated[
+    Weights | None,
+    typer.Option(
+        "--weights",
+        show_default=ScoringConfig.weights,
+        help="unit: fewest errors, then most hits; nist: as sclite aligns.",
+    ),
+]
+EngineName = Annotated[
+    Engine | None,
+    typer.Option(
+        "--engine",
+        show_default=ScoringConfig.engine,
+        help="Who counts; jiwer: right in its total, arbitrary in its split.",
+    ),
+]
+MissingPolicy = Annotated[
+    Missing | None,
+    typer.Option("--missing", show_default=ScoringConfig.missing, help="What a reference without a hypothesis is."),
+]
+CharactersUnit = Annotated[
+    Characters | None,
+    typer.Option(
+        "--characters",
+        show_default=ScoringConfig.characters,
+        help="What the CER counts: code points with or without spaces.",
+    ),
+]
+Resamples = Annotated[
+    int | None,
+    typer.Option(
+        "--resamples",
+        min=0,
+        show_default=str(ScoringConfig.resamples),
+        help="Bootstrap resamples of the interval; 0 for none.",
+    ),
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", show_default=str(ScoringConfig.seed), help="Seed of the resamples.")
+]
+Speakers = Annotated[
+    Path | None,
+    typer.Option("--speakers", help="A manifest, or lines of [bold]id speaker[/]: the interval is by speaker then."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON (docs/score-json.md) to standard output.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Write Markdown to standard output.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Write one self-contained HTML file as well.", metavar="FILE")
+]
+AudioRoot = Annotated[
+    Path | None, typer.Option("--audio-root", help="Base of relative audio paths, for the players of --html.")
+]
+EmbedAudio = Annotated[
+    bool, typer.Option("--embed-audio", help="Put short recordings into the HTML file instead of linking them.")
+]
+Worst = Annotated[int, typer.Option("--worst", min=0, help="How many of the worst utterances to show.")]
+WidestApart = Annotated[int, typer.Option("--worst", min=0, help="How many utterances to show, widest apart first.")]
+WithDetails = Annotated[
+    bool, typer.Option("--details", help="Confusions, words missed, speakers, lengths, n-best, confidences.")
+]
+Vocabulary = Annotated[
+    Path | None, typer.Option("--vocabulary", help="A word list or language model: the share of unknown words.")
+]
+TrainText = Annotated[Path | None, typer.Option("--train-text", help="Training text: recall of rare words.")]
+Keywords = Annotated[
+    Path | None, typer.Option("--keywords", help="Words and phrases, one a line: recall and precision.")
+]
+Emissions = Annotated[
+    Path | None, typer.Option("--emissions", help="A run with --keep-emissions: the cause of each error.")
+]
+LanguageModel = Annotated[
+    Path | None, typer.Option("--lm", help="The language model of that run; its vocabulary, too.")
+]
+MaxWer = Annotated[
+    float | None, typer.Option("--max-wer", min=0.0, help="Exit with 4 when the WER, in percent, is higher.")
+]
