@@ -143,6 +143,7 @@ class TrainingConfig(Settings):
     patience: int = 0  # epochs without a better dev WER before stopping; 0: never stop early
     stop_when_failing: bool = True  # stop, with advice, a run that diverges or answers nothing but blanks
     precision: str = "float32"  # or "mixed_float16", "mixed_bfloat16"
+    devices: int = 1  # of this host that share each batch; 0: all GPUs
     seed: int = 1
     start_from: str | None = None  # bundle whose weights to begin with, to go on with other data or settings
     dev_samples: int = 3  # sample predictions shown after each epoch
@@ -153,7 +154,7 @@ class TrainingConfig(Settings):
 
     def __post_init__(self) -> None:
         positive(self, "epochs", "batch_size", "batch_frames", "learning_rate", "clip_norm", "max_seconds")
-        for name in ("warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds"):
+        for name in ("warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds", "devices"):
             require(getattr(self, name) >= 0, f"{name} must not be negative")
         fraction(self, "final_learning_rate_share")
         require(0.0 <= self.ema_momentum < 1.0, f"ema_momentum must lie in [0, 1), not {self.ema_momentum!r}")

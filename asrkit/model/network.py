@@ -22,6 +22,24 @@ def length_mask(lengths: Any, size: Any) -> Any:
     return ops.expand_dims(ops.arange(size), 0) < ops.expand_dims(ops.cast(lengths, "int32"), 1)
 
 
+class SequenceNormalization(keras.layers.BatchNormalization):
+    """Batch normalization over the positions inside the utterances, of all devices that share the batch.
+
+    Masking:
+        Keras counts only positions inside the mask, but on each device by itself.
+    """
+
+    def _moments(self, inputs: Any, mask: Any) -> Any:
+        if not tensorflow_ops.is_shared():
+            return super()._moments(inputs, mask)
+        inside = ops.broadcast_to(ops.cast(mask[..., None], inputs.dtype), ops.shape(inputs))
+        axes = self._reduction_axes
+        count, total = tensorflow_ops.sum_over_devices([ops.sum(inside, axes), ops.sum(inside * inputs, axes)])
+        mean = total / count
+        (squares,) = tensorflow_ops.sum_over_devices([ops.sum(inside * ops.square(inputs - mean), axes)])
+        return mean, squares / count
+
+
 class MaskedConvolution(keras.layers.Layer):
     """A convolution over time and frequency, batch normalization and clipped ReLU.
 
@@ -52,7 +70,7 @@ class MaskedConvolution(keras.layers.Layer):
             use_bias=False,
             name="convolution",
         )
-        self.normalization = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3, name="normalization")
+        self.normalization = SequenceNormalization(momentum=0.9, epsilon=1e-3, name="normalization")
 
     def build(self, input_shape: Any) -> None:
         self.convolution.build((None, None, None, input_shape[-1]))
@@ -172,8 +190,15 @@ class DeepSpeech2(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Return the mean CTC loss per utterance; the labels travel in ``x``."""
-        return ops.mean(self.utterance_losses(x, y_pred))
+        """Return the mean CTC loss per utterance; the labels travel in ``x``.
+
+        A device that has only a part of the batch returns its weighted sum: the sum over all devices is the mean.
+        """
+        if "weights" not in x:
+            return ops.mean(self.utterance_losses(x, y_pred))
+        # Rows that only fill up have no frames, and CTC wants one.
+        losses = self.utterance_losses({**x, "frames": ops.maximum(x["frames"], 1)}, y_pred)
+        return ops.sum(losses * x["weights"])
 
     def utterance_losses(self, inputs: dict[str, Any], logits: Any) -> Any:
         """Return the CTC loss of each utterance, ``(batch,)``, in nats, from true lengths."""
@@ -195,7 +220,7 @@ def _recurrent_layer(config: ModelConfig, index: int) -> Any:
 
 def _normalization(config: ModelConfig, index: int) -> Any:
     if config.normalization == "batch":
-        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3, name=f"normalization_{index}")
+        return SequenceNormalization(momentum=0.9, epsilon=1e-3, name=f"normalization_{index}")
     return keras.layers.LayerNormalization(epsilon=1e-3, name=f"normalization_{index}")
 
 

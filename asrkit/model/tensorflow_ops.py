@@ -28,6 +28,23 @@ def is_fast_here() -> bool:
     return not tf.config.list_physical_devices("GPU")
 
 
+def is_shared() -> bool:
+    """Return whether this code works for one of several devices that share a batch."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return context is not None and context.num_replicas_in_sync > 1
+
+
+def sum_over_devices(values: list[Any]) -> list[Any]:
+    """Return the sums of tensors over all devices that share a batch; every device must ask for the same."""
+    import tensorflow as tf
+
+    return list(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values))
+
+
 def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int) -> Any:
     """Return the CTC loss of each utterance, ``(batch,)``, in nats.
 

@@ -1,18 +1,93 @@
-"""The devices a network trains on."""
+"""The devices a network trains on: one, or several of this host that share each batch.
+
+Several devices work through TensorFlow's ``MirroredStrategy``: each has a copy of the network and its part of the rows,
+and sums of statistics, losses and gradients over all devices make a step equal to that of one device.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import keras
+import numpy as np
+
+from asrkit.errors import ConfigError
+from asrkit.training.batches import Batch
 
 
-def device_name() -> str:
-    """Return what the backend runs on, such as ``cpu`` or ``2 x gpu``."""
-    names = [name.partition(":")[0] for name in _devices()]
-    kind = next((name for name in names if name != "cpu"), "cpu")
-    count = names.count(kind)
-    return f"{count} x {kind}" if count > 1 else kind
+class Devices:
+    """Where a network lives.
+
+    Args:
+        count: Devices that share each batch; 0 for all GPUs, or the one CPU where there is none.
+
+    Raises:
+        ConfigError: There are not so many, or the backend cannot share a batch.
+    """
+
+    def __init__(self, count: int = 1) -> None:
+        names = [] if count == 1 else _chosen(count)
+        self.count = max(1, len(names))
+        self._strategy: Any = None
+        if self.count > 1:
+            import tensorflow as tf
+
+            self._strategy = tf.distribute.MirroredStrategy(names)
+
+    def scope(self) -> contextlib.AbstractContextManager[Any]:
+        """Return the context in which a network for these devices is made."""
+        return contextlib.nullcontext() if self._strategy is None else self._strategy.scope()
+
+    def share(self, batch: Batch) -> Any:
+        """Give each device its rows of a batch, with weights that make the losses of all devices sum to the mean.
+
+        Where the rows do not come out even, empty utterances of weight 0 fill up.
+        """
+        if self._strategy is None:
+            return batch
+        rows = len(batch["frames"])
+        part = -(-rows // self.count)
+        missing = part * self.count - rows
+        full = {name: _filled(values, missing, int(name == "num_labels")) for name, values in batch.items()}
+        full["weights"] = _filled(np.full(rows, 1 / rows, np.float32), missing, 0)
+        return {
+            name: self._strategy.experimental_distribute_values_from_function(
+                lambda context, values=values: values[part * context.replica_id_in_sync_group :][:part]
+            )
+            for name, values in full.items()
+        }
+
+
+def _filled(values: Any, missing: int, content: int) -> Any:
+    return np.concatenate([values, np.full((missing, *values.shape[1:]), content, values.dtype)]) if missing else values
+
+
+def _chosen(count: int) -> list[str]:
+    """Return the names of so many devices of one kind."""
+    if keras.backend.backend() != "tensorflow":
+        if count == 0:
+            return []
+        raise ConfigError(
+            f"training.devices = {count} needs Keras on TensorFlow, not on {keras.backend.backend()}; leave it at 1 or "
+            "set KERAS_BACKEND=tensorflow"
+        )
+    import tensorflow as tf
+
+    gpus = [device.name for device in tf.config.list_logical_devices("GPU")]
+    names = gpus or ([] if count == 0 else [device.name for device in tf.config.list_logical_devices("CPU")])
+    if count > len(names):
+        kind = "GPU" if gpus else "CPU"
+        raise ConfigError(
+            f"training.devices = {count}, but TensorFlow sees {len(names)} {kind}; lower training.devices"
+        )
+    return names[:count] if count else names
+
+
+def device_name(count: int = 1) -> str:
+    """Return what ``count`` devices of this host are, such as ``cpu`` or ``2 x gpu``."""
+    kinds = [kind for kind in _kinds() if kind != "cpu"] or ["cpu"]
+    return f"{count} x {kinds[0]}" if count > 1 else kinds[0]
 
 
 def device_memory_mb() -> float | None:
@@ -26,12 +101,12 @@ def device_memory_mb() -> float | None:
     return float(tf.config.experimental.get_memory_info("GPU:0")["peak"]) / 2**20
 
 
-def _devices() -> list[str]:
+def _kinds() -> list[str]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return [f"{device.device_type.lower()}:{device.name}" for device in tf.config.list_logical_devices()]
+        return [device.device_type.lower() for device in tf.config.list_logical_devices()]
     if keras.backend.backend() == "jax":
         jax: Any = __import__("jax")
-        return [f"{device.platform}:{device.id}" for device in jax.devices()]
+        return [str(device.platform) for device in jax.devices()]
     return ["cpu"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,11 @@ class DevResult:
 
 
 def evaluate(
-    network: DeepSpeech2, batches: Sequence[tuple[Batch, list[int]]], examples: Sequence[Example], alphabet: Alphabet
+    network: DeepSpeech2,
+    batches: Sequence[tuple[Batch, list[int]]],
+    examples: Sequence[Example],
+    alphabet: Alphabet,
+    share: Callable[[Batch], Any] = lambda batch: batch,
 ) -> DevResult:
     """Transcribe and score the dev set.
 
@@ -47,11 +51,13 @@ def evaluate(
         batches: Prepared batches, each with the indices of its examples.
         examples: The dev set.
         alphabet: Of the network.
+        share: Spreads a batch over the devices of the network.
     """
     hypotheses = [""] * len(examples)
     loss = blanks = steps = 0.0
     for batch, indices in batches:
-        logits = network.predict_on_batch(_inputs(batch))
+        # Rows that fill up the parts of several devices come last.
+        logits = network.predict_on_batch(share(_inputs(batch)))[: len(indices)]
         losses = ops.convert_to_numpy(network.utterance_losses(batch, logits))
         loss += float(losses.sum())
         log_probs = _log_softmax(ops.convert_to_numpy(logits))

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from asrkit.config import RunConfig, TrainingConfig
+from asrkit.model import tensorflow_ops
 from asrkit.model.network import DeepSpeech2, build_network
 from asrkit.text import Alphabet
 
@@ -26,7 +27,7 @@ def compiled_network(config: RunConfig, num_steps: int) -> DeepSpeech2:
     network = build_network(
         config.model, config.features.num_bins, len(Alphabet(config.data.alphabet)), seed=training.seed
     )
-    optimizer = keras.optimizers.AdamW(
+    optimizer = SharedAdamW(
         learning_rate=_schedule(training, num_steps),
         weight_decay=training.weight_decay,
         clipnorm=None,
@@ -37,6 +38,19 @@ def compiled_network(config: RunConfig, num_steps: int) -> DeepSpeech2:
     network.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
     optimizer.build(network.trainable_variables)
     return network
+
+
+class SharedAdamW(keras.optimizers.AdamW):
+    """AdamW that sums the gradients of all devices before it clips them; Keras clips those of each device alone."""
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
+        """Update the weights."""
+        if tensorflow_ops.is_shared():
+            grads = tensorflow_ops.sum_over_devices(list(grads))
+        super().apply(grads, trainable_variables)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: Any) -> Any:
+        return grads_and_vars
 
 
 def _schedule(training: TrainingConfig, num_steps: int) -> Any:

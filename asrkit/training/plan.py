@@ -155,7 +155,7 @@ class _Costs:
     """
 
     def __init__(self, config: RunConfig, train: _Set, dev: _Set) -> None:
-        from asrkit.training.devices import device_memory_mb, device_name
+        from asrkit.training.devices import Devices, device_memory_mb, device_name
         from asrkit.training.optimizer import compiled_network
 
         self.config = config
@@ -165,8 +165,10 @@ class _Costs:
         self.batches = plan_batches(train.frames, config.training, 1)
         self.dev_batches = plan_batches(dev.frames, config.training.replace(sortagrad=True), 0)
         self.read_audio_s = self.reading_s = 0.0
-        self.device = device_name()
-        self.network = compiled_network(config, config.training.epochs * len(self.batches))
+        self.devices = Devices(config.training.devices)
+        self.device = device_name(self.devices.count)
+        with self.devices.scope():
+            self.network = compiled_network(config, config.training.epochs * len(self.batches))
         self.train_s = self._predict(self.train, self.batches, self._train, epoch=0)
         self.dev_s = self._predict(self.dev, self.dev_batches, self._judge, epoch=None)
         self.memory_mb = device_memory_mb() or peak_mb()
@@ -215,7 +217,7 @@ class _Costs:
             return working_s / timed_frames * sum(_padded(part.frames, plan))
         stretch = float(np.mean([1 / speed for speed in self.config.training.augmentation.speeds]))
         # Two threads make batches ahead of the network; without an accelerator they take its cores.
-        seconds = working_s + making_s / 2 if self.device == "cpu" else max(working_s, making_s / 2)
+        seconds = working_s + making_s / 2 if self.device.endswith("cpu") else max(working_s, making_s / 2)
         return seconds / timed_frames * sum(_padded(part.frames, plan)) * stretch
 
     def _read(self, utterances: Sequence[Utterance]) -> list[Example]:
@@ -228,12 +230,13 @@ class _Costs:
         return examples
 
     def _train(self, batch: Batch, examples: list[Example]) -> None:
-        self.network.train_on_batch(batch, return_dict=True)
+        self.network.train_on_batch(self.devices.share(batch), return_dict=True)
 
     def _judge(self, batch: Batch, examples: list[Example]) -> None:
         from asrkit.training.evaluation import evaluate
 
-        evaluate(self.network, [(batch, list(range(len(examples))))], examples, self.alphabet)
+        rows = list(range(len(examples)))
+        evaluate(self.network, [(batch, rows)], examples, self.alphabet, self.devices.share)
 
 
 def _padded(frames: Sequence[int], plan: Sequence[Sequence[int]]) -> list[int]:

@@ -22,6 +22,7 @@ from asrkit.text import Alphabet
 from asrkit.training.advice import find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from asrkit.training.devices import Devices
 from asrkit.training.evaluation import DevResult, evaluate
 from asrkit.training.examples import Example
 from asrkit.training.observer import BatchDone, EpochDone, Sample, TrainingObserver
@@ -35,7 +36,7 @@ _CHECKPOINT_SECONDS = 300.0
 _MAX_BAD_BATCHES = 5
 # Settings that decide the course of a run, and those among them that may change between its parts.
 _FIXED_TABLES = ("features", "model", "training")
-_FREE_SETTINGS = ("epochs", "patience", "dev_samples", "stop_when_failing", "tensorboard")
+_FREE_SETTINGS = ("epochs", "patience", "dev_samples", "stop_when_failing", "tensorboard", "devices")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ class Trainer:
         self.train_maker = BatchMaker(sets.train, config.features, config.training, pad_multiple)
         self.dev_batches = self._prepare_dev(pad_multiple)
         self.frames = [num_frames(len(e.samples), config.features) for e in sets.train]
-        self.network = compiled_network(config, self._num_steps())
+        self.devices = Devices(config.training.devices)
+        with self.devices.scope():
+            self.network = compiled_network(config, self._num_steps())
         self.average = WeightAverage(self.network, config.training.ema_momentum)
         self.state = RunState(config=config.to_dict(), data=sets.fingerprint)
         self.bad_batches = 0
@@ -171,7 +174,7 @@ class Trainer:
 
     def _step(self, batch: Batch, indices: list[int]) -> float:
         self.network.reset_metrics()
-        loss = float(self.network.train_on_batch(batch, return_dict=True)["loss"])
+        loss = float(self.network.train_on_batch(self.devices.share(batch), return_dict=True)["loss"])
         if np.isfinite(loss):
             self.average.update()
             self.state.loss_sum += loss * len(indices)
@@ -215,7 +218,7 @@ class Trainer:
         state = self.state
         self._require_finite()
         with self.average.applied():
-            result = evaluate(self.network, self.dev_batches, self.sets.dev, self.alphabet)
+            result = evaluate(self.network, self.dev_batches, self.sets.dev, self.alphabet, self.devices.share)
             is_best = (result.wer, result.cer) < (state.best_wer, state.best_cer)
             event = self._epoch_event(result, is_best)
             state.history.append(_history_row(event))
