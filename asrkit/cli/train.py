@@ -78,7 +78,7 @@ def train(
         settings.append(f"training.start_from={json.dumps(str(start_from))}")
     if tensorboard:
         settings.append("training.tensorboard=true")
-    run = _run_config(data, dev, preset, config, epochs, settings)
+    run = run_settings(data, dev, preset, config, epochs, settings)
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
         _plan(run, quiet=quiet)
@@ -142,7 +142,7 @@ def _report(output: Path) -> Path | None:
     return page
 
 
-def _run_config(
+def run_settings(
     data: Path | None,
     dev: Path | None,
     preset: str | None,

@@ -77,16 +77,17 @@ class BatchMaker:
 
     def batch(self, indices: Sequence[int], epoch: int | None) -> Batch:
         """Return one batch; without an epoch, nothing is augmented."""
-        return self.collate([self._features(index, epoch) for index in indices], [self.examples[i] for i in indices])
+        return self.collate([self.heard(index, epoch)[1] for index in indices], [self.examples[i] for i in indices])
 
-    def _features(self, index: int, epoch: int | None) -> FloatArray:
+    def heard(self, index: int, epoch: int | None) -> tuple[FloatArray, FloatArray]:
+        """Return the waveform and the features of one example as the network hears them in an epoch."""
         waveform = self.examples[index].waveform()
         if epoch is None:
-            return extract_features(waveform, self.features)
+            return waveform, extract_features(waveform, self.features)
         rng = np.random.default_rng([self.training.seed, epoch, index])
         augmentation = self.training.augmentation
         waveform = augment_waveform(waveform, augmentation, self.features.sample_rate_hz, rng)
-        return mask_features(extract_features(waveform, self.features), augmentation, rng)
+        return waveform, mask_features(extract_features(waveform, self.features), augmentation, rng)
 
     def collate(self, features: Sequence[FloatArray], examples: Sequence[Example]) -> Batch:
         """Pad features and labels into arrays: features, frames, labels, num_labels."""

@@ -1,0 +1,36 @@
+"""``asrkit data preview``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asrkit.cli.data import data_app, say
+from asrkit.cli.train import run_settings
+
+
+@data_app.command("preview", epilog="Example: asrkit data preview data/an4/train.tsv -o preview")
+def preview_command(
+    manifest: Annotated[Path, typer.Argument(help="What would be trained on, as for asrkit train.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for WAV files and index.html.")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="Utterances, spread over the manifest.")] = 4,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs in which to hear each.")] = 3,
+    preset: Annotated[str | None, typer.Option(help="As for asrkit train.", envvar="ASRKIT_PRESET")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings of the run; default: asrkit.toml.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="As in --set training.augmentation.noise_probability=0.5.", show_default=False),
+    ] = None,
+) -> None:
+    """Hear and see what the network hears under the augmentation settings; the same seed gives the same files."""
+    from asrkit.report.preview_page import render_preview
+    from asrkit.training.preview import preview_augmentation
+
+    run = run_settings(manifest, None, preset, config, None, list(setting or []))
+    previews = preview_augmentation(run, output, count=count, epochs=epochs)
+    page = output / "index.html"
+    page.write_text(render_preview(previews, run.training.augmentation.to_dict(), output), encoding="utf-8")
+    typer.echo(page)
+    say(f"{len(previews)} utterances in {epochs + 1} takes each; open the page to listen")

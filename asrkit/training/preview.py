@@ -1,0 +1,96 @@
+"""Utterances as the network will hear them, to judge the augmentation by ear and eye."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.audio import write_waveform
+from asrkit.config import RunConfig
+from asrkit.data import Utterance, fit_text, read_manifest
+from asrkit.errors import TrainingError
+from asrkit.text import Alphabet
+from asrkit.training.batches import BatchMaker
+from asrkit.training.examples import read_examples
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Take:
+    """One way in which an utterance is heard.
+
+    Attributes:
+        name: ``as recorded``, or the epoch.
+        audio_path: What it sounds like, written.
+        features: ``(frames, bins)`` for the network; 0 where they are masked.
+        seconds: Length of the audio.
+    """
+
+    name: str
+    audio_path: Path
+    features: FloatArray
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An utterance in all its takes, the unchanged one first."""
+
+    id: str
+    text: str
+    takes: tuple[Take, ...]
+
+
+def preview_augmentation(
+    config: RunConfig, output_dir: Path | str, *, count: int = 4, epochs: int = 3
+) -> list[Preview]:
+    """Write a few utterances as they are and as the network will hear them in some epochs.
+
+    Everything is drawn from ``training.seed``, the epoch and the place in the manifest: the same settings give the same
+    files.
+
+    Args:
+        config: ``data.train`` names the manifest, ``training.augmentation`` what may happen.
+        output_dir: Gets the WAV files.
+        count: Utterances, spread over the manifest.
+        epochs: Takes of each.
+
+    Raises:
+        ManifestError: The manifest cannot be used.
+        TrainingError: No recording of those drawn can be read.
+    """
+    output_dir = Path(output_dir)
+    alphabet = Alphabet(config.data.alphabet)
+    utterances = fit_text(read_manifest(str(config.data.train), audio_root=config.data.audio_root), alphabet).utterances
+    places = [number * len(utterances) // count for number in range(min(count, len(utterances)))]
+    output_dir.mkdir(parents=True, exist_ok=True)
+    previews = []
+    for number, place in enumerate(places, 1):
+        preview = _preview(utterances[place], place, alphabet, config, output_dir / f"{number:02}", epochs)
+        previews += [preview] if preview is not None else []
+    if not previews:
+        raise TrainingError("none of the recordings drawn can be read; see asrkit data check", path=config.data.train)
+    return previews
+
+
+def _preview(
+    utterance: Utterance, place: int, alphabet: Alphabet, config: RunConfig, stem: Path, epochs: int
+) -> Preview | None:
+    read = read_examples([utterance], alphabet, config)
+    if not read:
+        return None
+    # The place in the manifest seeds what is drawn, as in a run.
+    maker = BatchMaker(read * (place + 1), config.features, config.training)
+    takes = []
+    for epoch in (None, *range(1, epochs + 1)):
+        waveform, features = maker.heard(place, epoch)
+        path = stem.with_name(f"{stem.name}-{'original' if epoch is None else f'epoch{epoch + 1}'}.wav")
+        loudest = float(np.abs(waveform).max(initial=0.0))
+        write_waveform(path, waveform / max(1.0, loudest), config.features.sample_rate_hz)
+        name = "as recorded" if epoch is None else f"epoch {epoch + 1}"
+        takes.append(Take(name, path, features, len(waveform) / config.features.sample_rate_hz))
+    return Preview(utterance.id, utterance.text or "", tuple(takes))
