@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import itertools
 import lzma
@@ -165,6 +166,17 @@ def test_bad_text_is_named_with_its_line(
         list(TextSource([tmp_path / "t.txt"], **{"normalize": normalize, **options}))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".bz2", ".zst"])
+def test_compressed_text_is_read_as_it_is(tmp_path: Path, suffix: str) -> None:
+    if suffix == ".zst":
+        zstandard = pytest.importorskip("zstandard", reason="zstandard is not installed (pip install zstandard)")
+        compress = zstandard.compress
+    else:
+        compress = {".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress}[suffix]
+    (tmp_path / f"t.txt{suffix}").write_bytes(compress(b"some words\n" * 1_000))
+    assert "".join(TextSource([tmp_path / f"t.txt{suffix}"], normalize=None)) == "some words\n" * 1_000
+
+
 def test_damaged_compressed_text_is_refused(tmp_path: Path) -> None:
     whole = gzip.compress(b"some words\n" * 1000)
     (tmp_path / "t.txt.gz").write_bytes(whole[:-20])
@@ -175,7 +187,6 @@ def test_damaged_compressed_text_is_refused(tmp_path: Path) -> None:
 def test_text_source_reports_what_it_changed(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("\ufeffplain words\nHello, World!\n...\n\nno newline", encoding="utf-8")
     (tmp_path / "m.tsv").write_text("path\ttext\nx.wav\tFrom a Manifest\n")
-    (tmp_path / "x.wav").touch()
     source = TextSource([tmp_path / "t.txt", tmp_path / "m.tsv"], normalize=normalize)
     assert "\n".join(source).split("\n") == [*["plain words", "hello world", "", "", "no newline", "from a manifest"]]
     assert (source.report.lines, source.report.changed, source.report.emptied) == (6, 3, 1)

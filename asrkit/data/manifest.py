@@ -20,7 +20,9 @@ from asrkit.data.utterance import Utterance
 from asrkit.errors import ManifestError, MissingPathError
 
 
-def read_manifest(path: Path | str, audio_root: Path | str | None = None, require_text: bool = True) -> list[Utterance]:
+def read_manifest(
+    path: Path | str, audio_root: Path | str | None = None, require_text: bool = True, *, require_audio: bool = True
+) -> list[Utterance]:
     """Read a manifest, or a corpus in a layout of its own, and refuse it if anything is wrong.
 
     Args:
@@ -28,13 +30,14 @@ def read_manifest(path: Path | str, audio_root: Path | str | None = None, requir
             ``metadata.jsonl``) or a corpus folder of one of ``asrkit.data.layouts.LAYOUTS``.
         audio_root: Base of relative audio paths; None means the manifest's folder.
         require_text: Whether an utterance without text is an error.
+        require_audio: Whether an utterance whose recording is not there is an error; text alone needs none.
 
     Raises:
         MissingPathError: There is no such file or folder.
         ManifestError: The format is unknown; or a line is broken, names audio that is not there, repeats an id or
             has no text. The error names the first such line and counts the others.
     """
-    utterances, problems = scan_manifest(path, audio_root, require_text)
+    utterances, problems = scan_manifest(path, audio_root, require_text, require_audio=require_audio)
     if problems:
         first, others = problems[0], len(problems) - 1
         more = f" (and {others:,} more bad line{'s' * (others > 1)})" if others else ""
@@ -45,7 +48,7 @@ def read_manifest(path: Path | str, audio_root: Path | str | None = None, requir
 
 
 def scan_manifest(
-    path: Path | str, audio_root: Path | str | None = None, require_text: bool = True
+    path: Path | str, audio_root: Path | str | None = None, require_text: bool = True, *, require_audio: bool = True
 ) -> tuple[list[Utterance], list[Problem]]:
     """Read a manifest as ``read_manifest`` does, but return what is wrong beside what is usable.
 
@@ -62,7 +65,7 @@ def scan_manifest(
         rows, base = _read_folder(path), path
     else:
         rows, base = _read_file(path), path.parent
-    return check_rows(rows, base if audio_root is None else Path(audio_root), require_text)
+    return check_rows(rows, base if audio_root is None else Path(audio_root), require_text, require_audio)
 
 
 def write_manifest(path: Path | str, utterances: Iterable[Utterance]) -> None:

@@ -54,7 +54,7 @@ class _MissingAudioError(_RowError):
 
 
 def check_rows(
-    rows: Iterable[Row | Problem], audio_root: Path, require_text: bool
+    rows: Iterable[Row | Problem], audio_root: Path, require_text: bool, require_audio: bool = True
 ) -> tuple[list[Utterance], list[Problem]]:
     """Turn rows into utterances.
 
@@ -62,6 +62,7 @@ def check_rows(
         rows: The rows of a corpus and the problems found so far.
         audio_root: Base of relative audio paths.
         require_text: Whether a row without text is a problem.
+        require_audio: Whether a row whose recording is not there is a problem.
 
     Returns:
         The usable utterances in their order, and what is wrong with the others.
@@ -74,7 +75,7 @@ def check_rows(
             problems.append(row)
             continue
         try:
-            utterance = _utterance(row, audio_root, require_text)
+            utterance = _utterance(row, audio_root, require_text, require_audio)
             if utterance.id in first_seen:
                 first = first_seen[utterance.id]
                 where = f"line {first.line}" if first.source == row.source else f"{first.source}:{first.line}"
@@ -87,7 +88,7 @@ def check_rows(
     return utterances, problems
 
 
-def _utterance(row: Row, audio_root: Path, require_text: bool) -> Utterance:
+def _utterance(row: Row, audio_root: Path, require_text: bool, require_audio: bool) -> Utterance:
     """Check one row.
 
     Raises:
@@ -110,7 +111,7 @@ def _utterance(row: Row, audio_root: Path, require_text: bool) -> Utterance:
         end_s = start_s + duration_s
     audio_path = audio_root / row.audio
     try:
-        is_there = audio_path.is_file()
+        is_there = not require_audio or audio_path.is_file()
     except (OSError, ValueError):
         is_there = False
     if not is_there:

@@ -72,7 +72,7 @@ def _zstandard(file: IO[bytes], path: Path, mode: str) -> Any:
         raise LanguageModelError(
             ".zst files need the package zstandard: pip install zstandard, or use .gz, .xz or .bz2", path=path
         ) from None
-    return zstandard.open(file, mode, closefd=False)
+    return zstandard.open(cast(BinaryIO, file), mode, closefd=False)
 
 
 @contextmanager

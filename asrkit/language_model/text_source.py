@@ -88,7 +88,7 @@ class TextSource:
     def _clean_manifest(self, path: Path) -> Iterator[str]:
         from asrkit.data import read_manifest
 
-        texts = [(utterance.text or "").replace("\n", " ") for utterance in read_manifest(path)]
+        texts = [(utterance.text or "").replace("\n", " ") for utterance in read_manifest(path, require_audio=False)]
         yield self._clean("\n".join(texts), path, 1)
 
     def _clean_file(self, raw: IO[bytes], file: IO[bytes], path: Path) -> Iterator[str]:
