@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, BinaryIO, Literal, cast
 
 from asrkit.errors import ConfigError, LanguageModelError, MissingPathError
 
@@ -72,7 +72,7 @@ def _zstandard(file: IO[bytes], path: Path, mode: str) -> Any:
         raise LanguageModelError(
             ".zst files need the package zstandard: pip install zstandard, or use .gz, .xz or .bz2", path=path
         ) from None
-    return zstandard.open(cast(BinaryIO, file), mode, closefd=False)
+    return zstandard.open(cast("BinaryIO", file), mode, closefd=False)
 
 
 @contextmanager
