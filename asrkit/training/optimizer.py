@@ -36,7 +36,8 @@ def compiled_network(config: RunConfig, num_steps: int) -> DeepSpeech2:
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     # XLA recompiles for every shape and has no dynamic loops on TensorFlow; JAX always compiles.
     network.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
-    optimizer.build(network.trainable_variables)
+    # Under mixed_float16 Keras wraps the optimizer, and the wrapper has a state too.
+    network.optimizer.build(network.trainable_variables)
     return network
 
 
