@@ -314,3 +314,18 @@ def test_one_short_file_takes_no_heavy_import(project: Path) -> None:
     loaded = set(done.stdout.split())
     assert not loaded & {"keras", "tensorflow", "pyctcdecode", "kenlm", "av", "matplotlib", "jiwer", "ray"}
     assert "onnxruntime" in loaded
+
+
+def test_the_language_model_of_a_bundle_is_used_and_named(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    shutil.copy(project / "lm.arpa", project / "models/latest/language_model.arpa")
+
+    def provenance(folder: str, *flags: str) -> tuple[str, dict[str, object]]:
+        done = asrkit("transcribe", "wavs", "-o", folder, *flags)
+        assert done.code == 0
+        return done.err, json.loads((project / folder / "results.jsonl").read_text().splitlines()[0])
+
+    said, own = provenance("own")
+    assert "language_model.arpa, which comes with the model" in said
+    assert json.dumps(own) != json.dumps(provenance("none", "--lm", "none")[1])
+    for folder, flags in {"none2": ("--lm", "none"), "named": ("--lm", "lm.arpa"), "greedy": ("--beam", "1")}.items():
+        assert "comes with the model" not in provenance(folder, *flags)[0]

@@ -198,3 +198,31 @@ def test_the_graph_holds_only_fused_recurrent_operators(shared_bundle):
     operators = {node.op_type for node in onnx.load(str(shared_bundle.path / "model.onnx")).graph.node}
     assert "GRU" in operators
     assert not operators & {"Loop", "Scan", "If"}
+
+
+def test_a_compact_bundle_makes_its_graph_at_loading(bundle, tmp_path):
+    report = export_bundle(bundle, tmp_path / "compact", half=True, compact=True)
+    assert {path.name for path in (tmp_path / "compact").iterdir()} == {"weights.npz", "bundle.json"}
+    assert report.largest_difference < 0.05
+    features = [np.random.default_rng(3).standard_normal((50, bundle.features.num_bins)).astype(np.float32)]
+    half = export_bundle(bundle, tmp_path / "half", half=True)
+    assert half.largest_difference == pytest.approx(report.largest_difference)
+    compact, whole = (Emitter(Bundle.load(tmp_path / name)).emissions(features)[0] for name in ("compact", "half"))
+    np.testing.assert_allclose(compact, whole, atol=5e-3)  # the graph rounds once more
+    assert Bundle.load(tmp_path / "compact").fingerprint != Bundle.load(tmp_path / "half").fingerprint
+
+
+def test_a_language_model_comes_with_the_bundle(bundle, tmp_path):
+    model = tmp_path / "3gram.arpa.gz"
+    model.write_bytes(b"words")
+    export_bundle(bundle, tmp_path / "first", lm=model)
+    carried = Bundle.load(tmp_path / "first")
+    assert carried.language_model == tmp_path / "first" / "language_model.arpa.gz"
+    other = tmp_path / "other.bin"
+    other.write_bytes(b"more words")
+    export_bundle(carried, tmp_path / "second")
+    export_bundle(carried, tmp_path / "first", lm=other)
+    assert [path.name for path in sorted((tmp_path / "first").glob("language_model*"))] == ["language_model.bin"]
+    assert Bundle.load(tmp_path / "second").language_model.read_bytes() == b"words"
+    with pytest.raises(MissingPathError, match="language model"):
+        export_bundle(bundle, tmp_path / "third", lm=tmp_path / "nowhere.bin")

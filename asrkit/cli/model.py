@@ -52,6 +52,13 @@ def export(
         Path | None, typer.Option(help="The bundle; default: ASRKIT_MODEL, else models/latest.", envvar="ASRKIT_MODEL")
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="Leave the ONNX graph out of a bundle: it is made at loading.")
+    ] = False,
+    lm: Annotated[
+        Path | None,
+        typer.Option("--lm", help="A language model to come with the bundle, used where no other is named."),
+    ] = None,
 ) -> None:
     """Write a bundle without the state of its training run, or its ONNX graph alone, and check it against the source.
 
@@ -62,7 +69,7 @@ def export(
     from asrkit.model.export import export_bundle
 
     bundle = Bundle.load(choose_model(model).path)
-    report = export_bundle(bundle, output, half=half)
+    report = export_bundle(bundle, output, half=half, compact=compact, lm=lm)
     typer.echo(output)
     typer.echo(
         f"{report.size_bytes / 1e6:.1f} MB; largest difference of log-probabilities from {bundle.name}: "

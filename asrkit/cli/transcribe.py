@@ -22,6 +22,7 @@ from asrkit.errors import ConfigError, MissingPathError
 
 if TYPE_CHECKING:
     from asrkit.cli.progress import TranscriptionProgress
+    from asrkit.model.bundle import Bundle
     from asrkit.transcription import Transcript, TranscriptionSummary
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
@@ -169,30 +170,44 @@ class _Request:
             keep_emissions=self._flags["keep_emissions"],
             plan=self._flags["plan"],
             observer=view,
-            **self._shared(bundle.decoding),
+            **self._shared(bundle, view),
         )
 
     def _decode(self, view: TranscriptionProgress) -> TranscriptionSummary:
         from asrkit.transcription import decode_emissions
 
-        return decode_emissions(self._flags["emissions"], observer=view, **self._shared(self._decoding_of_model()))
+        return decode_emissions(self._flags["emissions"], observer=view, **self._shared(self._named_model(), view))
 
-    def _decoding_of_model(self) -> Mapping[str, Any]:
+    def _named_model(self) -> Bundle | None:
         from asrkit.model.bundle import Bundle
 
-        return {} if self._flags["model"] is None else Bundle.load(self._flags["model"]).decoding
+        return None if self._flags["model"] is None else Bundle.load(self._flags["model"])
 
-    def _shared(self, bundle_decoding: Mapping[str, Any]) -> dict[str, Any]:
+    def _shared(self, bundle: Bundle | None, view: TranscriptionProgress) -> dict[str, Any]:
         """Return the arguments that recordings and emissions have in common."""
-        lm = self._flags["lm"]
+        decoding = self._resolve(DecodingConfig, "decoding", None if bundle is None else bundle.decoding)
         return {
             "output_dir": None if self._prints else self._flags["output_dir"],
-            "lm": None if lm in (None, "", NO_LM) else Path(lm),
-            "decoding": self._resolve(DecodingConfig, "decoding", bundle_decoding),
+            "lm": self._language_model(bundle, decoding, view),
+            "decoding": decoding,
             "config": self._config,
             "overwrite": self._flags["overwrite"],
             "dry_run": self._flags["dry_run"],
         }
+
+    def _language_model(
+        self, bundle: Bundle | None, decoding: DecodingConfig, view: TranscriptionProgress
+    ) -> Path | None:
+        """Return the language model that was named, else the one that comes with the model."""
+        from asrkit.transcription.recipe import is_greedy
+
+        named = self._flags["lm"]
+        if named:
+            return None if named == NO_LM else Path(named)
+        own = None if bundle is None or is_greedy(decoding) else bundle.language_model
+        if own is not None:
+            view.say(f"language model: {own.name}, which comes with the model (--lm {NO_LM} does without)")
+        return own
 
     def _print_estimate(self, summary: TranscriptionSummary) -> None:
         estimate = summary.estimate

@@ -31,7 +31,10 @@ from asrkit.text import Alphabet
 
 FORMAT_VERSION = 1
 # bundle.json comes last wherever parts are put in place: its presence says that the others are there.
-PARTS = ("weights.npz", "model.onnx", "bundle.json")
+GRAPH, WEIGHTS, DESCRIPTION = "model.onnx", "weights.npz", "bundle.json"
+PARTS = (WEIGHTS, GRAPH, DESCRIPTION)
+# The language model that comes with a bundle; its suffix tells its format.
+_LANGUAGE_MODEL = "language_model"
 _MAX_JSON_BYTES = 4 << 20
 _MAX_ARRAY_BYTES = 4 << 30
 
@@ -68,7 +71,7 @@ class Bundle:
         if not path.exists():
             raise MissingPathError("no such model bundle; train one with `asrkit train`", path=path)
         description = _read_description(path)
-        if not (path / "model.onnx").is_file():
+        if not (path / GRAPH).is_file() and not (path / WEIGHTS).is_file():
             raise BundleError("model.onnx is missing; the bundle is incomplete, export or copy it again", path=path)
         try:
             decoding = dict(description.get("decoding", {}))
@@ -96,12 +99,24 @@ class Bundle:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of everything that decides the emissions: graph, alphabet, features."""
+        """A hash of everything that decides the emissions: graph (or weights), alphabet, features."""
         digest = hashlib.sha256(json.dumps([self.alphabet.symbols, self.features.to_dict()]).encode())
-        with (self.path / "model.onnx").open("rb") as file:
+        graph = self.path / GRAPH
+        with (graph if graph.is_file() else self.path / WEIGHTS).open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
         return digest.hexdigest()[:16]
+
+    @property
+    def language_model(self) -> Path | None:
+        """The language model that comes with the bundle, if one does."""
+        return next((path for path in sorted(self.path.glob(f"{_LANGUAGE_MODEL}.*")) if path.is_file()), None)
+
+    def made_graph(self) -> bytes:
+        """Return the ONNX graph made from the weights, for a bundle that was exported without one."""
+        from asrkit.model.onnx_graph import export_graph
+
+        return export_graph(self.weights(), self.model, self.features, len(self.alphabet))
 
     def describe(self) -> dict[str, Any]:
         """Return everything but the weights as plain values."""
@@ -110,6 +125,7 @@ class Bundle:
             "path": str(self.path),
             "fingerprint": self.fingerprint,
             "step_ms": self.step_ms,
+            "language_model": None if self.language_model is None else str(self.language_model),
             "alphabet": self.alphabet.symbols,
             "features": self.features.to_dict(),
             "model": self.model.to_dict(),
@@ -123,7 +139,7 @@ class Bundle:
         Raises:
             BundleError: The file is missing or not a plain array file.
         """
-        return read_arrays(self.path / "weights.npz")
+        return read_arrays(self.path / WEIGHTS)
 
     def with_decoding(self, settings: Mapping[str, Any]) -> Bundle:
         """Store decoding settings in the bundle on disk and return it as it now is.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from asrkit.errors import BundleError
-from asrkit.model.bundle import PARTS, Bundle, save_bundle
+from asrkit.errors import BundleError, MissingPathError
+from asrkit.model.bundle import DESCRIPTION, GRAPH, PARTS, Bundle, save_bundle
 from asrkit.model.inference import Emitter
 
 # Utterances of these lengths, in frames, are compared; their features are random.
@@ -30,18 +30,28 @@ class ExportReport:
     largest_difference: float
 
 
-def export_bundle(bundle: Bundle, output: Path, *, half: bool = False) -> ExportReport:
+def export_bundle(
+    bundle: Bundle, output: Path, *, half: bool = False, compact: bool = False, lm: Path | None = None
+) -> ExportReport:
     """Write a bundle's parts, and nothing of its training run, to another place.
 
     Args:
         bundle: The source.
         output: A folder, or a file ending in ``.onnx`` for the graph alone.
         half: Store weights as float16.
+        compact: Leave the graph out of a bundle: it is made from the weights at loading.
+        lm: A language model to come with the bundle; default: the one that came with the source.
 
     Raises:
         BundleError: The folder holds something else, or the source's weights are missing.
+        MissingPathError: There is no such language model.
     """
     is_graph = output.suffix == ".onnx"
+    if is_graph and (compact or lm is not None):
+        raise BundleError("a graph alone holds no language model and cannot leave itself out", path=output)
+    lm = lm or bundle.language_model
+    if lm is not None and not lm.is_file():
+        raise MissingPathError("no such language model", path=lm)
     if not is_graph and output.exists() and any(output.iterdir()) and not (output / "bundle.json").exists():
         raise BundleError("the folder holds other things; name an empty or a new one", path=output)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -58,13 +68,27 @@ def export_bundle(bundle: Bundle, output: Path, *, half: bool = False) -> Export
         )
         difference = largest_difference(bundle, copy)
         if is_graph:
-            (copy.path / "model.onnx").replace(output)
+            (copy.path / GRAPH).replace(output)
+            files = [output]
         else:
-            output.mkdir(exist_ok=True)
-            for part in PARTS:
-                shutil.move(copy.path / part, output / part)
-    files = [output] if is_graph else [output / part for part in PARTS]
+            if compact:
+                (copy.path / GRAPH).unlink()
+            if lm is not None:
+                shutil.copyfile(lm, copy.path / f"language_model{''.join(lm.suffixes)}")
+            files = _replace_bundle(copy.path, output)
     return ExportReport(sum(file.stat().st_size for file in files), difference)
+
+
+def _replace_bundle(source: Path, target: Path) -> list[Path]:
+    """Move the files of a bundle over another one's; the description comes last, as it says that all are there."""
+    target.mkdir(exist_ok=True)
+    names = sorted((path.name for path in source.iterdir()), key=lambda name: (name == DESCRIPTION, name))
+    for old in target.iterdir():
+        if old.name not in names and (old.name in PARTS or old.name.startswith("language_model.")):
+            old.unlink()
+    for name in names:
+        shutil.move(source / name, target / name)
+    return [target / name for name in names]
 
 
 def largest_difference(first: Bundle, second: Bundle) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.errors import BundleError
-from asrkit.model.bundle import Bundle
+from asrkit.model.bundle import GRAPH, Bundle
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -31,7 +31,8 @@ class Emitter:
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         import onnxruntime
 
-        graph = _checked_graph(bundle.path / "model.onnx")
+        path = bundle.path / GRAPH
+        graph = _checked_graph(path) if path.is_file() else bundle.made_graph()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads is not None:
