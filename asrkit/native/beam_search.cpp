@@ -17,15 +17,16 @@ void make_room(std::vector<T>& values, std::size_t least) {
   if (values.size() < least) values.resize(2 * least);
 }
 
-// Four maxima side by side, as one would wait for itself at each step.
+// Several maxima side by side, as a single one would wait for itself at each step.
 float largest(const float* values, std::size_t size) {
-  float most[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  constexpr std::size_t kLanes = 16;
+  float most[kLanes] = {};
   std::size_t i = 0;
-  for (; i + 4 <= size; i += 4) {
-    for (std::size_t k = 0; k < 4; ++k) most[k] = values[i + k] > most[k] ? values[i + k] : most[k];
+  for (; i + kLanes <= size; i += kLanes) {
+    for (std::size_t k = 0; k < kLanes; ++k) most[k] = values[i + k] > most[k] ? values[i + k] : most[k];
   }
-  for (; i < size; ++i) most[0] = std::max(most[0], values[i]);
-  return std::max(std::max(most[0], most[1]), std::max(most[2], most[3]));
+  for (std::size_t k = 0; i < size; ++i, ++k) most[k] = std::max(most[k], values[i]);
+  return *std::max_element(most, most + kLanes);
 }
 
 }  // namespace
@@ -36,7 +37,8 @@ BeamSearch::BeamSearch(const SearchModel& model)
       lm_weight_(static_cast<float>(model.options.lm_weight)),
       word_bonus_(static_cast<float>(model.options.word_bonus)),
       num_symbols_(model.symbols.size()),
-      is_plain_(model.rule == WordRule::kPlain && !model.hotwords) {
+      is_plain_(model.rule == WordRule::kPlain && !model.hotwords),
+      is_shared_(model.options.recombine && model.rule == WordRule::kSpelled && lm_weight_ != 0.0f) {
   likely_bit_.resize(num_symbols_ + 1);
   emission_.resize(num_symbols_ + 1);
   reset();
@@ -200,7 +202,7 @@ void BeamSearch::merge_into(std::uint32_t i) {
   const float base = now_.symbols[parent] == symbol ? now_.blank[parent] : totals_[parent];
   const float mass = base * emission_[symbol] * now_.slots[i].edge_factor;
   const HistoryId history = now_.slots[parent].history;
-  if (is_plain_ || next_.slots[i].history == history) {
+  if (are_starts_letters() || next_.slots[i].history == history) {
     next_.other[i] += mass;
   } else if (mass > next_.blank[i] + next_.other[i]) {
     next_.blank[i] = 0.0f;
@@ -216,7 +218,9 @@ void BeamSearch::propose_candidates() {
   for (std::size_t i = chunk_begin_; i < chunk_end; ++i) {
     const std::size_t begin = candidates_.size;
     propose_symbol(likely_[i], std::uint64_t{1} << (i - chunk_begin_));
-    if (is_plain_) {
+    if (likely_[i] == model_.symbols.space && !are_starts_letters()) {
+      close_words(begin);
+    } else if (is_plain_) {
       raise_maximum(largest(candidates_.masses.data() + begin, candidates_.size - begin));
     } else {
       score_candidates(begin);
@@ -244,7 +248,12 @@ void BeamSearch::propose_symbol(Symbol symbol, std::uint64_t bit) {
   candidates_.size = count;
 }
 
-// Scores the candidates from `begin` on, and leaves those that are likely enough; closes words before spaces.
+void BeamSearch::close_words(std::size_t begin) {
+  for (std::size_t i = begin; i < candidates_.size; ++i) close_word(candidates_.slots[i], candidates_.masses[i]);
+  candidates_.size = begin;
+}
+
+// Scores the candidates from `begin` on, and leaves those that are likely enough.
 void BeamSearch::score_candidates(std::size_t begin) {
   const std::size_t end = candidates_.size;
   make_room(extensions_, end);
@@ -254,9 +263,7 @@ void BeamSearch::score_candidates(std::size_t begin) {
     const Symbol symbol = candidates_.symbols[i];
     float mass = candidates_.masses[i];
     if (mass < limit_) continue;
-    if (symbol == model_.symbols.space) {
-      close_word(slot, mass);
-    } else if (score(slot, symbol, mass, extensions_[count])) {
+    if (score(slot, symbol, mass, extensions_[count])) {
       candidates_.slots[count] = slot;
       candidates_.symbols[count] = symbol;
       candidates_.masses[count++] = mass;
@@ -290,7 +297,7 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
 // "ab" becomes "ab ": the word is complete.
 void BeamSearch::close_word(std::uint32_t slot, float mass) {
   const NodeId word = now_.slots[slot].node;
-  mass *= find_close(word).close_factor;
+  if (mass >= limit_) mass *= find_close(word).close_factor;
   if (mass < limit_ || mass <= 0.0f) return;
   const NodeId start = boundary_after(word);
   arrive(start, pool_.extend_history(now_.slots[slot].history, word), mass);
@@ -320,15 +327,18 @@ void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass) {
   }
   const std::uint32_t i = node.slot;
   Slot& slot = next_.slots[i];
-  if (slot.history != history_id) pool_.add_rivals(slot.history, history_id);
+  const float total = next_.blank[i] + next_.other[i];
   if (slot.history == history_id) {
     next_.other[i] += mass;
-  } else if (mass > next_.blank[i] + next_.other[i]) {
+    return raise_maximum(total + mass);
+  }
+  pool_.add_rivals(slot.history, history_id);
+  if (mass > total) {
     next_.blank[i] = 0.0f;
     next_.other[i] = mass;
     slot.history = history_id;
+    raise_maximum(mass);
   }
-  raise_maximum(next_.blank[i] + next_.other[i]);
 }
 
 }  // namespace asrkit

@@ -113,9 +113,12 @@ class BeamSearch {
   void stay();
   void merge_extensions();
   void merge_into(std::uint32_t slot);
+  // Whether a word start follows one word only, as a letter does.
+  bool are_starts_letters() const { return is_plain_ && !is_shared_; }
   void propose_candidates();
   void propose_symbol(Symbol symbol, std::uint64_t bit);
   void score_candidates(std::size_t begin);
+  void close_words(std::size_t begin);
   bool score(std::uint32_t slot, Symbol symbol, float& mass, Extension& extension);
   NodeId node_of(NodeId parent, Symbol symbol, const Extension& extension);
   NodeId add_node(NodeId parent, Symbol symbol, const Extension& extension);
@@ -153,7 +156,8 @@ class BeamSearch {
   const SearchModel& model_;
   const float prune_factor_, lm_weight_, word_bonus_;
   const std::size_t num_symbols_;
-  const bool is_plain_;  // nothing is scored: a word start follows one word only, like a letter
+  const bool is_plain_;  // candidates need no scores
+  const bool is_shared_;  // histories that make no difference meet in one word start
 
   PrefixPool pool_;
   std::vector<NodeId> start_table_;  // word starts by context and hotword state, open addressing

@@ -91,7 +91,7 @@ void BeamSearch::keep_prefixes(float limit) {
     Slot& slot = now_.slots[i];
     slot.parent_slot = new_slots_[std::min(slot.parent_slot, static_cast<std::uint32_t>(num_old))];
   }
-  if (!is_plain_) {
+  if (!are_starts_letters()) {
     for (std::uint32_t i = 0; i < count; ++i) {
       if (now_.symbols[i] == num_symbols_) pool_.nodes[now_.slots[i].node].slot = i;
     }
@@ -149,7 +149,7 @@ NodeId BeamSearch::node_of(NodeId parent, Symbol symbol, const Extension& extens
   const NodeId known = pool_.find_child(parent, symbol);
   if (known == kNone) return add_node(parent, symbol, extension);
   must_relink_ = must_relink_ || pool_.nodes[known].first_child != kNone ||
-                 (is_plain_ && pool_.nodes[known].ending != kNone);
+                 (are_starts_letters() && pool_.nodes[known].ending != kNone);
   return known;
 }
 
@@ -176,7 +176,7 @@ void BeamSearch::relink_parents() {
     Slot& slot = now_.slots[i];
     slot.parent_slot = kNone;
     const bool is_start = now_.symbols[i] == num_symbols_;
-    const NodeId parent = is_start && is_plain_ ? pool_.histories[slot.history].word : pool_.nodes[slot.node].parent;
+    const NodeId parent = is_start && are_starts_letters() ? pool_.histories[slot.history].word : pool_.nodes[slot.node].parent;
     if (parent == kNone) continue;
     const std::uint32_t place = pool_.nodes[parent].slot;
     if (place < size && now_.slots[place].node == parent) slot.parent_slot = place;

@@ -106,10 +106,9 @@ float BeamSearch::close_hotwords(HotwordState state) const {
 NodeId BeamSearch::boundary_after(NodeId word) {
   const Ending ending = find_close(word);
   if (ending.boundary != kNone) return ending.boundary;
-  const bool is_shared = model_.rule == WordRule::kSpelled && model_.options.recombine && lm_weight_ != 0.0f;
-  const NodeId start = is_shared ? start_for(ending.next_context, ending.next_hotword_state)
-                                 : pool_.add_start(ending.next_context, ending.next_hotword_state,
-                                                   model_.lexicon != nullptr);
+  const NodeId start = is_shared_ ? start_for(ending.next_context, ending.next_hotword_state)
+                                  : pool_.add_start(ending.next_context, ending.next_hotword_state,
+                                                    model_.lexicon != nullptr);
   return pool_.ending(word).boundary = start;
 }
 

@@ -4,6 +4,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
@@ -67,6 +68,15 @@ std::int64_t find_faulty_step(const EmissionsArray& array, float limit) {
   return -1;
 }
 
+// Text, first step, one past the last step, and confidence of each word.
+std::vector<std::tuple<std::string, std::uint32_t, std::uint32_t, double>> words_of(const Decoded& decoded) {
+  std::vector<std::tuple<std::string, std::uint32_t, std::uint32_t, double>> words;
+  for (const DecodedWord& word : decoded.words) {
+    words.emplace_back(word.text, word.steps.begin, word.steps.end, word.confidence);
+  }
+  return words;
+}
+
 std::vector<std::vector<Decoded>> decode_arrays(DecoderPool& decoder,
                                                 const std::vector<EmissionsArray>& arrays, int threads) {
   std::vector<Emissions> batch;
@@ -99,19 +109,13 @@ void bind_decoder(nb::module_& module) {
       .def_rw("recombine", &SearchOptions::recombine)
       .def_rw("n_best", &SearchOptions::n_best);
 
-  nb::class_<DecodedWord>(module, "DecodedWord")
-      .def_ro("text", &DecodedWord::text)
-      .def_prop_ro("start_step", [](const DecodedWord& word) { return word.steps.begin; })
-      .def_prop_ro("end_step", [](const DecodedWord& word) { return word.steps.end; })
-      .def_ro("confidence", &DecodedWord::confidence);
-
   nb::class_<Decoded>(module, "Decoded")
       .def_ro("text", &Decoded::text)
       .def_ro("score", &Decoded::score)
       .def_ro("acoustic_score", &Decoded::acoustic_score)
       .def_ro("lm_score", &Decoded::lm_score)
       .def_ro("hotword_score", &Decoded::hotword_score)
-      .def_ro("words", &Decoded::words)
+      .def_prop_ro("words", &words_of)
       .def_ro("confidence", &Decoded::confidence);
 
   nb::class_<DecoderPool>(module, "Decoder")

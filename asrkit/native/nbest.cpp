@@ -91,10 +91,9 @@ std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<
     if (!seen.insert(hash_words(pool, path)).second) continue;
     // Turn elsewhere, at the same word or an earlier one; the last word has no alternatives, as the finals list them.
     for (std::size_t i = std::max<std::size_t>(next.num_shared, 1); i < path.words.size(); ++i) {
-      const History& winner = pool.histories[path.words[i]];
+      const double log_rest = path.log_mass - log_arrival(pool.histories[path.words[i]]);
       pool.visit_rivals(path.words[i], [&](HistoryId id) {
-        const double difference = log_arrival(pool.histories[id]) - log_arrival(winner);
-        queue.push({path.log_mass + difference, order++, paths.size(), i, id});
+        queue.push({log_rest + log_arrival(pool.histories[id]), order++, paths.size(), i, id});
       });
     }
     paths.push_back(std::move(path));

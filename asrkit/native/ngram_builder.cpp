@@ -150,7 +150,7 @@ const NgramEntry* NgramBuilder::first_slot(ContextId context, WordId word) const
 }
 
 NgramEntry& NgramBuilder::slot_for(ContextId context, WordId word) {
-  std::vector<NgramEntry>& entries = model_.entries;
+  HugeVector<NgramEntry>& entries = model_.entries;
   std::uint64_t slot = slot_of(NgramView::hash(context, word), entries.size());
   while (entries[slot].word != kNoWord && (entries[slot].word != word || entries[slot].context != context)) {
     slot = slot + 1 == entries.size() ? 0 : slot + 1;
@@ -164,7 +164,7 @@ NgramStorage NgramBuilder::finish() {
   }
   add_missing_unknown();
   // A context without extensions and with back-off 1 scores every word as its suffix does.
-  std::vector<NgramContext>& contexts = model_.contexts;
+  HugeVector<NgramContext>& contexts = model_.contexts;
   std::vector<ContextId> minimal(contexts.size(), kEmptyContext);
   for (ContextId id = 1; id < contexts.size(); ++id) {
     contexts[id].suffix = minimal[contexts[id].suffix];  // suffixes have smaller numbers

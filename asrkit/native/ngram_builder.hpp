@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "huge_pages.hpp"
 #include "ngram_model.hpp"
 
 namespace asrkit {
@@ -52,8 +53,8 @@ class NgramSink {
 struct NgramStorage {
   Vocabulary vocabulary;
   std::vector<UnigramEntry> unigrams;
-  std::vector<NgramEntry> entries;
-  std::vector<NgramContext> contexts;
+  HugeVector<NgramEntry> entries;
+  HugeVector<NgramContext> contexts;
   std::vector<std::uint64_t> counts;  // n-grams of order 1, 2, ...
   WordId begin_word = kNoWord, end_word = kNoWord, unknown_word = kNoWord;
 
