@@ -5,10 +5,11 @@ turns, so that a busy moment hurts all alike; the median of the rounds counts. P
 and left out; `make bench-decoder` installs them.
 
     python benchmarks/decoder.py --emissions n10.npz n20.npz --lm 3gram.arpa --markdown results/decoder.md
+    python benchmarks/decoder.py --bundle models/best --data dev.tsv --lm lm/3gram.arpa     emissions of a model
     python benchmarks/decoder.py --quick        a minute, to see that it runs
 
 An emissions file has `log_probs` (all steps, symbols) of all utterances in a row, `lengths`, `references` and `labels`,
-the blank last and the space first.
+the blank last. Word error rates with tuned weights are those of simulated emissions of `--sentences`, or of the model.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from decoder_accuracy import NOISE, ErrorTable, accuracy_section, simulate
 from decoder_peers import PEERS, Decode, Peer
-from timing import machine
+from decoder_task import Task, emit_task, read_task
+from timing import machine, markdown_table
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
@@ -39,32 +41,7 @@ from asrkit.metrics import count_errors
 from asrkit.text import Alphabet
 
 REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
-FRAMES_PER_S = 50
-
-
-@dataclass(frozen=True)
-class Task:
-    """Emissions with their texts."""
-
-    name: str
-    arrays: list[npt.NDArray[np.float32]]
-    references: list[str]
-
-    @property
-    def num_frames(self) -> int:
-        """Frames of all utterances."""
-        return sum(len(array) for array in self.arrays)
-
-    def part(self, select: slice) -> Task:
-        """Some of the utterances."""
-        return replace(self, arrays=self.arrays[select], references=self.references[select])
-
-
-def read_task(path: Path) -> Task:
-    with np.load(path, allow_pickle=False) as data:
-        ends = np.cumsum(data["lengths"])
-        arrays = [np.ascontiguousarray(array) for array in np.split(data["log_probs"], ends[:-1])]
-        return Task(path.stem, arrays, [str(text) for text in data["references"]])
+CACHE = Path(__file__).resolve().parents[1] / "build" / "bench-decoder"
 
 
 def ours(mode: str) -> Peer:
@@ -73,15 +50,13 @@ def ours(mode: str) -> Peer:
     def build(
         labels: Sequence[str], arpa: Path | None, beam: int, weights: tuple[float, float], extra: float
     ) -> Decode:
-        config = DecodingConfig(mode=mode, beam=beam, lm_weight=weights[0], word_bonus=weights[1], unknown_bonus=extra)
+        config = DecodingConfig(
+            mode=mode, beam=beam, lm_weight=weights[0], word_bonus=weights[1], unknown_weight=0.6 + extra
+        )
         decoder = BeamSearchDecoder(Alphabet("".join(labels[:-1])), arpa, config)
         return lambda emissions: decoder.decode(emissions)[0].text
 
-    return Peer(f"asrkit {mode}", build, has_lm=True, extras=(0.0, 3.0))
-
-
-def error_rate(decode: Decode, task: Task) -> float:
-    return 100 * count_errors([decode(array) for array in task.arrays], task.references).rate
+    return Peer(f"asrkit {mode}", build, has_lm=True, extras=(-0.3, 0.0, 0.4))
 
 
 def race(decoders: dict[str, Decode], task: Task, rounds: int) -> dict[str, tuple[float, float]]:
@@ -97,25 +72,6 @@ def race(decoders: dict[str, Decode], task: Task, rounds: int) -> dict[str, tupl
             else:
                 rates[name] = 100 * count_errors(texts, task.references).rate
     return {name: (rates[name], task.num_frames / statistics.median(seconds[name])) for name in decoders}
-
-
-def two_fold(peer: Peer, labels: Sequence[str], arpa: Path, task: Task, beam: int) -> float:
-    """WER of all utterances, each half decoded with the weights that were best on the other half."""
-    grid = list(product((0.4, 0.7, 1.0), (0.5, 1.5, 2.5), peer.extras))
-    halves = [task.part(slice(0, None, 2)), task.part(slice(1, None, 2))]
-    texts: list[list[str]] = [[], []]
-    rates: list[dict[tuple[float, float, float], float]] = [{}, {}]
-    outputs: list[dict[tuple[float, float, float], list[str]]] = [{}, {}]
-    for setting in grid:
-        decode = peer.build(labels, arpa, beam, setting[:2], setting[2])
-        for half, rate, output in zip(halves, rates, outputs, strict=True):
-            output[setting] = [decode(array) for array in half.arrays]
-            rate[setting] = count_errors(output[setting], half.references).rate
-    for i in (0, 1):
-        best = min(grid, key=lambda setting: rates[1 - i][setting])
-        texts[i] = outputs[i][best]
-    references = halves[0].references + halves[1].references
-    return 100 * count_errors(texts[0] + texts[1], references).rate
 
 
 def _peak_mb() -> float:
@@ -134,10 +90,10 @@ def _memory_mb(peer_name: str, labels: Sequence[str], arpa: Path, arrays: list[n
     return _peak_mb() - before
 
 
-def memory_mb(peer_name: str, labels: Sequence[str], arpa: Path, task: Task) -> float:
+def memory_mb(peer_name: str, arpa: Path, task: Task) -> float:
     """Memory that loading and decoding add to a fresh process."""
     with get_context("spawn").Pool(1) as pool:
-        return pool.apply(_memory_mb, (peer_name, labels, arpa, task.arrays[:10]))
+        return pool.apply(_memory_mb, (peer_name, task.labels, arpa, task.arrays[:10]))
 
 
 def all_decoders() -> dict[str, Peer]:
@@ -156,55 +112,29 @@ def plain_arpa(path: Path) -> Iterator[Path]:
         yield plain
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
-
-
-def speed_section(
-    peers: dict[str, Peer], labels: Sequence[str], arpa: Path, task: Task, beams: Sequence[int], rounds: int
-) -> list[str]:
+def speed_section(peers: Mapping[str, Peer], arpa: Path, task: Task, beams: Sequence[int], rounds: int) -> list[str]:
     lines: list[str] = []
     for with_lm, beam in product((True, False), beams):
         chosen = {name: peer for name, peer in peers.items() if (peer.has_lm or not with_lm) and beam <= peer.max_beam}
         lm_path = arpa if with_lm else None
-        decoders = {name: peer.build(labels, lm_path, beam, (0.7, 1.5), 0.0) for name, peer in chosen.items()}
+        decoders = {name: peer.build(task.labels, lm_path, beam, (0.7, 1.5), 0.0) for name, peer in chosen.items()}
         results = race(decoders, task, rounds)
         own = results["asrkit accurate"][1]
         rows = [
-            (name, f"{rate:.2f}", f"{speed:,.0f}", f"{speed / FRAMES_PER_S:,.0f}", f"{own / speed:.1f}")
+            (name, f"{rate:.2f}", f"{speed:,.0f}", f"{speed / task.steps_per_s:,.0f}", f"{own / speed:.1f}")
             for name, (rate, speed) in results.items()
         ]
-        title = f"{task.name}, beam {beam}, {'with the 3-gram' if with_lm else 'without a language model'}"
+        title = f"{task.name}, beam {beam}, {'with the language model' if with_lm else 'without a language model'}"
         lines += [f"### {title}", ""]
-        lines += table(("decoder", "WER %", "frames/s", "x real time", "asrkit accurate is faster by"), rows)
+        lines += markdown_table(("decoder", "WER %", "frames/s", "x real time", "asrkit accurate is faster by"), rows)
         report(lines[-len(rows) - 4 :])
     return lines
 
 
-def accuracy_section(peers: dict[str, Peer], labels: Sequence[str], arpa: Path, tasks: Sequence[Task]) -> list[str]:
-    rows = []
-    for name, peer in peers.items():
-        if not peer.has_lm or peer.same_texts_as:
-            continue
-        rates = [two_fold(peer, labels, arpa, task, 100) for task in tasks]
-        rows.append((name, *(f"{rate:.2f}" for rate in rates), f"{statistics.mean(rates):.2f}"))
-        print(f"  {name}: {rows[-1][1:]}", file=sys.stderr)
-    lines = [
-        "## Word error rates, beam 100, weights tuned on the other half",
-        "",
-        "The same nine pairs of weights for every decoder, times two settings for unknown words where it has one "
-        "(flashlight has none). Our default thresholds and `unknown_weight` were chosen on these same sets, so our "
-        "rows are a little too good.",
-        "",
-    ]
-    return lines + table(("decoder", *(task.name for task in tasks), "mean"), rows)
-
-
-def own_section(labels: Sequence[str], arpa: Path, task: Task, rounds: int) -> list[str]:
+def own_section(arpa: Path, task: Task, rounds: int) -> list[str]:
     """What hotwords and threads do to our speed."""
-    alphabet, lm = Alphabet("".join(labels[:-1])), NgramModel.load(arpa)
-    words = [word for word in lm.vocabulary if len(word) > 5 and word.isalpha()][:1000]
+    alphabet, lm = Alphabet("".join(task.labels[:-1])), NgramModel.load(arpa)
+    words = [word for word in lm.vocabulary if len(word) > 3 and word.isalpha()][:1000]
     config = DecodingConfig(beam=100)
     plain = BeamSearchDecoder(alphabet, lm, config)
     hot = BeamSearchDecoder(alphabet, lm, config, hotwords=dict.fromkeys(words, 1.0))
@@ -220,7 +150,7 @@ def own_section(labels: Sequence[str], arpa: Path, task: Task, rounds: int) -> l
     return [
         "## Hotwords and threads",
         "",
-        f"- 1,000 hotwords cost {100 * (best['hotwords'] / best['plain'] - 1):.1f} % CPU time.",
+        f"- {len(words):,} hotwords cost {100 * (best['hotwords'] / best['plain'] - 1):.1f} % CPU time.",
         f"- 2 threads are {best['1 threads'] / best['2 threads']:.2f} times as fast as one, "
         f"4 threads {best['1 threads'] / best['4 threads']:.2f} times (wall clock).",
         "",
@@ -243,57 +173,97 @@ def installed(peers: dict[str, Peer]) -> dict[str, Peer]:
     return found
 
 
+def memory_section(peers: Mapping[str, Peer], arpa: Path, task: Task) -> list[str]:
+    if not Path("/proc/self/status").exists():
+        return []
+    sizes = {name: memory_mb(name, arpa, task) for name, peer in peers.items() if peer.has_lm}
+    rows = [(name, f"{size:.0f}") for name, size in sizes.items()]
+    title = "## Peak memory that loading the language model and decoding add"
+    return [title, "", *markdown_table(("decoder", "MB"), rows)]
+
+
+def tuned_section(peers: Mapping[str, Peer], arpa: Path, arguments: argparse.Namespace) -> list[str]:
+    """Word error rates with weights that were tuned on other sentences."""
+    if arguments.bundle:
+        task = emit_task(arguments.bundle, arguments.data)
+        levels = {task.name: [task]}
+        cache = CACHE / "model"
+        for path in cache.glob("*.json"):  # the model may be another one
+            path.unlink()
+    else:
+        lines = arguments.sentences.read_text().splitlines()
+        sentences = [line.split("\t")[-1] for line in lines if line.strip()]
+        cache = arguments.cache
+        levels = {
+            level: [simulate(arguments.simulator, sentences, level, seed, cache) for seed in arguments.seeds]
+            for level in NOISE
+        }
+    cache.mkdir(parents=True, exist_ok=True)
+    labels = next(iter(levels.values()))[0].labels
+    title = "## Word error rates in percent, beam 100, weights tuned on the other half of the sentences"
+    return [title, "", *accuracy_section(peers, "asrkit accurate", levels, ErrorTable(labels, arpa, 100, cache))]
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    defaults = [REFERENCE / "decoder" / f"{name}.npz" for name in ("n10", "n20", "n40")]
+    decoder = REFERENCE / "decoder"
+    defaults = [decoder / f"{name}.npz" for name in NOISE]
     parser.add_argument("--emissions", type=Path, nargs="+", default=defaults)
+    parser.add_argument("--bundle", type=Path, help="take the emissions of this model instead")
+    parser.add_argument("--data", type=Path, help="recordings with texts for the model")
     parser.add_argument("--lm", type=Path, default=REFERENCE / "lm" / "lmplz.3gram.arpa.xz")
     parser.add_argument("--beams", type=int, nargs="+", default=[16, 50, 100, 500])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--utterances", type=int, default=50, help="for the timing of each set")
-    parser.add_argument("--no-tuning", action="store_true", help="leave the two-fold word error rates out")
+    parser.add_argument("--no-tuning", action="store_true", help="leave the tuned word error rates out")
+    parser.add_argument("--no-speed", action="store_true", help="only the tuned word error rates")
+    parser.add_argument("--sentences", type=Path, default=REFERENCE / "lm" / "heldout.txt", help="last column counts")
+    parser.add_argument("--simulator", type=Path, default=decoder / "simulate.py")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--cache", type=Path, default=CACHE, help="simulated emissions and the peers' errors")
     parser.add_argument("--quick", action="store_true", help="few utterances, one beam, no tuning")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.beams, arguments.rounds, arguments.utterances, arguments.no_tuning = [100], 1, 8, True
+    if (arguments.bundle is None) != (arguments.data is None):
+        parser.error("--bundle and --data go together")
+    needed = [arguments.lm, *([arguments.bundle, arguments.data] if arguments.bundle else arguments.emissions)]
+    for path in needed:
+        if not path.exists():
+            parser.error(f"{path} does not exist; name emissions or a model, and a language model")
+    return arguments
 
 
 def main() -> None:
     arguments = parse_arguments()
-    for path in (*arguments.emissions, arguments.lm):
-        if not path.exists():
-            raise SystemExit(f"{path} does not exist; name emissions and a language model, see --help")
-    if arguments.quick:
-        arguments.beams, arguments.rounds, arguments.utterances, arguments.no_tuning = [100], 1, 8, True
-    tasks = [read_task(path) for path in arguments.emissions]
-    with np.load(arguments.emissions[0], allow_pickle=False) as data:
-        labels = [str(label) for label in data["labels"]]
     peers = installed(all_decoders())
     lines = [
         "# The beam search beside other decoders",
         "",
         f"{machine()}; `python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}`",
-        f"CPU time, one thread, one utterance at a time, median of {arguments.rounds} interleaved rounds; "
-        f"50 frames are a second of audio. Peers at their default settings unless the name says more; "
-        "language model weight 0.7 and word bonus 1.5 for all.",
-        "",
-        "## Speed",
+        f"CPU time, one thread, one utterance at a time, median of {arguments.rounds} interleaved rounds. Peers at "
+        "their default settings unless the name says more; language model weight 0.7 (for natural logarithms) and "
+        "word bonus 1.5 for all.",
         "",
     ]
     with plain_arpa(arguments.lm) as arpa:
-        for task in tasks:
-            part = task.part(slice(arguments.utterances))
-            lines += speed_section(peers, labels, arpa, part, arguments.beams, arguments.rounds)
-        if not arguments.no_tuning:
-            lines += accuracy_section(peers, labels, arpa, tasks)
-        own = own_section(labels, arpa, tasks[0].part(slice(None)), max(3, arguments.rounds))
-        report(own)
-        lines += own
-        if Path("/proc/self/status").exists():
-            sizes = {name: memory_mb(name, labels, arpa, tasks[0]) for name, peer in peers.items() if peer.has_lm}
-            rows = [(name, f"{size:.0f}") for name, size in sizes.items()]
-            own = ["## Peak memory that loading the 3-gram and decoding add", "", *table(("decoder", "MB"), rows)]
+        if not arguments.no_speed:
+            if arguments.bundle:
+                tasks = [emit_task(arguments.bundle, arguments.data)]
+            else:
+                tasks = [read_task(path) for path in arguments.emissions]
+            lines += ["## Speed", ""]
+            for task in tasks:
+                part = task.part(slice(arguments.utterances))
+                lines += speed_section(peers, arpa, part, arguments.beams, arguments.rounds)
+            own = own_section(arpa, tasks[0], max(3, arguments.rounds)) + memory_section(peers, arpa, tasks[0])
             report(own)
             lines += own
+        if not arguments.no_tuning:
+            tuned = tuned_section(peers, arpa, arguments)
+            report(tuned)
+            lines += tuned
     if arguments.markdown:
         arguments.markdown.parent.mkdir(parents=True, exist_ok=True)
         arguments.markdown.write_text("\n".join(lines))

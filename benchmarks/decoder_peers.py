@@ -30,7 +30,7 @@ class Peer:
         has_lm: It can use a word n-gram model.
         extras: Values of its setting for unknown words that tuning tries; the default is what 0 stands for.
         max_beam: Wider beams take too long.
-        same_texts_as: A peer with the same texts, which stands for it in the tuning.
+        stand_in: The peer that stands for it in the tuning: one with the same texts, or with less of a search.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Peer:
     has_lm: bool = True
     extras: tuple[float, ...] = (0.0,)
     max_beam: int = 1_000_000
-    same_texts_as: str | None = None
+    stand_in: str | None = None
 
 
 def words_of(arpa: Path) -> list[str]:
@@ -121,7 +121,7 @@ def _flashlight(tokens_tried: int | None, threshold: float) -> Build:
             beam_size=beam,
             beam_size_token=tokens_tried or len(tokens),
             beam_threshold=threshold,
-            lm_weight=weights[0],
+            lm_weight=weights[0] * math.log(10),  # its scores are log10
             word_score=weights[1],
             unk_score=-math.inf,
             sil_score=0.0,
@@ -162,15 +162,21 @@ def _fast_ctc_decode(threshold: float) -> Build:
 
 os.environ.setdefault("KENLM_VERBOSE", "0")
 PEERS = (
-    Peer("ctc-beam-decoder", _pyctcdecode_like("ctc_beam_decoder"), "ctc_beam_decoder", extras=(0.0, 5.0)),
+    Peer("ctc-beam-decoder", _pyctcdecode_like("ctc_beam_decoder"), "ctc_beam_decoder", extras=(0.0, 3.0, 6.0)),
     Peer(
         "pyctcdecode",
         _pyctcdecode_like("pyctcdecode"),
         "pyctcdecode",
         max_beam=100,
-        same_texts_as="ctc-beam-decoder",
+        stand_in="ctc-beam-decoder",
     ),
-    Peer("flashlight", _flashlight(None, 50.0), "flashlight.lib.text.decoder", max_beam=100),
+    Peer(
+        "flashlight",
+        _flashlight(None, 50.0),
+        "flashlight.lib.text.decoder",
+        max_beam=100,
+        stand_in="flashlight, matched pruning",
+    ),
     Peer("flashlight, matched pruning", _flashlight(6, 14.0), "flashlight.lib.text.decoder"),
     Peer("fast-ctc-decode", _fast_ctc_decode(0.0), "fast_ctc_decode", has_lm=False, max_beam=100),
     Peer("fast-ctc-decode, matched pruning", _fast_ctc_decode(math.exp(-5)), "fast_ctc_decode", has_lm=False),

@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved timing, command timing, and the machine's description."""
+"""What the benchmarks share: interleaved timing, command timing, the machine's description, and tables."""
 
 from __future__ import annotations
 
@@ -54,3 +54,9 @@ def machine() -> str:
                 break
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"{name}, {os.cpu_count()} CPUs{load}, Python {platform.python_version()}"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return the lines of a table and an empty one."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return [*lines, *("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows), ""]
