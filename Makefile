@@ -21,7 +21,7 @@ REF ?= ref.txt
 TEXT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-lm bench-score bench-transcribe bench-train sanitize train transcribe score lm format docs lock clean
+.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-lm bench-score bench-transcribe bench-train sanitize train transcribe score lm model format docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +60,9 @@ score: setup ## score HYP=transcripts/hyp.txt against REF=ref.txt
 
 lm: setup ## build lm/3gram.arpa from TEXT=..., else LJSpeech's transcripts, else the demo's sentences
 	python scripts/make_lm.py $(TEXT)
+
+model: setup ## train english-small, the model in the box, from TRAIN=..., DEV=... (scripts/collect_english.py) and TEXT=...
+	scripts/english_small.sh $(or $(TRAIN),data/english/train.tsv) $(or $(DEV),data/english/dev.tsv) $(or $(TEXT),$(wildcard data/text/*)) -- models/english-small
 
 ## checking it --------------------------------------------------------------------------------------------------------
 
@@ -121,6 +124,9 @@ bench-lm: setup ## language model tools beside kenlm on TEXT=...
 
 bench-score: $(VENV)/.bench ## scoring beside jiwer, sclite and kaldialign
 	python benchmarks/score.py
+
+bench-train: setup ## training steps beside the loop of the Keras example, in one run
+	python benchmarks/training.py
 
 bench-transcribe: setup ## time asrkit transcribe on a folder beside hand-written loops, with stages and memory
 	python benchmarks/transcribe.py

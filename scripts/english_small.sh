@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Train english-small, the model in the box, and put it there. docs/english-small.md tells what it is and how good.
+#
+#     scripts/english_small.sh TRAIN DEV TEXT... [-- FOLDER]
+#
+# TRAIN and DEV are the lists that collect_english.py makes from the public corpora, TEXT is text for the language model
+# (public-domain novels and LJSpeech's transcripts in our case). FOLDER (default: english-small) gets all that is made.
+# Stopped at any moment, the same command goes on where it was.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+train=${1:?usage: scripts/english_small.sh TRAIN DEV TEXT... [-- FOLDER]}
+dev=${2:?usage: scripts/english_small.sh TRAIN DEV TEXT... [-- FOLDER]}
+shift 2
+texts=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  texts+=("$1")
+  shift
+done
+folder=${2:-english-small}
+box=${ASRKIT_BOX:-$here/../asrkit/models/english-small}
+
+run() {
+  echo "+ $*" >&2
+  "$@"
+}
+
+mkdir -p "$folder/lm"
+run python "$here/prepare_english.py" "$train" "$dev" "$folder/data"
+run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/english_small.toml" \
+  -o "$folder/model"
+
+# Books tell how English goes, the transcripts how people speak who read into microphones: one part in seven.
+run asrkit lm build "${texts[@]}" --order 3 --prune 0 0 1 -o "$folder/lm/books.arpa"
+run asrkit lm build "$folder/data/train.tsv" --order 3 --discount-fallback -o "$folder/lm/speech.arpa"
+run asrkit lm interpolate "$folder/lm/books.arpa" "$folder/lm/speech.arpa" --weights 0.85 0.15 -o "$folder/lm/mixed.arpa"
+run asrkit lm prune "$folder/lm/mixed.arpa" --threshold 3.8e-7 -o "$folder/lm/small.arpa"
+run asrkit lm convert "$folder/lm/small.arpa" "$folder/lm/small.bin" --quantize
+run asrkit lm tune --model "$folder/model" --data "$folder/data/dev.tsv" --lm "$folder/lm/small.bin"
+run asrkit model export "$box" --model "$folder/model" --half --compact --lm "$folder/lm/small.bin"
+
+for set in "$folder"/data/sets/*.tsv; do
+  name=$(basename "$set" .tsv)
+  run asrkit transcribe "$set" --model "$box" --decoder greedy -o "$folder/out/$name-greedy"
+  run asrkit transcribe "$set" --model "$box" --beam 50 --lm none -o "$folder/out/$name-beam"
+  run asrkit transcribe "$set" --model "$box" --beam 50 -o "$folder/out/$name-lm"
+  for way in greedy beam lm; do
+    run asrkit score "$folder/out/$name-$way/hyp.txt" "$set" --worst 0
+  done
+done
