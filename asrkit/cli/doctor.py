@@ -19,6 +19,7 @@ OPTIONAL = {
     "pyctcdecode": "Python < 3.13",
     "av": "asrkit[media]",
     "espeakng-loader": "asrkit[demo]",
+    "fsspec": "asrkit[remote]",
     "ray": "asrkit[ray]",
     "tensorboard": "asrkit[tensorboard]",
     "nbclient": "asrkit[notebook]",
