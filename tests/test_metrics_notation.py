@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oracles_alignment import best_counts
 
 from asrkit.errors import ScoringError
-from asrkit.metrics.notation import parse, resolve
+from asrkit.metrics.notation import choose, parse, resolve
 from asrkit.metrics.scoring import score
 from asrkit.text.normalizer import get_normalizer
 
@@ -52,6 +52,47 @@ def test_the_reading_that_fits_best_is_taken(reference: str, hypothesis: str, re
 )
 def test_the_weights_of_nist_forgive_as_sclite_does(reference: str, hypothesis: str, reading: tuple[str, int]) -> None:
     assert resolve(reference, hypothesis, NONE, "nist") == reading
+
+
+ALTERNATIVES = """rec 1 0.1 0.3 so
+rec 1 * * <ALT_BEGIN>
+rec 1 1.0 0.2 gonna 0.9
+rec 1 * * <ALT>
+rec 1 1.0 0.1 going
+rec 1 1.1 0.1 to
+rec 1 * * <ALT>
+rec 1 1.0 0.2 @
+rec 1 * * <ALT_END>
+rec 1 2.0 0.3 go
+"""
+
+
+@pytest.mark.parametrize("reference", ["so gonna go", "so going to go", "so go", "so { going / gonna } to go"])
+def test_alternatives_of_a_ctm_file_are_chosen_as_they_fit(reference: str, tmp_path: Path) -> None:
+    (tmp_path / "h.ctm").write_text(ALTERNATIVES)
+    (tmp_path / "r.stm").write_text(f"rec 1 A 0 5 {reference}\n")
+    report = score(tmp_path / "h.ctm", tmp_path / "r.stm")
+    assert report.normalized.words.total().errors == 0
+    assert report.pairs.hypotheses == ["so gonna go"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("rec 1 * * <ALT_END>\n", "", r"h\.ctm:2: <ALT_BEGIN> has no <ALT_END>"),
+        ("rec 1 * * <ALT_BEGIN>\n", "", r"h\.ctm:3: <ALT> is not where it can be"),
+        ("gonna", "{gonna", r"h\.ctm:9: '{gonna' cannot stand among alternatives"),
+    ],
+)
+def test_broken_alternatives_of_a_ctm_file_are_an_error(old: str, new: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "h.ctm").write_text(ALTERNATIVES.replace(old, new))
+    (tmp_path / "r.stm").write_text("rec 1 A 0 5 so go\n")
+    with pytest.raises(ScoringError, match=message):
+        score(tmp_path / "h.ctm", tmp_path / "r.stm")
+
+
+def test_many_alternatives_are_settled_in_turn() -> None:
+    assert choose("{ a / b / c } " * 12, "c b a " * 4, NONE) == " ".join(["c", "b", "a"] * 4)
 
 
 WORDS = st.lists(st.sampled_from("abc"), max_size=3)

@@ -118,6 +118,41 @@ def test_optional_words_alternatives_and_fragments_count_as_in_sclite(folder: Pa
     assert len(unlike) <= 2, unlike  # ties
 
 
+def test_alternatives_of_ctm_and_stm_count_as_in_sclite(folder: Path) -> None:
+    draw = np.random.default_rng(11)
+    words = ["hat", "what", "cat", "uh", "going", "to", "gonna"]
+
+    def pick(number: int = 1) -> str:
+        return " ".join(words[draw.integers(len(words))] for _ in range(number))
+
+    with (folder / "alt.stm").open("w") as stm, (folder / "alt.ctm").open("w") as ctm:
+        for i in range(150):
+            place, said = 10.0 * i, []
+            for _ in range(draw.integers(1, 8)):
+                said.append(f"{{ {pick()} / {pick(2)} }}" if draw.random() < 0.2 else pick())
+                place += 0.5
+                if draw.random() < 0.3:
+                    ways = [pick(), pick(2), "@"][: draw.integers(2, 4)]
+                    ctm.write("rec 1 * * <ALT_BEGIN>\n")
+                    for k, way in enumerate(ways):
+                        ctm.write("rec 1 * * <ALT>\n" if k else "")
+                        for j, word in enumerate(way.split()):
+                            ctm.write(f"rec 1 {place + 0.1 * j:.2f} 0.1 {word}\n")
+                    ctm.write("rec 1 * * <ALT_END>\n")
+                else:
+                    ctm.write(f"rec 1 {place:.2f} 0.1 {said[-1] if '{' not in said[-1] else pick()}\n")
+            stm.write(f"rec 1 A {10 * i}.00 {10 * i + 9}.00 {' '.join(said)}\n")
+    command = f"{SCLITE} -D -F -r alt.stm stm -h alt.ctm ctm -o rsum stdout".split()
+    output = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=60).stdout
+    total = re.search(r"\| Sum +\|([^|]*)\|([^|]*)\|", output)
+    assert total is not None
+    ours = score(folder / "alt.ctm", folder / "alt.stm", NIST).normalized.words.total()
+    assert int(total[1].split()[0]) == 150
+    theirs = list(map(int, total[2].split()[:4]))
+    # Readings of the same price may differ in their length.
+    assert (ours.errors, ours.hits, ours.substitutions) == (sum(theirs[1:]), theirs[0], theirs[1])
+
+
 def test_matched_pairs_equal_sc_stats(folder: Path) -> None:
     for system in ("a", "b"):
         sclite(folder, system, "sgml")

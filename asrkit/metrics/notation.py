@@ -11,7 +11,7 @@ Source:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -56,6 +56,7 @@ Slot = list[Way]  # the ways to say one part of the reference
 
 _TOKEN = re.compile(r"[{}/()]|[^\s{}/()]+")
 _MOST_OPTIONS = 1_000
+_MOST_TRIED = 256
 # Cost, tie, and the ways chosen so far as (before, way).
 _Cell = tuple[int, int, "tuple[object, Way] | None"]
 
@@ -138,6 +139,41 @@ def resolve(reference: str, hypothesis: str, normalizer: Normalizer, weights: st
     """
     if not has_notation(reference) and not (weights == "nist" and "-" in reference):
         return Reading(normalizer(reference))
+    return _fit(reference, hypothesis, normalizer, weights)[1]
+
+
+def choose(alternatives: str, reference: str, normalizer: Normalizer, weights: str = "unit") -> str:
+    """Return the way to say a hypothesis that fits a reference best, normalized.
+
+    Up to 256 ways are tried all; of more, each group of alternatives is settled in turn, beginning with the first way
+    of all.
+
+    Args:
+        alternatives: The hypothesis, in the notation of references.
+        reference: As written, with notation.
+        normalizer: Applied to each reading.
+        weights: "unit" or "nist".
+    """
+    slots = parse(alternatives)
+
+    def best(tried: Iterable[Sequence[Way]]) -> Sequence[Way]:
+        texts = {ways: normalizer(" ".join(_join(ways).words)) for ways in map(tuple, tried)}
+        return min(texts, key=lambda ways: _fit(reference, texts[ways], normalizer, weights)[0])
+
+    number = 1
+    for slot in slots:
+        number *= len(slot)
+    if number <= _MOST_TRIED:
+        chosen = best(product(*slots))
+    else:
+        chosen = [slot[0] for slot in slots]
+        for place, slot in enumerate(slots):
+            chosen = best([*chosen[:place], way, *chosen[place + 1 :]] for way in slot) if len(slot) > 1 else chosen
+    return normalizer(" ".join(_join(chosen).words))
+
+
+def _fit(reference: str, hypothesis: str, normalizer: Normalizer, weights: str) -> tuple[tuple[int, int], Reading]:
+    """Return cost and tie of the best reading, and the reading."""
     prices = _PRICES[weights]
     words = hypothesis.split()
     slots = parse(reference)
@@ -157,7 +193,7 @@ def resolve(reference: str, hypothesis: str, normalizer: Normalizer, weights: st
         for j in range(1, len(row)):
             row[j] = min(row[j], _add(row[j - 1], prices.gap), key=_goodness)
     read = _join(_ways(row[-1][2]))
-    return Reading(" ".join(read.words), read.left_out)
+    return _goodness(row[-1]), Reading(" ".join(read.words), read.left_out)
 
 
 def _complete_fragments(slot: Slot, hypothesis: list[str], normalizer: Normalizer) -> Slot:

@@ -148,7 +148,7 @@ class _Scorer:
     views: dict[str, View] = field(default_factory=dict)
 
     def view(self, normalizer: Normalizer) -> View:
-        hypotheses = normalizer.normalize_all(self.pairs.hypotheses)
+        hypotheses = self._hypotheses(normalizer)
         references, left_out = self._references(normalizer, hypotheses)
         words = self._count("word", hypotheses, references, left_out)
         characters = self._count(self.config.characters, hypotheses, references)
@@ -167,6 +167,19 @@ class _Scorer:
         changed = [i for i, (one, other, hyp, ref) in enumerate(pairs) if one != hyp or other != ref]
         fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit, self.config.weights)
         return (known.words if unit == "word" else known.characters).replace_rows(changed, fresh)
+
+    def _hypotheses(self, normalizer: Normalizer) -> list[str]:
+        """Return the hypotheses, of alternatives those that fit best."""
+        hypotheses = normalizer.normalize_all(self.pairs.hypotheses)
+        alternatives = self.pairs.columns.get("alternatives")
+        if not alternatives:
+            return hypotheses
+        from asrkit.metrics.notation import choose
+
+        return [
+            hyp if ways is None else choose(ways, ref, normalizer, self.config.weights)
+            for hyp, ref, ways in zip(hypotheses, self.pairs.references, alternatives, strict=True)
+        ]
 
     def _references(self, normalizer: Normalizer, hypotheses: list[str]) -> tuple[list[str], IntArray | None]:
         """Return the references as they are read, and how many optional words each leaves out where that counts."""

@@ -10,6 +10,7 @@ Source:
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,10 +90,27 @@ def read_stm(path: str, text: str) -> Transcripts:
     return Transcripts(path, "stm", [segment.text for segment in segments], ids, columns)
 
 
+@dataclass(frozen=True)
+class _Word:
+    """One word of a ctm file, or its alternatives: one list of words for each way."""
+
+    start_s: float
+    duration_s: float
+    ways: tuple[tuple[dict[str, Any], ...], ...]
+
+    @property
+    def notation(self) -> str:
+        """The word, or the ways as NIST writes them in references."""
+        ways = [" ".join(word["word"] for word in way if word["word"] != "@") or "@" for way in self.ways]
+        return ways[0] if len(ways) == 1 else "{ " + " / ".join(ways) + " }"
+
+
 def read_ctm(path: Path | str, references: Transcripts) -> Transcripts:
     """Read ``recording channel start duration word [confidence]`` lines into the segments of an stm file.
 
-    A recording without any word is missing, not empty: its segments get no hypothesis.
+    Alternatives between ``<ALT_BEGIN>``, ``<ALT>`` and ``<ALT_END>`` lines stand where the first of their words does;
+    the column "alternatives" keeps them, in the notation of references, where a segment has any. A recording without
+    any word is missing, not empty: its segments get no hypothesis.
 
     Raises:
         ScoringError: A line cannot be read, or names a recording that the stm file does not know.
@@ -100,29 +118,71 @@ def read_ctm(path: Path | str, references: Transcripts) -> Transcripts:
     by_recording: dict[tuple[str, str], list[Segment]] = defaultdict(list)
     for segment in parse_stm(references.path, read_text(references.path)):
         by_recording[segment.recording, segment.channel].append(segment)
-    words: dict[str, list[dict[str, Any]]] = {}
-    for number, line in _rows(str(path), read_text(path)):
-        cells = line.split()
-        if len(cells) < 5:
-            raise ScoringError("needs recording, channel, start, duration and word", path=path, line=number)
-        if cells[4].startswith("<ALT"):
-            raise ScoringError("alternatives in a ctm file are not supported; keep one", path=path, line=number)
-        segments = by_recording.get((cells[0], cells[1]))
+    words: dict[str, list[_Word]] = {}
+    for recording, channel, line, word in _ctm_words(str(path)):
+        segments = by_recording.get((recording, channel))
         if segments is None:
             raise ScoringError(
-                f"recording {cells[0]!r}, channel {cells[1]!r} is not in {references.path}", path=path, line=number
+                f"recording {recording!r}, channel {channel!r} is not in {references.path}", path=path, line=line
             )
         for segment in segments:
             words.setdefault(segment.utterance_id, [])
-        start_s, duration_s = _parse_times(str(path), number, *cells[2:4])
-        confidence = _parse_times(str(path), number, cells[5])[0] if len(cells) > 5 else None
-        middle_s = start_s + duration_s / 2
+        middle_s = word.start_s + word.duration_s / 2
         nearest = min(segments, key=lambda segment: segment.distance_s(middle_s))
-        words[nearest.utterance_id].append(
-            {"word": cells[4], "start_s": start_s, "end_s": start_s + duration_s, "confidence": confidence}
-        )
+        words[nearest.utterance_id].append(word)
     ids = [name for name in references.ids or [] if name in words]
     for name in ids:
-        words[name].sort(key=lambda word: word["start_s"])
-    texts = [" ".join(word["word"] for word in words[name]) for name in ids]
-    return Transcripts(str(path), "ctm", texts, ids, {"words": [words[name] for name in ids]})
+        words[name].sort(key=lambda word: word.start_s)
+    first = [[part for word in words[name] for part in word.ways[0] if part["word"] != "@"] for name in ids]
+    columns: dict[str, list[Any]] = {"words": first}
+    if any(len(word.ways) > 1 for name in ids for word in words[name]):
+        columns["alternatives"] = [
+            " ".join(word.notation for word in words[name]) if any(len(word.ways) > 1 for word in words[name]) else None
+            for name in ids
+        ]
+    return Transcripts(str(path), "ctm", [" ".join(part["word"] for part in parts) for parts in first], ids, columns)
+
+
+def _ctm_words(path: str) -> Iterator[tuple[str, str, int, _Word]]:
+    """Yield recording, channel, line and word, with the alternatives of one place as one word."""
+    ways: list[list[dict[str, Any]]] | None = None
+    opened = 0
+    for number, line in _rows(path, read_text(path)):
+        cells = line.split()
+        if len(cells) < 5:
+            raise ScoringError("needs recording, channel, start, duration and word", path=path, line=number)
+        mark = cells[4].upper()
+        if mark not in ("<ALT_BEGIN>", "<ALT>", "<ALT_END>"):
+            word = _parse_word(path, number, cells)
+            if ways is None:
+                yield cells[0], cells[1], number, _Word(word["start_s"], word["end_s"] - word["start_s"], ((word,),))
+            else:
+                ways[-1].append(word)
+        elif mark == "<ALT_BEGIN>" and ways is None:
+            ways, opened = [[]], number
+        elif mark == "<ALT>" and ways is not None:
+            ways.append([])
+        elif mark == "<ALT_END>" and ways is not None:
+            yield cells[0], cells[1], number, _join_ways(path, number, ways)
+            ways = None
+        else:
+            raise ScoringError(f"{cells[4]} is not where it can be", path=path, line=number)
+    if ways is not None:
+        raise ScoringError("<ALT_BEGIN> has no <ALT_END>", path=path, line=opened)
+
+
+def _parse_word(path: str, number: int, cells: list[str]) -> dict[str, Any]:
+    start_s, duration_s = _parse_times(path, number, *cells[2:4])
+    confidence = _parse_times(path, number, cells[5])[0] if len(cells) > 5 else None
+    return {"word": cells[4], "start_s": start_s, "end_s": start_s + duration_s, "confidence": confidence}
+
+
+def _join_ways(path: str, number: int, ways: list[list[dict[str, Any]]]) -> _Word:
+    timed = [word for way in ways for word in way]
+    if not timed:
+        raise ScoringError("alternatives without any word; write @ for nothing", path=path, line=number)
+    odd = next((word["word"] for word in timed if set("{}/()") & set(word["word"])), None)
+    if odd is not None:
+        raise ScoringError(f"{odd!r} cannot stand among alternatives", path=path, line=number)
+    start_s = timed[0]["start_s"]
+    return _Word(start_s, timed[0]["end_s"] - start_s, tuple(map(tuple, ways)))
