@@ -119,7 +119,7 @@ bench: setup ## time the commands and the plain route they replace, in one run
 bench-decoder: $(VENV)/.bench ## the beam search beside other decoders
 	python benchmarks/decoder.py
 
-bench-lm: setup ## language model tools beside kenlm on TEXT=...
+bench-lm: setup ## language model tools beside kenlm, on TEXT=... or what make lm finds
 	python benchmarks/language_model.py $(TEXT)
 
 bench-score: $(VENV)/.bench ## scoring beside jiwer, sclite and kaldialign

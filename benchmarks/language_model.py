@@ -1,10 +1,10 @@
 """Times the language model tools beside the kenlm package, turn by turn: reading ARPA, opening binaries, queries.
 
-    python benchmarks/language_model.py TEXT [--order 3] [--heldout FILE]
+    python benchmarks/language_model.py [TEXT ...] [--order 3] [--heldout FILE]
 
-TEXT is what the model is built from; queries are made for HELDOUT, or for the beginning of TEXT. Build time and memory
-are those of a process of its own. All seconds are CPU seconds, but for opening a binary. Compare them with
-`lmplz -o 3 < TEXT` on the same machine.
+TEXT is what the model is built from, else what `make lm` finds; queries are made for HELDOUT, or for the beginning of
+TEXT. Build time and memory are those of a process of its own. All seconds are CPU seconds, but for opening a binary.
+Compare them with `lmplz -o 3 < TEXT` on the same machine.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from asrkit.language_model import NgramModel, TextSource, write_binary
 BUILD = """
 import json, resource, sys
 from asrkit.language_model import TextSource, build_ngram
-text, output, order = sys.argv[1:]
-report = build_ngram(TextSource([text], normalize=None), output, order=int(order), discount_fallback=True)
+output, order, *texts = sys.argv[1:]
+report = build_ngram(TextSource(texts, normalize=None), output, order=int(order), discount_fallback=True)
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({"ngrams": report.ngrams, "words": report.words, "cpu_s": usage.ru_utime + usage.ru_stime,
                   "memory_mb": usage.ru_maxrss / 1024}))
@@ -36,7 +36,7 @@ MAX_QUERY_BYTES = 2_000_000
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("text", type=Path)
+    parser.add_argument("text", nargs="*")
     parser.add_argument("--order", type=int, default=3)
     parser.add_argument("--heldout", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
@@ -44,12 +44,27 @@ def main() -> int:
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
         arpa = Path(folder) / "m.arpa"
-        arguments = [sys.executable, "-c", BUILD, str(options.text), str(arpa), str(options.order)]
+        texts = find_texts(options.text, Path(folder))
+        arguments = [sys.executable, "-c", BUILD, str(arpa), str(options.order), *texts]
         built = json.loads(subprocess.run(arguments, capture_output=True, text=True, check=True).stdout)
         print(f"build: {built['words']:,} words, {built['cpu_s']:.1f} s CPU, {built['memory_mb']:,.0f} MB, ", end="")
         print(" / ".join(f"{count:,}" for count in built["ngrams"]) + " n-grams")
-        compare(arpa, options.heldout or options.text, options.rounds)
+        compare(arpa, options.heldout or Path(texts[0]), options.rounds)
     return 0
+
+
+def find_texts(named: list[str], folder: Path) -> list[str]:
+    """Return the files to build from; sentences without a file of their own are written into a folder."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+    import make_lm
+
+    name, texts, are_files = make_lm.find_text(named, make_lm.LJSPEECH, make_lm.BESIDE)
+    print(f"text: {name}")
+    if are_files:
+        return texts
+    path = folder / "text.txt"
+    path.write_text("\n".join(texts), encoding="utf-8")
+    return [str(path)]
 
 
 def compare(arpa: Path, text: Path, rounds: int) -> None:
