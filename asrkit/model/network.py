@@ -177,7 +177,7 @@ class DeepSpeech2(keras.Model):
 
     def _recur(self, layer: Any, inputs: Any, lengths: Any, mask: Any) -> Any:
         # The first call, which makes the weights, goes through Keras.
-        if self.config.rnn_type == "gru" and layer.built and tensorflow_ops.is_fast_here():
+        if self.config.rnn_type == "gru" and layer.built and tensorflow_ops.has_recurrence():
             directions = [layer.forward_layer, layer.backward_layer] if self.config.bidirectional else [layer]
             return tensorflow_ops.gru([direction.cell for direction in directions], inputs, lengths)
         return layer(inputs, mask=mask)

@@ -45,6 +45,14 @@ def sum_over_devices(values: list[Any]) -> list[Any]:
     return list(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values))
 
 
+@cache
+def has_recurrence() -> bool:
+    """Return whether ``gru`` works here: the extension has it wherever GCC or Clang compiled it."""
+    from asrkit import _native
+
+    return is_fast_here() and hasattr(_native, "gru_forward")
+
+
 def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int) -> Any:
     """Return the CTC loss of each utterance, ``(batch,)``, in nats.
 

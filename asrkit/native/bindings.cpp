@@ -15,5 +15,7 @@ NB_MODULE(_native, module) {
   bind_language_model(module);
   bind_decoder(module);
   bind_text(module);
+#ifndef _MSC_VER
   bind_recurrence(module);
+#endif
 }
