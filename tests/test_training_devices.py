@@ -15,6 +15,7 @@ from asrkit.errors import ConfigError
 TESTS = Path(__file__).parent
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one_does(tmp_path):
     """In a process of its own: TensorFlow fixes its devices when it starts."""
     pytest.importorskip("tensorflow")

@@ -29,15 +29,15 @@ def restored_policy():
 def test_mixed_precision_learns_resumes_and_leaves_a_float32_bundle(corpus, tmp_path, precision):
     from asrkit.model.network import build_network, set_network_weights
 
-    config = settings(corpus, training={"precision": precision, "epochs": 8, "learning_rate": 1e-2, "ema_momentum": 0})
-    first, second = Recorder(stop_after=5), Recorder()
+    config = settings(corpus, training={"precision": precision, "epochs": 5, "learning_rate": 1e-2, "ema_momentum": 0})
+    first, second = Recorder(stop_after=3), Recorder()
     with pytest.raises(KeyboardInterrupt):
         train(config, tmp_path / "run", cache_dir=tmp_path, observer=first)
     bundle = train(config, tmp_path / "run", cache_dir=tmp_path, observer=second)
     losses = first.losses + second.losses
-    assert len(losses) == 16
+    assert len(losses) == 10
     assert np.isfinite(losses).all()
-    assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:2])
+    assert np.mean(losses[-2:]) < 0.95 * np.mean(losses[:2])
 
     weights = bundle.weights()
     assert {values.dtype for values in weights.values()} == {np.dtype(np.float32)}

@@ -1,6 +1,5 @@
 """TensorBoard: the event files hold what the log holds."""
 
-import json
 import sys
 
 import pytest
@@ -8,7 +7,7 @@ from tiny_run import settings
 from tone_speech import write_corpus
 
 from asrkit.errors import ConfigError
-from asrkit.training.observer import EpochDone, Observers, TrainingObserver
+from asrkit.training.observer import BatchDone, EpochDone, Observers, RunStart, Sample, TrainingObserver
 from asrkit.training.run import train
 from asrkit.training.tensorboard import TensorBoardLog
 
@@ -28,17 +27,40 @@ def scalars(folder):
     return found
 
 
-def test_event_files_hold_the_log(tmp_path):
+def test_event_files_hold_what_happened(tmp_path):
     pytest.importorskip("tensorflow")
-    corpus = write_corpus(tmp_path / "tones", 8)
-    config = settings(corpus, training={"tensorboard": True})
-    train(config, tmp_path / "run", cache_dir=tmp_path)
-    found = scalars(tmp_path / "run" / "tensorboard")
-    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    for row in rows:
-        assert found["dev/wer", row["epoch"]] == pytest.approx(row["dev_wer"], rel=1e-5)
-        assert found["epoch/loss", row["epoch"]] == pytest.approx(row["loss"], rel=1e-5)
-    assert [step for name, step in sorted(found) if name == "train/loss"] == [1, 2, 3, 4]
+    log = TensorBoardLog(tmp_path)
+    config = settings("train.tsv")
+    log.run_started(RunStart(tmp_path, config, 10, 2, 3.0, 1, 1.0, (), 0))
+    for batch in (1, 2):
+        log.batch_done(BatchDone(1, batch, 2, 10.0 / batch, 3.0, 1e-3, 0.1))
+    sample = Sample("u1", "the cat", "the bat")
+    log.epoch_done(EpochDone(1, 7.5, 8.5, 50.0, 25.0, 0.5, 9.0, 30.0, 1e-3, True, (sample,)))
+    found = scalars(tmp_path)
+    assert found["train/loss", 3] == 10.0
+    assert found["train/loss", 4] == 5.0
+    assert found["dev/wer", 2] == 50.0
+    assert found["dev/cer", 2] == 25.0
+    assert found["epoch/loss", 2] == 7.5
+    (path,) = tmp_path.iterdir()
+    assert b"heard: the bat" in path.read_bytes()
+
+
+def test_a_run_writes_events_when_asked(tmp_path, monkeypatch):
+    from asrkit.training import run
+
+    folders = []
+    monkeypatch.setattr(run, "TensorBoardLog", lambda folder: folders.append(folder) or TrainingObserver())
+
+    def stop(*_):
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr(run, "_load_examples", stop)
+    corpus = write_corpus(tmp_path / "tones", 4)
+    for asked in (False, True):
+        with pytest.raises(RuntimeError, match="enough"):
+            train(settings(corpus, training={"tensorboard": asked}), tmp_path / "run", cache_dir=tmp_path)
+    assert folders == [tmp_path / "run" / "tensorboard"]
 
 
 def test_without_tensorflow_the_error_says_what_to_do(tmp_path, monkeypatch):

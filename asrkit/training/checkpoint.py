@@ -16,6 +16,7 @@ import numpy.typing as npt
 from asrkit.errors import TrainingError
 
 FORMAT_VERSION = 1
+CHECKPOINT = "checkpoint.npz"
 Array = npt.NDArray[Any]
 
 

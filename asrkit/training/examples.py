@@ -16,7 +16,7 @@ import numpy.typing as npt
 from asrkit.audio import load_waveform
 from asrkit.config import RunConfig
 from asrkit.data import Utterance
-from asrkit.errors import AudioError
+from asrkit.errors import AudioError, TrainingError
 from asrkit.features import num_frames
 from asrkit.model.lengths import output_lengths, steps_needed
 from asrkit.text import Alphabet
@@ -176,6 +176,12 @@ def _write_store(
         # The index comes last: its presence says that the samples are complete.
         temporary.write_text(json.dumps({"spans": spans, "failures": failures}), encoding="utf-8")
         temporary.replace(index_path)
+    except OSError as error:
+        raise TrainingError(
+            f"cannot keep the decoded audio: {error.strerror or error}; make room there, or name another folder with "
+            "ASRKIT_CACHE_DIR",
+            path=path.parent,
+        ) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -18,7 +18,7 @@ from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
 from asrkit.text import Alphabet
 from asrkit.training.backend import quiet_backend
-from asrkit.training.checkpoint import load_checkpoint
+from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.examples import Example, data_fingerprint, load_examples
 from asrkit.training.observer import Observers, RunStart, TrainingObserver
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
@@ -144,7 +144,7 @@ def _load_examples(
 
 def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle | None:
     """Return the bundle of a finished run with just these settings and data, if the folder holds one."""
-    checkpoint = output_dir / "checkpoint.npz"
+    checkpoint = output_dir / CHECKPOINT
     if not checkpoint.exists():
         return None
     state, _ = load_checkpoint(checkpoint)
@@ -154,7 +154,7 @@ def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle |
 
 def _forget(output_dir: Path) -> None:
     """Remove what a run wrote, and nothing else."""
-    for name in ("checkpoint.npz", "log.jsonl", "learning_curve.png", "report.html", *PARTS):
+    for name in (CHECKPOINT, "log.jsonl", "learning_curve.png", "report.html", *PARTS):
         (output_dir / name).unlink(missing_ok=True)
     for events in (output_dir / EVENTS).glob("events.out.tfevents.*"):
         events.unlink()

@@ -22,14 +22,13 @@ from asrkit.model.network import DeepSpeech2, network_weights, set_network_weigh
 from asrkit.text import Alphabet
 from asrkit.training.advice import find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
-from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, save_checkpoint
 from asrkit.training.devices import Devices
 from asrkit.training.evaluation import DevResult, evaluate
 from asrkit.training.examples import Example
 from asrkit.training.observer import BatchDone, EpochDone, Sample, TrainingObserver
 from asrkit.training.optimizer import WeightAverage, compiled_network, learning_rate
 
-CHECKPOINT = "checkpoint.npz"
 LOG = "log.jsonl"
 # How often a checkpoint is written inside an epoch.
 _CHECKPOINT_SECONDS = 300.0
@@ -110,6 +109,12 @@ class Trainer:
         except KeyboardInterrupt:
             self.save()
             raise
+        except OSError as error:
+            raise TrainingError(
+                f"cannot write: {error.strerror or error}; the last good checkpoint is kept: make room, and the same "
+                "command goes on from it",
+                path=self.output_dir,
+            ) from error
         finally:
             sys.setswitchinterval(interval)
         self.state.finished = True

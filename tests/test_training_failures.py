@@ -1,0 +1,131 @@
+"""What goes wrong around a run: it is told in clear words, nothing is lost, and the last good checkpoint loads."""
+
+import numpy as np
+import pytest
+from tiny_run import Recorder, settings
+from tone_speech import write_corpus
+
+from asrkit.data import read_manifest
+from asrkit.errors import ManifestError, TrainingError
+from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
+from asrkit.training.run import train
+
+pytest.importorskip("keras")
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return write_corpus(tmp_path / "tones", 8)
+
+
+def smallest(corpus):
+    """Return settings of two epochs with a network that is traced quickly."""
+    layer = {"channels": 4, "kernel_frames": 5, "kernel_bins": 5, "stride_frames": 3, "stride_bins": 4}
+    return settings(corpus, model={"conv_layers": [layer], "bidirectional": False, "rnn_units": 8})
+
+
+class Meddler(Recorder):
+    """Does something after the first epoch."""
+
+    def __init__(self, deed):
+        super().__init__()
+        self.deed = deed
+
+    def epoch_done(self, event):
+        super().epoch_done(event)
+        if event.epoch == 0:
+            self.deed(event)
+
+
+@pytest.mark.slow
+def test_audio_that_vanishes_during_a_run_does_not_stop_it_and_is_named_before_the_next(corpus, tmp_path):
+    path = read_manifest(corpus)[2].audio_path
+    away = path.with_suffix(".away")
+    recorder = Meddler(lambda event: path.rename(away))
+    train(settings(corpus, training={"epochs": 2}), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert len(recorder.epochs) == 2
+    longer = settings(corpus, training={"epochs": 3})
+    with pytest.raises(ManifestError, match=rf"tones\.tsv:4: no audio file at .*{path.name}"):
+        train(longer, tmp_path / "run", cache_dir=tmp_path)
+    away.rename(path)
+    again = Recorder()
+    train(longer, tmp_path / "run", cache_dir=tmp_path, observer=again)
+    assert [event.epoch for event in again.epochs] == [2]
+
+
+def test_a_full_disk_ends_a_run_that_goes_on_when_there_is_room(corpus, tmp_path, monkeypatch):
+    savez = np.savez
+
+    def fill(event):
+        def full(file, *arrays, **named):
+            if "header" in named:
+                file.write(b"the beginning")
+                raise OSError(28, "No space left on device")
+            savez(file, *arrays, **named)
+
+        monkeypatch.setattr(np, "savez", full)
+
+    config = smallest(corpus)
+    with pytest.raises(TrainingError, match=r"checkpoint\.npz: .*No space left on device; the last good one is kept"):
+        train(config, tmp_path / "run", cache_dir=tmp_path, observer=Meddler(fill))
+    monkeypatch.setattr(np, "savez", savez)
+    assert load_checkpoint(tmp_path / "run" / CHECKPOINT)[0].epoch == 1
+    recorder = Recorder()
+    train(config, tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert recorder.start.first_epoch == 1
+    assert [event.epoch for event in recorder.epochs] == [1]
+
+
+def test_a_full_disk_for_log_or_cache_says_what_to_do(corpus, tmp_path, monkeypatch):
+    from asrkit.training import examples, trainer
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "x")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(examples.json, "dumps", full)
+        with pytest.raises(TrainingError, match=r"No space left.*ASRKIT_CACHE_DIR"):
+            train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path / "cache")
+    assert list((tmp_path / "cache").glob("*.json")) == [], "no index: the samples are not taken for complete"
+    monkeypatch.setattr(trainer, "_write_log", full)
+    with pytest.raises(TrainingError, match=r"run: cannot write: No space left on device; the last good checkpoint"):
+        train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path / "cache")
+    assert load_checkpoint(tmp_path / "run" / CHECKPOINT)[0].epoch == 1
+
+
+def test_one_bad_batch_is_named_and_survived(corpus, tmp_path, monkeypatch):
+    from asrkit.training import batches
+
+    make = batches.BatchMaker.batch
+
+    def spoiled(self, indices, epoch):
+        batch = make(self, indices, epoch)
+        if epoch == 1 and 3 in indices:
+            batch["features"][list(indices).index(3)] = np.nan
+        return batch
+
+    monkeypatch.setattr(batches.BatchMaker, "batch", spoiled)
+    recorder = Recorder()
+    train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert sum(not np.isfinite(loss) for loss in recorder.losses) == 1
+    assert "the loss is not finite; look at u003" in recorder.notes
+    assert all(np.isfinite(event.dev_loss) for event in recorder.epochs)
+
+
+def test_weights_that_are_not_finite_reach_no_checkpoint(corpus, tmp_path, monkeypatch):
+    from asrkit.training import trainer
+
+    networks = []
+    build = trainer.compiled_network
+    monkeypatch.setattr(trainer, "compiled_network", lambda *a: networks.append(build(*a)) or networks[-1])
+
+    def spoil(event):
+        bias = networks[-1].output_layer.bias
+        # The loss of the next steps is finite: this symbol is in no text.
+        bias.assign([-np.inf if symbol == 26 else 0.0 for symbol in range(bias.shape[0])])
+
+    with pytest.raises(TrainingError, match=r"the weights are not finite any more; .*learning_rate"):
+        train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path, observer=Meddler(spoil))
+    state, arrays = load_checkpoint(tmp_path / "run" / CHECKPOINT)
+    assert state.epoch == 1
+    assert all(np.isfinite(values).all() for values in arrays["network"])
