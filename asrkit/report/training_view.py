@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
+import math
+from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -10,9 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from asrkit.training.observer import BatchDone, EpochDone, RunStart, TrainingObserver
+from asrkit.metrics import align
+from asrkit.training.observer import BatchDone, EpochDone, RunStart, Sample, TrainingObserver
 
 _EPOCH_ROWS = 12
+_LINES_BELOW = 6  # heading of the table, curves, progress
+_CURVE_WIDTH = 40
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _REJECTIONS_SHOWN = 3
 
@@ -29,8 +33,7 @@ class TrainingView(TrainingObserver):
         self.console = console
         self.quiet = quiet
         self.is_live = console.is_terminal and not quiet
-        self._epochs: deque[EpochDone] = deque(maxlen=_EPOCH_ROWS)
-        self._wers: list[float] = []
+        self._epochs: list[EpochDone] = []
         self._progress = _progress(console)
         self._task = self._progress.add_task("reading audio", total=None, status="")
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
@@ -82,7 +85,6 @@ class TrainingView(TrainingObserver):
     def epoch_done(self, event: EpochDone) -> None:
         """Add a row, or print a line."""
         self._epochs.append(event)
-        self._wers.append(event.dev_wer)
         if not self.is_live and not self.quiet:
             self.console.print(_line(event), markup=False, highlight=False, soft_wrap=True)
 
@@ -97,7 +99,10 @@ class TrainingView(TrainingObserver):
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = []
         if self._epochs:
-            parts += [_epoch_table(self._epochs), _curve(self._wers), _samples(self._epochs[-1])]
+            # What is below the table comes first where the window is low: rich cuts the end off.
+            room = self.console.height - _LINES_BELOW - 4 * len(self._epochs[-1].samples)
+            shown = self._epochs[-max(1, min(_EPOCH_ROWS, room)) :]
+            parts += [_epoch_table(shown), _curves(self._epochs), *_samples(self._epochs[0], self._epochs[-1])]
         return Group(*parts, self._progress)
 
 
@@ -113,7 +118,7 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _epoch_table(epochs: deque[EpochDone]) -> Table:
+def _epoch_table(epochs: Sequence[EpochDone]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("epoch", "loss", "dev loss", "WER %", "CER %", "blank %", "audio s/s", "time"):
         table.add_column(column, justify="right")
@@ -133,27 +138,66 @@ def _epoch_table(epochs: deque[EpochDone]) -> Table:
     return table
 
 
-def _curve(wers: list[float]) -> Text:
-    """Return the dev WER of all epochs as one line of blocks."""
-    shown = wers[-60:]
-    top = max(max(shown), 1e-9)
-    blocks = "".join(_BLOCKS[min(len(_BLOCKS) - 1, int(wer / top * len(_BLOCKS)))] for wer in shown)
-    return Text(f"dev WER {blocks}", style="cyan")
-
-
-def _samples(epoch: EpochDone) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
-    for sample in epoch.samples:
-        table.add_row(Text("said", style="dim"), Text(sample.reference, overflow="ellipsis", no_wrap=True))
-        table.add_row(Text("heard", style="dim"), Text(sample.hypothesis, overflow="ellipsis", no_wrap=True))
+def _curves(epochs: Sequence[EpochDone]) -> Table:
+    """Return loss, dev WER and blank rate of all epochs as lines of blocks, with the first and the last value."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    curves = {
+        "loss": [e.loss for e in epochs],
+        "dev WER %": [e.dev_wer for e in epochs],
+        "blanks %": [100 * e.blank_rate for e in epochs],
+    }
+    for name, values in curves.items():
+        table.add_row(name, Text(spark(values), style="cyan"), f"{values[0]:.1f} to {values[-1]:.1f}")
     return table
+
+
+def spark(values: Sequence[float], width: int = _CURVE_WIDTH) -> str:
+    """Return values as blocks from 0 to the largest; of more than fit, those spread evenly, the last one always."""
+    if len(values) > width:
+        values = [values[round(place * (len(values) - 1) / (width - 1))] for place in range(width)]
+    top = max([value for value in values if math.isfinite(value)], default=0.0) or 1.0
+    return "".join(
+        _BLOCKS[min(len(_BLOCKS) - 1, int(value / top * len(_BLOCKS)))] if math.isfinite(value) else "?"
+        for value in values
+    )
+
+
+def _samples(first: EpochDone, last: EpochDone) -> list[RenderableType]:
+    """Return what was said in a few dev utterances, and what was heard in the first epoch seen and now."""
+    tables: list[RenderableType] = []
+    earlier = {sample.id: sample for sample in first.samples}
+    for sample in last.samples:
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0))
+        table.add_row(Text("said", style="dim"), _one_line(Text(sample.reference)))
+        if sample.id in earlier and first.epoch != last.epoch:
+            table.add_row(Text(f"epoch {first.epoch + 1}", style="dim"), _heard(earlier[sample.id]))
+        table.add_row(Text(f"epoch {last.epoch + 1}", style="dim"), _heard(sample))
+        tables += [table, Text()]
+    return tables
+
+
+def _heard(sample: Sample) -> Text:
+    """Return a transcript with wrong words in red and missing ones as dots."""
+    parts = Text()
+    for step in align(sample.hypothesis.split(), sample.reference.split()):
+        if step.kind == "deletion":
+            parts.append("\u00b7 ", style="red")
+        else:
+            parts.append(f"{step.hypothesis} ", style="" if step.kind == "hit" else "red")
+    return _one_line(parts)
+
+
+def _one_line(line: Text) -> Text:
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
 
 
 def _line(e: EpochDone) -> str:
     best = "  best" if e.is_best else ""
     line = (
         f"epoch {e.epoch + 1}: loss {e.loss:.2f}, dev loss {e.dev_loss:.2f}, dev WER {e.dev_wer:.1f} %, "
-        f"CER {e.dev_cer:.1f} %, {e.seconds:.0f} s ({e.audio_per_second:.0f} s of audio a second){best}"
+        f"CER {e.dev_cer:.1f} %, blanks {100 * e.blank_rate:.0f} %, {e.seconds:.0f} s "
+        f"({e.audio_per_second:.0f} s of audio a second){best}"
     )
     for sample in e.samples[:1]:
         line += f"\n  said:  {sample.reference}\n  heard: {sample.hypothesis}"
