@@ -8,7 +8,7 @@ and the recurrence that remains is done by ``asrkit._native``. The answers are t
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -92,11 +92,12 @@ def gru(cells: list[Any], inputs: Any, lengths: Any) -> Any:
     bias = tf.stack([tf.cast(cell.bias, tf.float32) for cell in cells])
     recurrent = tf.stack([tf.cast(cell.recurrent_kernel, tf.float32) for cell in cells])
     projected = tf.reshape(projected, (shape[0], shape[1], len(cells), 3 * units)) + bias[:, 0]
-    outputs = _recurrence(projected, recurrent, bias[:, 1], tf.cast(lengths, tf.int32))
+    instructions = _instructions(coarse=inputs.dtype == tf.bfloat16)
+    outputs = _recurrence(projected, recurrent, bias[:, 1], tf.cast(lengths, tf.int32), instructions)
     return tf.cast(tf.reshape(outputs, (shape[0], shape[1], len(cells) * units)), inputs.dtype)
 
 
-def _recurrence(projected: Any, recurrent: Any, bias: Any, lengths: Any) -> Any:
+def _recurrence(projected: Any, recurrent: Any, bias: Any, lengths: Any, instructions: int) -> Any:
     """Return the outputs ``(batch, steps, directions, units)``, with a gradient of its own."""
     import tensorflow as tf
 
@@ -104,13 +105,16 @@ def _recurrence(projected: Any, recurrent: Any, bias: Any, lengths: Any) -> Any:
 
     def run(projected: Any, recurrent: Any, bias: Any) -> Any:
         outputs, gates = tf.numpy_function(
-            _forward, [projected, recurrent, bias, lengths], [tf.float32, tf.float32], stateful=False
+            partial(_forward, instructions),
+            [projected, recurrent, bias, lengths],
+            [tf.float32, tf.float32],
+            stateful=False,
         )
         outputs.set_shape((None, None, directions, units))
 
         def gradient(by_outputs: Any) -> Any:
             by_projected, by_recurrent = tf.numpy_function(
-                _backward,
+                partial(_backward, instructions),
                 [recurrent, bias, lengths, outputs, gates, by_outputs],
                 [tf.float32, tf.float32],
                 stateful=False,
@@ -145,8 +149,17 @@ def _product_over_rows(left: Any, right: Any) -> Any:
     return tf.matmul(rows[0], rows[1], transpose_a=True)
 
 
+@cache
+def _instructions(*, coarse: bool) -> int:
+    """Return which of the extension's instruction sets to use; a coarse one rounds factors to bfloat16."""
+    from asrkit import _native
+
+    names = _native.gru_instruction_sets()
+    return names.index("AMX") if coarse and "AMX" in names else 0
+
+
 def _forward(
-    projected: FloatArray, recurrent: FloatArray, bias: FloatArray, lengths: npt.NDArray[np.int32]
+    instructions: int, projected: FloatArray, recurrent: FloatArray, bias: FloatArray, lengths: npt.NDArray[np.int32]
 ) -> tuple[FloatArray, FloatArray]:
     from asrkit import _native
 
@@ -154,11 +167,12 @@ def _forward(
     units = gates // 3
     outputs = np.empty((batch, steps, directions, units), np.float32)
     kept = np.empty((batch, steps, directions, 4 * units), np.float32)
-    _native.gru_forward(projected, recurrent, bias, lengths, outputs, kept, os.cpu_count() or 1)
+    _native.gru_forward(projected, recurrent, bias, lengths, outputs, kept, os.cpu_count() or 1, instructions)
     return outputs, kept
 
 
 def _backward(
+    instructions: int,
     recurrent: FloatArray,
     bias: FloatArray,
     lengths: npt.NDArray[np.int32],
@@ -172,6 +186,15 @@ def _backward(
     by_projected = np.empty((batch, steps, directions, 3 * units), np.float32)
     by_recurrent = np.empty_like(by_projected)
     _native.gru_backward(
-        recurrent, bias, lengths, outputs, gates, by_outputs, by_projected, by_recurrent, os.cpu_count() or 1
+        recurrent,
+        bias,
+        lengths,
+        outputs,
+        gates,
+        by_outputs,
+        by_projected,
+        by_recurrent,
+        os.cpu_count() or 1,
+        instructions,
     )
     return by_projected, by_recurrent

@@ -48,6 +48,10 @@ std::vector<const GruKernels*> gru_kernels() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) usable.push_back(&kGruAvx2);
 #endif
   usable.push_back(&kGruBaseline);
+#if defined(ASRKIT_AMX)
+  static const bool amx = has_amx();
+  if (amx) usable.push_back(&kGruAmx);
+#endif
   return usable;
 }
 

@@ -44,7 +44,8 @@ struct GruTask {
   std::size_t num_rows = 0;
 };
 
-// The same code is compiled for several instruction sets, of which gru_kernels() lists those that run here, best first.
+// The same code is compiled for several instruction sets, of which gru_kernels() lists those that run here: those that
+// compute in float32, best first, then AMX, which rounds the factors of products to bfloat16.
 using GruForwardKernel = void (*)(const GruShape&, const GruForward&, const GruTask&, float* scratch);
 using GruBackwardKernel = void (*)(const GruShape&, const GruBackward&, const GruTask&, float* scratch);
 struct GruKernels {
@@ -57,6 +58,10 @@ extern const GruKernels kGruBaseline;
 #if defined(__x86_64__)
 extern const GruKernels kGruAvx2;
 extern const GruKernels kGruAvx512;
+#endif
+#if defined(ASRKIT_AMX)
+extern const GruKernels kGruAmx;
+bool has_amx();
 #endif
 std::vector<const GruKernels*> gru_kernels();
 

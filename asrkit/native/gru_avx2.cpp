@@ -5,5 +5,6 @@
 #define TILE_ROWS 4
 #define TILE_VECTORS 3
 #define KERNELS kGruAvx2
+#define PRODUCTS "gru_products.inl"
 #include "gru_kernel.inl"
 #endif

@@ -5,5 +5,6 @@
 #define TILE_ROWS 8
 #define TILE_VECTORS 3
 #define KERNELS kGruAvx512
+#define PRODUCTS "gru_products.inl"
 #include "gru_kernel.inl"
 #endif

@@ -4,4 +4,5 @@
 #define TILE_ROWS 4
 #define TILE_VECTORS 2
 #define KERNELS kGruBaseline
+#define PRODUCTS "gru_products.inl"
 #include "gru_kernel.inl"

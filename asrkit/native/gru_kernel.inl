@@ -1,6 +1,6 @@
 // Included by gru_baseline.cpp, gru_avx2.cpp and gru_avx512.cpp, each compiled for its instruction set. Before the
-// inclusion they define NAME, LANES (floats per register), TILE_ROWS and TILE_VECTORS (accumulators held in registers)
-// and KERNELS (the table that is made). Nothing here may be an inline function with external linkage, such as those of the
+// inclusion they define NAME, LANES (floats per register), TILE_ROWS and TILE_VECTORS (accumulators held in registers),
+// PRODUCTS (the file with the matrix products) and KERNELS (the table that is made). Nothing here may be an inline function with external linkage, such as those of the
 // standard library's templates: the linker keeps one copy of those, maybe one that the processor cannot run.
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +17,7 @@ typedef std::int32_t Integers __attribute__((vector_size(LANES * sizeof(std::int
 constexpr std::size_t kLanes = LANES;
 constexpr std::size_t kRows = TILE_ROWS;
 constexpr std::size_t kPanel = TILE_VECTORS * LANES;
+constexpr std::size_t kDepth = 32;  // depths of products are rounded up to this where the products need it
 
 std::size_t round_up(std::size_t size, std::size_t multiple) { return (size + multiple - 1) / multiple * multiple; }
 
@@ -63,39 +64,8 @@ Vector exponential(Vector x) {
 Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
 Vector hyperbolic_tangent(Vector x) { return 2.0f / (1.0f + exponential(-2.0f * x)) - 1.0f; }
 
-// The right factor of a product, cut into panels that are read from front to back: element (k, j) of the matrix, at
-// source[k * row_stride + j * column_stride], goes to panel j / kPanel. The last panel is filled up with 0.
-void pack(const float* source, std::size_t depth, std::size_t width, std::size_t row_stride, std::size_t column_stride,
-          float* target) {
-  for (std::size_t first = 0; first < width; first += kPanel)
-    for (std::size_t k = 0; k < depth; ++k)
-      for (std::size_t j = first; j < first + kPanel; ++j)
-        *target++ = j < width ? source[k * row_stride + j * column_stride] : 0.0f;
-}
-
-// kRows rows of the left factor times one panel, all sums in registers.
-void multiply_tile(const float* left, std::size_t depth, const float* panel, float* result, std::size_t result_stride) {
-  Vector sums[kRows][TILE_VECTORS] = {};
-  for (std::size_t k = 0; k < depth; ++k, panel += kPanel) {
-    Vector right[TILE_VECTORS];
-    for (int j = 0; j < TILE_VECTORS; ++j) right[j] = load(panel + j * kLanes);
-    for (std::size_t i = 0; i < kRows; ++i) {
-      const Vector factor = Vector{} + left[i * depth + k];
-      for (int j = 0; j < TILE_VECTORS; ++j) sums[i][j] += factor * right[j];
-    }
-  }
-  for (std::size_t i = 0; i < kRows; ++i)
-    for (int j = 0; j < TILE_VECTORS; ++j) store(result + i * result_stride + j * kLanes, sums[i][j]);
-}
-
-// result (rows, round_up(width, kPanel)) = left (rows, depth) times a packed matrix; rows is a multiple of kRows.
-void multiply(const float* left, std::size_t rows, std::size_t depth, const float* packed, std::size_t width,
-              float* result) {
-  const std::size_t stride = round_up(width, kPanel);
-  for (std::size_t first = 0; first < stride; first += kPanel)
-    for (std::size_t row = 0; row < rows; row += kRows)
-      multiply_tile(left + row * depth, depth, packed + first * depth, result + row * stride + first, stride);
-}
+// pack, multiply, begin_products and end_products
+#include PRODUCTS
 
 // Where a row of the batch lies in arrays of (batch, steps, directions, size).
 std::size_t offset(const GruShape& shape, const GruTask& task, std::size_t row, std::size_t step, std::size_t size) {
@@ -156,21 +126,24 @@ void backward_row(std::size_t units, const float* gates, const float* before, co
 std::size_t scratch_size(const GruShape& shape, const GruTask& task) {
   const std::size_t rows = round_up(task.num_rows, kRows), units = shape.units;
   const std::size_t forward = round_up(3 * units, kPanel), backward = round_up(units, kPanel);
-  const std::size_t packed = units * forward > 3 * units * backward ? units * forward : 3 * units * backward;
-  return packed + rows * (forward + backward + 4 * units);
+  const std::size_t depth = round_up(3 * units, kDepth);
+  const std::size_t packed = depth * (forward > backward ? forward : backward);
+  return packed + rows * (forward + backward + 4 * units + depth);
 }
 
 void forward(const GruShape& shape, const GruForward& arrays, const GruTask& task, float* scratch) {
   const std::size_t units = shape.units, rows = round_up(task.num_rows, kRows), width = round_up(3 * units, kPanel);
   float* const packed = scratch;
-  float* const s = packed + units * width;
+  float* const s = packed + round_up(units, kDepth) * width;
   float* const state = s + rows * width;
+  float* const workspace = state + rows * units;
   const float* const bias = shape.bias + task.direction * 3 * units;
   pack(shape.recurrent + task.direction * 3 * units * units, units, 3 * units, 3 * units, 1, packed);
   std::memset(state, 0, rows * units * sizeof(float));
+  begin_products();
   for (std::size_t done = 0; done < shape.steps; ++done) {
     const std::size_t step = task.direction == 0 ? done : shape.steps - 1 - done;
-    multiply(state, rows, units, packed, 3 * units, s);
+    multiply(state, rows, units, packed, 3 * units, s, workspace);
     for (std::size_t row = 0; row < task.num_rows; ++row) {
       float* const outputs = arrays.outputs + offset(shape, task, row, step, units);
       float* const gates = arrays.gates + offset(shape, task, row, step, 4 * units);
@@ -184,17 +157,20 @@ void forward(const GruShape& shape, const GruForward& arrays, const GruTask& tas
       }
     }
   }
+  end_products();
 }
 
 void backward(const GruShape& shape, const GruBackward& arrays, const GruTask& task, float* scratch) {
   const std::size_t units = shape.units, rows = round_up(task.num_rows, kRows), width = round_up(units, kPanel);
   float* const packed = scratch;
-  float* const product = packed + 3 * units * width;
+  float* const product = packed + round_up(3 * units, kDepth) * width;
   float* const by_s = product + rows * width;
   float* const carried = by_s + rows * 3 * units;
+  float* const workspace = carried + rows * units;
   // The transposed recurrent matrix: (3 units, units).
   pack(shape.recurrent + task.direction * 3 * units * units, 3 * units, units, 1, 3 * units, packed);
   std::memset(by_s, 0, rows * 4 * units * sizeof(float));
+  begin_products();
   for (std::size_t done = 0; done < shape.steps; ++done) {
     const bool is_forward = task.direction == 0;
     const std::size_t step = is_forward ? shape.steps - 1 - done : done;
@@ -215,13 +191,14 @@ void backward(const GruShape& shape, const GruBackward& arrays, const GruTask& t
         std::memset(recurrent, 0, 3 * units * sizeof(float));
       }
     }
-    multiply(by_s, rows, 3 * units, packed, units, product);
+    multiply(by_s, rows, 3 * units, packed, units, product, workspace);
     for (std::size_t row = 0; row < task.num_rows; ++row)
       for (std::size_t i = 0; i < units; i += kLanes) {
         float* const target = carried + row * units + i;
         store(target, load(target, units - i) + load(product + row * width + i), units - i);
       }
   }
+  end_products();
 }
 
 }  // namespace
