@@ -38,11 +38,11 @@ def augment_waveform(
 
 def _add_noise(waveform: FloatArray, snr_db: float, rng: np.random.Generator) -> FloatArray:
     """Add noise with a random spectral tilt, between white and brown."""
-    white = rng.standard_normal(len(waveform)).astype(np.float32)
-    spectrum = np.fft.rfft(white)
+    size = 1 << max(1, len(waveform) - 1).bit_length()  # odd lengths transform several times slower
+    spectrum = np.fft.rfft(rng.standard_normal(size).astype(np.float32))
     tilt = rng.uniform(0.0, 1.0)
     spectrum *= np.arange(1, len(spectrum) + 1) ** -tilt
-    noise = np.fft.irfft(spectrum, len(waveform)).astype(np.float32)
+    noise = np.fft.irfft(spectrum, size)[: len(waveform)].astype(np.float32)
     wanted = np.sqrt(np.square(waveform).mean()) * 10 ** (-snr_db / 20)
     return np.asarray(waveform + noise * (wanted / (np.sqrt(np.square(noise).mean()) + 1e-12)), np.float32)
 
