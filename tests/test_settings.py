@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from random_bundle import random_bundle
 
 from asrkit.cli import settings
-from asrkit.cli.settings import Project, choose_model, resolve, sources
+from asrkit.cli.settings import Project, choose_model, named_model, resolve, sources
+from asrkit.cli.train import run_settings
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.errors import ConfigError, MissingPathError
 
@@ -117,3 +119,24 @@ def test_a_named_model_that_is_missing_is_never_replaced(
     monkeypatch.setenv("ASRKIT_MODEL", "typo") if source == "environment" else monkeypatch.delenv("ASRKIT_MODEL", False)
     with pytest.raises(MissingPathError, match="typo"):
         choose_model(Path("typo") if source == "flag" else None)
+
+
+def test_a_model_in_the_box_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "_BOX", tmp_path / "box")
+    (tmp_path / "box/english-small").mkdir(parents=True)
+    assert named_model(Path("english-small"), "--from") == tmp_path / "box/english-small"
+    (tmp_path / "english-small").mkdir()
+    assert named_model(Path("english-small"), "--from") == Path("english-small")
+    with pytest.raises(MissingPathError, match="named by --from"):
+        named_model(Path("german-small"), "--from")
+
+
+def test_fine_tuning_takes_the_network_of_the_model_it_begins_with(tmp_path: Path) -> None:
+    bundle = random_bundle(tmp_path / "model")
+    (tmp_path / "train.tsv").write_text("utterance_id\tpath\ttext\n")
+    begin = f"training.start_from='{bundle.path}'"
+    run = run_settings(tmp_path / "train.tsv", None, "small", None, 3, [begin, "model.dropout=0.4"])
+    assert (run.model, run.features) == (bundle.model.replace(dropout=0.4), bundle.features)
+    assert run.data.alphabet == bundle.alphabet.symbols
+    assert run.training.epochs == 3

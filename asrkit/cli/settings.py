@@ -157,9 +157,9 @@ def choose_model(model: Path | None = None) -> ModelChoice:
     """
     named = os.environ.get(MODEL_VARIABLE)
     if model is not None and str(model) != named:
-        return ModelChoice(_existing(model, "--model"), "--model")
+        return ModelChoice(named_model(model, "--model"), "--model")
     if named:
-        return ModelChoice(_existing(Path(named), MODEL_VARIABLE), MODEL_VARIABLE)
+        return ModelChoice(named_model(Path(named), MODEL_VARIABLE), MODEL_VARIABLE)
     if LATEST_MODEL.exists():
         return ModelChoice(LATEST_MODEL, f"{LATEST_MODEL}, the latest trained here")
     boxed = _boxed_models()
@@ -171,10 +171,22 @@ def choose_model(model: Path | None = None) -> ModelChoice:
     )
 
 
-def _existing(path: Path, source: str) -> Path:
-    if not path.exists():
-        raise MissingPathError(f"no such model bundle (named by {source})", path=path)
-    return path
+def named_model(name: Path, source: str) -> Path:
+    """Return the bundle at a path, or the one of that name in the box.
+
+    Args:
+        name: A path, or a name such as ``english-small``.
+        source: What named it, for the error.
+
+    Raises:
+        MissingPathError: There is no such bundle.
+    """
+    if name.exists():
+        return name
+    boxed = [path for path in _boxed_models() if path.name == str(name)]
+    if not boxed:
+        raise MissingPathError(f"no such model bundle (named by {source})", path=name)
+    return boxed[0]
 
 
 def _boxed_models() -> list[Path]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asrkit.cli.app import app
-from asrkit.cli.settings import Project, parse_assignment
+from asrkit.cli.settings import Project, named_model, parse_assignment
 from asrkit.errors import BundleError, ConfigError, MissingPathError
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def train(
     start_from: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="Begin with the weights of this bundle, to fine-tune it on other data or settings."
+            "--from",
+            help="Begin with the network and weights of this bundle, or english-small, to fine-tune it on other data.",
         ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw an earlier run in the same folder away.")] = False,
@@ -75,7 +76,7 @@ def train(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     settings = list(setting or [])
     if start_from is not None:
-        settings.append(f"training.start_from={json.dumps(str(start_from))}")
+        settings.append(f"training.start_from={json.dumps(str(named_model(start_from, '--from')))}")
     if tensorboard:
         settings.append("training.tensorboard=true")
     run = run_settings(data, dev, preset, config, epochs, settings)
@@ -168,11 +169,23 @@ def run_settings(
     if dev is not None:
         flags = merge(flags, {"data": {"dev": str(dev)}})
     merged = merge(values, flags)
+    start_from = merged.get("training", {}).get("start_from")
+    if start_from is not None:
+        merged = merge(_network_of(Path(start_from)), merged)
     run = run_config(merged, where=str(project.path or "command line"))
     for path in (run.data.train, run.data.dev):
         if path is not None and not Path(path).exists():
             raise MissingPathError("no such manifest or corpus folder", path=path)
     return run if run.data.train is not None else run.replace(data=_ljspeech(run.data))
+
+
+def _network_of(path: Path) -> dict[str, Any]:
+    """Return what a run must share with the model that it begins with, as settings."""
+    from asrkit.model.bundle import Bundle
+
+    bundle = Bundle.load(path)
+    alphabet = {"alphabet": bundle.alphabet.symbols}
+    return {"features": bundle.features.to_dict(), "model": bundle.model.to_dict(), "data": alphabet}
 
 
 def _ljspeech(data: Any) -> Any:
