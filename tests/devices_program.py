@@ -22,4 +22,13 @@ for devices in (1, 2):
     weights = {name: values.ravel().tolist() for name, values in bundle.weights().items()}
     dev = [(event.dev_loss, event.dev_cer, event.blank_rate) for event in recorder.epochs]
     results.append({"losses": recorder.losses, "dev": dev, "weights": weights})
+# What two devices began, one goes on with.
+recorder = Recorder()
+train(
+    config.replace(training=config.training.replace(devices=1, epochs=2)),
+    folder / "run2",
+    cache_dir=folder,
+    observer=recorder,
+)
+results.append({"first_epoch": recorder.start.first_epoch, "losses": recorder.losses})
 print(json.dumps(results))

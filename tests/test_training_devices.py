@@ -25,12 +25,14 @@ def test_two_devices_train_as_one_does(tmp_path):
         command, env={**os.environ, "PYTHONPATH": str(TESTS)}, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    one, two = json.loads(done.stdout.splitlines()[-1])
+    one, two, resumed = json.loads(done.stdout.splitlines()[-1])
     assert len(one["losses"]) == 2
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-5)
     np.testing.assert_allclose(two["dev"], one["dev"], rtol=1e-4)
     for name, values in one["weights"].items():
         np.testing.assert_allclose(two["weights"][name], values, atol=2e-4, err_msg=name)
+    assert resumed["first_epoch"] == 1
+    assert len(resumed["losses"]) == 2
 
 
 def test_more_devices_than_there_are_is_an_error():
