@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,6 +45,12 @@ REFERENCE = Path(__file__).resolve().parents[2] / "shared" / "reference"
 CACHE = Path(__file__).resolve().parents[1] / "build" / "bench-decoder"
 
 
+@cache
+def own_decoder(labels: tuple[str, ...], arpa: Path | None) -> BeamSearchDecoder:
+    """Our decoder at its default settings."""
+    return BeamSearchDecoder(Alphabet("".join(labels[:-1])), arpa)
+
+
 def ours(mode: str) -> Peer:
     """Our decoder as one of the peers."""
 
@@ -53,7 +60,7 @@ def ours(mode: str) -> Peer:
         config = DecodingConfig(
             mode=mode, beam=beam, lm_weight=weights[0], word_bonus=weights[1], unknown_weight=0.6 + extra
         )
-        decoder = BeamSearchDecoder(Alphabet("".join(labels[:-1])), arpa, config)
+        decoder = own_decoder(tuple(labels), arpa).reconfigured(config)
         return lambda emissions: decoder.decode(emissions)[0].text
 
     return Peer(f"asrkit {mode}", build, has_lm=True, extras=(-0.3, 0.0, 0.4))

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +77,33 @@ def _pyctcdecode_like(module_name: str) -> Build:
     return build
 
 
+@cache
+def _flashlight_lexicon(tokens: tuple[str, ...], separator: int, arpa: Path) -> tuple[Any, Any, Any]:
+    """The language model, the trie of its words, and their dictionary."""
+    from flashlight.lib.text import decoder as fl
+    from flashlight.lib.text.dictionary import Dictionary
+
+    words = words_of(arpa)
+    word_dictionary = Dictionary()
+    for word in [*words, "<unk>"]:
+        word_dictionary.add_entry(word)
+    lm = fl.KenLM(str(arpa), word_dictionary)
+    trie = fl.Trie(len(tokens), separator)
+    start = lm.start(False)
+    place = {token: i for i, token in enumerate(tokens)}
+    for word in words:
+        if all(letter in place for letter in word):
+            index = word_dictionary.get_index(word)
+            trie.insert([*(place[letter] for letter in word), separator], index, lm.score(start, index)[1])
+    trie.smear(fl.SmearingMode.MAX)
+    return lm, trie, word_dictionary
+
+
 def _flashlight(tokens_tried: int | None, threshold: float) -> Build:
     def build(
         labels: Sequence[str], arpa: Path | None, beam: int, weights: tuple[float, float], extra: float
     ) -> Decode:
         from flashlight.lib.text import decoder as fl
-        from flashlight.lib.text.dictionary import Dictionary
 
         tokens = ["|" if label == " " else label or "<blank>" for label in labels]
         separator, blank = tokens.index("|"), tokens.index("<blank>")
@@ -104,19 +126,7 @@ def _flashlight(tokens_tried: int | None, threshold: float) -> Build:
                 return " ".join(text.replace("|", " ").split())
 
             return spell
-        words = words_of(arpa)
-        word_dictionary = Dictionary()
-        for word in [*words, "<unk>"]:
-            word_dictionary.add_entry(word)
-        lm = fl.KenLM(str(arpa), word_dictionary)
-        trie = fl.Trie(len(tokens), separator)
-        start = lm.start(False)
-        place = {token: i for i, token in enumerate(tokens)}
-        for word in words:
-            if all(letter in place for letter in word):
-                index = word_dictionary.get_index(word)
-                trie.insert([*(place[letter] for letter in word), separator], index, lm.score(start, index)[1])
-        trie.smear(fl.SmearingMode.MAX)
+        lm, trie, word_dictionary = _flashlight_lexicon(tuple(tokens), separator, arpa)
         options = fl.LexiconDecoderOptions(
             beam_size=beam,
             beam_size_token=tokens_tried or len(tokens),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from pathlib import Path
 
 import numpy as np
@@ -110,4 +111,22 @@ def test_an_hour_stays_small() -> None:
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     # No silence joins the utterances, so some of their first and last words run into one.
     assert abs(len(found.words) - repeats * len(references.split())) < 0.1 * len(found.words)
-    assert grown_mb < 300
+    assert grown_mb < 100
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REFERENCE.exists(), reason="the reference emissions are not here")
+def test_hours_in_one_piece_take_time_and_memory_by_the_step() -> None:
+    lm = NgramModel.load(REFERENCE / "lm" / "lmplz.3gram.arpa.xz")
+    decoder = BeamSearchDecoder(ALPHABET, lm, DecodingConfig(beam=100))
+    with np.load(REFERENCE / "decoder" / "n20.npz", allow_pickle=False) as data:
+        minutes = data["log_probs"]
+    hours = np.concatenate([minutes] * 8)
+    seconds = []
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for emissions in (minutes, hours):
+        start = time.process_time()
+        decoder.decode(emissions)
+        seconds.append(time.process_time() - start)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 60
+    assert seconds[1] < 3 * 8 * seconds[0]

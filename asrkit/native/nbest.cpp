@@ -24,8 +24,6 @@ struct Worse {
   }
 };
 
-double log_arrival(const History& history) { return std::log(history.mass) + history.log_offset; }
-
 std::uint64_t hash_words(const PrefixPool& pool, const WordPath& path) {
   std::uint64_t hash = 0;
   for (const HistoryId id : path.words) hash = mix_bits(hash ^ (pool.histories[id].word + 1));
@@ -91,9 +89,9 @@ std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<
     if (!seen.insert(hash_words(pool, path)).second) continue;
     // Turn elsewhere, at the same word or an earlier one; the last word has no alternatives, as the finals list them.
     for (std::size_t i = std::max<std::size_t>(next.num_shared, 1); i < path.words.size(); ++i) {
-      const double log_rest = path.log_mass - log_arrival(pool.histories[path.words[i]]);
+      const double log_rest = path.log_mass - pool.histories[path.words[i]].log_arrival();
       pool.visit_rivals(path.words[i], [&](HistoryId id) {
-        queue.push({log_rest + log_arrival(pool.histories[id]), order++, paths.size(), i, id});
+        queue.push({log_rest + pool.histories[id].log_arrival(), order++, paths.size(), i, id});
       });
     }
     paths.push_back(std::move(path));
@@ -122,7 +120,7 @@ std::vector<HistoryId> find_stable_words(const PrefixPool& pool, const std::vect
     }
     add(pool.histories[id].previous);
     pool.visit_rivals(id, [&](HistoryId other) {
-      if (log_arrival(pool.histories[other]) - log_arrival(pool.histories[id]) > -close_call) add(other);
+      if (pool.histories[other].log_arrival() - pool.histories[id].log_arrival() > -close_call) add(other);
     });
     if (queue.size() > 1) words.clear();
   }

@@ -27,7 +27,9 @@ void PrefixPool::mark_histories(std::vector<HistoryId> stack, std::vector<std::u
     live[id] = kLive;
     const History& history = histories[id];
     if (history.previous != kNone) stack.push_back(history.previous);
-    visit_rivals(id, [&](HistoryId other) { stack.push_back(other); });
+    visit_rivals(id, [&](HistoryId other) {
+      if (is_likely_rival(id, other)) stack.push_back(other);
+    });
   }
 }
 
@@ -110,10 +112,10 @@ void PrefixPool::move_histories(const PoolMove& move) {
       history.next_with_word = ending(history.word).first_history;
       ending(history.word).first_history = new_id;
     }
-    // All rivals of what is kept are kept.
     RivalId last = kNone;
     history.first_rival = kNone;
     visit_rivals(id, [&](HistoryId other) {
+      if (!is_likely_rival(id, other)) return;
       new_rivals.push_back({move.histories[other], kNone});
       const auto rival = static_cast<RivalId>(new_rivals.size() - 1);
       (last == kNone ? history.first_rival : new_rivals[last].next) = rival;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -21,6 +22,8 @@ using EndingId = std::uint32_t;
 using RivalId = std::uint32_t;
 constexpr std::uint32_t kNone = 0xFFFFFFFFu;
 constexpr HistoryId kEmptyHistory = 0;
+// In long utterances alternatives to a word are forgotten when they are this much less likely, in nats.
+constexpr double kRivalMargin = 8.0;
 
 // A word as far as it is spelled; equal spellings below one start are one node.
 struct Node {
@@ -61,6 +64,8 @@ struct History {
   std::uint32_t first_step = kNone;       // when it arrived; kNone when it never did
   double mass = 0.0;                      // that arrived, times exp(-log_offset)
   double log_offset = 0.0;
+
+  double log_arrival() const { return std::log(mass) + log_offset; }
 };
 
 // Where nodes and histories went; kNone for those that are gone.
@@ -141,7 +146,11 @@ class PrefixPool {
   HistoryId find_history(HistoryId previous, NodeId word) const {
     if (nodes[word].ending == kNone) return kNone;
     HistoryId id = endings[nodes[word].ending].first_history;
-    while (id != kNone && histories[id].previous != previous) id = histories[id].next_with_word;
+    while (id != kNone && histories[id].previous != previous) {
+      id = histories[id].next_with_word;
+      // The list runs back in time, and no history is older than the one it continues.
+      if (id != kNone && id <= previous) return kNone;
+    }
     return id;
   }
 
@@ -177,7 +186,7 @@ class PrefixPool {
     }
   }
 
-  // Drops what no active prefix and no alternative to its words can reach.
+  // Drops what no active prefix and no likely alternative to its words can reach.
   PoolMove collect(const std::vector<NodeId>& active_nodes, const std::vector<HistoryId>& active_histories);
 
   // Appends the symbols of a word.
@@ -195,6 +204,9 @@ class PrefixPool {
     histories[id].first_rival = static_cast<RivalId>(rivals.size() - 1);
   }
 
+  bool is_likely_rival(HistoryId id, HistoryId other) const {
+    return histories[other].log_arrival() > histories[id].log_arrival() - kRivalMargin;
+  }
   void mark_histories(std::vector<HistoryId> stack, std::vector<std::uint32_t>& live) const;
   void move_starts(const PoolMove& move, const std::vector<StartId>& start_map);
   void move_nodes(const PoolMove& move, const std::vector<StartId>& start_map);
