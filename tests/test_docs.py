@@ -176,6 +176,12 @@ def test_settings_shown_are_settings(page: Path, body: str) -> None:
     run_config(tomllib.loads(body), where=identify(page))
 
 
+def test_every_extra_stands_in_the_table_of_licenses() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (REPOSITORY / "docs" / "licenses.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE)) == set(project["optional-dependencies"]) - {"dev"}
+
+
 def test_the_index_leads_to_every_page() -> None:
     folder = REPOSITORY / "docs"
     index = (folder / "index.md").read_text(encoding="utf-8")
