@@ -5,7 +5,7 @@ AsrkitError
 ├── MissingPathError       a path named by the user does not exist           .path
 ├── AudioError             unreadable, empty, unsupported recording          .path
 ├── ManifestError          malformed line, duplicate id, missing text        .path .line
-├── DownloadError          a corpus cannot be fetched, damaged, hostile   .path
+├── DownloadError          a corpus cannot be fetched, damaged, hostile      .path
 ├── BundleError            missing part, newer format, hostile content       .path
 ├── DecodingError          wrong shape, NaN, alphabet does not match
 │   └── LanguageModelError unusable n-gram model or text to build one from   .path .line

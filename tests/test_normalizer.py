@@ -168,7 +168,7 @@ def test_whisper_without_its_package_says_what_to_install(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     get_normalizer.cache_clear()
-    with pytest.raises(ConfigError, match="pip install whisper-normalizer"):
+    with pytest.raises(ConfigError, match=r"pip install 'asrkit\[whisper\]'"):
         get_normalizer("whisper")
 
 

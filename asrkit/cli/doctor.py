@@ -12,8 +12,8 @@ import typer
 
 from asrkit.cli.app import app
 
-# distribution name -> what asrkit needs it for; the optional ones name the extra that brings them
 REQUIRED = ("numpy", "keras", "tensorflow", "onnx", "onnxruntime", "soundfile", "soxr", "rapidfuzz", "jiwer")
+# distribution -> where it is to be had: the Pythons, or the extra that brings it
 OPTIONAL = {
     "kenlm": "Python < 3.13",
     "pyctcdecode": "Python < 3.13",
@@ -21,6 +21,7 @@ OPTIONAL = {
     "espeakng-loader": "asrkit[demo]",
     "fsspec": "asrkit[remote]",
     "ray": "asrkit[ray]",
+    "whisper-normalizer": "asrkit[whisper]",
     "tensorboard": "asrkit[tensorboard]",
     "nbclient": "asrkit[notebook]",
     "pandas": "asrkit[notebook]",

@@ -176,7 +176,7 @@ def _load_whisper() -> Normalizer:
         from whisper_normalizer.english import EnglishTextNormalizer
     except ImportError:
         raise ConfigError(
-            "the whisper normalizer needs the package whisper-normalizer: pip install whisper-normalizer, "
+            "the whisper normalizer needs the package whisper-normalizer: pip install 'asrkit[whisper]', "
             "or use the standard normalizer"
         ) from None
     return Normalizer("whisper", version("whisper-normalizer"), EnglishTextNormalizer())
