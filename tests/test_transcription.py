@@ -245,6 +245,18 @@ def test_two_runs_never_share_a_folder(wavs: Path, tmp_path: Path) -> None:
         run(wavs, tmp_path, observer=Intruder())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has another call")
+def test_a_lock_that_is_denied_is_a_lock_held_by_another(
+    wavs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("fcntl.flock", denied)
+    with pytest.raises(TranscriptionError, match="another run"):
+        run(wavs, tmp_path)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_one_clear_error(wavs: Path, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

@@ -148,7 +148,7 @@ def _locked(path: Path, *, create: bool = True) -> IO[bytes]:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except (BlockingIOError, PermissionError):  # the latter from Windows and some network mounts
         file.close()
         raise TranscriptionError(
             "another run is writing into this folder; wait for it or choose another one with -o", path=path.parent
