@@ -70,7 +70,11 @@ class OutputFolder:
         self._describe(state="running", num_recordings=num_recordings, provenance=dict(provenance))
 
     def note_failure(self, utterance_id: str, audio: str, reason: str) -> None:
-        """Add a line to ``failures.tsv`` at once."""
+        """Add a line to ``failures.tsv`` at once.
+
+        Raises:
+            TranscriptionError: The disk is full, or the folder cannot be written to.
+        """
         self._failures.append((utterance_id, audio, reason))
         try:
             with (self.path / FAILURES_NAME).open("ab") as file:
@@ -81,7 +85,11 @@ class OutputFolder:
             raise unwritable(self.path / FAILURES_NAME, error) from None
 
     def write_emissions(self, output: str, data: bytes) -> None:
-        """Store the emissions of a recording whose transcript goes to ``output``."""
+        """Store the emissions of a recording whose transcript goes to ``output``.
+
+        Raises:
+            TranscriptionError: The disk is full, or the folder cannot be written to.
+        """
         name = Path(output)
         path = self.path / EMISSIONS_FOLDER / name.parent / file_name(name.name, EMISSIONS_SUFFIX)
         try:

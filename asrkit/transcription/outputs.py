@@ -85,7 +85,11 @@ class TranscriptFiles:
         return next((path for path in self.paths(recording) if path.exists()), None)
 
     def remove(self, recording: Recording) -> None:
-        """Delete the files of a recording that is about to be written anew."""
+        """Delete the files of a recording that is about to be written anew.
+
+        Raises:
+            TranscriptionError: The disk is full, or the folder cannot be written to.
+        """
         for path in self.paths(recording):
             try:
                 path.unlink(missing_ok=True)
