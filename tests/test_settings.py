@@ -99,7 +99,7 @@ def test_the_model_is_chosen_in_order(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(MissingPathError, match="asrkit train"):
         choose_model()
     for folder in ("box/english", "models/latest", "from_environment", "from_flag"):
-        Path(folder).mkdir(parents=True)
+        random_bundle(Path(folder))
         if folder == "from_environment":
             assert choose_model().path == Path("models/latest")
             monkeypatch.setenv("ASRKIT_MODEL", folder)
@@ -124,7 +124,7 @@ def test_a_named_model_that_is_missing_is_never_replaced(
 def test_a_model_in_the_box_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(settings, "_BOX", tmp_path / "box")
-    (tmp_path / "box/english-small").mkdir(parents=True)
+    random_bundle(tmp_path / "box/english-small")
     assert named_model(Path("english-small"), "--from") == tmp_path / "box/english-small"
     (tmp_path / "english-small").mkdir()
     assert named_model(Path("english-small"), "--from") == Path("english-small")

@@ -49,7 +49,8 @@ def info(
 def export(
     output: Annotated[Path, typer.Argument(help="A folder for a whole bundle, or a file ending in .onnx.")],
     model: Annotated[
-        Path | None, typer.Option(help="The bundle; default: ASRKIT_MODEL, else models/latest.", envvar="ASRKIT_MODEL")
+        Path | None,
+        typer.Option(help="The bundle; default: ASRKIT_MODEL, models/latest, the box.", envvar="ASRKIT_MODEL"),
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
     compact: Annotated[

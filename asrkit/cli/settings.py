@@ -190,7 +190,7 @@ def named_model(name: Path, source: str) -> Path:
 
 
 def _boxed_models() -> list[Path]:
-    return sorted(path for path in _BOX.glob("*") if path.is_dir()) if _BOX.is_dir() else []
+    return sorted(path.parent for path in _BOX.glob("*/bundle.json"))
 
 
 def parse_assignment(assignment: str) -> dict[str, Any]:
