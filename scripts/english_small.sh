@@ -27,7 +27,7 @@ run() {
 mkdir -p "$folder/lm"
 run python "$here/prepare_english.py" "$train" "$dev" "$folder/data"
 run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/english_small.toml" \
-  -o "$folder/model"
+  -o "$folder/english-small"
 
 # Books tell how English goes, the transcripts how people speak who read into microphones: one part in seven.
 run asrkit lm build "${texts[@]}" --order 3 --prune 0 0 1 -o "$folder/lm/books.arpa"
@@ -35,8 +35,8 @@ run asrkit lm build "$folder/data/train.tsv" --order 3 --discount-fallback -o "$
 run asrkit lm interpolate "$folder/lm/books.arpa" "$folder/lm/speech.arpa" --weights 0.85 0.15 -o "$folder/lm/mixed.arpa"
 run asrkit lm prune "$folder/lm/mixed.arpa" --threshold 3.8e-7 -o "$folder/lm/small.arpa"
 run asrkit lm convert "$folder/lm/small.arpa" "$folder/lm/small.bin" --quantize
-run asrkit lm tune --model "$folder/model" --data "$folder/data/dev.tsv" --lm "$folder/lm/small.bin"
-run asrkit model export "$box" --model "$folder/model" --half --compact --lm "$folder/lm/small.bin"
+run asrkit lm tune --model "$folder/english-small" --data "$folder/data/dev.tsv" --lm "$folder/lm/small.bin"
+run asrkit model export "$box" --model "$folder/english-small" --half --compact --lm "$folder/lm/small.bin"
 
 for set in "$folder"/data/sets/*.tsv; do
   name=$(basename "$set" .tsv)

@@ -213,12 +213,12 @@ def test_a_compact_bundle_makes_its_graph_at_loading(bundle, tmp_path):
 
 
 def test_a_language_model_comes_with_the_bundle(bundle, tmp_path):
-    model = tmp_path / "3gram.arpa.gz"
+    model = tmp_path / "pruned-3.5e-7.arpa.gz"
     model.write_bytes(b"words")
     export_bundle(bundle, tmp_path / "first", lm=model)
     carried = Bundle.load(tmp_path / "first")
     assert carried.language_model == tmp_path / "first" / "language_model.arpa.gz"
-    other = tmp_path / "other.bin"
+    other = tmp_path / "pruned-3.8e-7.bin"
     other.write_bytes(b"more words")
     export_bundle(carried, tmp_path / "second")
     export_bundle(carried, tmp_path / "first", lm=other)

@@ -74,9 +74,15 @@ def export_bundle(
             if compact:
                 (copy.path / GRAPH).unlink()
             if lm is not None:
-                shutil.copyfile(lm, copy.path / f"language_model{''.join(lm.suffixes)}")
+                shutil.copyfile(lm, copy.path / f"language_model{_format_of(lm)}")
             files = _replace_bundle(copy.path, output)
     return ExportReport(sum(file.stat().st_size for file in files), difference)
+
+
+def _format_of(lm: Path) -> str:
+    """Return the suffix that tells a language model's format, such as ``.bin`` or ``.arpa.gz``."""
+    compressed = lm.suffix in (".gz", ".xz", ".bz2", ".zst")
+    return lm.with_suffix("").suffix + lm.suffix if compressed else lm.suffix
 
 
 def _replace_bundle(source: Path, target: Path) -> list[Path]:
