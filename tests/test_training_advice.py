@@ -10,7 +10,7 @@ from asrkit.model.bundle import Bundle
 from asrkit.training.advice import find_trouble
 from asrkit.training.run import train
 
-pytest.importorskip("keras")
+Trainer = pytest.importorskip("asrkit.training.trainer").Trainer
 
 TRAINING = TrainingConfig(learning_rate=3e-3, warmup_steps=200)
 
@@ -97,10 +97,19 @@ def test_a_run_that_answers_only_blanks_is_stopped_with_advice(corpus, tmp_path,
     assert [event.epoch for event in again.epochs] == [10]
 
 
-def test_a_diverged_run_is_stopped_and_its_best_bundle_stays(corpus, tmp_path):
-    wild = {"epochs": 6, "learning_rate": 30.0, "warmup_steps": 8, "clip_norm": 1e6, "batch_size": 8}
+def test_a_diverged_run_is_stopped_and_its_best_bundle_stays(corpus, tmp_path, monkeypatch):
+    take_step = Trainer._step
+
+    def take_worse_step(trainer, batch, indices):
+        loss = take_step(trainer, batch, indices)
+        if trainer.state.epoch == 2:
+            trainer.state.loss_sum += 1000.0 * len(indices)
+        return loss
+
+    monkeypatch.setattr(Trainer, "_step", take_worse_step)
     recorder = Recorder()
-    with pytest.raises(TrainingError, match=r"diverged: .*learning_rate \(to 10\)"):
-        train(settings(corpus, training=wild), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
-    assert len(recorder.epochs) < 6
-    assert Bundle.load(tmp_path / "run").card["epoch"] <= len(recorder.epochs)
+    planted = {"epochs": 6, "learning_rate": 0.03}
+    with pytest.raises(TrainingError, match=r"diverged: .*in epoch 3; lower training\.learning_rate \(to 0\.01\)"):
+        train(settings(corpus, training=planted), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert len(recorder.epochs) == 3
+    assert Bundle.load(tmp_path / "run").card["epoch"] <= 3
