@@ -88,8 +88,12 @@ def time_commands(bundle: Bundle, lm: Path, waveforms: list[np.ndarray], folder:
 
 
 def keras_network(bundle: Bundle) -> Any:
+    """Return the network with Keras' own recurrent layers, as one would call it by hand."""
+    from asrkit.model import tensorflow_ops
     from asrkit.model.network import build_network, set_network_weights
 
+    # The training step's native recurrence is ours, not part of the route that is compared with.
+    tensorflow_ops.has_recurrence = lambda: False  # type: ignore[assignment]
     network = build_network(bundle.model, bundle.features.num_bins, len(bundle.alphabet))
     set_network_weights(network, bundle.weights())
     return network
@@ -112,7 +116,7 @@ def time_routes(bundle: Bundle, lm: Path, waveforms: list[np.ndarray], rounds: i
     plain = make_decoder(bundle.alphabet, settings.replace(decoder="pyctcdecode"), model)
 
     def keras_emissions() -> list[np.ndarray]:
-        logits = np.asarray(network.predict_on_batch(inputs))
+        logits = np.asarray(network.predict(inputs, verbose=0))
         log_probs = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
         return [rows[: output_lengths(int(n), bundle.model)] for rows, n in zip(log_probs, lengths, strict=True)]
 
@@ -134,6 +138,23 @@ def time_routes(bundle: Bundle, lm: Path, waveforms: list[np.ndarray], rounds: i
     for step in ("network", "search", "both"):
         mine, theirs = seconds[f"ours: {step}"], seconds[f"plain: {step}"]
         print(f"| {step} | {mine:.3f} | {theirs:.3f} | {theirs / mine:.1f} |")
+    time_networks(emitter, network, features[0], rounds)
+
+
+def time_networks(emitter: Emitter, network: Any, features: np.ndarray, rounds: int) -> None:
+    """Compare our graph with Keras' ``predict`` and ``predict_on_batch`` on batches of several sizes."""
+    print("\n| batch | asrkit, s | predict, s | ratio | predict_on_batch, s | ratio |\n|---|---|---|---|---|---|")
+    for size in (1, 8, 32):
+        batch = {"features": np.stack([features] * size), "frames": np.full(size, len(features), np.int32)}
+        ways = {
+            "ours": lambda size=size: emitter.emissions([features] * size),
+            "predict": lambda batch=batch, size=size: network.predict(batch, verbose=0, batch_size=size),
+            "on batch": lambda batch=batch: network.predict_on_batch(batch),
+        }
+        seconds = interleaved(ways, rounds)
+        ours, predict, on_batch = (seconds[name] for name in ways)
+        ratios = predict / ours, on_batch / ours
+        print(f"| {size} | {ours:.3f} | {predict:.3f} | {ratios[0]:.1f} | {on_batch:.3f} | {ratios[1]:.1f} |")
 
 
 def main() -> None:
