@@ -4,8 +4,9 @@
 
 TRAIN and DEV are manifests with the columns ``corpus`` and ``speaker`` (``scripts/collect_english.py`` makes them from
 the public corpora). Left out of the training list are the corpora whose licences ask derived works to be shared alike,
-and AN4's test speakers, every seventh as in ``prepare_an4.py``. The sets that the model is judged on, one for each
-corpus of DEV and these speakers, go to ``OUTPUT_DIR/sets``.
+and AN4's test and dev speakers, those of ``prepare_an4.py``: AN4's recipe chooses a model fine-tuned from this one on
+its dev speakers. The sets that the model is judged on, one for each corpus of DEV and AN4's test speakers, go to
+``OUTPUT_DIR/sets``.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ SHARE_ALIKE = frozenset({"asterisk_allison"})
 def select(utterances: list[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
     """Return what to train on, and AN4's test set."""
     free = [utterance for utterance in utterances if utterance.corpus not in SHARE_ALIKE]
-    test = split_speakers([utterance for utterance in free if utterance.corpus == "an4"])["test"]
-    held_out = {utterance.id for utterance in test}
-    return [utterance for utterance in free if utterance.id not in held_out], test
+    an4 = split_speakers([utterance for utterance in free if utterance.corpus == "an4"])
+    held_out = {utterance.id for utterance in an4["test"] + an4["dev"]}
+    return [utterance for utterance in free if utterance.id not in held_out], an4["test"]
 
 
 def judged(dev: list[Utterance], an4_test: list[Utterance]) -> dict[str, list[Utterance]]:
