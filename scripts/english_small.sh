@@ -36,7 +36,8 @@ run asrkit lm interpolate "$folder/lm/books.arpa" "$folder/lm/speech.arpa" --wei
 run asrkit lm prune "$folder/lm/mixed.arpa" --threshold 3.8e-7 -o "$folder/lm/small.arpa"
 run asrkit lm convert "$folder/lm/small.arpa" "$folder/lm/small.bin" --quantize
 run asrkit lm tune --model "$folder/english-small" --data "$folder/data/dev.tsv" --lm "$folder/lm/small.bin"
-run asrkit model export "$box" --model "$folder/english-small" --half --compact --lm "$folder/lm/small.bin"
+run asrkit model export "$box" --model "$folder/english-small" --half --compact --lm "$folder/lm/small.bin" \
+  --card "$here/english_small_card.toml"
 
 for set in "$folder"/data/sets/*.tsv; do
   name=$(basename "$set" .tsv)

@@ -1,17 +1,22 @@
 """Bundles: what is saved is what is loaded, and nothing hostile gets in."""
 
+import datetime
+import io
 import json
+import re
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from rich.console import Console
 from tiny_model import FEATURES, random_features, random_network, tiny_bundle, tiny_config
 
 from asrkit.errors import BundleError, ConfigError, MissingPathError
 from asrkit.model.bundle import Bundle
 from asrkit.model.export import export_bundle
 from asrkit.model.inference import Emitter
+from asrkit.report.model_card import model_table
 
 keras = pytest.importorskip("keras")
 
@@ -226,3 +231,15 @@ def test_a_language_model_comes_with_the_bundle(bundle, tmp_path):
     assert Bundle.load(tmp_path / "second").language_model.read_bytes() == b"words"
     with pytest.raises(MissingPathError, match="language model"):
         export_bundle(bundle, tmp_path / "third", lm=tmp_path / "nowhere.bin")
+
+
+def test_a_card_is_added_to_what_training_wrote(bundle, tmp_path):
+    card = {"license": "MIT", "released": datetime.date(2026, 11, 22), "results": [{"name": "AN4", "WER %": 9.5}]}
+    export_bundle(bundle, tmp_path / "shipped", card=card)
+    shipped = Bundle.load(tmp_path / "shipped")
+    assert shipped.card == {"name": "tiny", **card, "released": "2026-11-22"}
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(model_table(shipped))
+    shown = console.export_text()
+    assert re.search(r"license +MIT", shown)
+    assert re.search(r"result +AN4, WER % 9\.5", shown)

@@ -60,17 +60,23 @@ def export(
         Path | None,
         typer.Option("--lm", help="A language model to come with the bundle, used where no other is named."),
     ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option("--card", help="A TOML file of what the model card shall say: license, sources, results."),
+    ] = None,
 ) -> None:
     """Write a bundle without the state of its training run, or its ONNX graph alone, and check it against the source.
 
     Example: asrkit model export shipped/ --model models/an4-small --half
     """
     from asrkit.cli.settings import choose_model
+    from asrkit.config import read_toml
     from asrkit.model.bundle import Bundle
     from asrkit.model.export import export_bundle
 
     bundle = Bundle.load(choose_model(model).path)
-    report = export_bundle(bundle, output, half=half, compact=compact, lm=lm)
+    entries = read_toml(card) if card else None
+    report = export_bundle(bundle, output, half=half, compact=compact, lm=lm, card=entries)
     typer.echo(output)
     typer.echo(
         f"{report.size_bytes / 1e6:.1f} MB; largest difference of log-probabilities from {bundle.name}: "

@@ -258,7 +258,8 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 
 def _to_json(description: Mapping[str, Any]) -> str:
-    return json.dumps(description, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
+    # a card that comes from TOML may hold dates
+    return json.dumps(description, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
 def _write_text(path: Path, text: str) -> None:

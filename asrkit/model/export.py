@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +33,13 @@ class ExportReport:
 
 
 def export_bundle(
-    bundle: Bundle, output: Path, *, half: bool = False, compact: bool = False, lm: Path | None = None
+    bundle: Bundle,
+    output: Path,
+    *,
+    half: bool = False,
+    compact: bool = False,
+    lm: Path | None = None,
+    card: Mapping[str, Any] | None = None,
 ) -> ExportReport:
     """Write a bundle's parts, and nothing of its training run, to another place.
 
@@ -41,6 +49,7 @@ def export_bundle(
         half: Store weights as float16.
         compact: Leave the graph out of a bundle: it is made from the weights at loading.
         lm: A language model to come with the bundle; default: the one that came with the source.
+        card: Entries of the model card to add or replace, such as ``license`` or ``results``.
 
     Raises:
         BundleError: The folder holds something else, or the source's weights are missing.
@@ -63,7 +72,7 @@ def export_bundle(
             model=bundle.model,
             weights=bundle.weights(),
             decoding=bundle.decoding,
-            card={"name": bundle.name, **bundle.card},
+            card={"name": bundle.name, **bundle.card, **(card or {})},
             half=half,
         )
         difference = largest_difference(bundle, copy)

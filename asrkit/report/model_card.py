@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -27,6 +28,7 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
     dev: dict[str, Any] = dict(card.get("dev", {}))
     rows = [
         ("model", f"{bundle.name} ({bundle.path})"),
+        *((name, str(card[name])) for name in ("about", "license", "limits") if card.get(name)),
         ("fingerprint", bundle.fingerprint),
         (
             "network",
@@ -54,6 +56,15 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
                 f"WER {dev.get('wer_percent')} %, CER {dev.get('cer_percent')} % (epoch {card.get('epoch')})",
             )
         )
+    rows += [("source", _in_words(source)) for source in card.get("sources", ())]
+    rows += [("result", _in_words(result)) for result in card.get("results", ())]
     if card.get("versions"):
         rows.append(("made with", ", ".join(f"{k} {v}" for k, v in dict(card["versions"]).items())))
     return rows
+
+
+def _in_words(entry: Any) -> str:
+    """Return an entry of the card's ``sources`` or ``results``: its values, or whatever else somebody wrote there."""
+    if not isinstance(entry, Mapping):
+        return str(entry)
+    return ", ".join(str(value) if name == "name" else f"{name} {value}" for name, value in entry.items())
