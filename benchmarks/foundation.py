@@ -21,12 +21,13 @@ import soundfile
 from timing import command_seconds, interleaved, machine
 
 from asrkit.audio import load_waveform
-from asrkit.config import DecodingConfig, RunConfig
+from asrkit.config import DecodingConfig
 from asrkit.decoder import make_decoder
 from asrkit.features import extract_features
 from asrkit.language_model import NgramModel
 from asrkit.model.bundle import Bundle, save_bundle
 from asrkit.model.inference import Emitter
+from asrkit.presets import run_config
 from asrkit.text import Alphabet
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -34,11 +35,11 @@ RATE_HZ = 16_000
 BEAM = 50
 
 
-def random_bundle(path: Path) -> Bundle:
-    """Write a bundle of the ``small`` preset with weights nobody trained: right for speed, useless for text."""
+def random_bundle(path: Path, preset: str = "small") -> Bundle:
+    """Write a bundle of a preset with weights nobody trained: right for speed, useless for text."""
     from asrkit.model.network import build_network, network_weights
 
-    run = RunConfig()
+    run = run_config({"preset": preset})
     alphabet = Alphabet()
     network = build_network(run.model, run.features.num_bins, len(alphabet))
     return save_bundle(

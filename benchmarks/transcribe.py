@@ -164,12 +164,30 @@ def compare_formats(bundle: Path, lm: Path, source: Path | None, folder: Path, s
         print(f"| {suffix[1:]} | {audio_s / one['wall_s']:.0f} | {one['cpu_s']:.1f} | {one['stages']['audio_s']:.2f} |")
 
 
+def measure_long(bundle: Path, lm: Path, source: Path | None, folder: Path, hours: float, jobs: int) -> None:
+    """Transcribe one recording of many hours: the others one after the other, again and again."""
+    folder.mkdir()
+    left = int(hours * 3600 * RATE_HZ)
+    with soundfile.SoundFile(folder / "long.wav", "w", RATE_HZ, 1) as file:
+        while left > 0:
+            for waveform in waveforms(source):
+                file.write(waveform[:left])
+                left -= len(waveform)
+                if left <= 0:
+                    break
+    one = measure("asrkit", bundle, lm, folder, jobs)
+    speed = hours * 3600 / one["wall_s"]
+    print(f"\none recording of {hours:g} h: {speed:.0f} x real time, peak {one['peak_mb']:.0f} MB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, help="default: models/latest, else weights nobody trained")
     parser.add_argument("--lm", type=Path, help="default: lm/3gram.arpa, else lm/tiny.arpa")
     parser.add_argument("--audio", type=Path, help="a folder of recordings; default: noise")
     parser.add_argument("--seconds", type=float, default=600.0, help="how much of it")
+    parser.add_argument("--long", type=float, default=0.0, help="also a recording of this many hours")
+    parser.add_argument("--preset", help="random weights of this preset in place of a bundle")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=0, help="of asrkit; default: one per core")
     parser.add_argument("--child", choices=ROUTES, help=argparse.SUPPRESS)
@@ -182,12 +200,18 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        chosen = arguments.bundle or (latest if latest.exists() else None)
-        bundle = Bundle.load(chosen.resolve()) if chosen else random_bundle(folder / "random")
-        print(f"model: {bundle.name}" if chosen else "model: preset small, random weights: the search is not typical")
+        preset = arguments.preset or ("" if arguments.bundle or latest.exists() else "small")
+        if preset:
+            bundle = random_bundle(folder / "random", preset)
+            print(f"model: preset {preset}, random weights: the search is not typical")
+        else:
+            bundle = Bundle.load((arguments.bundle or latest).resolve())
+            print(f"model: {bundle.name}")
         prepare(arguments.audio, folder / "wav", arguments.seconds, ".wav")
         compare(bundle.path, lm, folder / "wav", arguments.rounds, arguments.jobs)
         compare_formats(bundle.path, lm, arguments.audio, folder, arguments.seconds / 4, arguments.jobs)
+        if arguments.long:
+            measure_long(bundle.path, lm, arguments.audio, folder / "long", arguments.long, arguments.jobs)
 
 
 if __name__ == "__main__":
