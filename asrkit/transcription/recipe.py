@@ -10,7 +10,9 @@ from typing import Any
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.errors import ConfigError
+from asrkit.transcription.local import num_cores
 from asrkit.transcription.pieces import Decoder
+from asrkit.transcription.provenance import describe
 from asrkit.transcription.recognizer import Model, Network, Recognizer
 
 
@@ -39,6 +41,39 @@ class Recipe:
     reads_audio: bool = True
     network: Network | None = None
     make_decoder: Callable[[], Decoder] | None = None
+
+    @classmethod
+    def make(
+        cls,
+        model: Model,
+        lm: Path | None = None,
+        decoding: DecodingConfig | None = None,
+        config: TranscriptionConfig | None = None,
+        network: Network | None = None,
+        make_decoder: Callable[[], Decoder] | None = None,
+        *,
+        keep_emissions: bool = False,
+        reads_audio: bool = True,
+    ) -> Recipe:
+        """Settle what a caller may leave open: the defaults, the number of jobs, the provenance.
+
+        Raises:
+            ConfigError: The settings contradict each other.
+            MissingPathError: There is no such language model.
+        """
+        decoding, config = decoding or DecodingConfig(), config or TranscriptionConfig()
+        check_search(decoding, lm)
+        if is_greedy(decoding):
+            decoding = decoding.replace(decoder="greedy")
+        provenance = describe(
+            model=model.name,
+            model_fingerprint=model.fingerprint,
+            language_model=lm,
+            decoding=decoding,
+            config=config,
+        )
+        config = config.replace(jobs=config.jobs or num_cores())
+        return cls(model, lm, decoding, config, provenance, keep_emissions, reads_audio, network, make_decoder)
 
     def build(self) -> Recognizer:
         """Load the model and the language model.

@@ -14,11 +14,10 @@ from asrkit.errors import TranscriptionError
 from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.estimate import estimate_run
 from asrkit.transcription.folder import OutputFolder
-from asrkit.transcription.local import LocalRunner, Runner, num_cores
+from asrkit.transcription.local import LocalRunner, Runner
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.pieces import Decoder
-from asrkit.transcription.provenance import describe
-from asrkit.transcription.recipe import Recipe, check_search, is_greedy
+from asrkit.transcription.recipe import Recipe
 from asrkit.transcription.recognizer import Model, Network, Outcome
 from asrkit.transcription.recordings import Recording, find_recordings, wanted_files
 from asrkit.transcription.remote import fetch
@@ -68,9 +67,9 @@ def transcribe(
         overwrite: Transcribe everything anew.
         dry_run: Only say what there is to do.
         plan: Only say what it will cost, after trying a few recordings.
-        network: Stands in for the ONNX graph.
+        network: Stands in for the model's graph.
         make_decoder: Stands in for the decoder of ``decoding``.
-        make_runner: Stands in for what ``config.runner`` names.
+        make_runner: Stands in for the runner of ``config``.
         observer: Told about progress.
 
     Raises:
@@ -78,23 +77,13 @@ def transcribe(
         TranscriptionError: There is nothing to transcribe, or the folder cannot be used.
         ConfigError: The settings contradict each other.
     """
-    config = config or TranscriptionConfig()
-    recordings = _find(inputs, config, audio_root, observer or Observer())
-    run = _Run(
-        model,
-        lm=lm,
-        decoding=decoding,
-        config=config,
-        output_dir=output_dir,
-        in_place=in_place,
-        keep_emissions=keep_emissions,
-        network=network,
-        make_decoder=make_decoder,
-        make_runner=make_runner,
-        observer=observer,
-        overwrite=overwrite,
-    )
-    return run.estimate(recordings) if plan else run.list(recordings) if dry_run else run.carry_out(recordings)
+    observer = observer or Observer()
+    recipe = Recipe.make(model, lm, decoding, config, network, make_decoder, keep_emissions=keep_emissions)
+    recordings = _find(inputs, recipe.config, audio_root, observer)
+    run = _Run(recipe, output_dir, make_runner, observer, in_place=in_place, overwrite=overwrite)
+    if plan:
+        return run.estimate(recordings)
+    return run.list(recordings) if dry_run else run.carry_out(recordings)
 
 
 def _find(
@@ -138,8 +127,8 @@ def decode_emissions(
         config: Which files to write, how many jobs.
         overwrite: Decode everything anew.
         dry_run: Only say what there is to do.
-        make_decoder: Makes a decoder; default: the one of ``decoding``.
-        make_runner: Where to run; default: the one that ``config.runner`` names.
+        make_decoder: Stands in for the decoder of ``decoding``.
+        make_runner: Stands in for the runner of ``config``.
         observer: Told about progress.
 
     Raises:
@@ -147,21 +136,9 @@ def decode_emissions(
         TranscriptionError: It holds no emissions, or those of several models.
     """
     model, recordings = find_emissions(Path(emissions_dir))
-    run = _Run(
-        model,
-        reads_audio=False,
-        lm=lm,
-        decoding=decoding,
-        config=config or TranscriptionConfig(),
-        output_dir=output_dir,
-        make_decoder=make_decoder,
-        make_runner=make_runner,
-        observer=observer,
-        overwrite=overwrite,
-    )
-    if dry_run:
-        return run.list(recordings)
-    return run.carry_out(recordings)
+    recipe = Recipe.make(model, lm, decoding, config, make_decoder=make_decoder, reads_audio=False)
+    run = _Run(recipe, output_dir, make_runner, observer or Observer(), overwrite=overwrite)
+    return run.list(recordings) if dry_run else run.carry_out(recordings)
 
 
 class _Run:
@@ -169,43 +146,22 @@ class _Run:
 
     def __init__(
         self,
-        model: Model,
-        *,
-        lm: Path | None,
-        decoding: DecodingConfig | None,
-        config: TranscriptionConfig,
+        recipe: Recipe,
         output_dir: Path | str | None,
-        in_place: bool = False,
-        keep_emissions: bool = False,
-        reads_audio: bool = True,
-        network: Network | None = None,
-        make_decoder: Callable[[], Decoder] | None,
         make_runner: Callable[[Recipe], Runner] | None,
-        observer: Observer | None,
+        observer: Observer,
+        *,
+        in_place: bool = False,
         overwrite: bool,
     ) -> None:
-        decoding = decoding or DecodingConfig()
-        check_search(decoding, lm)
-        if is_greedy(decoding):
-            decoding = decoding.replace(decoder="greedy")
-        self.provenance = describe(
-            model=model.name,
-            model_fingerprint=model.fingerprint,
-            language_model=lm,
-            decoding=decoding,
-            config=config,
-        )
-        self.config = config = config.replace(jobs=config.jobs or num_cores())
-        self.model = model
+        self.recipe = recipe
+        self.config = recipe.config
         self.overwrite = overwrite
         self.output_dir = None if output_dir is None else Path(output_dir)
-        self.observer = observer or Observer()
+        self.observer = observer
         self.summary = TranscriptionSummary(self.output_dir)
         mirror = None if in_place else self.output_dir
-        self.files = None if self.output_dir is None else TranscriptFiles(mirror, config.format)
-        self._recipe = Recipe(
-            model, lm, decoding, config, self.provenance, keep_emissions, reads_audio, network, make_decoder
-        )
+        self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config.format)
         self._make_runner = make_runner or _runner
         self._seen: set[str] = set()
 
@@ -220,7 +176,7 @@ class _Run:
     def estimate(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Say what the run will cost, after a few seconds of work on some of its recordings."""
         found = [item.recording for item in self._look(recordings) if item.state in _PENDING]
-        self.summary.estimate = estimate_run(self._recipe, found, num_recordings=len(recordings))
+        self.summary.estimate = estimate_run(self.recipe, found, num_recordings=len(recordings))
         return self.summary
 
     def _look(self, recordings: Sequence[Recording]) -> Iterator[Scanned]:
@@ -236,12 +192,12 @@ class _Run:
         """Transcribe what is not done."""
         started = time.monotonic()
         self.observer.found(len(recordings))
-        runner = self._make_runner(self._recipe)
+        runner = self._make_runner(self.recipe)
         with ExitStack() as stack:
             folder = None
             if self.output_dir is not None:
                 folder = stack.enter_context(closing(OutputFolder(self.output_dir, fresh=self.overwrite)))
-                folder.begin(len(recordings), self.provenance)
+                folder.begin(len(recordings), self.recipe.provenance)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder))))  # type: ignore[type-var]
             for batch in outcomes:
                 self._take(batch, folder)
@@ -256,7 +212,7 @@ class _Run:
         return Scanner(
             None if folder is None else folder.results,
             self.files,
-            self.provenance["key"],
+            self.recipe.provenance["key"],
             split_channels=self.config.channels == "split",
             raw_rate_hz=self.config.raw_rate_hz,
             overwrite=self.overwrite,
@@ -334,16 +290,16 @@ class _Run:
         self.observer.failed(failure)
 
     def _emissions_info(self, outcome: Outcome) -> EmissionsInfo:
-        recording = outcome.recording
+        recording, model = outcome.recording, self.recipe.model
         return EmissionsInfo(
             utterance_id=recording.utterance_id,
-            alphabet=self.model.alphabet.symbols,
-            step_ms=self.model.step_ms,
+            alphabet=model.alphabet.symbols,
+            step_ms=model.step_ms,
             duration_s=recording.duration_s,
             audio=str(recording.path),
             audio_fingerprint=recording.fingerprint,
-            model=self.model.name,
-            model_fingerprint=self.model.fingerprint,
+            model=model.name,
+            model_fingerprint=model.fingerprint,
         )
 
 
