@@ -1,4 +1,4 @@
-"""What all tests share: a clean environment and the places of speech that may lie beside the project."""
+"""What all tests share: a clean environment, recordings, and the places of speech that may lie beside the project."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 settings.register_profile("asrkit", deadline=None)  # a busy machine is no failure
 settings.load_profile("asrkit")
+
+
+@pytest.fixture(scope="session")
+def wavs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six short recordings of two speakers for the fake recognizer; never written to."""
+    from fake_recognition import write_recordings
+
+    return write_recordings(tmp_path_factory.mktemp("wavs"))
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,6 @@ from fake_recognition import (
     expected_text,
     rows_of,
     run,
-    write_recordings,
     write_speech,
 )
 
@@ -32,11 +31,6 @@ from asrkit.errors import TranscriptionError
 from asrkit.transcription import Observer
 from asrkit.transcription.recognizer import Outcome
 from asrkit.transcription.transcript import Transcript
-
-
-@pytest.fixture(scope="module")
-def wavs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_recordings(tmp_path_factory.mktemp("wavs"))
 
 
 def test_transcripts_mirror_the_tree_and_equal_the_plain_route(wavs: Path, tmp_path: Path) -> None:

@@ -16,17 +16,11 @@ from fake_recognition import (
     everything,
     expected_text,
     run,
-    write_recordings,
     write_speech,
 )
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.transcription.transcript import Transcript
-
-
-@pytest.fixture(scope="module")
-def wavs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_recordings(tmp_path_factory.mktemp("wavs"))
 
 
 @pytest.fixture
