@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -10,18 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_recognition import FakeDecoder, FakeModel, FakeNetwork, expected_text, write_speech
+from fake_recognition import expected_text, run, write_speech
 
-from asrkit.errors import ConfigError, MissingPathError, TranscriptionError
-from asrkit.transcription import TranscriptionSummary, transcribe
+from asrkit.config import TranscriptionConfig
+from asrkit.errors import ConfigError, TranscriptionError
 from asrkit.transcription.remote import fetch, is_url
-
-
-def run(inputs: list[Any], output_dir: Path) -> TranscriptionSummary:
-    model = FakeModel()
-    return transcribe(
-        inputs, model, output_dir=output_dir, network=FakeNetwork(), make_decoder=lambda: FakeDecoder(model.alphabet)
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -64,23 +58,91 @@ def test_files_and_patterns(memory: Any, tmp_path: Path) -> None:
     assert run(["memory://corpus/*/t*.wav"], tmp_path / "two").num_transcribed == 1
 
 
-def test_a_copy_that_fails_is_named_and_leaves_nothing_half(
+def test_a_copy_that_fails_costs_only_its_own_transcript(
     memory: Any, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    copy = memory.get_file
+
     def fail(place: str, local: str) -> None:
-        Path(local).write_bytes(b"half")
-        raise OSError("connection lost")
+        if place.endswith("two.wav"):
+            Path(local).write_bytes(b"half")
+            raise OSError("connection\nlost")
+        copy(place, local)
 
     monkeypatch.setattr(memory, "get_file", fail)
-    with pytest.raises(TranscriptionError, match="memory://corpus cannot be copied: connection lost"):
+    summary = run(["memory://corpus"], tmp_path / "out")
+    assert (summary.num_transcribed, summary.exit_code) == (1, 3)
+    (failure,) = summary.failures
+    assert failure.utterance_id == "b/two"
+    assert failure.reason.startswith("memory://corpus cannot be copied: connection lost; ")
+    assert "b/two\t" in (tmp_path / "out/failures.tsv").read_text()
+    assert [path.name for path in cache.rglob("*.wav") if not path.name.startswith(".")] == ["one.wav"]
+    monkeypatch.undo()
+    monkeypatch.setenv("ASRKIT_CACHE_DIR", str(cache))
+    again = run(["memory://corpus"], tmp_path / "out")
+    assert (again.num_transcribed, again.num_reused, again.exit_code) == (1, 1, 0)
+
+
+NOT_THERE = "memory://corpus/none.wav"
+
+
+@pytest.mark.parametrize("url", [NOT_THERE, "memory://nothing/*.wav", "memory://nothing", "memory://corpus/a/[!o]*"])
+def test_a_url_with_nothing_behind_it_fails_alone(memory: Any, url: str, tmp_path: Path) -> None:
+    summary = run([url, tmp_path / "local/a", "memory://corpus/b"], tmp_path / "out")
+    assert (summary.num_transcribed, summary.exit_code) == (2, 3)
+    assert f"nothing to transcribe at {url}, or it cannot be reached" in summary.failures[0].reason
+    assert run([url], tmp_path / "alone").exit_code == 1
+
+
+def test_a_listing_that_fails_costs_nothing_that_is_done(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Access denied")
+
+    run(["memory://corpus"], tmp_path / "out")
+    before = (tmp_path / "out/hyp.txt").read_text()
+    with monkeypatch.context() as broken:
+        for name in ("find", "info"):
+            broken.setattr(memory, name, fail)
+        summary = run(["memory://corpus"], tmp_path / "out")
+    assert "Access denied" in summary.failures[0].reason
+    assert (tmp_path / "out/hyp.txt").read_text() == before
+    with monkeypatch.context() as broken:
+        broken.setattr("asrkit.transcription.remote._copy", fail)
+        assert len(run(["memory://corpus"], tmp_path / "out").failures) == 2
+    assert (tmp_path / "out/hyp.txt").read_text() == before
+    assert run(["memory://corpus"], tmp_path / "out").num_reused == 2
+
+
+@pytest.mark.parametrize("fault", ["full", "unwritable"])
+def test_a_cache_that_cannot_be_written_ends_the_run(
+    fault: str, memory: Any, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(place: str, local: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if fault == "full":
+        monkeypatch.setattr(memory, "get_file", fill)
+    else:
+        cache.write_bytes(b"no folder")
+    with pytest.raises(TranscriptionError, match="cannot be written"):
         run(["memory://corpus"], tmp_path / "out")
-    assert not [path for path in cache.rglob("*.wav") if not path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("url", ["memory://corpus/none.wav", "memory://nothing/*.wav"])
-def test_nothing_there_is_an_error(memory: Any, url: str, tmp_path: Path) -> None:
-    with pytest.raises(MissingPathError, match="nothing"):
-        run([url], tmp_path / "out")
+def test_only_what_is_there_now_is_transcribed(memory: Any, tmp_path: Path) -> None:
+    run(["memory://corpus"], tmp_path / "out")
+    memory.rm("/corpus/b/two.wav")
+    memory.pipe("/corpus/a/.hidden/three.wav", memory.cat("/corpus/a/one.wav"))
+    assert run(["memory://corpus"], tmp_path / "again").num_transcribed == 1
+    flat = run(["memory://corpus"], tmp_path / "flat", config=TranscriptionConfig(recursive=False))
+    assert "nothing to transcribe" in flat.failures[0].reason
+
+
+def test_a_remote_manifest_is_read(memory: Any, tmp_path: Path) -> None:
+    memory.pipe("/corpus/list.tsv", f"utterance_id\tpath\nu1\t{tmp_path}/local/a/one.wav\n".encode())
+    run(["memory://corpus/list.tsv"], tmp_path / "out")
+    assert (tmp_path / "out/u1.txt").exists()
 
 
 def test_a_name_never_leaves_the_cache(memory: Any, cache: Path) -> None:
@@ -100,12 +162,10 @@ def test_a_web_server(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        run([f"{url}/my%20clip.wav"], tmp_path / "out")
-        with pytest.raises(MissingPathError):
-            run([f"{url}/none.wav"], tmp_path / "out")
+        summary = run([f"{url}/my%20clip.wav", f"{url}/none.wav"], tmp_path / "out")
+        assert (summary.num_transcribed, summary.exit_code) == (1, 3)
         server.shutdown()
-    with pytest.raises(MissingPathError, match="cannot be reached"):
-        run([f"{url}/gone.wav"], tmp_path / "out")
+    assert "cannot be reached" in run([f"{url}/gone.wav"], tmp_path / "gone").failures[0].reason
     (text,) = (path for path in (tmp_path / "out").rglob("my*.txt"))
     assert text.read_text().strip() == expected_text(audio)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from fake_recognition import (
 )
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.transcription.status import read_status
 from asrkit.transcription.transcript import Transcript
 
 
@@ -124,6 +127,52 @@ def test_earlier_results_stay_while_they_hold(done: tuple[Path, Path]) -> None:
     run(inputs.parent / "more", out, model=FakeModel(fingerprint="f2"))  # never two models in one table
     assert everything(done) == ["new"]
     assert len(list(out.rglob("*.txt"))) == 8  # 7 transcripts and hyp.txt: what was written stays
+
+
+def test_a_lost_mount_costs_nothing_that_is_done(done: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, out = done
+    before = everything(done)
+    stat = Path.stat
+
+    def lost(path: Path, **options: Any) -> os.stat_result:
+        if path.suffix == ".wav" and "speaker1" in path.parts:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", lost)
+    summary = run(inputs, out)
+    assert {failure.reason for failure in summary.failures} == {"cannot be read: stale file handle"}
+    assert (summary.num_reused, summary.exit_code) == (3, 3)
+    assert everything(done) == before
+    state = read_status(out)
+    assert (state.num_recordings, state.num_done, len(state.failures), state.num_left) == (6, 3, 3, 0)
+    run(inputs / "speaker0", out)  # nobody asks for the others, and nobody can tell whether they are gone
+    assert set(before) < set(everything(done))
+    monkeypatch.undo()
+    assert rerun(done) == []
+
+
+def test_the_status_is_that_of_the_last_inputs(done: tuple[Path, Path]) -> None:
+    inputs, out = done
+    for name in ("new", "newer"):
+        write_speech(inputs.parent / f"more/{name}.wav", 0.5)
+
+    class Dying(Watcher):
+        def transcribed(self, transcript: Transcript) -> None:
+            raise KeyboardInterrupt
+
+    def state() -> tuple[int, ...]:
+        found = read_status(out)
+        return (found.num_recordings, found.num_done, found.num_others, found.num_left)
+
+    assert state() == (6, 6, 0, 0)
+    with pytest.raises(KeyboardInterrupt):
+        run(inputs.parent / "more", out, observer=Dying(), config=TranscriptionConfig(batch_size=1, jobs=1))
+    assert state() == (2, 1, 6, 1)
+    run(inputs.parent / "more", out)
+    assert state() == (2, 2, 6, 0)
+    run(inputs, out)
+    assert state() == (6, 6, 2, 0)
 
 
 def test_a_dry_run_touches_nothing(done: tuple[Path, Path], tmp_path: Path) -> None:

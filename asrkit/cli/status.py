@@ -28,7 +28,9 @@ def status(
         return
     made_with = state.provenance
     typer.echo(f"state   {state.state}")
-    typer.echo(f"done    {state.num_done:,} of {state.num_recordings:,}, {state.audio_s / 3600:.2f} h of audio")
+    others = f" and {state.num_others:,} from other inputs before" if state.num_others else ""
+    hours = f"{state.audio_s / 3600:.2f} h of audio"
+    typer.echo(f"done    {state.num_done:,} of {state.num_recordings:,}{others}, {hours}")
     typer.echo(f"failed  {len(state.failures):,}")
     typer.echo(f"left    {state.num_left:,}")
     typer.echo(

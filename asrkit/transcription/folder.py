@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -55,8 +55,12 @@ class OutputFolder:
                     self._describe(state="interrupted")
             self._lock.close()
 
-    def begin(self, num_recordings: int, provenance: Mapping[str, Any]) -> None:
+    def begin(self, utterance_ids: Collection[str], provenance: Mapping[str, Any]) -> None:
         """Note that a run starts; clear away the failures of the last one and what a kill left half-written.
+
+        Args:
+            utterance_ids: What it is asked for; channels come as ``id.ch1``.
+            provenance: What decides its transcripts.
 
         Raises:
             TranscriptionError: The folder cannot be written to.
@@ -67,7 +71,9 @@ class OutputFolder:
                 leftover.unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from None
-        self._describe(state="running", num_recordings=num_recordings, provenance=dict(provenance))
+        asked = set(utterance_ids)
+        others = [i for i in self._made_with(provenance["key"]) if not asked & {i, i.rpartition(".ch")[0]}]
+        self._describe(state="running", num_recordings=len(asked), num_others=len(others), provenance=dict(provenance))
 
     def note_failure(self, utterance_id: str, audio: str, reason: str) -> None:
         """Add a line to ``failures.tsv`` at once.
@@ -99,24 +105,40 @@ class OutputFolder:
         except OSError as error:
             raise unwritable(path, error) from None
 
-    def finish(self, seen: Collection[str], failed: Collection[str], summary: Mapping[str, Any]) -> None:
+    def finish(self, done: Collection[str], failed: Collection[str], summary: Mapping[str, Any]) -> None:
         """Write the sorted results of all runs into this folder that still hold.
 
-        A result of an earlier run that was not asked for this time stays as long as its audio is there and it was
-        made with the same model and settings; so one table never mixes two models.
+        A result of an earlier run that was not asked for this time, or whose audio could not be looked at, stays as
+        long as its audio is there and it was made with the same model and settings; so one table never mixes two
+        models.
+
+        Args:
+            done: Ids that have a transcript, made now or before.
+            failed: Ids whose audio is no use; what an earlier run made of other audio of that name goes.
+            summary: What the run did.
         """
-        key = self._description["provenance"]["key"]
-        self.results.finish({i for i in self.results if i not in failed and (i in seen or self._holds(i, key))})
+        held = {i for i in self._made_with(self._description["provenance"]["key"]) if self._has_audio(i)}
+        kept = set(done) | held - set(failed)
+        self.results.finish(kept)
         if self._failures:
             lines = [_table_line(*row) for row in sorted(self._failures)]
             write_atomically(
                 self.path / FAILURES_NAME, "utterance_id\taudio\treason\n" + b"".join(lines).decode("utf-8")
             )
-        self._describe(state="finished", num_recordings=len(seen), summary=dict(summary))
+        asked = {*done, *(row[0] for row in self._failures)}
+        self._describe(state="finished", num_recordings=len(asked), num_others=len(kept - asked), summary=dict(summary))
 
-    def _holds(self, utterance_id: str, key: str) -> bool:
+    def _made_with(self, key: str) -> Iterator[str]:
+        """Yield the ids of the results of one model and its settings."""
+        return (i for i in self.results if (entry := self.results.get(i)) is not None and entry.key == key)
+
+    def _has_audio(self, utterance_id: str) -> bool:
+        """Whether the audio of a result is there; where nobody can tell, as on a lost mount, it is."""
         entry = self.results.get(utterance_id)
-        return entry is not None and entry.key == key and Path(entry.audio).exists()
+        try:
+            return entry is not None and Path(entry.audio).exists()
+        except OSError:
+            return True
 
     def _describe(self, **changes: Any) -> None:
         self._description |= changes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,19 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Files that somebody else has listed, such as the copies of those of another machine.
+
+    Args:
+        root: The folder that an input meant; ids count from it.
+        files: The files, and for those that are no use the reason.
+    """
+
+    root: Path
+    files: Mapping[Path, str | None]
+
+
+@dataclass(frozen=True)
 class _Found:
     """A file on disk, before it has an id."""
 
@@ -60,7 +73,7 @@ class _Found:
 
 
 def find_recordings(
-    inputs: Sequence[Path | str],
+    inputs: Sequence[Path | str | Listing],
     *,
     recursive: bool = True,
     include: Sequence[str] = (),
@@ -75,7 +88,7 @@ def find_recordings(
     such as ``wavs/**/*.flac`` is expanded where the shell did not.
 
     Args:
-        inputs: Files, folders, patterns and manifests.
+        inputs: Files, folders, patterns, manifests and listings.
         recursive: Whether to enter the folders below a folder.
         include: Patterns of names or relative paths to take from folders; default: every audio suffix.
         exclude: Patterns of names or relative paths to leave out.
@@ -93,11 +106,15 @@ def find_recordings(
     recordings: list[Recording] = []
     missing: list[str] = []
     for given in inputs:
+        if isinstance(given, Listing):
+            roots.append(given.root)
+            found |= {path: _Found(path, problem or _problem(path)) for path, problem in given.files.items()}
+            continue
         path = absolute(given)
         if path.is_dir():
             roots.append(path)
             found |= {item.path: item for item in _walk(path, recursive, wanted)}
-        elif path.suffix.lower() in MANIFEST_SUFFIXES and path.is_file():
+        elif is_manifest(path) and path.is_file():
             recordings += _from_manifest(path, audio_root)
         elif os.path.lexists(path):
             roots.append(path.parent)
@@ -114,6 +131,11 @@ def find_recordings(
         raise TranscriptionError(_nothing_found(inputs, include))
     check_ids(recordings)
     return sorted(recordings, key=lambda recording: recording.utterance_id)
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a name is that of a manifest."""
+    return path.suffix.lower() in MANIFEST_SUFFIXES
 
 
 def wanted_files(
@@ -244,9 +266,10 @@ def check_ids(recordings: list[Recording]) -> None:
         seen.add(recording.utterance_id)
 
 
-def _nothing_found(inputs: Sequence[Path | str], include: Sequence[str]) -> str:
+def _nothing_found(inputs: Sequence[Path | str | Listing], include: Sequence[str]) -> str:
+    places = (str(given.root if isinstance(given, Listing) else given) for given in inputs)
     wanted = ", ".join(include) if include else ", ".join(sorted(suffix[1:] for suffix in AUDIO_SUFFIXES))
-    return f"nothing to transcribe in {', '.join(map(str, inputs))}; looked for {wanted}"
+    return f"nothing to transcribe in {', '.join(places)}; looked for {wanted}"
 
 
 def _and_more(names: list[str]) -> str:

@@ -6,21 +6,26 @@ changed, so a second run downloads nothing and finds its recordings unchanged.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from asrkit.errors import ConfigError, MissingPathError, TranscriptionError
+from asrkit.errors import ConfigError, TranscriptionError
 from asrkit.transcription.identifiers import file_name, safe_path
+from asrkit.transcription.outputs import unwritable
+from asrkit.transcription.recordings import Listing, is_manifest
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped,unused-ignore]
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What tells one version of a remote file from another; file systems differ in what they know.
 _VERSION_FIELDS = ("size", "mtime", "etag", "ETag", "LastModified", "last_modified", "md5Hash", "updated", "created")
 
@@ -34,50 +39,78 @@ def fetch(
     inputs: Sequence[Path | str],
     wanted: Callable[[Path, Path], bool],
     *,
+    recursive: bool = True,
     cache_dir: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Path | str]:
+) -> list[Path | str | Listing]:
     """Copy what lies on other machines, and return the inputs with the copies in its place.
+
+    What cannot be listed or copied, or is not there, is a problem of that file alone.
 
     Args:
         inputs: Paths, and URLs of files, folders and patterns.
         wanted: Whether a file below a folder is an input; takes the file and the folder.
+        recursive: Whether to enter the folders below a folder.
         cache_dir: Where copies are kept; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
         progress: Called with the files copied so far, and in all.
 
     Raises:
         ConfigError: fsspec, or its part for such URLs, is not installed.
-        MissingPathError: There is nothing at a URL.
-        TranscriptionError: A file cannot be copied; what was copied stays.
+        TranscriptionError: The disk is full, or the cache folder cannot be written to.
     """
     if not any(map(is_url, inputs)):
         return list(inputs)
     cache = Path(cache_dir or os.environ.get("ASRKIT_CACHE_DIR") or Path.home() / ".cache" / "asrkit") / "remote"
-    return [_fetch_one(str(given), cache, wanted, progress) if is_url(given) else given for given in inputs]
+    fetcher = _Fetcher(cache, wanted, recursive, progress or (lambda num_files, num_all: None))
+    return [fetcher.fetch(str(given)) if is_url(given) else given for given in inputs]
 
 
-def _fetch_one(
-    url: str, cache: Path, wanted: Callable[[Path, Path], bool], progress: Callable[[int, int], None] | None
-) -> Path:
-    """Copy a file, or the files of a folder or pattern, and return the path of the copy."""
-    system, place = _open(url)
-    root = cache / url.partition("://")[0].lower() / hashlib.sha256(_host(url).encode()).hexdigest()[:8]
-    try:
-        top, files = _list(system, url, place, wanted)
+@dataclass(frozen=True)
+class _Fetcher:
+    """Copies below a cache folder; arguments as of ``fetch``."""
+
+    cache: Path
+    wanted: Callable[[Path, Path], bool]
+    recursive: bool
+    progress: Callable[[int, int], None]
+
+    def fetch(self, url: str) -> Path | Listing:
+        """Copy a file, or the files of a folder or pattern; a manifest is returned as it is."""
+        system, place = _open(url)
+        root = self.cache / url.partition("://")[0].lower() / hashlib.sha256(_host(url).encode()).hexdigest()[:8]
+        path = _local(root, place)
+        try:
+            top, files = self._list(system, url, place)
+        except Exception as error:  # every file system has errors of its own
+            return Listing(path.parent, {path: _problem(url, error)})
+        copies: dict[Path, str | None] = {}
         for index, file in enumerate(files):
-            _copy(system, file, _local(root, file))
-            if progress is not None:
-                progress(index + 1, len(files))
-    except MissingPathError:
-        raise
-    except FileNotFoundError:
-        raise MissingPathError("there is nothing there, or it cannot be reached", path=url) from None
-    except ImportError as error:
-        raise _not_installed(url, error) from None
-    except Exception as error:  # every file system has errors of its own
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise TranscriptionError(f"{url} cannot be copied: {text}; run again, what is here already stays") from error
-    return _local(root, top)
+            copy = _local(root, file)
+            try:
+                _copy(system, file, copy)
+                copies[copy] = None
+            except Exception as error:
+                copies[copy] = _problem(url, error)
+            self.progress(index + 1, len(files))
+        if files == [place]:
+            return path if is_manifest(path) and copies[path] is None else Listing(path.parent, copies)
+        return Listing(_local(root, top), copies)
+
+    def _list(self, system: AbstractFileSystem, url: str, place: str) -> tuple[str, list[str]]:
+        """Return the folder that is meant and the files of it, or a file and itself."""
+        is_web = url.lower().startswith("http")
+        if any(sign in place for sign in "*[") and not is_web:
+            files = [file for file in sorted(map(str, system.glob(place))) if system.isfile(file)]
+            top = os.path.commonpath([str(PurePosixPath(file).parent) for file in files]) if files else place
+        elif not is_web and system.isdir(place):
+            top = place.rstrip("/")
+            found = sorted(map(str, system.find(place, maxdepth=None if self.recursive else 1)))
+            files = [file for file in found if not _is_hidden(file, top) and self.wanted(Path(file), Path(top))]
+        else:
+            return place, [place]
+        if not files:
+            raise FileNotFoundError
+        return top, files
 
 
 def _open(url: str) -> tuple[AbstractFileSystem, str]:
@@ -100,23 +133,24 @@ def _host(url: str) -> str:
     return url.partition("://")[2].partition("/")[0]
 
 
-def _list(
-    system: AbstractFileSystem, url: str, place: str, wanted: Callable[[Path, Path], bool]
-) -> tuple[str, list[str]]:
-    """Return what is asked for and the files it consists of."""
-    if any(sign in place for sign in "*[") and not url.lower().startswith("http"):
-        files = sorted(map(str, system.glob(place)))
-        files = [file for file in files if system.isfile(file)]
-        top = os.path.commonpath([str(PurePosixPath(file).parent) for file in files]) if files else place
-    elif not url.lower().startswith("http") and system.isdir(place):
-        top = place.rstrip("/")
-        found = sorted(map(str, system.find(place)))
-        files = [file for file in found if wanted(Path(file), Path(top))]
-    else:
-        top, files = place, [place]
-    if not files:
-        raise MissingPathError("there is nothing to transcribe there", path=url)
-    return top, files
+def _is_hidden(file: str, top: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(file).relative_to(top).parts)
+
+
+def _problem(url: str, error: Exception) -> str:
+    """Return why something was not copied, in one line.
+
+    Raises:
+        ConfigError, TranscriptionError: The fault lies on this machine, so that no other file would fare better.
+    """
+    if isinstance(error, ImportError):
+        raise _not_installed(url, error) from None
+    if isinstance(error, TranscriptionError):
+        raise error
+    if isinstance(error, FileNotFoundError):
+        return f"there is nothing to transcribe at {url}, or it cannot be reached"
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{url} cannot be copied: {text}; run again to try once more"
 
 
 def _local(root: Path, place: str) -> Path:
@@ -135,8 +169,17 @@ def _copy(system: AbstractFileSystem, place: str, path: Path) -> None:
     note = path.with_name(f".{file_name(path.name, '.version')}")
     if path.is_file() and note.is_file() and note.read_text(encoding="utf-8") == version:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{file_name(path.name, '.part')}")
-    system.get_file(place, str(partial))
-    partial.replace(path)
-    note.write_text(version, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+    except OSError as error:
+        raise unwritable(path, error) from None
+    try:
+        system.get_file(place, str(partial))
+        partial.replace(path)
+        note.write_text(version, encoding="utf-8")
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise unwritable(path, error) from None
+        raise

@@ -93,7 +93,7 @@ def _find(
     suffixes = AUDIO_SUFFIXES | RAW_SUFFIXES if config.raw_rate_hz else AUDIO_SUFFIXES
     wanted = wanted_files(config.include, config.exclude, suffixes)
     return find_recordings(
-        fetch(inputs, wanted, progress=observer.fetched),
+        fetch(inputs, wanted, recursive=config.recursive, progress=observer.fetched),
         recursive=config.recursive,
         include=config.include,
         exclude=config.exclude,
@@ -164,6 +164,7 @@ class _Run:
         self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config.format)
         self._make_runner = make_runner or _runner
         self._seen: set[str] = set()
+        self._unread: set[str] = set()  # failed before anything was known of their audio
 
     def list(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Say what there is to do, and do nothing."""
@@ -197,7 +198,7 @@ class _Run:
             folder = None
             if self.output_dir is not None:
                 folder = stack.enter_context(closing(OutputFolder(self.output_dir, fresh=self.overwrite)))
-                folder.begin(len(recordings), self.recipe.provenance)
+                folder.begin([recording.utterance_id for recording in recordings], self.recipe.provenance)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder))))  # type: ignore[type-var]
             for batch in outcomes:
                 self._take(batch, folder)
@@ -205,7 +206,8 @@ class _Run:
             self.summary.elapsed_s = time.monotonic() - started
             self.summary.stage_cpu_s = runner.stage_cpu_s()
             if folder is not None:
-                folder.finish(self._seen, {f.utterance_id for f in self.summary.failures}, self.summary.to_dict())
+                failed = {failure.utterance_id for failure in self.summary.failures}
+                folder.finish(self._seen - failed, failed - self._unread, self.summary.to_dict())
         return self.summary
 
     def _scanner(self, folder: OutputFolder | None) -> Scanner:
@@ -285,6 +287,8 @@ class _Run:
     def _fail(self, recording: Recording, problem: str, folder: OutputFolder | None) -> None:
         failure = Failure(recording.utterance_id, str(recording.path), problem)
         self.summary.failures.append(failure)
+        if not recording.fingerprint:
+            self._unread.add(failure.utterance_id)
         if folder is not None:
             folder.note_failure(failure.utterance_id, failure.audio, failure.reason)
         self.observer.failed(failure)

@@ -20,15 +20,17 @@ class RunStatus:
     Args:
         state: running, interrupted, killed or finished.
         num_recordings: How many the last run was asked for.
-        num_done: Transcribed with the model and the settings of the last run.
+        num_done: How many of them are transcribed with its model and settings.
+        num_others: Transcribed from other inputs by earlier runs, with the same model and settings.
         failures: What failed in the last run: id and reason.
-        audio_s: Seconds of audio transcribed.
+        audio_s: Seconds of audio transcribed, others included.
         provenance: Model, language model and settings.
     """
 
     state: str
     num_recordings: int
     num_done: int
+    num_others: int
     failures: tuple[tuple[str, str], ...]
     audio_s: float
     provenance: Mapping[str, Any]
@@ -44,6 +46,7 @@ class RunStatus:
             "state": self.state,
             "recordings": self.num_recordings,
             "done": self.num_done,
+            "others": self.num_others,
             "failed": [{"utterance_id": name, "reason": reason} for name, reason in self.failures],
             "left": self.num_left,
             "audio_s": round(self.audio_s, 3),
@@ -62,15 +65,17 @@ def read_status(folder: Path) -> RunStatus:
         raise MissingPathError("no such output folder", path=folder)
     description = _description(folder / RUN_NAME)
     key = description["provenance"].get("key")
+    failures = _failures(folder / FAILURES_NAME)
     latest = {t.utterance_id: t.duration_s for t in read_results(folder) if t.provenance.get("key") == key}
     state = str(description["state"])
     if state == "running" and not is_in_use(folder):
         state = "killed"
     return RunStatus(
         state=state,
-        num_recordings=int(description["num_recordings"]),
-        num_done=len(latest),
-        failures=_failures(folder / FAILURES_NAME),
+        num_recordings=description["num_recordings"],
+        num_done=max(0, len(latest.keys() - {name for name, _ in failures}) - description["num_others"]),
+        num_others=description["num_others"],
+        failures=failures,
         audio_s=sum(latest.values()),
         provenance=description["provenance"],
     )
@@ -80,7 +85,8 @@ def _description(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         description["provenance"].get("key")
-        return {"state": description["state"], **description, "num_recordings": int(description["num_recordings"])}
+        counts = {name: int(description[name]) for name in ("num_recordings", "num_others")}
+        return {"state": description["state"], **description, **counts}
     except FileNotFoundError:
         raise TranscriptionError("no run.json: not an output folder of `asrkit transcribe`", path=path.parent) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
