@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from asrkit import config
-from asrkit.cli import app, main
+from asrkit.cli import app, doctor, main
 from asrkit.errors import AudioError, ConfigError
 
 
@@ -142,10 +143,31 @@ def test_doctor_tells_what_is_here() -> None:
 
 
 def test_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asrkit.cli.doctor.REQUIRED", ("numpy", "no-such-package"))
+    monkeypatch.setattr(
+        "asrkit.cli.doctor._requirements", lambda: ["numpy>=1", "no-such-package>=2", 'x; extra == "y"']
+    )
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "problem: no-such-package is not installed: pip install no-such-package" in result.output
+    assert "not installed (asrkit[y])" in result.output
+    monkeypatch.setattr("asrkit.cli.doctor._requirements", list)
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 1 and "asrkit is not installed as a package" in result.output
+
+
+def test_doctor_looks_for_what_the_package_declares() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required, _ = doctor.requirements(project["dependencies"])
+    assert {"numpy", "typer", "rich", "matplotlib", "zstandard"} <= set(required)
+    assert set(doctor.diagnose()["packages"]) == set(required)
+
+
+def test_requirements_are_told_apart_by_their_markers() -> None:
+    lines = [
+        "a>=1", "b-c<2,>=1.26; python_version < \"9.0\"", "b-c>=3; python_version >= \"9.0\"",
+        "old>=1; python_version < '3.1'", "d[http]>=2; extra == \"remote\"", "d; extra == 'dev'", "e==1 ; extra=='dev'",
+    ]  # fmt: skip
+    assert doctor.requirements(lines) == (["a", "b-c"], {"old": "Python < 3.1", "d": "asrkit[remote]"})
 
 
 # command -> the library function it presents

@@ -5,27 +5,53 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
 
 from asrkit.cli.app import app
 
-REQUIRED = ("numpy", "keras", "tensorflow", "onnx", "onnxruntime", "soundfile", "soxr", "rapidfuzz", "jiwer")
-# distribution -> where it is to be had: the Pythons, or the extra that brings it
-OPTIONAL = {
-    "kenlm": "Python < 3.13",
-    "pyctcdecode": "Python < 3.13",
-    "av": "asrkit[media]",
-    "espeakng-loader": "asrkit[demo]",
-    "fsspec": "asrkit[remote]",
-    "ray": "asrkit[ray]",
-    "whisper-normalizer": "asrkit[whisper]",
-    "tensorboard": "asrkit[tensorboard]",
-    "nbclient": "asrkit[notebook]",
-    "pandas": "asrkit[notebook]",
-}
+_NAME = re.compile(r"[\w.-]+")
+_EXTRA = re.compile(r"""extra\s*==\s*["']([\w-]+)["']""")
+_PYTHON = re.compile(r"""python_version\s*(<|>=)\s*["'](\d+)\.(\d+)["']""")
+
+
+def requirements(lines: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Tell what asrkit needs here from what is good to have.
+
+    Args:
+        lines: Requirements as the package's metadata gives them, such as ``av>=12; extra == "media"``.
+
+    Returns:
+        The distributions that are needed, and the others with where they are to be had: the Pythons, or the extra
+        that brings them.
+    """
+    required: list[str] = []
+    optional: dict[str, str] = {}
+    for line in lines:
+        requirement, _, marker = line.partition(";")
+        name = _NAME.findall(requirement)[0]
+        extra, python = _EXTRA.search(marker), _PYTHON.search(marker)
+        if extra:
+            if extra[1] != "dev":
+                optional.setdefault(name, f"asrkit[{extra[1]}]")
+        elif python and (sys.version_info >= (int(python[2]), int(python[3]))) != (python[1] == ">="):
+            optional.setdefault(name, f"Python {python[1]} {python[2]}.{python[3]}")
+        else:
+            required.append(name)
+    return required, {name: source for name, source in optional.items() if name not in required}
+
+
+def _requirements() -> list[str]:
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        return requires("asrkit") or []
+    except PackageNotFoundError:
+        return []
 
 
 def _version(distribution: str) -> str | None:
@@ -68,9 +94,11 @@ def _keras_backend() -> str:
 
 def diagnose() -> dict[str, Any]:
     """Describe this installation in plain values; ``problems`` lists what keeps asrkit from working."""
-    required = {name: _version(name) for name in REQUIRED}
+    names, optional = requirements(_requirements())
+    required = {name: _version(name) for name in names}
     extension = _extension()
-    problems = [f"{name} is not installed: pip install {name}" for name, found in required.items() if found is None]
+    problems = [] if names else ["asrkit is not installed as a package: pip install it, or what it needs is not known"]
+    problems += [f"{name} is not installed: pip install {name}" for name, found in required.items() if found is None]
     if not extension["ok"]:
         problems.append(f"the C++ extension does not load ({extension['error']}): reinstall asrkit")
     return {
@@ -84,7 +112,8 @@ def diagnose() -> dict[str, Any]:
         "keras_backend": _keras_backend(),
         "onnx_providers": _onnx_providers(),
         "packages": required,
-        "optional": {name: _version(name) for name in OPTIONAL},
+        "optional": {name: _version(name) for name in optional},
+        "optional_from": optional,
         "variables": {name: value for name, value in sorted(os.environ.items()) if name.startswith("ASRKIT_")},
         "problems": problems,
     }
@@ -122,7 +151,8 @@ def _print(report: dict[str, Any]) -> None:
         "ONNX providers": ", ".join(report["onnx_providers"]) or "none",
     }
     rows |= {name: found or "missing" for name, found in report["packages"].items()}
-    rows |= {name: found or f"not installed ({OPTIONAL[name]})" for name, found in report["optional"].items()}
+    source = report["optional_from"]
+    rows |= {name: found or f"not installed ({source[name]})" for name, found in report["optional"].items()}
     rows |= report["variables"]
     for name, value in rows.items():
         style = "red" if value == "missing" else "dim" if value.startswith("not installed (") else ""
