@@ -24,7 +24,11 @@ HEAD = """# Command reference
 
 Written from the commands themselves by `make docs`; `make lint` holds it up to date.
 
-Flags beat `ASRKIT_*` variables beat `asrkit.toml` beat the settings inside a bundle beat the defaults.
+Flags beat `ASRKIT_*` variables beat `asrkit.toml` beat the settings inside a bundle beat the defaults. A variable
+stands for the options in whose rows it is named and for nothing else: `ASRKIT_BATCH_SIZE` is the batch of
+`asrkit transcribe`, not that of `asrkit train`. `ASRKIT_CACHE_DIR` moves the folder in which all commands keep what is
+slow to make again (`~/.cache/asrkit`).
+
 Results go to stdout, everything else to stderr. Exit codes:
 
 | code | meaning |

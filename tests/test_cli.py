@@ -197,6 +197,12 @@ def plain(value: Any) -> Any:
     return getattr(value, "value", str(value) if isinstance(value, Path) else value)
 
 
+def test_a_variable_means_one_thing_to_all_commands() -> None:
+    meanings = {(p.envvar, p.name) for command in COMMANDS.values() for p in command.params if p.envvar}
+    assert ("ASRKIT_BATCH_SIZE", "batch_size") in meanings
+    assert sorted(variable for variable, _ in meanings) == sorted({f"ASRKIT_{name.upper()}" for _, name in meanings})
+
+
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path[0] in ("train", "transcribe")], ids=" ".join)
 def test_a_flag_that_is_a_setting_has_no_default_of_its_own(path: tuple[str, ...]) -> None:
     """Else a flag nobody gave would beat ``asrkit.toml``."""

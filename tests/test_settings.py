@@ -6,24 +6,20 @@ import pytest
 from random_bundle import random_bundle
 
 from asrkit.cli import settings
-from asrkit.cli.settings import Project, choose_model, named_model, resolve, sources
+from asrkit.cli.settings import Project, choose_model, named_model, resolve
 from asrkit.cli.train import run_settings
-from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.config import DecodingConfig, ScoringConfig, Settings, TranscriptionConfig
 from asrkit.errors import ConfigError, MissingPathError
+from asrkit.presets import PRESETS
 
-FLAG, VARIABLE, TOML, BUNDLE, DEFAULT = 8, 7, 6, 5, DecodingConfig.beam
+FLAG, TOML, BUNDLE, DEFAULT = 8, 6, 5, DecodingConfig.beam
 
 
 @pytest.mark.parametrize("bundle", [None, BUNDLE])
 @pytest.mark.parametrize("toml", [None, TOML])
-@pytest.mark.parametrize("variable", [None, VARIABLE])
 @pytest.mark.parametrize("flag", [None, FLAG])
-def test_the_nearest_source_wins(
-    flag: int | None, variable: int | None, toml: int | None, bundle: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if variable is not None:
-        monkeypatch.setenv("ASRKIT_BEAM", str(variable))
-    expected = next(value for value in (flag, variable, toml, bundle, DEFAULT) if value is not None)
+def test_the_nearest_source_wins(flag: int | None, toml: int | None, bundle: int | None) -> None:
+    expected = next(value for value in (flag, toml, bundle, DEFAULT) if value is not None)
     project = Project(Path("asrkit.toml"), {"decoding": {} if toml is None else {"beam": toml}})
     config = resolve(
         DecodingConfig,
@@ -40,44 +36,25 @@ def test_sources_are_mixed_setting_by_setting() -> None:
     flags = {"beam": 9, "word_bonus": None}
     config = resolve(DecodingConfig, "decoding", flags, project=project, bundle={"word_bonus": 2.5, "lm_weight": 0.1})
     assert (config.beam, config.lm_weight, config.word_bonus) == (9, 0.9, 2.5)
-    named = sources(DecodingConfig, "decoding", flags, project=project, bundle={"word_bonus": 2.5})
-    assert {name: source for name, (_, source) in named.items()} == {
-        "beam": "command line",
-        "lm_weight": "asrkit.toml",
-        "word_bonus": "bundle",
-    }
 
 
 def test_settings_of_a_newer_bundle_are_left_out() -> None:
     assert resolve(DecodingConfig, "decoding", {}, bundle={"beam": 3, "from_the_future": 1}).beam == 3
 
 
-def test_variables_are_read_by_the_type_of_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, text in {"RECURSIVE": "no", "FORMAT": "txt srt", "WINDOW_S": "20", "JOBS": "3", "INCLUDE": ""}.items():
-        monkeypatch.setenv(f"ASRKIT_{name}", text)
-    config = resolve(TranscriptionConfig, "transcription", {})
-    assert config == TranscriptionConfig(recursive=False, format=("txt", "srt"), window_s=20.0, jobs=3)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("JOBS", "two", "ASRKIT_JOBS must be a whole number, not 'two'"),
-        ("WINDOW_S", "x", "ASRKIT_WINDOW_S must be a number"),
-        ("RECURSIVE", "maybe", "ASRKIT_RECURSIVE must be true or false"),
-    ],
-)
-def test_a_variable_of_another_type_is_named(
-    name: str, text: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(f"ASRKIT_{name}", text)
-    with pytest.raises(ConfigError, match=message):
-        resolve(TranscriptionConfig, "transcription", {})
+@pytest.mark.parametrize("kind", [DecodingConfig, ScoringConfig, TranscriptionConfig])
+def test_settings_listen_to_no_variable_of_their_own(kind: type[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else ``ASRKIT_SEED`` would mean another thing to each command that has a seed."""
+    for name in kind().to_dict():
+        monkeypatch.setenv(f"ASRKIT_{name.upper()}", "3")
+    assert resolve(kind, "table", {}) == kind()
 
 
 def test_values_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="beam must be positive"):
         resolve(DecodingConfig, "decoding", {"beam": 0})
+    with pytest.raises(ConfigError, match="unknown setting 'beem'; did you mean 'beam'"):
+        resolve(DecodingConfig, "decoding", {"beem": 3})
 
 
 def test_a_project_file_is_found_read_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,3 +117,11 @@ def test_fine_tuning_takes_the_network_of_the_model_it_begins_with(tmp_path: Pat
     assert (run.model, run.features) == (bundle.model.replace(dropout=0.4), bundle.features)
     assert run.data.alphabet == bundle.alphabet.symbols
     assert run.training.epochs == 3
+
+
+def test_what_is_set_on_the_command_line_beats_a_variable(tmp_path: Path) -> None:
+    (tmp_path / "train.tsv").write_text("utterance_id\tpath\ttext\n")
+    # typer hands ASRKIT_PRESET and ASRKIT_EPOCHS on as if they were flags
+    run = run_settings(tmp_path / "train.tsv", None, "tiny", None, 3, ["training.epochs=5"])
+    assert run.training.epochs == 5
+    assert run.model.rnn_units == PRESETS["tiny"]["model"]["rnn_units"]

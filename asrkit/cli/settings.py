@@ -1,7 +1,7 @@
 """Where a command's settings come from: flags, ``ASRKIT_*``, ``asrkit.toml``, the bundle, the defaults, in this order.
 
-A flag that is not set is None. Every setting that is a word, a number or a list of words has its variable:
-``ASRKIT_`` and its name in capitals.
+A variable is another way to give the options that name it, and nothing else: typer reads it and hands it on like a
+flag. A flag that is not set is None.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,8 +21,6 @@ from asrkit.presets import run_config
 PROJECT_FILE = Path("asrkit.toml")
 LATEST_MODEL = Path("models/latest")
 MODEL_VARIABLE = "ASRKIT_MODEL"
-_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 _BOX = Path(__file__).resolve().parent.parent / "models"
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
@@ -76,66 +73,14 @@ def resolve(
             because a bundle may be older or newer than this program.
 
     Raises:
-        ConfigError: A value is out of range.
+        ConfigError: A flag is no setting, or a value is out of range.
     """
-    return settings_type.from_dict(
-        {
-            name: value
-            for name, (value, _) in sources(settings_type, table, flags, project=project, bundle=bundle).items()
-        }
-    )
-
-
-def sources(
-    settings_type: type[Settings],
-    table: str,
-    flags: Mapping[str, Any],
-    *,
-    project: Project | None = None,
-    bundle: Mapping[str, Any] | None = None,
-) -> dict[str, tuple[Any, str]]:
-    """Return each setting that is not a default, with its value and the source that won."""
     known = {f.name for f in dataclasses.fields(settings_type)}  # type: ignore[arg-type]
-    unknown = set(flags) - known
-    if unknown:
-        raise ConfigError(f"{settings_type.__name__} has no setting {min(unknown)!r}")
-    merged = {name: (value, "bundle") for name, value in (bundle or {}).items() if name in known}
+    values = {name: value for name, value in (bundle or {}).items() if name in known}
     if project is not None:
-        merged |= {name: (value, str(project.path)) for name, value in project.tables.get(table, {}).items()}
-    merged |= _from_environment(settings_type)
-    for name, value in flags.items():
-        if value is not None:
-            merged[name] = (list(value) if isinstance(value, tuple) else value, "command line")
-    return merged
-
-
-def _from_environment(settings_type: type[Settings]) -> dict[str, tuple[Any, str]]:
-    """Return the settings that ``ASRKIT_*`` variables give; an empty variable is not set."""
-    hints = typing.get_type_hints(settings_type)
-    given: dict[str, tuple[Any, str]] = {}
-    for name, hint in hints.items():
-        variable = f"ASRKIT_{name.upper()}"
-        text = os.environ.get(variable, "").strip()
-        if text and (parse := _parser(hint)) is not None:
-            try:
-                given[name] = (parse(text), variable)
-            except (ValueError, KeyError):
-                raise ConfigError(f"{variable} must be {_kind(hint)}, not {text!r}") from None
-    return given
-
-
-def _parser(hint: Any) -> Callable[[str], Any] | None:
-    """Return what reads a setting from a word, or None for what a word cannot hold."""
-    plain = next((part for part in typing.get_args(hint) if part is not type(None)), hint)
-    if typing.get_origin(hint) is tuple:
-        return str.split if plain is str else None
-    parsers: dict[Any, Callable[[str], Any]] = {str: str, int: int, float: float, bool: lambda t: _TRUTH[t.lower()]}
-    return parsers.get(plain)
-
-
-def _kind(hint: Any) -> str:
-    text = str(hint)
-    return next((words for name, words in _KINDS.items() if name in text), "a word")
+        values |= project.tables.get(table, {})
+    values |= {name: value for name, value in flags.items() if value is not None}
+    return settings_type.from_dict(values)
 
 
 @dataclass(frozen=True)
