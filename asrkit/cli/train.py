@@ -157,8 +157,6 @@ def run_settings(
     project = Project.load(config)
     values = _relative_to_file(project)
     flags: dict[str, Any] = {}
-    for assignment in assignments:
-        flags = merge(flags, parse_assignment(assignment))
     if preset is not None:
         flags["preset"] = preset
     if epochs is not None:
@@ -168,6 +166,8 @@ def run_settings(
         values = merge(values, {"data": {"train": str(data), "dev": None}})
     if dev is not None:
         flags = merge(flags, {"data": {"dev": str(dev)}})
+    for assignment in assignments:  # last: a preset or epochs may come from a variable, and --set beats those
+        flags = merge(flags, parse_assignment(assignment))
     merged = merge(values, flags)
     start_from = merged.get("training", {}).get("start_from")
     if start_from is not None:
