@@ -1,6 +1,7 @@
 """Runs: they learn, go on exactly where they stopped, and say what is wrong."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from tiny_run import Recorder, settings
 from tone_speech import write_corpus
 
 from asrkit.data import Utterance, write_manifest
-from asrkit.errors import ConfigError, TrainingError
-from asrkit.model.bundle import Bundle
+from asrkit.errors import ConfigError, ManifestError, TrainingError
+from asrkit.model.bundle import PARTS, Bundle
 from asrkit.presets import run_config
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from asrkit.training.run import point_latest_at, train
@@ -151,3 +152,41 @@ def test_latest_leads_to_the_last_model(tmp_path):
         (tmp_path / name / "bundle.json").write_text(name)
         latest = point_latest_at(tmp_path / name)
     assert (latest / "bundle.json").read_text() == "second"
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_model_in_the_place_of_latest_is_never_touched(has_links, tmp_path, monkeypatch):
+    if not has_links:
+        monkeypatch.setattr(Path, "symlink_to", refuse)
+    for name in ("latest", "new"):
+        (tmp_path / name).mkdir()
+        for part in (*PARTS, "checkpoint.npz"):
+            (tmp_path / name / part).write_text(name)
+    assert point_latest_at(tmp_path / "new") is None
+    assert {path.read_text() for path in (tmp_path / "latest").iterdir()} == {"latest"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "new"]
+
+
+def test_latest_is_a_copy_where_there_are_no_links(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        for part in (*PARTS, "checkpoint.npz"):
+            (tmp_path / name / part).write_text(name)
+        latest = point_latest_at(tmp_path / name)
+    assert {path.name: path.read_text() for path in latest.iterdir()} == dict.fromkeys(PARTS, "second")
+
+
+def refuse(*arguments, **options):
+    raise OSError("no links here")
+
+
+def test_a_fresh_run_on_unusable_data_leaves_the_earlier_one_alone(tmp_path):
+    for part in (*PARTS, "checkpoint.npz", "log.jsonl"):
+        (tmp_path / part).write_text("earlier")
+    (tmp_path / "empty.tsv").write_text("utterance_id\tpath\ttext\n")
+    with pytest.raises(ManifestError):
+        train(settings(tmp_path / "empty.tsv"), tmp_path, fresh=True, cache_dir=tmp_path)
+    with pytest.raises(ConfigError, match="choose another --output"):
+        train(settings(tmp_path, training={"start_from": str(tmp_path)}), tmp_path, fresh=True, cache_dir=tmp_path)
+    assert {(tmp_path / part).read_text() for part in (*PARTS, "checkpoint.npz", "log.jsonl")} == {"earlier"}

@@ -107,7 +107,8 @@ def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
     typer.echo(bundle.path)
     if not quiet:
         rates = f"dev WER {dev.get('wer_percent')} %, CER {dev.get('cer_percent')} %"
-        typer.echo(f"{rates} (greedy, epoch {bundle.card.get('epoch')}); {latest} leads to it", err=True)
+        found_by = f"{latest} leads to it" if latest else "models/latest is a folder of its own and stays as it is"
+        typer.echo(f"{rates} (greedy, epoch {bundle.card.get('epoch')}); {found_by}", err=True)
         if page is not None:
             typer.echo(f"curves, sentences and settings: {page}", err=True)
         typer.echo(f"next: asrkit transcribe ./wavs --model {bundle.path}", err=True)

@@ -37,7 +37,7 @@ def train(
     Args:
         config: All settings; ``config.data.train`` names the data.
         output_dir: Gets checkpoint, log and the bundle of the best epoch on the dev set.
-        fresh: Throw an earlier run in this folder away.
+        fresh: Throw an earlier run in this folder away, as soon as the data has proved usable.
         cache_dir: For decoded audio; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
         observer: Told of progress.
 
@@ -45,42 +45,42 @@ def train(
         The bundle with the lowest dev WER.
 
     Raises:
-        ConfigError: No training data is named.
+        ConfigError: No training data is named, or a fresh run would begin with the model that it throws away.
         ManifestError: A manifest cannot be used.
         TrainingError: No utterance can be learned from, the folder holds another run, or the run diverged.
     """
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
     if fresh:
-        _forget(output_dir)
+        _keep_what_it_begins_with(config, output_dir)
     train_set, dev_set = load_sets(config, observer)
     fingerprint = data_fingerprint([*train_set, *dev_set])
-    finished = _finished(output_dir, config, fingerprint)
+    finished = None if fresh else _finished(output_dir, config, fingerprint)
     if finished is not None:
         observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
         return finished
-    if config.training.tensorboard:
-        with quiet_backend():
-            observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
     examples, dev_examples, rejections = _load_examples(config, train_set, dev_set, _cache(cache_dir), observer)
 
+    if fresh:
+        _forget(output_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     with quiet_backend():
         # Keras and its backend take seconds to import: only once the data has proved usable.
         from asrkit.training.trainer import Sets, Trainer
 
+        if config.training.tensorboard:
+            observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
         card = _card(config, output_dir, examples, dev_examples)
         trainer = Trainer(config, Sets(examples, dev_examples, fingerprint), output_dir, card, observer)
-    rate = config.features.sample_rate_hz
     observer.run_started(
         RunStart(
             output_dir=output_dir,
             config=config,
             num_parameters=trainer.network.count_params(),
             train_utterances=len(examples),
-            train_seconds=sum(len(e.samples) for e in examples) / rate,
+            train_seconds=_seconds(examples, config),
             dev_utterances=len(dev_examples),
-            dev_seconds=sum(len(e.samples) for e in dev_examples) / rate,
+            dev_seconds=_seconds(dev_examples, config),
             rejections=tuple(rejections),
             first_epoch=trainer.state.epoch,
         )
@@ -152,6 +152,14 @@ def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle |
     return Bundle.load(output_dir) if same else None
 
 
+def _keep_what_it_begins_with(config: RunConfig, output_dir: Path) -> None:
+    start = config.training.start_from
+    if start is not None and Path(start).resolve() == output_dir.resolve():
+        raise ConfigError(
+            f"--fresh would throw away {output_dir}, the model that this run begins with; choose another --output"
+        )
+
+
 def _forget(output_dir: Path) -> None:
     """Remove what a run wrote, and nothing else."""
     for name in (CHECKPOINT, "log.jsonl", "learning_curve.png", "report.html", *PARTS):
@@ -169,14 +177,13 @@ def _cache(cache_dir: Path | str | None) -> Path:
 def _card(
     config: RunConfig, output_dir: Path, examples: Sequence[Example], dev_examples: Sequence[Example]
 ) -> dict[str, Any]:
-    rate = config.features.sample_rate_hz
     return {
         "name": output_dir.resolve().name,
         "created": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "data": {
             "train": config.data.train,
             "train_utterances": len(examples),
-            "train_hours": round(sum(len(e.samples) for e in examples) / rate / 3600, 3),
+            "train_hours": round(_seconds(examples, config) / 3600, 3),
             "dev": config.data.dev or f"{config.data.dev_share:.0%} held out",
             "dev_utterances": len(dev_examples),
         },
@@ -185,6 +192,10 @@ def _card(
             **{name: _version(name) for name in ("asrkit", "keras", "numpy", _backend())},
         },
     }
+
+
+def _seconds(examples: Sequence[Example], config: RunConfig) -> float:
+    return sum(len(example.samples) for example in examples) / config.features.sample_rate_hz
 
 
 def _backend() -> str:
@@ -199,23 +210,30 @@ def _version(package: str) -> str:
         return "unknown"
 
 
-def point_latest_at(bundle_dir: Path) -> Path:
-    """Make ``latest`` beside a bundle lead to it and return that path.
+def point_latest_at(bundle_dir: Path) -> Path | None:
+    """Make ``latest`` beside a bundle lead to it and return that path, or None where ``latest`` is a folder of its own.
 
     A symbolic link where the system allows one, else a copy of the bundle's parts.
     """
     latest = bundle_dir.parent / "latest"
     if latest == bundle_dir:
         return latest
+    temporary = latest.with_name(f".latest.{os.getpid()}")
     try:
-        temporary = latest.with_name(f".latest.{os.getpid()}")
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(bundle_dir.name, target_is_directory=True)
-        if latest.is_dir() and not latest.is_symlink():
-            shutil.rmtree(latest)
-        temporary.replace(latest)
     except OSError:
-        latest.mkdir(exist_ok=True)
-        for part in PARTS:
-            shutil.copyfile(bundle_dir / part, latest / part)
+        return _copy_parts(bundle_dir, latest)
+    if latest.is_dir() and not latest.is_symlink():  # somebody's model
+        temporary.unlink()
+        return None
+    return temporary.replace(latest)
+
+
+def _copy_parts(bundle_dir: Path, latest: Path) -> Path | None:
+    if latest.is_dir() and not {path.name for path in latest.iterdir()} <= set(PARTS):
+        return None
+    latest.mkdir(exist_ok=True)
+    for part in PARTS:
+        shutil.copyfile(bundle_dir / part, latest / part)
     return latest
