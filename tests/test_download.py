@@ -209,8 +209,9 @@ def test_too_many_members_are_refused(server: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"no archive at all", GOOD[:-60], tar(("Corpus", b"a file"))])
 def test_broken_archives_are_refused(server: Server, tmp_path: Path, content: bytes) -> None:
     archive = offer(server, content)
-    with pytest.raises(DownloadError, match=r"no readable archive|holds no folder"):
+    with pytest.raises(DownloadError, match=r"no readable archive|holds no folder") as caught:
         fetch_corpus(archive, tmp_path)
+    assert str(caught.value).count(archive.file_name) == 1
     assert not (tmp_path / "Corpus").exists()
 
 

@@ -185,11 +185,11 @@ def unpack(path: Path, archive: Archive, into: Path, on_progress: Progress = _si
         with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|*") as tar:
             _unpack_members(tar, archive, staging, lambda: on_progress("unpacking", file.tell(), archive.size_bytes))
         if not (staging / archive.folder).is_dir():
-            raise DownloadError(f"holds no folder {archive.folder!r}", path=path)
+            raise DownloadError(f"holds no folder {archive.folder!r}")
         return (staging / archive.folder).replace(into / archive.folder)
     except (tarfile.TarError, EOFError, ValueError) as error:
         raise DownloadError(f"is no readable archive: {error}", path=path) from None
-    except DownloadError as error:
+    except DownloadError as error:  # says which member, not of which archive
         raise DownloadError(str(error), path=path) from None
     finally:
         shutil.rmtree(staging, ignore_errors=True)
