@@ -41,7 +41,7 @@ def test_a_second_run_reads_the_cache(tmp_path, monkeypatch):
     seen = []
     first, _ = load(utterances, tmp_path, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
-    monkeypatch.setattr("asrkit.training.examples.load_waveform", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("asrkit.data.utterance.load_waveform", lambda *_: pytest.fail("decoded again"))
     second, _ = load(utterances, tmp_path)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a.samples, b.samples)
@@ -53,6 +53,16 @@ def test_changed_audio_is_decoded_again(tmp_path):
     recording(path, 0.8)
     (example,), _ = load([utterance(path)], tmp_path)
     assert len(example.samples) == round(0.8 * 16_000)
+
+
+def test_what_lies_outside_a_segment_is_not_read(tmp_path):
+    path = recording(tmp_path / "a.wav", 2.0)
+    samples, _ = soundfile.read(path)
+    samples[-100:] = np.nan
+    soundfile.write(path, samples, 16_000, subtype="FLOAT")
+    examples, rejections = load([utterance(path, start_s=0.5, end_s=1.25)], tmp_path)
+    assert [len(example.samples) for example in examples] == [12_000]
+    assert rejections == []
 
 
 def test_segments_are_cut_out(tmp_path):

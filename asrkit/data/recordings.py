@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asrkit.audio import load_waveform, probe
+from asrkit.audio import probe
 from asrkit.data.utterance import Utterance
 
 _FULL_SCALE = 0.999
@@ -40,7 +40,7 @@ def measure_recording(utterance: Utterance) -> RecordingFacts:
         AudioError: The recording cannot be read.
     """
     rate_hz = probe(utterance.audio_path).sample_rate_hz
-    waveform = load_waveform(utterance.audio_path, rate_hz, start_s=utterance.start_s or 0.0, end_s=utterance.end_s)
+    waveform = utterance.waveform(rate_hz)
     power = float(np.square(waveform, dtype=np.float64).mean())
     return RecordingFacts(
         duration_s=len(waveform) / rate_hz,

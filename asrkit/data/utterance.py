@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from asrkit.audio import FloatArray, load_waveform
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -29,3 +31,11 @@ class Utterance:
     corpus: str | None = None
     start_s: float | None = None
     end_s: float | None = None
+
+    def waveform(self, sample_rate_hz: int) -> FloatArray:
+        """Read the utterance, and no other part of its recording, as ``(samples,)``.
+
+        Raises:
+            AudioError: The recording cannot be read, or has nothing in this place.
+        """
+        return load_waveform(self.audio_path, sample_rate_hz, start_s=self.start_s or 0.0, end_s=self.end_s)

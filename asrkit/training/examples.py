@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.audio import load_waveform
 from asrkit.config import RunConfig
 from asrkit.data import Utterance
 from asrkit.errors import AudioError, TrainingError
@@ -193,12 +192,10 @@ def _decoded(
 
     def decode(utterance: Utterance) -> npt.NDArray[np.int16] | str:
         try:
-            waveform = load_waveform(utterance.audio_path, sample_rate_hz)
+            waveform = utterance.waveform(sample_rate_hz)
         except AudioError as error:
             return str(error)
-        start = round((utterance.start_s or 0.0) * sample_rate_hz)
-        end = len(waveform) if utterance.end_s is None else round(utterance.end_s * sample_rate_hz)
-        return np.asarray(np.clip(np.rint(waveform[start:end] * 32768.0), -32768, 32767), np.int16)
+        return np.asarray(np.clip(np.rint(waveform * 32768.0), -32768, 32767), np.int16)
 
     block = 256  # bounds how far decoding runs ahead of the disk
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:

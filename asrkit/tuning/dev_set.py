@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.audio import load_waveform
 from asrkit.data import Utterance
 from asrkit.emissions import to_half
 from asrkit.errors import DecodingError
@@ -92,13 +91,7 @@ def _emit(bundle: Bundle, utterances: Sequence[Utterance], progress: Callable[[f
 
 
 def _features(bundle: Bundle, utterance: Utterance) -> FloatArray:
-    waveform = load_waveform(
-        utterance.audio_path,
-        bundle.features.sample_rate_hz,
-        start_s=utterance.start_s or 0.0,
-        end_s=utterance.end_s,
-    )
-    return extract_features(waveform, bundle.features)
+    return extract_features(utterance.waveform(bundle.features.sample_rate_hz), bundle.features)
 
 
 def _key(bundle: Bundle, utterances: Sequence[Utterance]) -> str:
