@@ -7,7 +7,6 @@ from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.details import Details
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
-from asrkit.report.score_terminal import missing_line, remarks
 from asrkit.report.tables import ReportTable, comparison_table, detail_tables, rate_table, verdict
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~&"})
@@ -49,8 +48,8 @@ def score_to_markdown(report: ScoreReport, *, worst: int = 5, details: Details |
     """
     parts = [f"## WER {wording.percent(report.word_error_rate)}", escape(wording.describe_join(report))]
     if report.pairs.missing:
-        parts.append(f"**{escape(missing_line(report))}**")
-    parts += [_table(rate_table(report)), *(escape(line) for line in remarks(report))]
+        parts.append(f"**{escape(wording.missing_line(report))}**")
+    parts += [_table(rate_table(report)), *(escape(line) for line in wording.remarks(report))]
     if worst and report.worst:
         parts.append("### Worst utterances")
         parts.append("\n".join(_worst_line(report, index) for index in report.worst[:worst]))

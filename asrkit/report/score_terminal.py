@@ -28,10 +28,10 @@ def print_score(report: ScoreReport, console: Console, *, worst: int = 5, detail
     """
     console.print(Text(wording.visible(wording.describe_join(report))))
     if report.pairs.missing:
-        console.print(Text(missing_line(report), style="bold red"))
+        console.print(Text(wording.missing_line(report), style="bold red"))
     console.print()
     _print_table(rate_table(report), console, title=False)
-    for line in remarks(report):
+    for line in wording.remarks(report):
         console.print(Text(line, style="dim"))
     if worst and report.worst:
         console.print()
@@ -69,34 +69,6 @@ def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5
             _print_alignment(report, index, console, name=name)
     console.print()
     console.print(Text(comparison.a.signature(), style="dim"), soft_wrap=True)
-
-
-def missing_line(report: ScoreReport) -> str:
-    """Say loudly which hypotheses are missing."""
-    names = ", ".join(wording.visible(name) for name in report.pairs.missing[:5])
-    more = ", ..." if len(report.pairs.missing) > 5 else ""
-    return f"{len(report.pairs.missing):,} hypotheses are missing and counted as deletions: {names}{more}"
-
-
-def remarks(report: ScoreReport) -> list[str]:
-    """Say how the interval was made, what the normalizer changed, and the measures beside the rates."""
-    view = report.normalized
-    counts = view.words.total()
-    lines = []
-    if counts.rate is None:
-        lines.append("The references hold no word: the rate is undefined.")
-    if view.word_interval is not None:
-        lines.append(wording.describe_interval(view.word_interval, report.config.resamples))
-    if report.effect is not None:
-        lines.append(wording.describe_effect(report.effect, view.normalizer))
-    measures = [
-        ("SER", view.sentence_error_rate),
-        ("MER", counts.match_error_rate),
-        ("WIL", counts.information_lost),
-        ("WIP", counts.information_preserved),
-    ]
-    lines.append("   ".join(f"{name} {wording.percent(value)}" for name, value in measures))
-    return lines
 
 
 def _print_table(content: ReportTable, console: Console, *, title: bool = True) -> None:

@@ -61,6 +61,34 @@ def describe_counts(counts: ErrorCounts) -> str:
     return f"{plural(counts.errors, 'error')} in {plural(counts.num_reference, 'word')} ({percent(counts.rate, 1)})"
 
 
+def missing_line(report: ScoreReport) -> str:
+    """Say loudly which hypotheses are missing."""
+    names = ", ".join(visible(name) for name in report.pairs.missing[:5])
+    more = ", ..." if len(report.pairs.missing) > 5 else ""
+    return f"{len(report.pairs.missing):,} hypotheses are missing and counted as deletions: {names}{more}"
+
+
+def remarks(report: ScoreReport) -> list[str]:
+    """Say how the interval was made, what the normalizer changed, and the measures beside the rates."""
+    view = report.normalized
+    counts = view.words.total()
+    lines = []
+    if counts.rate is None:
+        lines.append("The references hold no word: the rate is undefined.")
+    if view.word_interval is not None:
+        lines.append(describe_interval(view.word_interval, report.config.resamples))
+    if report.effect is not None:
+        lines.append(describe_effect(report.effect, view.normalizer))
+    measures = [
+        ("SER", view.sentence_error_rate),
+        ("MER", counts.match_error_rate),
+        ("WIL", counts.information_lost),
+        ("WIP", counts.information_preserved),
+    ]
+    lines.append("   ".join(f"{name} {percent(value)}" for name, value in measures))
+    return lines
+
+
 def visible(text: str) -> str:
     """Return a text without the control characters that could steer a terminal or hide what is there."""
     if text.isascii() and text.isprintable():

@@ -11,7 +11,6 @@ from asrkit.report.html.audio import Players
 from asrkit.report.html.charts import Bar, bar_chart
 from asrkit.report.html.document import document
 from asrkit.report.html.markup import alignment, section, table, tag, text
-from asrkit.report.score_terminal import missing_line, remarks
 from asrkit.report.tables import comparison_table, detail_tables, rate_table, verdict
 
 # A page with more utterances than this is no longer mailed or scrolled with pleasure.
@@ -38,8 +37,8 @@ def render_score(
     order = _worst_first(report)[:most_utterances]
     parts = [
         tag("p", text(wording.describe_join(report))),
-        tag("p", text(missing_line(report)), class_="alarm") if report.pairs.missing else "",
-        section("Error rates", table(rate_table(report)) + _paragraphs(remarks(report))),
+        tag("p", text(wording.missing_line(report)), class_="alarm") if report.pairs.missing else "",
+        section("Error rates", table(rate_table(report)) + _paragraphs(wording.remarks(report))),
         section("Where the errors lie", tag("div", _charts(report, details), class_="charts")),
         _utterance_section([report], order, players, report.num_utterances),
         *(section(content.title, table(content)) for content in detail_tables(details, most_rows=_MOST_GROUPS)),
