@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrkit.config import DataConfig
 from asrkit.errors import ConfigError
 from asrkit.text import Alphabet
-from asrkit.text.alphabet import DEFAULT_SYMBOLS
+from asrkit.text.alphabet import steps_needed
 
 alphabets = st.lists(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8, unique=True).map(
     lambda symbols: Alphabet("".join(symbols))
@@ -26,10 +27,8 @@ def test_what_is_encoded_decodes_to_itself(data: st.DataObject) -> None:
 
 
 @given(alphabets, st.text())
-def test_misfits_are_exactly_what_encode_refuses(alphabet: Alphabet, text: str) -> None:
-    misfits = alphabet.misfits([text])
-    assert misfits.total() == sum(character not in alphabet.symbols for character in text)
-    if misfits:
+def test_a_character_outside_the_alphabet_is_refused(alphabet: Alphabet, text: str) -> None:
+    if set(text) - set(alphabet.symbols):
         with pytest.raises(ConfigError, match="is not in the alphabet"):
             alphabet.encode(text)
     else:
@@ -40,7 +39,6 @@ def test_the_default_is_english_with_apostrophe_and_space() -> None:
     alphabet = Alphabet()
     assert sorted(alphabet.symbols) == sorted("abcdefghijklmnopqrstuvwxyz' ")
     assert len(alphabet) == 29
-    assert DataConfig().alphabet == DEFAULT_SYMBOLS
 
 
 def test_the_blank_comes_last_and_is_never_written() -> None:
@@ -62,5 +60,20 @@ def test_unusable_alphabets_are_refused(symbols: str, message: str) -> None:
         Alphabet(symbols)
 
 
-def test_misfits_are_counted_over_all_texts() -> None:
-    assert Alphabet().misfits(["naïve café", "ï"]) == {"ï": 2, "é": 1}
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [("", 0), ("a", 1), ("ab", 2), ("aa", 3), ("aaa", 5), ("a a", 3), ("hello", 6)],
+)
+def test_a_blank_is_needed_between_equal_symbols(text: str, steps: int) -> None:
+    assert steps_needed(text) == steps
+
+
+def test_steps_needed_is_what_an_exhaustive_search_finds() -> None:
+    """The shortest path of symbols and blanks that collapses to the text."""
+
+    def collapse(path: tuple[str, ...]) -> str:
+        return "".join(c for i, c in enumerate(path) if c != "-" and (i == 0 or path[i - 1] != c))
+
+    for text in ("a", "ab", "aa", "aab", "abb"):
+        shortest = next(n for n in range(9) if any(collapse(p) == text for p in product("ab-", repeat=n)))
+        assert steps_needed(text) == shortest

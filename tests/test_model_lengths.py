@@ -1,12 +1,11 @@
 """Length arithmetic: what the network, its graph and the feasibility check agree on."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asrkit.config import ConvLayer, ModelConfig
-from asrkit.model.lengths import output_bins, output_lengths, padding, steps_needed
+from asrkit.model.lengths import output_bins, output_lengths, padding
 
 
 def convolved(size: int, kernel: int, stride: int) -> int:
@@ -31,26 +30,6 @@ def test_lengths_are_those_of_the_convolutions(frames, layers):
         expected = convolved(expected, kernel, stride)
     assert output_lengths(frames, config) == expected
     assert output_bins(frames, config) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "steps"),
-    [("", 0), ("a", 1), ("ab", 2), ("aa", 3), ("aaa", 5), ("a a", 3), ("hello", 6)],
-)
-def test_a_blank_is_needed_between_equal_symbols(text, steps):
-    assert steps_needed(text) == steps
-
-
-def test_steps_needed_is_what_an_exhaustive_search_finds():
-    """The shortest path of symbols and blanks that collapses to the text."""
-    from itertools import product
-
-    def collapse(path):
-        return "".join(c for i, c in enumerate(path) if c != "-" and (i == 0 or path[i - 1] != c))
-
-    for text in ("a", "ab", "aa", "aab", "abb"):
-        shortest = next(n for n in range(9) if any(collapse(p) == text for p in product("ab-", repeat=n)))
-        assert steps_needed(text) == shortest
 
 
 def test_no_frame_is_lost():

@@ -131,9 +131,9 @@ def _around_change(before: str, after: str, width: int = 50) -> tuple[str, str]:
 
 
 def _remark_on_words(words: Sequence[str], wanted: Sequence[str] | None, quiet: bool) -> None:
-    from asrkit.text.alphabet import DEFAULT_SYMBOLS
+    from asrkit.text import Alphabet
 
-    spellable = set(DEFAULT_SYMBOLS)
+    spellable = set(Alphabet().symbols)
     odd = [word for word in words if not spellable.issuperset(word)]
     if odd:
         examples = ", ".join(map(repr, odd[:5]))

@@ -161,9 +161,6 @@ class TrainingConfig(Settings):
         one_of("precision", self.precision, ("float32", "mixed_float16", "mixed_bfloat16"))
 
 
-# Beam and symbol threshold in nats. "fast" prunes as pyctcdecode does by default.
-
-
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(Settings):
     """Where the speech is. Paths are relative to the file that names them."""

@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from asrkit.data.text_fit import TextFit, fit_text
 from asrkit.data.utterance import Utterance
 from asrkit.errors import AudioError, ManifestError
 from asrkit.text import Alphabet
+from asrkit.text.alphabet import steps_needed
 
 SILENT_DB = -60.0
 CLIPPED_SHARE = 0.001
@@ -229,7 +229,7 @@ def _check_text(step_ms: float) -> Callable[[_Entry], Iterable[Finding]]:
             yield _finding(entry, "alphabet", reason, "correct the text or use an alphabet that has its letters")
             return
         steps = int(entry.facts.duration_s * 1000 / step_ms)
-        needed = len(entry.text) + sum(a == b for a, b in pairwise(entry.text))
+        needed = steps_needed(entry.text)
         if needed > steps:
             reason = f"the text needs {needed} steps, {entry.facts.duration_s:.2f} s give {steps}"
             yield _finding(entry, "too long", reason, "wrong text or cut audio; else a model with a smaller stride")

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.errors import ConfigError
-from asrkit.metrics.counts import ErrorCounts
 
 Kind = Literal["hit", "substitution", "deletion", "insertion"]
 
@@ -32,12 +31,6 @@ class Step:
     kind: Kind
     reference: str | None
     hypothesis: str | None
-
-
-def count_steps(steps: Sequence[Step]) -> ErrorCounts:
-    """Count the steps of an alignment."""
-    kinds = [step.kind for step in steps]
-    return ErrorCounts(*(kinds.count(kind) for kind in ("hit", "substitution", "deletion", "insertion")))
 
 
 def trace(hypothesis: Sequence[str], reference: Sequence[str], weights: str = "unit") -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from asrkit.config import ModelConfig
 
 
@@ -29,8 +27,3 @@ def padding(kernel: int) -> tuple[int, int]:
     """Return the zeros put before and after the content of a convolution."""
     left = (kernel - 1) // 2
     return left, kernel - 1 - left
-
-
-def steps_needed(labels: str) -> int:
-    """Return the fewest steps in which CTC can write a text: one a symbol, and a blank between two equal ones."""
-    return len(labels) + sum(first == second for first, second in pairwise(labels))

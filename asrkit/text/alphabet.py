@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.config import DataConfig
 from asrkit.errors import ConfigError
-
-DEFAULT_SYMBOLS = " abcdefghijklmnopqrstuvwxyz'"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Alphabet:
         ConfigError: A character is repeated, or there is none.
     """
 
-    symbols: str = DEFAULT_SYMBOLS
+    symbols: str = DataConfig.alphabet
 
     def __post_init__(self) -> None:
         if not self.symbols:
@@ -71,9 +71,7 @@ class Alphabet:
         """Return the text of symbol indices; blanks are left out."""
         return "".join(self.symbols[index] for index in indices if index != self.blank_index)
 
-    def misfits(self, texts: Iterable[str]) -> Counter[str]:
-        """Count the characters of the texts that the alphabet cannot write."""
-        counts: Counter[str] = Counter()
-        for text in texts:
-            counts.update(character for character in text if character not in self._index)
-        return counts
+
+def steps_needed(text: str) -> int:
+    """Return the fewest steps in which CTC can write a text: one a symbol, and a blank between two equal ones."""
+    return len(text) + sum(first == second for first, second in pairwise(text))

@@ -17,8 +17,9 @@ from asrkit.config import RunConfig
 from asrkit.data import Utterance
 from asrkit.errors import AudioError, TrainingError
 from asrkit.features import num_frames
-from asrkit.model.lengths import output_lengths, steps_needed
+from asrkit.model.lengths import output_lengths
 from asrkit.text import Alphabet
+from asrkit.text.alphabet import steps_needed
 
 FloatArray = npt.NDArray[np.float32]
 
