@@ -103,7 +103,7 @@ check: lint test ## everything a change must pass, but for the long tests
 sanitize: $(SANITIZE_VENV)/.package ## the tests of the C++ core with AddressSanitizer and UndefinedBehaviorSanitizer
 	LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so) $$($${CXX:-g++} -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	$(SANITIZE_VENV)/bin/python -m pytest -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_*ngram*.py tests/test_language_model*.py tests/test_metrics_alignment.py tests/test_metrics_counting.py tests/test_normalizer.py)
+	$(SANITIZE_VENV)/bin/python -m pytest -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_*ngram*.py tests/test_language_model*.py tests/test_metrics_alignment.py tests/test_metrics_counting.py tests/test_normalizer.py tests/test_tensorflow_ops.py)
 
 # an environment that sees the packages of .venv but has an extension of its own
 $(SANITIZE_VENV)/.package: $(PACKAGE)

@@ -61,7 +61,7 @@ def ours(mode: str) -> Peer:
         config = DecodingConfig(
             mode=mode, beam=beam, lm_weight=weights[0], word_bonus=weights[1], unknown_weight=0.6 + extra
         )
-        decoder = own_decoder(tuple(labels), arpa).reconfigured(config)
+        decoder = own_decoder(tuple(labels), arpa).with_config(config)
         return lambda emissions: decoder.decode(emissions)[0].text
 
     return Peer(f"asrkit {mode}", build, has_lm=True, extras=(-0.3, 0.0, 0.4))

@@ -208,6 +208,33 @@ def test_settings_are_checked(changes: dict[str, object], message: str) -> None:
         DecodingConfig.from_dict(changes)
 
 
+@pytest.mark.parametrize(
+    ("settings", "is_guided", "expected"),
+    [
+        ({}, True, (12.0, 7.0)),
+        ({"mode": "fast"}, True, (10.0, 5.0)),
+        ({}, False, (10.0, 5.0)),
+        ({"symbol_threshold": 9.0}, False, (10.0, 9.0)),
+        ({"beam_threshold": 3.0}, True, (3.0, 7.0)),
+    ],
+)
+def test_the_search_is_as_wide_as_its_guide_asks(
+    settings: dict[str, object], is_guided: bool, expected: tuple[float, float]
+) -> None:
+    assert DecodingConfig.from_dict(settings).thresholds(is_guided=is_guided) == expected
+
+
+def test_hotwords_widen_a_search_without_a_language_model() -> None:
+    """The letters of the hotword are 6 nats less likely than those around them."""
+    emissions = np.full((3, 4), np.log(1e-6), np.float32)  # a, b, space, blank
+    emissions[[0, 1, 2], [0, 3, 0]] = np.log(0.997)
+    emissions[0, 1] = -6.0
+    alphabet = Alphabet("ab ")
+    plain = BeamSearchDecoder(alphabet)
+    assert plain.decode(emissions)[0].text == "aa"
+    assert plain.with_config(DecodingConfig(hotwords=("ba=9",))).decode(emissions)[0].text == "ba"
+
+
 def test_every_search_option_has_a_setting() -> None:
     from asrkit import _native
 

@@ -70,8 +70,10 @@ def test_a_hotword_wins_where_the_sound_is_unsure() -> None:
 
 def test_a_part_of_a_hotword_earns_nothing() -> None:
     emissions = planted("he smiles at annie smithson")
-    plain = BeamSearchDecoder(ALPHABET).decode(emissions)[0]
-    with_hotwords = BeamSearchDecoder(ALPHABET, hotwords={"smile": 9.0, "ann": 9.0, "smith": 9.0}).decode(emissions)[0]
+    as_wide = DecodingConfig(beam_threshold=12.0, symbol_threshold=7.0)
+    plain = BeamSearchDecoder(ALPHABET, config=as_wide).decode(emissions)[0]
+    hotwords = {"smile": 9.0, "ann": 9.0, "smith": 9.0}
+    with_hotwords = BeamSearchDecoder(ALPHABET, config=as_wide, hotwords=hotwords).decode(emissions)[0]
     assert with_hotwords.text == plain.text
     assert with_hotwords.score == plain.score
 

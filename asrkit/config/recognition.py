@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from asrkit.config.settings import Settings, one_of, positive, require
 
-# Beam and symbol threshold in nats. "fast" prunes as pyctcdecode does by default.
+# Beam and symbol threshold in nats. "fast" prunes as pyctcdecode does by default. So does every search that nothing
+# but the emissions guides: what they find unlikely stays so.
 SEARCH_THRESHOLDS = {"accurate": (12.0, 7.0), "fast": (10.0, 5.0)}
+_UNGUIDED = "fast"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +24,8 @@ class DecodingConfig(Settings):
     decoder: str = "beam"  # or "greedy", "pyctcdecode"
     mode: str = "accurate"  # or "fast": what the two thresholds are unless they are set
     beam: int = 50  # prefixes kept after each step, at most
-    beam_threshold: float | None = None  # nats below the best at which a prefix is dropped; accurate 12, fast 10
-    symbol_threshold: float | None = None  # symbols less likely than exp(-this) are not tried; accurate 7, fast 5
+    beam_threshold: float | None = None  # nats below the best at which a prefix is dropped; see thresholds
+    symbol_threshold: float | None = None  # symbols less likely than exp(-this) are not tried; see thresholds
     lm_weight: float = 0.7
     word_bonus: float = 1.5  # nats per word; counts only with a language model
     vocabulary: str = "open"  # "closed": only words of the language model
@@ -65,10 +67,14 @@ class DecodingConfig(Settings):
             weights[phrase if equals else hotword] = _weight_of(hotword, number) if equals else self.hotword_weight
         return weights
 
-    @property
-    def thresholds(self) -> tuple[float, float]:
-        """The beam and the symbol threshold in nats, those of the mode where none is set."""
-        beam, symbol = SEARCH_THRESHOLDS[self.mode]
+    def thresholds(self, *, is_guided: bool) -> tuple[float, float]:
+        """Return the beam and the symbol threshold in nats: those set, else 12 and 7, in the mode "fast" 10 and 5.
+
+        Args:
+            is_guided: Whether a language model or hotwords may raise what the emissions find unlikely; if not, 10
+                and 5 are wide enough in every mode.
+        """
+        beam, symbol = SEARCH_THRESHOLDS[self.mode if is_guided else _UNGUIDED]
         return (
             beam if self.beam_threshold is None else self.beam_threshold,
             symbol if self.symbol_threshold is None else self.symbol_threshold,

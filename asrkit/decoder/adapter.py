@@ -161,7 +161,7 @@ class CtcDecoder:
             raise DecodingError("lm_start_state is not supported; push the pieces of one utterance into stream()")
         config = self._decoder.config.replace(**settings)
         if config != self._decoder.config:
-            self._decoder = self._decoder.reconfigured(config)
+            self._decoder = self._decoder.with_config(config)
         return self._decoder.decode_batch([_log_softmax(logits) for logits in batch], threads=threads)
 
 

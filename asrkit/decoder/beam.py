@@ -96,12 +96,12 @@ class BeamSearchDecoder:
     ) -> None:
         from asrkit import _native
 
-        self.config = config or DecodingConfig()
+        config = config or DecodingConfig()
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
         self._num_symbols = len(labels)
         self._separator = "" if space_index is None else labels[space_index]
         language_model = None if self.lm is None else self.lm.native
-        options = search_options(self.config)
+        options = search_options(config, is_guided=True)
         self._native = _native.Decoder.make(labels, blank_index, space_index, options, language_model)
         if language_model is not None and self._native.num_spelled_words == 0:
             raise LanguageModelError(
@@ -110,19 +110,7 @@ class BeamSearchDecoder:
                 path=self.lm.path if self.lm else None,
             )
         self._extra_hotwords = dict(hotwords or {})
-        if self._hotword_weights():
-            self._native = derive(self._native, self.config, self._hotword_weights())
-
-    def with_config(self, config: DecodingConfig) -> Self:
-        """Return a decoder with other settings that shares the language model and its lexicon.
-
-        Raises:
-            DecodingError: A hotword of the settings cannot be spelled.
-        """
-        other = copy.copy(self)
-        other.config = config
-        other._native = derive(self._native, config, config.hotword_weights)
-        return other
+        self._configure(config)
 
     def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
         """Decode one utterance.
@@ -166,19 +154,22 @@ class BeamSearchDecoder:
         arrays = check_batch(emissions, lengths, self._num_symbols, names)
         return [[hypothesis_of(d) for d in decoded] for decoded in self._native.decode_batch(arrays, threads)]
 
-    def reconfigured(self, config: DecodingConfig) -> Self:
+    def with_config(self, config: DecodingConfig) -> Self:
         """Return a decoder with other settings and hotwords that shares the language model and its lexicon.
 
         Raises:
             DecodingError: A hotword is empty or cannot be spelled.
         """
         decoder = copy.copy(self)
-        decoder.config = config
-        decoder._native = derive(self._native, config, decoder._hotword_weights())
+        decoder._configure(config)
         return decoder
 
-    def _hotword_weights(self) -> dict[str, float]:
-        return self.config.hotword_weights | self._extra_hotwords
+    def _configure(self, config: DecodingConfig) -> None:
+        self.config = config
+        hotwords = config.hotword_weights | self._extra_hotwords
+        has_lm = self.lm is not None and config.lm_weight > 0
+        options = search_options(config, is_guided=has_lm or bool(hotwords))
+        self._native = derive(self._native, options, hotwords)
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
         """Begin an utterance whose emissions arrive in pieces.
@@ -189,7 +180,7 @@ class BeamSearchDecoder:
         return DecodingStream(self._native.stream(), self._num_symbols, self._separator, name)
 
 
-def derive(native: _native.Decoder, config: DecodingConfig, hotwords: Mapping[str, float]) -> _native.Decoder:
+def derive(native: _native.Decoder, options: _native.SearchOptions, hotwords: Mapping[str, float]) -> _native.Decoder:
     """Return a decoder with other settings and hotwords that shares the language model.
 
     Raises:
@@ -201,18 +192,18 @@ def derive(native: _native.Decoder, config: DecodingConfig, hotwords: Mapping[st
             raise DecodingError(f"hotword {phrase!r} with weight {weight!r}: give words and a finite number")
         phrases.append((phrase.split(), float(weight)))
     try:
-        return native.derive(search_options(config), phrases)
+        return native.derive(options, phrases)
     except ValueError as error:
         raise DecodingError(f"hotword {str(error)!r} has characters outside the alphabet; normalize it first") from None
 
 
-def search_options(config: DecodingConfig) -> _native.SearchOptions:
-    """Return the settings of the C++ search."""
+def search_options(config: DecodingConfig, *, is_guided: bool) -> _native.SearchOptions:
+    """Return the settings of the C++ search; ``is_guided``: by a language model or hotwords."""
     from asrkit import _native
 
     options = _native.SearchOptions()
     options.beam = config.beam
-    options.beam_threshold, options.symbol_threshold = config.thresholds
+    options.beam_threshold, options.symbol_threshold = config.thresholds(is_guided=is_guided)
     options.lm_weight = config.lm_weight
     options.word_bonus = config.word_bonus
     options.unknown_weight = config.unknown_weight

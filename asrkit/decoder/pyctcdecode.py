@@ -92,7 +92,9 @@ class PyctcdecodeDecoder:
     def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
         if len(emissions) == 0:
             return [Hypothesis("", 0.0, 0.0, 0.0, (), 1.0)]
-        beam_threshold, symbol_threshold = self.config.thresholds
+        beam_threshold, symbol_threshold = self.config.thresholds(
+            is_guided=self.lm is not None and self.config.lm_weight > 0
+        )
         beams = self._decoder.decode_beams(
             emissions,
             beam_width=self.config.beam,
