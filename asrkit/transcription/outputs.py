@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import secrets
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from asrkit.transcription.identifiers import file_name
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 TEMPORARY_PATTERN = ".asrkit-*.part"
 _PROCESS = secrets.token_hex(6)
 _numbers = itertools.count()
@@ -98,8 +100,11 @@ class TranscriptFiles:
 
 
 def unwritable(path: Path, error: OSError) -> TranscriptionError:
-    """Return the error for a file that cannot be written."""
+    """Return the error for a file or folder that cannot be written."""
     reason = (error.strerror or str(error)).lower()
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return TranscriptionError(f"cannot be written ({reason}): a file is in the way; name another folder", path=path)
+    remedy = "make room" if error.errno in DISK_FULL else "mend that or name another folder"
     return TranscriptionError(
-        f"cannot be written ({reason}); what is done stays done, run the same command again to go on", path=path
+        f"cannot be written ({reason}); what is done stays done: {remedy} and run the same command again", path=path
     )

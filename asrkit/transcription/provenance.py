@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
-from asrkit.errors import MissingPathError
+from asrkit.errors import LanguageModelError, MissingPathError
 
 _WHOLE_BYTES = 64 << 20
 _SAMPLES = 64  # of a larger file
@@ -21,6 +21,7 @@ def file_fingerprint(path: Path) -> str:
 
     Raises:
         MissingPathError: There is no such file.
+        LanguageModelError: It cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -34,6 +35,9 @@ def file_fingerprint(path: Path) -> str:
                     digest.update(file.read(_SAMPLE_BYTES))
     except FileNotFoundError:
         raise MissingPathError("no such language model", path=path) from None
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise LanguageModelError(f"cannot be read ({why}); name an ARPA file or a binary one", path=path) from None
     return digest.hexdigest()[:16]
 
 

@@ -101,20 +101,35 @@ class Recipe:
 
 
 def check_search(decoding: DecodingConfig, lm: Path | None) -> None:
-    """Refuse a language model or hotwords that would be ignored.
+    """Refuse a language model, hotwords or a vocabulary that would be ignored or cannot be read.
 
     Raises:
-        ConfigError: The decoding is greedy, or another decoder than ours is to hear hotwords.
+        ConfigError: The decoding is greedy, pyctcdecode is asked for what only our decoder can do, or a closed
+            vocabulary has no words.
     """
-    if decoding.hotwords and decoding.decoder == "pyctcdecode":
-        raise ConfigError("hotwords work with the beam decoder only; drop them or choose --decoder beam")
+    if decoding.decoder == "pyctcdecode":
+        if decoding.hotwords:
+            raise ConfigError("hotwords work with the beam decoder only; drop them or choose --decoder beam")
+        if lm is not None and _is_own_binary(lm):
+            raise ConfigError(f"pyctcdecode cannot read {lm.name}: name an ARPA or KenLM file with --lm, or --lm none")
     if not is_greedy(decoding):
+        if decoding.vocabulary == "closed" and lm is None:
+            raise ConfigError("a closed vocabulary is that of a language model; name one with --lm")
         return
     setting = "decoder greedy" if decoding.decoder == "greedy" else "beam 1"
     if lm is not None:
         raise ConfigError(f"a language model has no effect on a greedy decode ({setting}); widen the beam or drop --lm")
     if decoding.hotwords:
         raise ConfigError(f"hotwords have no effect on a greedy decode ({setting}); widen the beam or drop them")
+
+
+def _is_own_binary(lm: Path) -> bool:
+    from asrkit.language_model.ngram import BINARY_MAGIC
+
+    if not lm.is_file():
+        return False
+    with lm.open("rb") as file:
+        return file.read(len(BINARY_MAGIC)) == BINARY_MAGIC
 
 
 def is_greedy(decoding: DecodingConfig) -> bool:

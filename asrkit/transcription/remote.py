@@ -6,7 +6,6 @@ changed, so a second run downloads nothing and finds its recordings unchanged.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -18,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from asrkit.errors import ConfigError, TranscriptionError
 from asrkit.transcription.identifiers import file_name, safe_path
-from asrkit.transcription.outputs import unwritable
+from asrkit.transcription.outputs import DISK_FULL, unwritable
 from asrkit.transcription.recordings import Listing, is_manifest
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped,unused-ignore]
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What tells one version of a remote file from another; file systems differ in what they know.
 _VERSION_FIELDS = ("size", "mtime", "etag", "ETag", "LastModified", "last_modified", "md5Hash", "updated", "created")
 
@@ -180,6 +178,6 @@ def _copy(system: AbstractFileSystem, place: str, path: Path) -> None:
         partial.replace(path)
         note.write_text(version, encoding="utf-8")
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             raise unwritable(path, error) from None
         raise
