@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import soundfile
 import typer.main
 from fake_recognition import write_speech
 from random_bundle import random_bundle
@@ -140,9 +141,22 @@ def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # 
         (["wavs", "--emissions", "wavs"], 2, "--emissions takes the place of inputs"),
         (["--emissions", "nowhere"], 2, "nowhere: no such folder"),
         (["--emissions", "wavs"], 1, "no usable emissions"),
-        (["wavs", "--stdout", "--in-place"], 2, "--stdout writes no file"),
-        (["wavs", "--stdout", "-f", "txt", "-f", "srt"], 2, "--stdout prints one format"),
-        (["wavs", "-o", "lm.arpa"], 1, "lm.arpa: cannot be written"),
+        (["--emissions", "wavs", "--in-place"], 2, "--emissions has nothing to do with audio; drop --in-place"),
+        (["wavs", "--stdout", "--in-place"], 2, "leaves no file; drop --stdout or --in-place"),
+        (["wavs", "--stdout", "-o", "out"], 2, "drop --stdout or --output-dir"),
+        (["wavs", "--stdout", "-f", "txt", "-f", "srt"], 2, "stdout takes one format"),
+        (["wavs", "--stdout", "-f", "srt"], 2, "3 recordings of such a format cannot share stdout; name a folder"),
+        (["wavs/s1", "--stdout", "-f", "vtt", "--channels", "split"], 2, "several channels"),
+        (["wavs", "-"], 2, "- is the audio on stdin, which goes with no other input"),
+        (["-", "--in-place"], 2, "- is the audio on stdin"),
+        (["wavs", "--plan", "--dry-run"], 2, "choose one"),
+        (["wavs", "--ray-address", "auto"], 2, "--ray-address needs --runner ray"),
+        (["wavs", "--vocabulary", "closed"], 2, "a closed vocabulary is that of a language model"),
+        (["wavs", "--lm", "wavs"], 1, "wavs: cannot be read (is a directory); name an ARPA file"),
+        (["wavs", "--hotwords", "wavs"], 2, "wavs: is a folder, not a file of hotwords"),
+        (["--files-from", "wavs"], 2, "wavs: is a folder, not a list of files"),
+        (["wavs", "-o", "lm.arpa"], 1, "lm.arpa: cannot be written (file exists): a file is in the way"),
+        (["wavs", "-o", "lm.arpa/out"], 1, "a file is in the way; name another folder"),
     ],
 )
 def test_wrong_usage_is_one_line_and_an_exit_code(
@@ -194,6 +208,25 @@ def test_stdout_gets_transcripts_and_nothing_else(project: Path, asrkit, monkeyp
     monkeypatch.setattr(sys, "stdin", audio)
     assert asrkit("transcribe", "-").out == single
     assert sorted(Path().rglob("*")) == before
+    subtitles = asrkit("transcribe", "wavs/s1", "--stdout", "-f", "srt").out
+    assert subtitles.startswith("1\n00:00:0") and subtitles.count("\n1\n") == 0
+
+
+def stdin_of(path: Path) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(path.read_bytes()))
+
+
+def test_stdin_may_go_into_a_folder_and_hold_bare_samples(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    assert asrkit("transcribe", "wavs/s0/u2.wav").code == 0
+    text = Path("transcripts/u2.txt").read_text()
+    monkeypatch.setattr(sys, "stdin", stdin_of(Path("wavs/s0/u2.wav")))
+    done = asrkit("transcribe", "-", "-o", "out", "-f", "txt", "-f", "srt")
+    assert (done.code, done.out, Path("out/stdin.txt").read_text()) == (0, "", text)
+    assert Path("out/stdin.srt").exists()
+    samples, rate_hz = soundfile.read("wavs/s0/u2.wav", dtype="int16")
+    Path("samples").write_bytes(samples.astype("<i2").tobytes())
+    monkeypatch.setattr(sys, "stdin", stdin_of(Path("samples")))
+    assert asrkit("transcribe", "-", "--raw-rate-hz", str(rate_hz)).out == text
 
 
 def test_lists_of_files_and_globs(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -208,6 +241,9 @@ def test_lists_of_files_and_globs(project: Path, asrkit, monkeypatch) -> None:  
 def test_a_dry_run_prints_what_there_is_to_do(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
     asrkit("transcribe", "wavs/s0", "-o", "out")
     write_speech(Path("wavs/s0/new.wav"), 0.5)
+    rows = json.loads(asrkit("transcribe", "wavs/s0", "-o", "out", "--dry-run", "--json").out)
+    assert [row["state"] for row in rows] == ["new", "done", "done"]
+    assert Path(rows[0]["audio"]) == project / "wavs/s0/new.wav"
     done = asrkit("transcribe", "wavs/s0", "-o", "out", "--dry-run")
     assert done.code == 0
     assert [line.split("\t")[:2] for line in done.out.splitlines()] == [["new", "new"], ["done", "u0"], ["done", "u2"]]
@@ -224,7 +260,7 @@ def test_a_plan_says_what_the_run_will_cost(project: Path, asrkit) -> None:  # t
     assert plan["peak_mb"] > 20
     assert "3 of 3" in asrkit("transcribe", "wavs", "--plan").out
     Path("wavs/bad.wav").write_text("no audio")
-    assert "time     unknown" in asrkit("transcribe", "wavs/bad.wav", "--plan").out
+    assert "nothing left to transcribe" in asrkit("transcribe", "wavs/bad.wav", "--plan").out
 
 
 def test_kept_emissions_decode_to_the_same_without_audio_and_model(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
@@ -236,6 +272,28 @@ def test_kept_emissions_decode_to_the_same_without_audio_and_model(project: Path
         assert Path("again", name).read_bytes() == Path("transcripts", name).read_bytes()
     assert asrkit("transcribe", "--emissions", "transcripts", "-o", "again", "--lm", "lm.arpa").code == 0
     assert provenance("again")["lm"] == "lm.arpa"
+
+
+def test_emissions_are_decoded_as_the_model_that_made_them_would(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    shutil.copy("lm.arpa", "models/latest/language_model.arpa")
+    Path("wavs/s0").rename("wavs/a 100%")
+    assert asrkit("transcribe", "wavs", "--keep-emissions").code == 0
+    done = asrkit("transcribe", "--emissions", "transcripts", "-o", "again")
+    assert "settings: those of babble" in done.err and "language_model.arpa" in done.err
+    for name in ("hyp.txt", "results.jsonl", "a 100%/u0.txt"):
+        assert Path("again", name).read_bytes() == Path("transcripts", name).read_bytes()
+    shutil.rmtree("models")
+    done = asrkit("transcribe", "--emissions", "transcripts", "-o", "again")
+    assert done.code == 0 and "settings: the defaults; --model takes those of babble" in done.err
+    assert provenance("again")["lm"] is None
+    assert asrkit("transcribe", "--emissions", "transcripts", "--model", "nowhere").code == 2
+
+
+def test_pyctcdecode_and_a_binary_model_of_ours(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    assert asrkit("lm", "convert", "lm.arpa", "lm.bin").code == 0
+    done = asrkit("transcribe", "wavs", "--decoder", "pyctcdecode", "--lm", "lm.bin", "--quiet")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "pyctcdecode cannot read lm.bin: name an ARPA" in done.err
 
 
 def test_score_finds_hyp_txt_where_transcribe_leaves_it(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
@@ -279,6 +337,12 @@ def test_hotwords_are_heard(project: Path, asrkit) -> None:  # type: ignore[no-u
 
 def test_quiet_and_verbose(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
     assert asrkit("transcribe", "wavs", "--quiet") == Done(0, "", "")
+    Path("bad").mkdir()
+    for index in range(12):
+        Path(f"bad/{index:02d}.wav").write_text("no audio")
+    err = asrkit("transcribe", "bad", "--quiet").err  # failures are errors
+    assert err.count("failed: ") == 10 and "failures.tsv" in err
+    assert asrkit("transcribe", "bad", "--quiet", "--stdout").err.count("failed: ") == 12
     err = asrkit("transcribe", "wavs", "--verbose", "--overwrite").err
     text = Path("transcripts/s0/u2.txt").read_text().strip()
     assert f"s0/u2: {text}\n" in err

@@ -9,12 +9,14 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from asrkit.transcription.identifiers import escape_id
+from asrkit.errors import ConfigError
+from asrkit.transcription.identifiers import escape_rest
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
 
 _LOG_EVERY_S = 30.0  # where nobody watches a bar
 _SHOWN_FAILURES = 10
+USE_FILES = "name a folder with -o, or print them as txt, jsonl or ctm"
 _FEW = 3  # so few transcripts are shown at once
 
 
@@ -25,14 +27,19 @@ class TranscriptionProgress(Observer):
         quiet: Say nothing but errors.
         verbose: Show each transcript.
         keep: Collect the transcripts, to print them at the end.
+        most: Recordings that may be asked for at once.
     """
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False, keep: bool = False) -> None:
+    def __init__(
+        self, *, quiet: bool = False, verbose: bool = False, keep: bool = False, most: int | None = None
+    ) -> None:
         self.transcripts: list[Transcript] = []
         self.num_found = 0
         self._console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self._errors = Console(stderr=True, highlight=False, soft_wrap=True) if quiet else self._console
         self._verbose = verbose
         self._keep = keep
+        self._most = most
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -76,7 +83,13 @@ class TranscriptionProgress(Observer):
             self._fetching = None
 
     def found(self, num_recordings: int) -> None:
-        """Start the bar."""
+        """Start the bar.
+
+        Raises:
+            ConfigError: These are more than can be printed.
+        """
+        if self._most is not None and num_recordings > self._most:
+            raise ConfigError(f"{num_recordings:,} recordings of such a format cannot share stdout; {USE_FILES}")
         self.num_found = num_recordings
         self._task = self._bar.add_task("Transcribing", total=None, state=f"0 of {num_recordings:,}")
 
@@ -100,10 +113,10 @@ class TranscriptionProgress(Observer):
     def failed(self, failure: Failure) -> None:
         """Name what failed."""
         self._num_failed += 1
-        if self._verbose or self._num_failed <= _SHOWN_FAILURES:
-            self.say(f"failed: {failure.utterance_id}: {printable(failure.reason)}")
+        if self._verbose or self._keep or self._num_failed <= _SHOWN_FAILURES:
+            self._errors.print(f"failed: {failure.utterance_id}: {printable(failure.reason)}", markup=False)
         elif self._num_failed == _SHOWN_FAILURES + 1:
-            self.say("more failures are not shown; failures.tsv lists all of them")
+            self._errors.print("more failures are not shown; failures.tsv lists all of them", markup=False)
         self._update()
 
     def close(self, summary: TranscriptionSummary) -> None:
@@ -140,7 +153,7 @@ class TranscriptionProgress(Observer):
 
 def printable(text: str) -> str:
     """Return text that cannot command a terminal: control characters are percent-encoded."""
-    return " ".join(escape_id(word.replace("%", "\0")).replace("%00", "%") for word in text.split(" "))
+    return " ".join(map(escape_rest, text.split(" ")))
 
 
 def _hours(seconds: float) -> str:

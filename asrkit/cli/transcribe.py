@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +18,7 @@ import typer
 from asrkit.cli import transcribe_options as options
 from asrkit.cli.app import app
 from asrkit.config import DecodingConfig, Settings, TranscriptionConfig
-from asrkit.errors import ConfigError, MissingPathError
+from asrkit.errors import AsrkitError, ConfigError, MissingPathError
 
 if TYPE_CHECKING:
     from asrkit.cli.progress import TranscriptionProgress
@@ -28,10 +28,16 @@ if TYPE_CHECKING:
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
 NO_LM = "none"
+_TELLING_FORMATS = frozenset({"txt", "json", "jsonl", "ctm"})  # each transcript brings its id
+_ABOUT_FILES = frozenset({"output_dir", "in_place", "keep_emissions"})
+_ABOUT_AUDIO = frozenset(
+    {"audio_root", "channels", "exclude", "in_place", "include", "keep_emissions", "raw_rate_hz", "recursive"}
+)
 
 
 @app.command(epilog="Example: asrkit transcribe ./wavs --beam 50 --lm lm/3gram.arpa")
 def transcribe(
+    context: typer.Context,
     inputs: options.Inputs = None,
     output_dir: options.OutputDir = Path("transcripts"),
     model: options.Model = None,
@@ -81,40 +87,71 @@ def transcribe(
     Each recording gets a transcript in a mirror of the input tree; the folder also gets hyp.txt, results.jsonl and,
     where something failed, failures.tsv. A second run does only what is missing or has changed.
     """
-    request = _Request(dict(locals()))
+    flags = {name: value for name, value in locals().items() if name != "context"}
+    named = {name for name in flags if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"}
+    request = _Request(flags, named)
     with request.inputs_on_disk() as paths:
         summary = request.carry_out(paths)
     raise typer.Exit(summary.exit_code)
 
 
 class _Request:
-    """What one command line asks for."""
+    """What one command line asks for.
 
-    def __init__(self, flags: Mapping[str, Any]) -> None:
+    Args:
+        flags: The value of each option.
+        named: The options that stand on the command line itself.
+    """
+
+    def __init__(self, flags: Mapping[str, Any], named: Collection[str]) -> None:
         from asrkit.cli.settings import Project
 
         self._flags = {**flags, "hotwords": _phrases(flags["hotwords"] or [], flags["hotwords_from"])}
         self._inputs: list[str] = list(flags["inputs"] or ()) + _listed(flags["files_from"])
-        self._prints = bool(flags["stdout"]) or self._inputs == ["-"]
+        self._named = named
+        self._prints = bool(flags["stdout"]) or (self._inputs == ["-"] and "output_dir" not in named)
         self._project = Project.load(flags["config"])
         self._assigned = _assigned(flags["setting"] or ())
         self._config = self._resolve(TranscriptionConfig, "transcription")
         self._check()
 
     def _check(self) -> None:
-        """Refuse what contradicts itself."""
-        if self._flags["emissions"] and self._inputs:
-            raise ConfigError("--emissions takes the place of inputs; name one or the other")
-        if not self._flags["emissions"] and not self._inputs:
+        """Refuse what contradicts itself, and what would be ignored."""
+        flags, named, inputs, config = self._flags, self._named, self._inputs, self._config
+        if not inputs and not flags["emissions"]:
             raise ConfigError("nothing to transcribe: name files or folders, such as `asrkit transcribe ./wavs`")
-        if self._flags["emissions"] and self._flags["plan"]:
-            raise ConfigError("--plan measures the network; decoding stored emissions needs none")
-        if self._prints and len(self._config.format) > 1:
-            raise ConfigError("--stdout prints one format; name one with -f")
-        if self._prints and (self._flags["in_place"] or self._flags["keep_emissions"]):
-            raise ConfigError("--stdout writes no file, so it excludes --in-place and --keep-emissions")
-        if self._prints and self._flags["json_output"]:
+        if "-" in inputs and (len(inputs) > 1 or flags["files_from"] == "-" or flags["in_place"]):
+            raise ConfigError("- is the audio on stdin, which goes with no other input and has no folder of its own")
+        if flags["plan"] and flags["dry_run"]:
+            raise ConfigError("--plan and --dry-run answer different questions; choose one")
+        if "ray_address" in named and config.runner != "ray":
+            raise ConfigError("--ray-address needs --runner ray")
+        if flags["emissions"]:
+            if inputs:
+                raise ConfigError("--emissions takes the place of inputs; name one or the other")
+            if flags["plan"]:
+                raise ConfigError("--plan measures the network; decoding stored emissions needs none")
+            if useless := _flags(_ABOUT_AUDIO.intersection(named)):
+                raise ConfigError(f"--emissions has nothing to do with audio; drop {useless}")
+        if self._prints:
+            self._check_printing()
+
+    def _check_printing(self) -> None:
+        """Refuse what does not go with transcripts on stdout."""
+        if useless := _flags(_ABOUT_FILES.intersection(self._named)):
+            raise ConfigError(f"what goes to stdout leaves no file; drop --stdout or {useless}")
+        if len(self._config.format) > 1:
+            raise ConfigError("stdout takes one format; name one with -f, or a folder with -o")
+        if self._flags["json_output"]:
             raise ConfigError("--json prints a summary and --stdout the transcripts; choose one, or use -f json")
+        if self._prints_one_only() and self._config.channels == "split":
+            from asrkit.cli.progress import USE_FILES
+
+            raise ConfigError(f"several channels of such a format cannot share stdout; {USE_FILES}")
+
+    def _prints_one_only(self) -> bool:
+        """Whether a second transcript on stdout could not be told from the first."""
+        return self._prints and not _TELLING_FORMATS.intersection(self._config.format)
 
     def _resolve(self, kind: type[SettingsType], table: str, bundle: Mapping[str, Any] | None = None) -> SettingsType:
         from asrkit.cli.settings import resolve
@@ -127,7 +164,8 @@ class _Request:
     def inputs_on_disk(self) -> Iterator[list[str]]:
         """Give the inputs, with audio on stdin as a temporary file."""
         with tempfile.TemporaryDirectory(prefix="asrkit-") as folder:
-            spooled = Path(folder) / "stdin"
+            # Bare samples are known by their suffix; anything else by its first bytes.
+            spooled = Path(folder) / ("stdin" if self._flags["raw_rate_hz"] is None else "stdin.raw")
             if "-" in self._inputs:
                 with spooled.open("wb") as file:
                     shutil.copyfileobj(sys.stdin.buffer, file)
@@ -138,14 +176,15 @@ class _Request:
         from asrkit.cli.progress import TranscriptionProgress
 
         flags = self._flags
-        view = TranscriptionProgress(quiet=flags["quiet"], verbose=flags["verbose"], keep=self._prints)
+        most = 1 if self._prints_one_only() else None
+        view = TranscriptionProgress(quiet=flags["quiet"], verbose=flags["verbose"], keep=self._prints, most=most)
         with view:
             summary = self._decode(view) if flags["emissions"] else self._transcribe(paths, view)
         if flags["plan"]:
             self._print_estimate(summary)
             return summary
         if flags["dry_run"]:
-            typer.echo("\n".join(planned_lines(summary)))
+            self._print_planned(summary)
             return summary
         view.close(summary)
         if self._prints:
@@ -176,12 +215,27 @@ class _Request:
     def _decode(self, view: TranscriptionProgress) -> TranscriptionSummary:
         from asrkit.transcription import decode_emissions
 
-        return decode_emissions(self._flags["emissions"], observer=view, **self._shared(self._named_model(), view))
+        bundle = self._model_of_emissions(view)
+        return decode_emissions(self._flags["emissions"], observer=view, **self._shared(bundle, view))
 
-    def _named_model(self) -> Bundle | None:
+    def _model_of_emissions(self, view: TranscriptionProgress) -> Bundle | None:
+        """Return the model whose settings decode: the one named, else the one at hand, if it made the emissions."""
+        from asrkit.cli.settings import choose_model
         from asrkit.model.bundle import Bundle
+        from asrkit.transcription.stored import stored_model
 
-        return None if self._flags["model"] is None else Bundle.load(self._flags["model"])
+        stored = stored_model(self._flags["emissions"])
+        try:
+            choice = choose_model(self._flags["model"])
+            bundle = Bundle.load(choice.path)
+            if self._flags["model"] is not None or bundle.fingerprint == stored.fingerprint:
+                view.say(f"settings: those of {bundle.name} ({choice.reason})")
+                return bundle
+        except AsrkitError:
+            if self._flags["model"] is not None:
+                raise
+        view.say(f"settings: the defaults; --model takes those of {stored.name}, which made the emissions")
+        return None
 
     def _shared(self, bundle: Bundle | None, view: TranscriptionProgress) -> dict[str, Any]:
         """Return the arguments that recordings and emissions have in common."""
@@ -209,6 +263,17 @@ class _Request:
             view.say(f"language model: {own.name}, which comes with the model (--lm {NO_LM} does without)")
         return own
 
+    def _print_planned(self, summary: TranscriptionSummary) -> None:
+        """Print what a dry run found, one line a recording: state, id, path."""
+        from asrkit.cli.progress import printable
+
+        if self._flags["json_output"]:
+            names = ("utterance_id", "state", "audio")
+            typer.echo(json.dumps([dict(zip(names, map(str, row), strict=True)) for row in summary.planned]))
+            return
+        for utterance_id, state, path in summary.planned:
+            typer.echo(f"{state}\t{utterance_id}\t{printable(str(path))}")
+
     def _print_estimate(self, summary: TranscriptionSummary) -> None:
         estimate = summary.estimate
         assert estimate is not None
@@ -219,11 +284,15 @@ class _Request:
             f"to do    {estimate.num_todo:,} of {estimate.num_recordings:,}, {estimate.audio_s / 3600:.2f} h of audio"
         )
         if estimate.speed is None or estimate.work_s is None:
-            typer.echo("time     unknown: nothing could be tried")
+            why = (
+                "unknown: nothing could be tried" if estimate.num_todo else "none: there is nothing left to transcribe"
+            )
+            typer.echo(f"time     {why}")
             return
         finish = time.strftime("%a %H:%M", time.localtime(time.time() + estimate.work_s))
         typer.echo(f"speed    {estimate.speed:,.0f}x real time, measured on {estimate.measured_s:,.0f} s of it")
-        typer.echo(f"time     {estimate.work_s / 60:,.1f} minutes, until {finish} if started now")
+        amount = f"{estimate.work_s / 60:,.1f} minutes" if estimate.work_s > 100 else f"{estimate.work_s:,.1f} seconds"
+        typer.echo(f"time     {amount}, until {finish} if started now")
         if estimate.peak_mb is not None:
             typer.echo(f"memory   about {estimate.peak_mb:,.0f} MB at most")
 
@@ -239,6 +308,10 @@ class _Request:
                 typer.echo(transcript.text)
             else:
                 typer.echo(f"{transcript.utterance_id} {transcript.text}".rstrip())
+
+
+def _flags(names: Collection[str]) -> str:
+    return ", ".join("--" + name.replace("_", "-") for name in sorted(names))
 
 
 def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,6 +349,8 @@ def _lines(path: Path, kind: str) -> list[str]:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except FileNotFoundError:
         raise MissingPathError(f"no such {kind}", path=path) from None
+    except IsADirectoryError:
+        raise MissingPathError(f"is a folder, not a {kind}", path=path) from None
     return [line for line in text.splitlines() if line.strip()]
 
 
@@ -286,10 +361,3 @@ def _listed(files_from: str | None) -> list[str]:
     if files_from == "-":
         return [line for line in sys.stdin.read().splitlines() if line.strip()]
     return _lines(Path(files_from), "list of files")
-
-
-def planned_lines(summary: TranscriptionSummary) -> list[str]:
-    """Return what a dry run found, one line a recording: state, id, path."""
-    from asrkit.cli.progress import printable
-
-    return [f"{state}\t{utterance_id}\t{printable(str(path))}" for utterance_id, state, path in summary.planned]

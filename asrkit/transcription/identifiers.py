@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-_UNSAFE = re.compile(r"[\s%\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST_NAME_BYTES = 255  # of one path component, on every common file system
 # Stems at the top of an output folder that belong to the run itself.
 _RESERVED = frozenset({"hyp", "results", "failures", "run", "emissions"})
@@ -22,7 +22,12 @@ _RESERVED = frozenset({"hyp", "results", "failures", "run", "emissions"})
 
 def escape_id(name: str) -> str:
     """Percent-encode what would break an ``id text`` line or a terminal: ``my file`` becomes ``my%20file``."""
-    return _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in os.fsencode(match[0])), name)
+    return escape_rest(name.replace("%", "%25"))
+
+
+def escape_rest(text: str) -> str:
+    """Do the same to what may be encoded already: percent signs stay."""
+    return _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in os.fsencode(match[0])), text)
 
 
 def absolute(path: Path | str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from asrkit.emissions import EMISSIONS_SUFFIX, EmissionsInfo, read_info
 from asrkit.errors import DecodingError, MissingPathError, TranscriptionError
 from asrkit.text import Alphabet
 from asrkit.transcription.folder import EMISSIONS_FOLDER
-from asrkit.transcription.identifiers import absolute, escape_id
+from asrkit.transcription.identifiers import absolute, escape_id, escape_rest
 from asrkit.transcription.recognizer import reason
 from asrkit.transcription.recordings import Recording, check_ids
 
@@ -39,12 +40,10 @@ def find_emissions(folder: Path) -> tuple[StoredModel, list[Recording]]:
         MissingPathError: There is no such folder.
         TranscriptionError: It holds no emissions, or those of several models.
     """
-    if not folder.is_dir():
-        raise MissingPathError("no such folder of emissions", path=folder)
-    folder = absolute(folder / EMISSIONS_FOLDER if (folder / EMISSIONS_FOLDER).is_dir() else folder)
+    folder = _folder_of(folder)
     infos: list[EmissionsInfo] = []
     recordings: list[Recording] = []
-    for path in sorted(folder.rglob(f"*{EMISSIONS_SUFFIX}")):
+    for path in _files_of(folder):
         output = path.relative_to(folder).as_posix().removesuffix(EMISSIONS_SUFFIX)
         try:
             info = read_info(path)
@@ -55,7 +54,7 @@ def find_emissions(folder: Path) -> tuple[StoredModel, list[Recording]]:
         infos.append(info)
         recordings.append(
             Recording(
-                escape_id(info.utterance_id),
+                escape_rest(info.utterance_id),
                 Path(info.audio),
                 output,
                 emissions_path=path,
@@ -64,14 +63,45 @@ def find_emissions(folder: Path) -> tuple[StoredModel, list[Recording]]:
             )
         )
     if not infos:
-        raise TranscriptionError("holds no usable emissions; make some with --keep-emissions", path=folder)
+        raise _no_emissions(folder)
     check_ids(recordings)
     return _one_model(infos, folder), sorted(recordings, key=lambda recording: recording.utterance_id)
 
 
+def stored_model(folder: Path) -> StoredModel:
+    """Return the model that made the emissions of a folder, as the first usable file tells.
+
+    Raises:
+        MissingPathError: There is no such folder.
+        TranscriptionError: It holds no emissions.
+    """
+    folder = _folder_of(folder)
+    for path in _files_of(folder):
+        with suppress(DecodingError):
+            return _model_of(read_info(path))
+    raise _no_emissions(folder)
+
+
+def _folder_of(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise MissingPathError("no such folder of emissions", path=folder)
+    return absolute(folder / EMISSIONS_FOLDER if (folder / EMISSIONS_FOLDER).is_dir() else folder)
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return sorted(folder.rglob(f"*{EMISSIONS_SUFFIX}"))
+
+
+def _no_emissions(folder: Path) -> TranscriptionError:
+    return TranscriptionError("holds no usable emissions; make some with --keep-emissions", path=folder)
+
+
+def _model_of(info: EmissionsInfo) -> StoredModel:
+    return StoredModel(info.model, info.model_fingerprint, Alphabet(info.alphabet), info.step_ms)
+
+
 def _one_model(infos: list[EmissionsInfo], folder: Path) -> StoredModel:
-    first = infos[0]
-    model = StoredModel(first.model, first.model_fingerprint, Alphabet(first.alphabet), first.step_ms)
+    model = _model_of(infos[0])
     for info in infos:
         if (info.model_fingerprint, info.alphabet, info.step_ms) != (
             model.fingerprint,
