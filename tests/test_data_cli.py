@@ -97,6 +97,7 @@ def test_stats_count(ljspeech: Path) -> None:
     picture = ljspeech / "stats.png"
     assert "600" in run("stats", ljspeech, "--plot", picture).stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "the figure cannot be written" in str(run("stats", ljspeech, "--plot", ljspeech / "stats.xyz").exception)
 
 
 def test_downloading_ends_in_manifests(

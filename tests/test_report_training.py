@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 from test_report_html import EVIL, outline
 
 from asrkit.config import RunConfig
 from asrkit.report.html import render_training
 from asrkit.report.html.charts import Line, line_chart
+from asrkit.report.learning_curve import draw_learning_curve
 from asrkit.report.training_plan import spell_time
 
 
@@ -87,3 +90,14 @@ def test_a_missing_value_breaks_the_curve():
 @pytest.mark.parametrize(("seconds", "words"), [(5.4, "5 s"), (100, "2 min"), (5400, "1.5 h"), (360_000, "100.0 h")])
 def test_times_are_in_the_unit_people_use(seconds, words):
     assert spell_time(seconds) == words
+
+
+def test_drawing_leaves_the_backend_of_a_notebook_alone(tmp_path: Path) -> None:
+    backend = mpl.get_backend()
+    mpl.use("svg")
+    try:
+        draw_learning_curve(history([90.0, 50.0]), tmp_path / "curve.png")
+        assert mpl.get_backend() == "svg"
+    finally:
+        mpl.use(backend)
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from asrkit.cli.app import app
 from asrkit.config import DecodingConfig
 from asrkit.data import Utterance
-from asrkit.errors import DecodingError
+from asrkit.errors import ConfigError, DecodingError
 from asrkit.language_model import NgramModel, build_ngram
 from asrkit.metrics import count_errors
 from asrkit.model.bundle import Bundle
@@ -173,3 +173,14 @@ def test_the_command_stores_its_choice(
     shown = CliRunner().invoke(app, [*map(str, arguments), "--plot", str(plot), "--dry-run"], catch_exceptions=False)
     assert "chosen" in shown.stdout
     assert "not stored" in shown.stdout
+
+
+def test_a_figure_that_cannot_be_drawn_does_not_cost_the_choice(
+    tmp_path: Path, corpus: Path, lm: NgramModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASRKIT_CACHE_DIR", str(tmp_path / "cache"))
+    bundle = random_bundle(tmp_path / "bundle")
+    arguments = ["lm", "tune", "--model", bundle.path, "--data", corpus, "--lm", lm.path, "--candidates", "1"]
+    done = CliRunner().invoke(app, [*map(str, arguments), "--plot", str(tmp_path / "frontier.xyz")])
+    assert isinstance(done.exception, ConfigError)
+    assert "lm_weight" in Bundle.load(bundle.path).decoding

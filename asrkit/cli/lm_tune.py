@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asrkit.cli.lm import Json, Quiet, lm_app, progress_bars, remark
 
 if TYPE_CHECKING:
-    from asrkit.tuning import Trial, TuningResult
+    from asrkit.tuning import TuningResult
 
 
 @lm_app.command(epilog="Example: asrkit lm tune --model models/latest --data dev.tsv --lm lm/3gram.arpa")
@@ -58,73 +58,26 @@ def tune(
             threads=threads,
             progress=bar("decoding"),
         )
-    figure = plot_frontier(result, plot or lm.with_suffix(".tuning.png"))
     if not dry_run:
         bundle.with_decoding(result.settings)
-    stored = f"not stored (--dry-run) in {bundle.path}" if dry_run else f"stored in {bundle.path}"
+    figure = plot_frontier(result, plot or lm.with_suffix(".tuning.png"))
     if as_json:
-        typer.echo(json.dumps({**_to_dict(result), "stored": not dry_run, "plot": str(figure)}))
+        typer.echo(json.dumps({**result.to_dict(), "stored": not dry_run, "plot": str(figure)}))
         return
-    _print_frontier(result)
-    before, chosen = result.before, result.chosen
-    settings = ", ".join(f"{name} {value}" for name, value in result.settings.items())
-    typer.echo(
-        f"word error rate {before.word_error_rate:.2%} -> {chosen.word_error_rate:.2%} "
-        f"(best of all {result.best.word_error_rate:.2%})"
-    )
-    typer.echo(f"{stored}: {settings}")
+    _print_result(result, f"not stored (--dry-run) in {bundle.path}" if dry_run else f"stored in {bundle.path}")
     remark(f"figure: {figure}", quiet)
     if not dry_run:
         remark(f"asrkit transcribe --model {bundle.path} --lm {lm} now uses these settings", quiet)
 
 
-def _print_frontier(result: TuningResult) -> None:
+def _print_result(result: TuningResult, stored: str) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(title=f"{result.num_utterances:,} utterances, {result.num_tried} sets of weights tried")
-    for name in ("mode", "beam", "word error rate", "times real time, one core", ""):
-        table.add_column(name, justify="left" if name in ("mode", "") else "right")
-    for trial in sorted(result.trials, key=lambda trial: trial.speed):
-        style = "bold green" if trial is result.chosen else "" if trial.is_on_frontier else "dim"
-        cells = (
-            trial.config.mode,
-            str(trial.config.beam),
-            f"{trial.word_error_rate:.2%}",
-            f"{trial.speed:,.0f}",
-            _note(trial, result),
-        )
-        table.add_row(*cells, style=style)
-    Console().print(table)
+    from asrkit.report.frontier import frontier_table
 
-
-def _note(trial: Trial, result: TuningResult) -> str:
-    if trial is result.chosen:
-        return "chosen: the fastest that is not worse than the best"
-    if trial is result.best:
-        return "best"
-    if trial.is_worse:
-        return "worse"
-    return "frontier" if trial.is_on_frontier else ""
-
-
-def _to_dict(result: TuningResult) -> dict[str, Any]:
-    def plain(trial: Trial) -> dict[str, Any]:
-        return {
-            "mode": trial.config.mode,
-            "beam": trial.config.beam,
-            "word_error_rate": trial.word_error_rate,
-            "speed": trial.speed,
-            "is_on_frontier": trial.is_on_frontier,
-            "is_worse": trial.is_worse,
-        }
-
-    return {
-        "settings": result.settings,
-        "word_error_rate_before": result.before.word_error_rate,
-        "chosen": plain(result.chosen),
-        "best": plain(result.best),
-        "trials": [plain(trial) for trial in result.trials],
-        "num_tried": result.num_tried,
-        "num_utterances": result.num_utterances,
-    }
+    Console().print(frontier_table(result))
+    typer.echo(
+        f"word error rate {result.before.word_error_rate:.2%} -> {result.chosen.word_error_rate:.2%} "
+        f"(best of all {result.best.word_error_rate:.2%})"
+    )
+    typer.echo(f"{stored}: {', '.join(f'{name} {value}' for name, value in result.settings.items())}")

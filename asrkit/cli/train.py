@@ -11,7 +11,7 @@ import typer
 
 from asrkit.cli.app import app
 from asrkit.cli.settings import Project, named_model, parse_assignment
-from asrkit.errors import BundleError, ConfigError, MissingPathError
+from asrkit.errors import AsrkitError, ConfigError, MissingPathError
 
 if TYPE_CHECKING:
     from asrkit.config import RunConfig
@@ -139,7 +139,7 @@ def _report(output: Path) -> Path | None:
     try:
         draw_learning_curve(history, output / "learning_curve.png")
         page.write_text(render_training(history, Bundle.load(output).card), encoding="utf-8")
-    except (OSError, BundleError):
+    except (OSError, AsrkitError):
         return None  # why the run ended is more worth telling
     return page
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asrkit.data import Utterance
+from asrkit.report.figures import new_figure, save_figure
 
 _MOST_SPEAKERS = 40
 
@@ -17,12 +18,10 @@ def draw_statistics(utterances: Sequence[Utterance], path: Path) -> None:
     Args:
         utterances: With lengths; what has no text or speaker is left out of the panels that need it.
         path: The picture to write, its kind by its suffix.
+
+    Raises:
+        ConfigError: The picture cannot be written.
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     by_corpus: defaultdict[str, list[Utterance]] = defaultdict(list)
     minutes: defaultdict[str, float] = defaultdict(float)
     characters: defaultdict[str, int] = defaultdict(int)
@@ -32,8 +31,8 @@ def draw_statistics(utterances: Sequence[Utterance], path: Path) -> None:
         for character in (utterance.text or "").casefold():
             characters[character] += 1
 
-    figure, panels = plt.subplots(2, 2, figsize=(11, 7), layout="constrained")
-    (lengths, rates), (speakers, letters) = panels
+    figure = new_figure(11, 7)
+    (lengths, rates), (speakers, letters) = figure.subplots(2, 2)
     for name, members in sorted(by_corpus.items()):
         lengths.hist([u.duration_s or 0.0 for u in members], bins=40, alpha=0.6, label=name)
         spoken = [len(u.text) / u.duration_s for u in members if u.text and u.duration_s]
@@ -47,5 +46,4 @@ def draw_statistics(utterances: Sequence[Utterance], path: Path) -> None:
     frequent = sorted(characters.items(), key=lambda item: -item[1])[:_MOST_SPEAKERS]
     letters.bar([repr(character)[1:-1] for character, _ in frequent], [count for _, count in frequent])
     letters.set(ylabel="times", title="characters")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)

@@ -1,10 +1,12 @@
-"""Accuracy against speed of decoding settings, as a figure."""
+"""Accuracy against speed of decoding settings, as a figure and as a table."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from asrkit.errors import ConfigError
+from rich.table import Table
+
+from asrkit.report.figures import new_figure, save_figure
 from asrkit.tuning import Trial, TuningResult
 
 _COLORS = {"fast": "#d95f02", "accurate": "#1b9e77"}
@@ -20,10 +22,8 @@ def plot_frontier(result: TuningResult, path: Path | str) -> Path:
     Raises:
         ConfigError: The file cannot be written, or matplotlib does not know the format.
     """
-    from matplotlib.figure import Figure
-
     path = Path(path)
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = new_figure(7, 4.5)
     axes = figure.add_subplot()
     for mode, color in _COLORS.items():
         trials = [trial for trial in result.trials if trial.config.mode == mode]
@@ -41,12 +41,37 @@ def plot_frontier(result: TuningResult, path: Path | str) -> Path:
     axes.set_title(f"Decoding settings on {result.num_utterances:,} utterances")
     axes.grid(alpha=0.3)
     axes.legend()
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: the figure cannot be written: {error}") from None
+    save_figure(figure, path)
     return path
 
 
 def _columns(trials: list[Trial]) -> tuple[list[float], list[float]]:
     return [trial.speed for trial in trials], [100 * trial.word_error_rate for trial in trials]
+
+
+def frontier_table(result: TuningResult) -> Table:
+    """Return all beams and modes with the best weights, the slowest first."""
+    table = Table(title=f"{result.num_utterances:,} utterances, {result.num_tried} sets of weights tried")
+    for name in ("mode", "beam", "word error rate", "times real time, one core", ""):
+        table.add_column(name, justify="left" if name in ("mode", "") else "right")
+    for trial in sorted(result.trials, key=lambda trial: trial.speed):
+        style = "bold green" if trial is result.chosen else "" if trial.is_on_frontier else "dim"
+        cells = (
+            trial.config.mode,
+            str(trial.config.beam),
+            f"{trial.word_error_rate:.2%}",
+            f"{trial.speed:,.0f}",
+            _note(trial, result),
+        )
+        table.add_row(*cells, style=style)
+    return table
+
+
+def _note(trial: Trial, result: TuningResult) -> str:
+    if trial is result.chosen:
+        return "chosen: the fastest that is not worse than the best"
+    if trial is result.best:
+        return "best"
+    if trial.is_worse:
+        return "worse"
+    return "frontier" if trial.is_on_frontier else ""

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from asrkit.report.figures import new_figure, save_figure
+
 
 def draw_learning_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draw losses and dev error rates over the epochs.
@@ -13,14 +15,13 @@ def draw_learning_curve(history: Sequence[Mapping[str, Any]], path: Path) -> Non
     Args:
         history: Rows of a run's ``log.jsonl``.
         path: The picture to write, its kind by its suffix.
+
+    Raises:
+        ConfigError: The picture cannot be written.
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     epochs = [row["epoch"] for row in history]
-    figure, (losses, rates) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure = new_figure(10, 4)
+    losses, rates = figure.subplots(1, 2)
     losses.plot(epochs, [row["loss"] for row in history], label="training")
     losses.plot(epochs, [row["dev_loss"] for row in history], label="dev")
     losses.set(xlabel="epoch", ylabel="CTC loss, nats per utterance", yscale="log")
@@ -33,5 +34,4 @@ def draw_learning_curve(history: Sequence[Mapping[str, Any]], path: Path) -> Non
     for axes in (losses, rates):
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save_figure(figure, path)

@@ -64,7 +64,6 @@ def draw_features(features: Any, loudest: float) -> bytes:
     import matplotlib as mpl
     from matplotlib import image
 
-    mpl.use("Agg")
     colors = mpl.colormaps["magma"](np.clip(features.T[::-1] / (2 * loudest) + 0.5, 0, 1))
     colors[(features == 0).T[::-1]] = (0.5, 0.5, 0.5, 1.0)
     file = io.BytesIO()

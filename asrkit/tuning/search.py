@@ -66,6 +66,17 @@ class Trial:
         """Errors over reference words."""
         return self.counts.errors / max(self.counts.num_reference, 1)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "mode": self.config.mode,
+            "beam": self.config.beam,
+            "word_error_rate": self.word_error_rate,
+            "speed": self.speed,
+            "is_on_frontier": self.is_on_frontier,
+            "is_worse": self.is_worse,
+        }
+
 
 @dataclass(frozen=True)
 class TuningResult:
@@ -92,6 +103,18 @@ class TuningResult:
         """The chosen settings, as a bundle stores them."""
         config = self.chosen.config
         return {name: getattr(config, name) for name in (*_RANGES, "beam", "mode")}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "settings": self.settings,
+            "word_error_rate_before": self.before.word_error_rate,
+            "chosen": self.chosen.to_dict(),
+            "best": self.best.to_dict(),
+            "trials": [trial.to_dict() for trial in self.trials],
+            "num_tried": self.num_tried,
+            "num_utterances": self.num_utterances,
+        }
 
 
 def tune_decoding(
