@@ -119,6 +119,17 @@ def test_fine_tuning_takes_the_network_of_the_model_it_begins_with(tmp_path: Pat
     assert run.training.epochs == 3
 
 
+def test_a_project_file_may_name_what_to_begin_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "_BOX", tmp_path / "box")
+    beside, boxed = random_bundle(tmp_path / "project/mine"), random_bundle(tmp_path / "box/english-small")
+    (tmp_path / "project/train.tsv").write_text("utterance_id\tpath\ttext\n")
+    file = tmp_path / "project/asrkit.toml"
+    for name, bundle in (("mine", beside), ("english-small", boxed)):
+        file.write_text(f'[data]\ntrain = "train.tsv"\n[training]\nstart_from = "{name}"\n')
+        run = run_settings(None, None, None, file, None, [])
+        assert (run.training.start_from, run.model) == (str(bundle.path), bundle.model)
+
+
 def test_what_is_set_on_the_command_line_beats_a_variable(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("utterance_id\tpath\ttext\n")
     # typer hands ASRKIT_PRESET and ASRKIT_EPOCHS on as if they were flags

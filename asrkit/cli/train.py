@@ -74,17 +74,19 @@ def train(
     """
     # The threads that make features call numpy; its own threads would only wait beside those of the network.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    settings = list(setting or [])
-    if start_from is not None:
-        settings.append(f"training.start_from={json.dumps(str(named_model(start_from, '--from')))}")
-    if tensorboard:
-        settings.append("training.tensorboard=true")
-    run = run_settings(data, dev, preset, config, epochs, settings)
+    run = run_settings(data, dev, preset, config, epochs, _assignments(setting, start_from, tensorboard))
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
         _plan(run, quiet=quiet)
         return
     _train(run, output, fresh=fresh, quiet=quiet)
+
+
+def _assignments(setting: list[str] | None, start_from: Path | None, tensorboard: bool | None) -> list[str]:
+    """Return what ``--set`` sets, and the flags that are short for it."""
+    short = [f"training.start_from={json.dumps(str(start_from))}"] if start_from is not None else []
+    short += ["training.tensorboard=true"] if tensorboard else []
+    return [*(setting or []), *short]
 
 
 def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
@@ -172,7 +174,8 @@ def run_settings(
     merged = merge(values, flags)
     start_from = merged.get("training", {}).get("start_from")
     if start_from is not None:
-        merged = merge(_network_of(Path(start_from)), merged)
+        begin = named_model(Path(start_from), "--from or training.start_from")
+        merged = merge(_network_of(begin), merge(merged, {"training": {"start_from": str(begin)}}))
     run = run_config(merged, where=str(project.path or "command line"))
     for path in (run.data.train, run.data.dev):
         if path is not None and not Path(path).exists():
@@ -210,7 +213,11 @@ def _relative_to_file(project: Project) -> dict[str, Any]:
     table = dict(values.get("data", {}))
     base = project.path.parent if project.path else Path()
     paths = {key: str(base / table[key]) for key in ("train", "dev", "audio_root") if table.get(key)}
-    return merge(values, {"data": paths}) if paths else values
+    values = merge(values, {"data": paths}) if paths else values
+    start_from = values.get("training", {}).get("start_from")
+    if start_from and (base / start_from).exists():  # else the name of a model in the box
+        values = merge(values, {"training": {"start_from": str(base / start_from)}})
+    return values
 
 
 def _preset_of(config: Path | None) -> str:

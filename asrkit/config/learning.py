@@ -145,7 +145,7 @@ class TrainingConfig(Settings):
     precision: str = "float32"  # or "mixed_float16", "mixed_bfloat16"
     devices: int = 1  # of this host that share each batch; 0: all GPUs
     seed: int = 1
-    start_from: str | None = None  # bundle whose weights to begin with, to go on with other data or settings
+    start_from: str | None = None  # bundle, or model in the box, to begin with; relative to the file that names it
     dev_samples: int = 3  # sample predictions shown after each epoch
     tensorboard: bool = False  # write event files into the run's folder
     min_seconds: float = 0.1
