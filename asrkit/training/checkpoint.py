@@ -17,6 +17,9 @@ from asrkit.errors import TrainingError
 
 FORMAT_VERSION = 1
 CHECKPOINT = "checkpoint.npz"
+# Settings that decide the course of a run, and those among them that may change between its parts.
+_FIXED_TABLES = ("features", "model", "training")
+_FREE_SETTINGS = ("epochs", "patience", "dev_samples", "stop_when_failing", "tensorboard", "devices")
 Array = npt.NDArray[Any]
 
 
@@ -94,7 +97,39 @@ def load_checkpoint(path: Path) -> tuple[RunState, dict[str, list[Array]]]:
                     arrays.setdefault(member.rpartition("/")[0], []).append(file[member])
         version = header.pop("format_version")
         if version > FORMAT_VERSION:
-            raise TrainingError(f"format version {version} is newer than this asrkit reads", path=path)
+            raise TrainingError(f"format version {version} is newer than this asrkit reads; upgrade asrkit", path=path)
         return RunState(**header), arrays
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
         raise TrainingError(f"not a usable checkpoint ({error}); start again with --fresh", path=path) from None
+
+
+def require_same_run(saved: RunState, wanted: RunState, output_dir: Path) -> None:
+    """Refuse to go on with a run on other data, or under settings that would have made another run of it.
+
+    Raises:
+        TrainingError: They differ; the message names each setting.
+    """
+    if saved.data != wanted.data:
+        raise TrainingError(
+            "this folder holds a run on other data; choose another --output, or start again with --fresh",
+            path=output_dir,
+        )
+    changed = [
+        f"{name}: {old!r} is now {new!r}"
+        for table in _FIXED_TABLES
+        for name, old, new in _differences(saved.config.get(table), wanted.config.get(table), table)
+        if name.rpartition(".")[2] not in _FREE_SETTINGS
+    ]
+    if changed:
+        raise TrainingError(
+            f"this folder holds a run with other settings ({'; '.join(changed)}); choose another --output, "
+            "or start again with --fresh",
+            path=output_dir,
+        )
+
+
+def _differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [d for key in keys for d in _differences(old.get(key), new.get(key), f"{name}.{key}".strip("."))]
+    return [] if old == new else [(name, old, new)]

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asrkit.config import RunConfig
 from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
@@ -19,9 +19,12 @@ from asrkit.model.bundle import PARTS, Bundle
 from asrkit.text import Alphabet
 from asrkit.training.backend import quiet_backend
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
-from asrkit.training.examples import Example, data_fingerprint, load_examples
+from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples
 from asrkit.training.observer import Observers, RunStart, TrainingObserver
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
+
+if TYPE_CHECKING:
+    from asrkit.training.trainer import Trainer
 
 
 def train(
@@ -72,21 +75,24 @@ def train(
             observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
         card = _card(config, output_dir, examples, dev_examples)
         trainer = Trainer(config, Sets(examples, dev_examples, fingerprint), output_dir, card, observer)
-    observer.run_started(
-        RunStart(
-            output_dir=output_dir,
-            config=config,
-            num_parameters=trainer.network.count_params(),
-            train_utterances=len(examples),
-            train_seconds=_seconds(examples, config),
-            dev_utterances=len(dev_examples),
-            dev_seconds=_seconds(dev_examples, config),
-            rejections=tuple(rejections),
-            first_epoch=trainer.state.epoch,
-        )
-    )
+    observer.run_started(_run_start(trainer, rejections))
     trainer.run()
     return Bundle.load(output_dir)
+
+
+def _run_start(trainer: Trainer, rejections: Sequence[Rejection]) -> RunStart:
+    config, sets = trainer.config, trainer.sets
+    return RunStart(
+        output_dir=trainer.output_dir,
+        config=config,
+        num_parameters=trainer.network.count_params(),
+        train_utterances=len(sets.train),
+        train_seconds=_seconds(sets.train, config),
+        dev_utterances=len(sets.dev),
+        dev_seconds=_seconds(sets.dev, config),
+        rejections=tuple(rejections),
+        first_epoch=trainer.state.epoch,
+    )
 
 
 def load_sets(config: RunConfig, observer: TrainingObserver) -> tuple[list[Utterance], list[Utterance]]:
@@ -122,7 +128,7 @@ def _load_examples(
     dev_set: Sequence[Utterance],
     cache_dir: Path,
     observer: TrainingObserver,
-) -> tuple[list[Example], list[Example], list[Any]]:
+) -> tuple[list[Example], list[Example], list[Rejection]]:
     alphabet = Alphabet(config.data.alphabet)
     examples, rejections = load_examples(
         train_set,

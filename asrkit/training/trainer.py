@@ -22,7 +22,7 @@ from asrkit.model.network import DeepSpeech2, network_weights, set_network_weigh
 from asrkit.text import Alphabet
 from asrkit.training.advice import find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
-from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, save_checkpoint
+from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
 from asrkit.training.devices import Devices
 from asrkit.training.evaluation import DevResult, evaluate
 from asrkit.training.examples import Example
@@ -36,9 +36,6 @@ _CHECKPOINT_SECONDS = 300.0
 _SWITCH_SECONDS = 3e-4
 # Batches with a non-finite loss that a run survives.
 _MAX_BAD_BATCHES = 5
-# Settings that decide the course of a run, and those among them that may change between its parts.
-_FIXED_TABLES = ("features", "model", "training")
-_FREE_SETTINGS = ("epochs", "patience", "dev_samples", "stop_when_failing", "tensorboard", "devices")
 
 
 @dataclass(frozen=True)
@@ -294,7 +291,7 @@ class Trainer:
 
     def _restore(self) -> None:
         state, arrays = load_checkpoint(self.checkpoint_path)
-        _require_same_run(state, self.state, self.output_dir)
+        require_same_run(state, self.state, self.output_dir)
         self._restore_arrays(arrays)
         state.config = self.state.config
         state.finished = False
@@ -337,33 +334,6 @@ def _state_variables(network: DeepSpeech2) -> list[Any]:
     """Return weights and random generators, but not metrics."""
     metrics = {id(v) for v in network.metrics_variables}
     return [v for v in network.variables if id(v) not in metrics]
-
-
-def _require_same_run(saved: RunState, wanted: RunState, output_dir: Path) -> None:
-    if saved.data != wanted.data:
-        raise TrainingError(
-            "this folder holds a run on other data; choose another --output, or start again with --fresh",
-            path=output_dir,
-        )
-    changed = [
-        f"{name}: {old!r} is now {new!r}"
-        for table in _FIXED_TABLES
-        for name, old, new in _differences(saved.config.get(table), wanted.config.get(table), table)
-        if name.rpartition(".")[2] not in _FREE_SETTINGS
-    ]
-    if changed:
-        raise TrainingError(
-            f"this folder holds a run with other settings ({'; '.join(changed)}); choose another --output, "
-            "or start again with --fresh",
-            path=output_dir,
-        )
-
-
-def _differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = [*old, *(key for key in new if key not in old)]
-        return [d for key in keys for d in _differences(old.get(key), new.get(key), f"{name}.{key}".strip("."))]
-    return [] if old == new else [(name, old, new)]
 
 
 def _history_row(event: EpochDone) -> dict[str, Any]:
