@@ -146,10 +146,10 @@ def test_a_lost_mount_costs_nothing_that_is_done(done: tuple[Path, Path], monkey
     assert everything(done) == before
     state = read_status(out)
     assert (state.num_recordings, state.num_done, len(state.failures), state.num_left) == (6, 3, 3, 0)
-    run(inputs / "speaker0", out)  # nobody asks for the others, and nobody can tell whether they are gone
-    assert set(before) < set(everything(done))
+    run(inputs / "speaker0/clip 0.wav", out)  # nobody asks for the others, and nobody can tell whether they are gone
+    assert set(before) - {"speaker0/clip%200"} < set(everything(done))
     monkeypatch.undo()
-    assert rerun(done) == []
+    assert rerun(done) == ["speaker0/clip%200"]  # it had another id
 
 
 def test_the_status_is_that_of_the_last_inputs(done: tuple[Path, Path]) -> None:
@@ -173,6 +173,25 @@ def test_the_status_is_that_of_the_last_inputs(done: tuple[Path, Path]) -> None:
     assert state() == (2, 2, 6, 0)
     run(inputs, out)
     assert state() == (6, 6, 2, 0)
+
+
+def test_emissions_wanted_later_are_made(done: tuple[Path, Path]) -> None:
+    assert rerun(done, keep_emissions=True) == everything(done)
+    assert rerun(done, keep_emissions=True) == []
+    (done[1] / "emissions/speaker0/clip 0.emissions.npz").write_bytes(b"damaged")
+    assert rerun(done, keep_emissions=True) == ["speaker0/clip%200"]
+    other = FakeModel(fingerprint="f2")
+    rerun(done, model=other)
+    assert rerun(done, model=other, keep_emissions=True) == everything(done)  # there are those of the first model
+
+
+def test_nothing_is_listed_under_two_ids(done: tuple[Path, Path]) -> None:
+    inputs, out = done
+    run(inputs / "speaker0", out)  # clip 0 was speaker0/clip 0
+    ids = ["clip%200", "clip%202", "clip%204", "speaker1/clip%201", "speaker1/clip%203", "speaker1/clip%205"]
+    assert everything(done) == ids
+    run(inputs, out)
+    assert all(name.startswith("speaker") for name in everything(done)) and len(everything(done)) == 6
 
 
 def test_a_dry_run_touches_nothing(done: tuple[Path, Path], tmp_path: Path) -> None:

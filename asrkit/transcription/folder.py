@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from asrkit.emissions import EMISSIONS_SUFFIX
-from asrkit.errors import TranscriptionError
+from asrkit.emissions import EMISSIONS_SUFFIX, read_info
+from asrkit.errors import DecodingError, TranscriptionError
 from asrkit.transcription.identifiers import file_name
 from asrkit.transcription.outputs import TEMPORARY_PATTERN, atomic_file, unwritable, write_atomically
 from asrkit.transcription.results import ResultsLog
@@ -96,8 +96,7 @@ class OutputFolder:
         Raises:
             TranscriptionError: The disk is full, or the folder cannot be written to.
         """
-        name = Path(output)
-        path = self.path / EMISSIONS_FOLDER / name.parent / file_name(name.name, EMISSIONS_SUFFIX)
+        path = self._emissions_path(output)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_file(path) as file:
@@ -105,19 +104,36 @@ class OutputFolder:
         except OSError as error:
             raise unwritable(path, error) from None
 
+    def has_emissions(self, output: str, audio_fingerprint: str, model_fingerprint: str) -> bool:
+        """Whether the emissions of a recording are stored, made from this audio by this model."""
+        try:
+            info = read_info(self._emissions_path(output))
+        except DecodingError:
+            return False
+        return (info.audio_fingerprint, info.model_fingerprint) == (audio_fingerprint, model_fingerprint)
+
+    def _emissions_path(self, output: str) -> Path:
+        name = Path(output)
+        return self.path / EMISSIONS_FOLDER / name.parent / file_name(name.name, EMISSIONS_SUFFIX)
+
     def finish(self, done: Collection[str], failed: Collection[str], summary: Mapping[str, Any]) -> None:
         """Write the sorted results of all runs into this folder that still hold.
 
         A result of an earlier run that was not asked for this time, or whose audio could not be looked at, stays as
-        long as its audio is there and it was made with the same model and settings; so one table never mixes two
-        models.
+        long as its audio is there, it was made with the same model and settings, and no other id stands for the same
+        audio now; so one table mixes no models and holds nothing twice.
 
         Args:
             done: Ids that have a transcript, made now or before.
             failed: Ids whose audio is no use; what an earlier run made of other audio of that name goes.
             summary: What the run did.
         """
-        held = {i for i in self._made_with(self._description["provenance"]["key"]) if self._has_audio(i)}
+        heard = {self._audio_of(utterance_id) for utterance_id in done}
+        held = {
+            utterance_id
+            for utterance_id in self._made_with(self._description["provenance"]["key"])
+            if self._audio_of(utterance_id) not in heard and self._has_audio(utterance_id)
+        }
         kept = set(done) | held - set(failed)
         self.results.finish(kept)
         if self._failures:
@@ -131,6 +147,10 @@ class OutputFolder:
     def _made_with(self, key: str) -> Iterator[str]:
         """Yield the ids of the results of one model and its settings."""
         return (i for i in self.results if (entry := self.results.get(i)) is not None and entry.key == key)
+
+    def _audio_of(self, utterance_id: str) -> tuple[str, str] | None:
+        entry = self.results.get(utterance_id)
+        return None if entry is None else (entry.audio, entry.audio_fingerprint)
 
     def _has_audio(self, utterance_id: str) -> bool:
         """Whether the audio of a result is there; where nobody can tell, as on a lost mount, it is."""

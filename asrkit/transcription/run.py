@@ -211,6 +211,11 @@ class _Run:
         return self.summary
 
     def _scanner(self, folder: OutputFolder | None) -> Scanner:
+        def has_emissions(recording: Recording) -> bool:
+            if folder is None or not self.recipe.keep_emissions:
+                return True
+            return folder.has_emissions(recording.output, recording.fingerprint, self.recipe.model.fingerprint)
+
         return Scanner(
             None if folder is None else folder.results,
             self.files,
@@ -218,6 +223,7 @@ class _Run:
             split_channels=self.config.channels == "split",
             raw_rate_hz=self.config.raw_rate_hz,
             overwrite=self.overwrite,
+            is_complete=has_emissions,
         )
 
     def _batches(self, recordings: Sequence[Recording], folder: OutputFolder | None) -> Iterator[Batch]:

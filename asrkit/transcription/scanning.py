@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -46,6 +46,7 @@ class Scanner:
         split_channels: Whether each channel is a recording of its own.
         raw_rate_hz: Rate of files that hold bare samples.
         overwrite: Whether transcripts beside the audio may replace files that come from elsewhere.
+        is_complete: Whether all else that is wanted of a transcribed recording is there, such as its emissions.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Scanner:
         split_channels: bool = False,
         raw_rate_hz: int | None = None,
         overwrite: bool = False,
+        is_complete: Callable[[Recording], bool] = lambda recording: True,
     ) -> None:
         self._results = results
         self._files = files
@@ -64,6 +66,7 @@ class Scanner:
         self._split_channels = split_channels
         self._raw_rate_hz = raw_rate_hz
         self._overwrite = overwrite
+        self._is_complete = is_complete
 
     def scan(self, recordings: Sequence[Recording], threads: int) -> Iterator[list[Scanned]]:
         """Yield what is known of recordings, chunk by chunk."""
@@ -125,6 +128,6 @@ class Scanner:
         if entry is None:
             return State.NEW
         made_from = (entry.key, entry.audio, entry.audio_fingerprint)
-        if made_from != (self._key, str(recording.path), recording.fingerprint):
+        if made_from != (self._key, str(recording.path), recording.fingerprint) or not self._is_complete(recording):
             return State.CHANGED
         return State.DONE if self._files is None or self._files.exist(recording) else State.UNRENDERED
