@@ -22,6 +22,7 @@ from fake_recognition import (
 )
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.transcription.recordings import find_recordings
 from asrkit.transcription.status import read_status
 from asrkit.transcription.transcript import Transcript
 
@@ -150,6 +151,17 @@ def test_a_lost_mount_costs_nothing_that_is_done(done: tuple[Path, Path], monkey
     assert set(before) - {"speaker0/clip%200"} < set(everything(done))
     monkeypatch.undo()
     assert rerun(done) == ["speaker0/clip%200"]  # it had another id
+
+
+def test_audio_that_vanishes_before_its_turn_is_one_plain_line(
+    done: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, out = done
+    found = find_recordings([inputs])
+    (inputs / "speaker0/clip 2.wav").unlink()
+    monkeypatch.setattr("asrkit.transcription.run.find_recordings", lambda *_, **__: found)
+    (failure,) = run(inputs, out).failures
+    assert (failure.utterance_id, failure.reason) == ("speaker0/clip%202", "cannot be read: no such file or directory")
 
 
 def test_the_status_is_that_of_the_last_inputs(done: tuple[Path, Path]) -> None:

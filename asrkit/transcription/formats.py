@@ -39,15 +39,17 @@ class Cue:
 def cues(words: Sequence[TimedWord]) -> list[Cue]:
     """Cut words into subtitles: at pauses, at 2 x 42 characters and after 6 seconds.
 
-    A cue stays for at least a second, but never past the start of the next one.
+    A cue stays for at least a second, but never past the start of the next one; of a word that the model stretches
+    over a long silence, the first 6 seconds count.
     """
     groups = list(_cue_groups(words))
     made = []
     for index, group in enumerate(groups):
-        end_s = max(group[-1].end_s, group[0].start_s + _SHORTEST_CUE_S)
+        start_s = group[0].start_s
+        end_s = min(max(group[-1].end_s, start_s + _SHORTEST_CUE_S), start_s + _LONGEST_CUE_S)
         if index + 1 < len(groups):
             end_s = min(end_s, groups[index + 1][0].start_s)
-        made.append(Cue(group[0].start_s, round(end_s, 3), tuple(_wrap([word.word for word in group]))))
+        made.append(Cue(start_s, round(end_s, 3), tuple(_wrap([word.word for word in group]))))
     return made
 
 

@@ -300,6 +300,8 @@ def _join_next(joiner: EmissionsJoiner, ahead: deque[Any]) -> None:
 
 def reason(error: Exception, recording: Recording) -> str:
     """Return why a recording failed, in one line without its path."""
+    if isinstance(error, OSError) and error.strerror and error.filename == str(recording.path):
+        return f"cannot be read: {error.strerror.lower()}"
     text = " ".join(str(error).split()) or type(error).__name__
     text = text.removeprefix(f"{' '.join(str(recording.path).split())}: ")
     return text if isinstance(error, AsrkitError) else f"{type(error).__name__}: {text}"
