@@ -38,7 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # About 4 M parameters, one step every 40 ms: trains on a CPU.
     "small": {},
-    # About 25 M parameters.
+    # About 23 M parameters.
     "base": {
         "model": {"rnn_layers": 5, "rnn_units": 512, "dense_units": 512, "dropout": 0.3},
         "training": {"batch_size": 32, "learning_rate": 5e-4, "warmup_steps": 1000},
