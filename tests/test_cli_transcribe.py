@@ -247,6 +247,9 @@ def test_a_dry_run_prints_what_there_is_to_do(project: Path, asrkit) -> None:  #
     done = asrkit("transcribe", "wavs/s0", "-o", "out", "--dry-run")
     assert done.code == 0
     assert [line.split("\t")[:2] for line in done.out.splitlines()] == [["new", "new"], ["done", "u0"], ["done", "u2"]]
+    Path("wavs/s0/bad.wav").write_text("no audio")
+    done = asrkit("transcribe", "wavs/s0", "-o", "out", "--dry-run")
+    assert done.out.startswith("unusable\tbad\t") and "failed: bad: not a readable recording" in done.err
 
 
 def test_a_plan_says_what_the_run_will_cost(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]

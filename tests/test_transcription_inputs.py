@@ -100,6 +100,19 @@ def test_manifests_bring_their_own_ids(tree: Path) -> None:
     assert (first.utterance_id, first.output) == ("../up", "%2E%2E/up")  # never leaves the output folder
 
 
+@pytest.mark.parametrize("named", ["data", "data/wav.scp"])
+def test_a_kaldi_folder_is_a_manifest(named: str, tree: Path) -> None:
+    (tree / "data").mkdir()
+    (tree / "data/wav.scp").write_text(f"r1 {tree}/wavs/a/x.wav\nr2 {tree}/gone.wav\n")
+    (tree / "data/text").write_text("u1 hello\nu2 \n")
+    (tree / "data/segments").write_text("u1 r1 0.5 2.0\nu2 r2 0 1\n")
+    bad, good = find_recordings([tree / named])
+    assert (good.utterance_id, good.path, good.start_s, good.end_s) == ("u1", tree / "wavs/a/x.wav", 0.5, 2.0)
+    assert bad.utterance_id == "data:2" and "gone.wav" in (bad.problem or "")
+    (tree / "wavs/wav.scp").touch()  # beside audio and without texts it is no such folder
+    assert len(find_recordings([tree / "wavs"])) == 3
+
+
 def test_a_missing_recording_of_a_manifest_is_a_failure_of_its_own(tree: Path) -> None:
     manifest = tree / "list.jsonl"
     manifest.write_text('{"audio_filepath": "wavs/a/x.wav"}\n{"audio_filepath": "gone.wav"}\n')

@@ -83,9 +83,10 @@ def find_recordings(
 ) -> list[Recording]:
     """List what there is to transcribe, sorted by id.
 
-    A file is taken whatever its suffix, but ``.tsv``, ``.jsonl``, ``.json`` and ``.csv`` are manifests. A folder gives
-    its audio files; hidden ones are left out, a folder met twice through links is read once. A pattern
-    such as ``wavs/**/*.flac`` is expanded where the shell did not.
+    A file is taken whatever its suffix, but ``.tsv``, ``.jsonl``, ``.json`` and ``.csv`` are manifests, and so is the
+    ``wav.scp`` of Kaldi. A folder gives its audio files, unless it is one of Kaldi's; hidden ones are left out, a
+    folder met twice through links is read once. A pattern such as ``wavs/**/*.flac`` is expanded where the shell did
+    not.
 
     Args:
         inputs: Files, folders, patterns, manifests and listings.
@@ -111,11 +112,11 @@ def find_recordings(
             found |= {path: _Found(path, problem or _problem(path)) for path, problem in given.files.items()}
             continue
         path = absolute(given)
-        if path.is_dir():
+        if (table := _table(path)) is not None:
+            recordings += _from_manifest(table, audio_root)
+        elif path.is_dir():
             roots.append(path)
             found |= {item.path: item for item in _walk(path, recursive, wanted)}
-        elif is_manifest(path) and path.is_file():
-            recordings += _from_manifest(path, audio_root)
         elif os.path.lexists(path):
             roots.append(path.parent)
             found.setdefault(path, _Found(path, _problem(path)))
@@ -136,6 +137,14 @@ def find_recordings(
 def is_manifest(path: Path) -> bool:
     """Whether a name is that of a manifest."""
     return path.suffix.lower() in MANIFEST_SUFFIXES
+
+
+def _table(path: Path) -> Path | None:
+    """Return a manifest or a Kaldi folder, which ``asrkit.data`` reads; None for anything else."""
+    kaldi = path.parent if path.name == "wav.scp" else path
+    if (kaldi / "wav.scp").is_file() and (kaldi == path.parent or (kaldi / "text").is_file()):
+        return kaldi
+    return path if is_manifest(path) and path.is_file() else None
 
 
 def wanted_files(

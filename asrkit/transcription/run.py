@@ -169,6 +169,8 @@ class _Run:
     def list(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Say what there is to do, and do nothing."""
         for item in self._look(recordings):
+            if item.state is State.UNUSABLE:
+                self.observer.failed(_failure(item.recording, item.recording.problem))
             self.summary.planned.append((item.recording.utterance_id, item.state.value, item.recording.path))
             self.summary.num_reused += item.state is State.DONE
             self.summary.audio_s += item.recording.duration_s
@@ -234,7 +236,7 @@ class _Run:
             for item in chunk:
                 self._check_id(item)
                 if item.state is State.UNUSABLE:
-                    self._fail(item.recording, item.recording.problem or "", folder)
+                    self._fail(item.recording, item.recording.problem, folder)
                 elif item.state in (State.DONE, State.UNRENDERED):
                     num_reused += 1
                     if item.state is State.UNRENDERED and folder is not None and self.files is not None:
@@ -262,7 +264,7 @@ class _Run:
         transcripts = []
         for outcome in outcomes:
             if outcome.transcript is None:
-                self._fail(outcome.recording, outcome.problem or "", folder)
+                self._fail(outcome.recording, outcome.problem, folder)
                 continue
             transcripts.append(outcome.transcript)
             if folder is not None and outcome.emissions is not None:
@@ -290,8 +292,8 @@ class _Run:
             else:
                 self.files.write(recording, transcript)
 
-    def _fail(self, recording: Recording, problem: str, folder: OutputFolder | None) -> None:
-        failure = Failure(recording.utterance_id, str(recording.path), problem)
+    def _fail(self, recording: Recording, problem: str | None, folder: OutputFolder | None) -> None:
+        failure = _failure(recording, problem)
         self.summary.failures.append(failure)
         if not recording.fingerprint:
             self._unread.add(failure.utterance_id)
@@ -311,6 +313,10 @@ class _Run:
             model=model.name,
             model_fingerprint=model.fingerprint,
         )
+
+
+def _failure(recording: Recording, problem: str | None) -> Failure:
+    return Failure(recording.utterance_id, str(recording.path), problem or "")
 
 
 def _runner(recipe: Recipe) -> Runner:
