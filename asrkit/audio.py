@@ -147,7 +147,7 @@ def _resampled_blocks(
     with closing(_open(path, raw_rate_hz)) as source:
         rate_hz = source.sample_rate_hz
         if channel is not None and not 0 <= channel < source.num_channels:
-            raise AudioError(f"has {source.num_channels} channel(s); channel {channel} does not exist", path=path)
+            raise AudioError(f"has no channel {channel}; count its {source.num_channels} channel(s) from 0", path=path)
         resampler = None if rate_hz == sample_rate_hz else soxr.ResampleStream(rate_hz, sample_rate_hz, 1, "float32")
         for block in source.blocks(start_s, end_s):
             mono = _checked_mono(block, channel, path)
@@ -205,14 +205,14 @@ def _open(path: Path, raw_rate_hz: int | None) -> _Source:
             source = _SoundFileSource(path)
         except (soundfile.LibsndfileError, TypeError, FileNotFoundError) as error:
             if not path.exists():  # gone since its first bytes were read, as on a network mount
-                raise AudioError("no such file", path=path) from None
+                raise AudioError("no such file; check the path", path=path) from None
             # TypeError: a suffix that needs more words
             raise AudioError(
                 f"not a readable recording ({_reason(error)}); convert it to WAV or FLAC", path=path
             ) from None
     if not _LOWEST_RATE_HZ <= source.sample_rate_hz <= _HIGHEST_RATE_HZ:
         source.close()
-        raise AudioError(f"claims an impossible sample rate of {source.sample_rate_hz} Hz", path=path)
+        raise AudioError(f"claims an impossible rate of {source.sample_rate_hz} Hz; export it again", path=path)
     return source
 
 
@@ -222,11 +222,11 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             head = file.read(16)
     except FileNotFoundError:
-        raise AudioError("no such file", path=path) from None
+        raise AudioError("no such file; check the path", path=path) from None
     except IsADirectoryError:
-        raise AudioError("is a folder, not a recording", path=path) from None
+        raise AudioError("is a folder; name a recording in it", path=path) from None
     except (OSError, ValueError) as error:
-        raise AudioError(f"cannot be read: {_reason(error)}", path=path) from None
+        raise AudioError(f"cannot be read: {_reason(error)}; check its name and permissions", path=path) from None
     if not head:
         raise AudioError("the file is empty (0 bytes); remove it or copy it again", path=path)
     return head
@@ -338,10 +338,12 @@ class _MediaSource:
             self._container = av.open(str(path))
             self._stream: Any = next(iter(self._container.streams.audio), None)
         except (av.FFmpegError, ValueError) as error:
-            raise AudioError(f"not a readable recording ({_reason(error)})", path=path) from None
+            raise AudioError(
+                f"not a readable recording ({_reason(error)}); convert it to WAV or FLAC", path=path
+            ) from None
         if self._stream is None or not self._stream.codec_context.sample_rate:
             self.close()
-            raise AudioError("holds no audio", path=path)
+            raise AudioError("holds no audio; remove it, or export its sound", path=path)
         self.sample_rate_hz = int(self._stream.codec_context.sample_rate)
         self.num_channels = int(self._stream.codec_context.channels)
         self.duration_s = self._declared_duration_s()
@@ -386,4 +388,4 @@ class _MediaSource:
                 for converted in to_float.resample(frame):
                     yield converted.to_ndarray().T
         except (av.FFmpegError, ValueError) as error:
-            raise AudioError(f"cannot be decoded: {_reason(error)}", path=self._path) from None
+            raise AudioError(f"cannot be decoded: {_reason(error)}; convert it to WAV", path=self._path) from None

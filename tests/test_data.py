@@ -87,9 +87,9 @@ def test_text_may_be_absent_where_it_is_not_needed(folder: Path) -> None:
         ("b\tgone.wav\t1\ts\tc\tx", "no audio file at"),
         ("b\t.\t1\ts\tc\tx", "no audio file at"),
         ("b\tnul\0.wav\t1\ts\tc\tx", "no audio file at"),
-        ("a\tb.wav\t1\ts\tc\tx", "duplicate id 'a', first seen in line 2"),
+        ("a\tb.wav\t1\ts\tc\tx", "duplicate id 'a', first seen in line 2; give each a name of its own"),
         ("b\tb.wav\t1\ts\tc\t ", "the text of 'b' is empty"),
-        ("b\tb.wav\t1\ts\tx", "5 columns instead of 6"),
+        ("b\tb.wav\t1\ts\tx", "5 columns where the header has 6"),
         ("b\t\t1\ts\tc\tx", "names no audio file"),
         ("b\tb.wav\tlong\ts\tc\tx", "the duration 'long' is not a number of seconds"),
         ("b\tb.wav\tnan\ts\tc\tx", "the duration 'nan' is not a number of seconds"),
@@ -132,7 +132,9 @@ def test_the_first_bad_line_counts_the_others_and_scanning_keeps_the_good(folder
     path = write(
         folder / "m.tsv", HEADER + "a\ta.wav\t1\ts\tc\tx\nb\tb.wav\t1\ts\tc\t\nbroken\nc\tgone.wav\t1\ts\tc\tx\n"
     )
-    with pytest.raises(ManifestError, match=r"m.tsv:3: the text of 'b' is empty \(and 2 more bad lines\)"):
+    with pytest.raises(
+        ManifestError, match=r"m.tsv:3: the text of 'b' is empty; write .* or remove the line \(and 2 more bad lines\)"
+    ):
         read_manifest(path)
     utterances, problems = scan_manifest(path)
     assert [utterance.id for utterance in utterances] == ["a"]

@@ -170,5 +170,5 @@ def test_the_command_names_what_is_wrong(corpus: Corpus, tmp_path: Path) -> None
     result = run(*manifests.values(), "-o", tmp_path / "out")
     assert result.exit_code == 3
     assert "silent" in result.stdout
-    assert "train.tsv:33\tquarantined\tmanifest\t1 columns instead of 6" in result.stdout
+    assert "train.tsv:33\tquarantined\tmanifest\t1 columns where the header has 6" in result.stdout
     assert "30 of 31" in result.stderr

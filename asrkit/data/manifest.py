@@ -43,7 +43,7 @@ def read_manifest(
         more = f" (and {others:,} more bad line{'s' * (others > 1)})" if others else ""
         raise ManifestError(first.message + more, path=first.path, line=first.line)
     if not utterances:
-        raise ManifestError("lists no utterances", path=path)
+        raise ManifestError("lists no utterances; add a line for each recording", path=path)
     return utterances
 
 
@@ -106,7 +106,7 @@ def _read_file(path: Path) -> Iterator[Row | Problem]:
     lines = read_lines(path)
     first = next((line for line in lines if line.strip()), "")
     if not first:
-        raise ManifestError("is empty", path=path)
+        raise ManifestError("is empty; write a header and a line for each recording", path=path)
     if first.lstrip().startswith("{"):
         return read_jsonl(path, lines)
     if "\t" not in first and "," in first:

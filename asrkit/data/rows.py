@@ -79,7 +79,7 @@ def check_rows(
             if utterance.id in first_seen:
                 first = first_seen[utterance.id]
                 where = f"line {first.line}" if first.source == row.source else f"{first.source}:{first.line}"
-                raise _RowError(f"duplicate id {utterance.id!r}, first seen in {where}")
+                raise _RowError(f"duplicate id {utterance.id!r}, first seen in {where}; give each a name of its own")
         except _RowError as error:
             problems.append(Problem(row.source, row.line, str(error), isinstance(error, _MissingAudioError)))
             continue
@@ -99,14 +99,14 @@ def _utterance(row: Row, audio_root: Path, require_text: bool, require_audio: bo
         raise _RowError(f"the id {utterance_id!r} must not be empty nor hold spaces or control characters")
     text = None if row.text is None else " ".join(row.text.split())
     if require_text and not text:
-        raise _RowError(f"the text of {utterance_id!r} is empty")
+        raise _RowError(f"the text of {utterance_id!r} is empty; write what is said or remove the line")
     start_s = _seconds(row.start_s, "start")
     end_s = _seconds(row.end_s, "end")
     duration_s = _seconds(row.duration_s, "duration")
     if duration_s is None and end_s is not None:
         duration_s = end_s - (start_s or 0.0)
     if duration_s is not None and duration_s <= 0:
-        raise _RowError(f"the duration of {utterance_id!r} is {duration_s:g} s")
+        raise _RowError(f"the duration of {utterance_id!r} is {duration_s:g} s; correct it or leave it out")
     if end_s is None and start_s is not None and duration_s is not None:
         end_s = start_s + duration_s
     audio_path = audio_root / row.audio
@@ -115,7 +115,7 @@ def _utterance(row: Row, audio_root: Path, require_text: bool, require_audio: bo
     except (OSError, ValueError):
         is_there = False
     if not is_there:
-        raise _MissingAudioError(f"no audio file at {str(audio_path)!r}")
+        raise _MissingAudioError(f"no audio file at {str(audio_path)!r}; correct the path or --audio-root")
     return Utterance(
         utterance_id, audio_path, text, duration_s, row.speaker or None, row.corpus or None, start_s, end_s
     )
@@ -130,7 +130,7 @@ def _seconds(value: str | float | None, name: str) -> float | None:
     except (TypeError, ValueError):
         seconds = math.nan
     if isinstance(value, bool) or not math.isfinite(seconds) or seconds < 0:
-        raise _RowError(f"the {name} {value!r} is not a number of seconds")
+        raise _RowError(f"the {name} {value!r} is not a number of seconds; correct it or leave it out")
     return seconds
 
 

@@ -108,7 +108,7 @@ def _table_row(
     path: Path, line: int, fields: Sequence[str | None], cells: Sequence[str], folder: str = ""
 ) -> Row | Problem:
     if len(cells) != len(fields):
-        return Problem(path, line, f"{len(cells)} columns instead of {len(fields)}")
+        return Problem(path, line, f"{len(cells)} columns where the header has {len(fields)}; mend the separators")
     values = {field: cell.strip() for field, cell in zip(fields, cells, strict=True) if field is not None}
     if folder and values["audio"]:
         values["audio"] = f"{folder}/{values['audio']}"
@@ -117,4 +117,6 @@ def _table_row(
 
 def _row(path: Path, line: int, values: dict[str, Any]) -> Row | Problem:
     audio = values.pop("audio", "")
-    return Row(path, line, audio, **values) if audio else Problem(path, line, "names no audio file")
+    if not audio:
+        return Problem(path, line, "names no audio file; fill in its path or remove the line")
+    return Row(path, line, audio, **values)
