@@ -79,6 +79,7 @@ def _interrupted() -> NoReturn:
 from asrkit.cli import (  # noqa: E402
     compare,  # noqa: F401
     data,  # noqa: F401
+    data_check,  # noqa: F401
     data_preview,  # noqa: F401
     demo,  # noqa: F401
     doctor,  # noqa: F401

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asrkit.cli.app import app
+from asrkit.cli.bars import Bars
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from asrkit.data.check import CheckReport
     from asrkit.data.preparation import Preparation
-    from asrkit.model.bundle import Bundle
 
 data_app = typer.Typer(no_args_is_help=True, help="Fetch, import, synthesize and look at speech corpora.")
 app.add_typer(data_app, name="data")
@@ -103,13 +102,14 @@ def _report(prepared: Preparation, keep_text: bool = False) -> None:
     fit_lines = prepared.text_fit.describe()
     if fit_lines:
         say("characters outside the alphabet" + (" (texts kept as they are):" if keep_text else ":"))
-        _list(fit_lines)
+        list_some(fit_lines)
     if prepared.problems:
         say(f"{len(prepared.problems):,} left out:")
-        _list(prepared.problems)
+        list_some(prepared.problems)
 
 
-def _list(lines: Sequence[str]) -> None:
+def list_some(lines: Sequence[str]) -> None:
+    """Show the first lines of many, and how many more there are."""
     for line in lines[:_MOST_PROBLEMS]:
         say(f"  {line}")
     if len(lines) > _MOST_PROBLEMS:
@@ -146,7 +146,7 @@ def export_command(
     say(f"{len(utterances):,} utterances")
     if errors:
         say(f"{len(errors):,} left out:")
-        _list([*map(str, errors)])
+        list_some([*map(str, errors)])
         raise typer.Exit(PARTLY_FAILED)
 
 
@@ -176,7 +176,7 @@ def stats_command(
         draw_statistics(measured, plot)
     if problems or errors:
         say(f"{len(problems) + len(errors):,} not counted:")
-        _list([*map(str, problems), *map(str, errors)])
+        list_some([*map(str, problems), *map(str, errors)])
         raise typer.Exit(PARTLY_FAILED)
 
 
@@ -228,51 +228,6 @@ def download_command(
         typer.echo(path)
 
 
-class Bars:
-    """Shows one bar for each stage, with the time left, beside the results.
-
-    Args:
-        bytewise: Whether bytes are counted.
-    """
-
-    def __init__(self, bytewise: bool = False) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            MofNCompleteColumn,
-            Progress,
-            ProgressColumn,
-            TaskID,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        counts: list[ProgressColumn] = [DownloadColumn(), TransferSpeedColumn()] if bytewise else [MofNCompleteColumn()]
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            *counts,
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
-
-    def update(self, what: str, done: int, total: int) -> None:
-        """Move the bar of a stage."""
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(f"{what:11}", total=total)
-        self._progress.update(self._tasks[what], completed=done)
-
-
 @data_app.command("synth", epilog="Example: asrkit data synth demo/speech")
 def synth_command(
     output_dir: Annotated[Path, typer.Argument(help="Folder for train, dev and test: audio, manifests and texts.")],
@@ -297,83 +252,3 @@ def synth_command(
         )
     for path in manifests.values():
         typer.echo(path)
-
-
-@data_app.command("check", epilog="Example: asrkit data check train.tsv dev.tsv test.tsv -o checked")
-def check_command(
-    manifests: Annotated[
-        list[Path], typer.Argument(help="The set to train on first, then what is held out from it.", metavar="SET...")
-    ],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder for clean and quarantine manifests and findings.tsv.")
-    ] = None,
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
-    alphabet: Annotated[str | None, typer.Option(help="What the model will write; default: space, a-z, '.")] = None,
-    step_ms: Annotated[
-        float | None, typer.Option(min=1.0, help="One output step of the model; default: the bundle's, else 40 ms.")
-    ] = None,
-    model: Annotated[
-        Path | None, typer.Option("-m", "--model", help="Trained bundle: also find texts that it does not believe.")
-    ] = None,
-) -> None:
-    """Find what would spoil training or falsify a score: broken, silent and clipped audio, wrong texts, leaks.
-
-    Faulty entries go to a quarantine manifest with the reason (exit code 3); remarks keep an entry where it is.
-    """
-    from functools import partial
-
-    from asrkit.data.check import check_sets, write_report
-    from asrkit.model.bundle import Bundle
-    from asrkit.text import Alphabet
-
-    bundle = None if model is None else Bundle.load(model)
-    if bundle is not None and alphabet is not None:
-        raise ConfigError("--alphabet and --model exclude each other; the bundle has its own alphabet")
-    with Bars() as bars:
-        report = check_sets(
-            _set_names(manifests),
-            bundle.alphabet if bundle else Alphabet(alphabet) if alphabet else Alphabet(),
-            audio_root=audio_root,
-            step_ms=step_ms or (bundle.step_ms if bundle else 40.0),
-            on_progress=partial(bars.update, "listening"),
-        )
-    if bundle is not None:
-        report = _doubt_labels(report, bundle)
-    for finding in report.findings:
-        mark = "quarantined" if finding.quarantined else "remark"
-        fields = (finding.set_name, finding.utterance_id, mark, finding.kind, finding.reason, finding.fix)
-        typer.echo("\t".join(" ".join(field.split()) for field in fields))
-    for name, utterances in report.clean.items():
-        say(f"{name}: {len(utterances):,} of {len(utterances) + len(report.quarantined[name]):,} utterances are usable")
-        _list(report.text_fits[name].describe())
-    say("; ".join(f"{kind}: {count:,}" for kind, count in report.counts().most_common()) or "nothing is wrong")
-    if output is not None:
-        for path in write_report(report, output):
-            say(str(path))
-    if not report.is_clean:
-        raise typer.Exit(PARTLY_FAILED)
-
-
-def _doubt_labels(report: CheckReport, bundle: Bundle) -> CheckReport:
-    """Quarantine what a model takes for wrongly labelled."""
-    from asrkit.data.check import Finding, add_findings
-    from asrkit.model.inference import Emitter
-    from asrkit.transcription.labels import judge_labels
-
-    network = Emitter(bundle)
-    findings = []
-    for name, utterances in report.clean.items():
-        for judgement in judge_labels(utterances, network, bundle.alphabet, bundle.features):
-            if judgement.is_suspicious:
-                reason = f"the model hears {judgement.heard!r}, the text says {judgement.utterance.text!r}"
-                findings.append(Finding(name, judgement.utterance.id, "label", reason, "listen and correct the text"))
-    return add_findings(report, findings)
-
-
-def _set_names(manifests: Sequence[Path]) -> dict[str, Path | str]:
-    """Name each set after its file; where names repeat, number them."""
-    names: dict[str, Path | str] = {}
-    for number, path in enumerate(manifests, 1):
-        name = path.stem or path.resolve().name
-        names[f"{name}-{number}" if name in names else name] = path
-    return names

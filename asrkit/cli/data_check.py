@@ -1,0 +1,97 @@
+"""``asrkit data check``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asrkit.cli.bars import Bars
+from asrkit.cli.data import PARTLY_FAILED, data_app, list_some, say
+from asrkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from asrkit.data.check import CheckReport
+    from asrkit.model.bundle import Bundle
+
+
+@data_app.command("check", epilog="Example: asrkit data check train.tsv dev.tsv test.tsv -o checked")
+def check_command(
+    manifests: Annotated[
+        list[Path], typer.Argument(help="The set to train on first, then what is held out from it.", metavar="SET...")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for clean and quarantine manifests and findings.tsv.")
+    ] = None,
+    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    alphabet: Annotated[str | None, typer.Option(help="What the model will write; default: space, a-z, '.")] = None,
+    step_ms: Annotated[
+        float | None, typer.Option(min=1.0, help="One output step of the model; default: the bundle's, else 40 ms.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("-m", "--model", help="Trained bundle: also find texts that it does not believe.")
+    ] = None,
+) -> None:
+    """Find what would spoil training or falsify a score: broken, silent and clipped audio, wrong texts, leaks.
+
+    Faulty entries go to a quarantine manifest with the reason (exit code 3); remarks keep an entry where it is.
+    """
+    from functools import partial
+
+    from asrkit.data.check import check_sets, write_report
+    from asrkit.model.bundle import Bundle
+    from asrkit.text import Alphabet
+
+    bundle = None if model is None else Bundle.load(model)
+    if bundle is not None and alphabet is not None:
+        raise ConfigError("--alphabet and --model exclude each other; the bundle has its own alphabet")
+    with Bars() as bars:
+        report = check_sets(
+            _set_names(manifests),
+            bundle.alphabet if bundle else Alphabet(alphabet) if alphabet else Alphabet(),
+            audio_root=audio_root,
+            step_ms=step_ms or (bundle.step_ms if bundle else 40.0),
+            on_progress=partial(bars.update, "listening"),
+        )
+    if bundle is not None:
+        report = _doubt_labels(report, bundle)
+    for finding in report.findings:
+        mark = "quarantined" if finding.quarantined else "remark"
+        fields = (finding.set_name, finding.utterance_id, mark, finding.kind, finding.reason, finding.fix)
+        typer.echo("\t".join(" ".join(field.split()) for field in fields))
+    for name, utterances in report.clean.items():
+        say(f"{name}: {len(utterances):,} of {len(utterances) + len(report.quarantined[name]):,} utterances are usable")
+        list_some(report.text_fits[name].describe())
+    say("; ".join(f"{kind}: {count:,}" for kind, count in report.counts().most_common()) or "nothing is wrong")
+    if output is not None:
+        for path in write_report(report, output):
+            say(str(path))
+    if not report.is_clean:
+        raise typer.Exit(PARTLY_FAILED)
+
+
+def _doubt_labels(report: CheckReport, bundle: Bundle) -> CheckReport:
+    """Quarantine what a model takes for wrongly labelled."""
+    from asrkit.data.check import Finding, add_findings
+    from asrkit.model.inference import Emitter
+    from asrkit.transcription.labels import judge_labels
+
+    network = Emitter(bundle)
+    findings = []
+    for name, utterances in report.clean.items():
+        for judgement in judge_labels(utterances, network, bundle.alphabet, bundle.features):
+            if judgement.is_suspicious:
+                reason = f"the model hears {judgement.heard!r}, the text says {judgement.utterance.text!r}"
+                findings.append(Finding(name, judgement.utterance.id, "label", reason, "listen and correct the text"))
+    return add_findings(report, findings)
+
+
+def _set_names(manifests: Sequence[Path]) -> dict[str, Path | str]:
+    """Name each set after its file; where names repeat, number them."""
+    names: dict[str, Path | str] = {}
+    for number, path in enumerate(manifests, 1):
+        name = path.stem or path.resolve().name
+        names[f"{name}-{number}" if name in names else name] = path
+    return names
