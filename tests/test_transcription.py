@@ -222,6 +222,27 @@ def test_files_beside_the_audio_that_are_not_ours_stay(tmp_path: Path) -> None:
     assert run(tmp_path / "in", tmp_path / "out", in_place=True, overwrite=True).num_transcribed == 2
 
 
+@pytest.mark.parametrize("name", ["hyp.txt", "results.jsonl", "failures.tsv", "speaker0/clip 2.txt"])
+def test_a_folder_of_somebody_else_is_left_alone(name: str, wavs: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / name
+    theirs.parent.mkdir(exist_ok=True)
+    theirs.write_text("what was really said")
+    for _ in range(2):  # the first refusal must not make it ours
+        with pytest.raises(TranscriptionError, match=f"{theirs.name}: is there already and comes from elsewhere"):
+            run(wavs, tmp_path)
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
+    assert theirs.read_text() == "what was really said"
+    assert run(wavs, tmp_path, overwrite=True).num_transcribed == 6
+
+
+def test_overwriting_one_transcript_keeps_the_others(wavs: Path, tmp_path: Path) -> None:
+    run(wavs, tmp_path)
+    before = contents(tmp_path)
+    found = [wavs / "speaker0", wavs / "speaker1/clip 1.wav"]
+    assert run(found, tmp_path, overwrite=True).num_transcribed == 4
+    assert contents(tmp_path) == before
+
+
 def test_kept_emissions_are_those_that_were_decoded(wavs: Path, tmp_path: Path) -> None:
     run(wavs, tmp_path, keep_emissions=True)
     info, emissions = read_emissions(tmp_path / "emissions/speaker0/clip 0.emissions.npz")

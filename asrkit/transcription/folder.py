@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +14,7 @@ from asrkit.emissions import EMISSIONS_SUFFIX, read_info
 from asrkit.errors import DecodingError, TranscriptionError
 from asrkit.transcription.identifiers import file_name
 from asrkit.transcription.outputs import TEMPORARY_PATTERN, atomic_file, unwritable, write_atomically
-from asrkit.transcription.results import ResultsLog
+from asrkit.transcription.results import HYPOTHESES_NAME, RESULTS_NAME, ResultsLog
 
 FAILURES_NAME = "failures.tsv"
 RUN_NAME = "run.json"
@@ -26,14 +27,13 @@ class OutputFolder:
 
     Args:
         path: The folder; made where it is missing.
-        fresh: Forget what is there.
         read_only: Look, but touch nothing.
 
     Raises:
         TranscriptionError: The folder cannot be used, or another run is using it.
     """
 
-    def __init__(self, path: Path, *, fresh: bool = False, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._lock: IO[bytes] | None = None
         self._failures: list[tuple[str, str, str]] = []
@@ -44,7 +44,7 @@ class OutputFolder:
                 self._lock = _locked(path / _LOCK_NAME)
             except OSError as error:
                 raise unwritable(path, error) from None
-        self.results = ResultsLog(path, fresh=fresh, read_only=read_only)
+        self.results = ResultsLog(path, read_only=read_only)
 
     def close(self) -> None:
         """Let the folder go; a run that did not finish is marked as interrupted."""
@@ -173,6 +173,26 @@ def _table_line(*cells: str) -> bytes:
     """Return one line of a table; what would break it becomes a space, undecodable bytes become visible."""
     clean = [" ".join(cell.split()) if any(c in cell for c in "\t\r\n\v\f") else cell for cell in cells]
     return "\t".join(clean).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def refuse_strangers(folder: Path, paths: Iterable[Path]) -> None:
+    """Refuse an output folder that no run has written to, but that holds what this one would replace.
+
+    Args:
+        folder: The output folder.
+        paths: Files that the run will write beside its own.
+
+    Raises:
+        TranscriptionError: One of them is there, and not empty.
+    """
+    if not folder.is_dir() or (folder / RUN_NAME).exists():
+        return
+    own = (folder / name for name in (RESULTS_NAME, HYPOTHESES_NAME, FAILURES_NAME))
+    for path in itertools.chain(own, paths):
+        if path.is_file() and path.stat().st_size:
+            raise TranscriptionError(
+                "is there already and comes from elsewhere; name another folder with -o, or --overwrite", path=path
+            )
 
 
 def is_in_use(path: Path) -> bool:

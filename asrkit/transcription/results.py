@@ -37,19 +37,18 @@ class ResultsLog:
 
     Args:
         folder: The output folder; it exists.
-        fresh: Forget what is there.
         read_only: Look, but touch nothing.
 
     Raises:
         TranscriptionError: The file cannot be read or written.
     """
 
-    def __init__(self, folder: Path, *, fresh: bool = False, read_only: bool = False) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.path = folder / RESULTS_NAME
         self._entries: dict[str, Entry] = {}
         self._end = 0
         try:
-            self._file: IO[bytes] = _open(self.path, fresh=fresh, read_only=read_only)
+            self._file: IO[bytes] = _open(self.path, read_only=read_only)
             for offset, line in _whole_lines(self._file):
                 self._end = offset + len(line)
                 self._index(offset, line)
@@ -128,10 +127,10 @@ class ResultsLog:
             return  # a line of another program; the recording is transcribed again
 
 
-def _open(path: Path, *, fresh: bool, read_only: bool) -> IO[bytes]:
+def _open(path: Path, *, read_only: bool) -> IO[bytes]:
     if read_only:
         return (path if path.exists() else Path(os.devnull)).open("rb", buffering=0)
-    return path.open("w+b" if fresh or not path.exists() else "r+b", buffering=0)
+    return path.open("r+b" if path.exists() else "w+b", buffering=0)
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

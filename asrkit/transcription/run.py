@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from itertools import chain
 from pathlib import Path
 
 from asrkit.audio import AUDIO_SUFFIXES, RAW_SUFFIXES
@@ -13,7 +14,7 @@ from asrkit.emissions import EmissionsInfo, pack_emissions
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.estimate import estimate_run
-from asrkit.transcription.folder import OutputFolder
+from asrkit.transcription.folder import OutputFolder, refuse_strangers
 from asrkit.transcription.local import LocalRunner, Runner
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.pieces import Decoder
@@ -197,9 +198,9 @@ class _Run:
         self.observer.found(len(recordings))
         runner = self._make_runner(self.recipe)
         with ExitStack() as stack:
-            folder = None
-            if self.output_dir is not None:
-                folder = stack.enter_context(closing(OutputFolder(self.output_dir, fresh=self.overwrite)))
+            folder = self._open_folder(recordings)
+            if folder is not None:
+                stack.enter_context(closing(folder))
                 folder.begin([recording.utterance_id for recording in recordings], self.recipe.provenance)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder))))  # type: ignore[type-var]
             for batch in outcomes:
@@ -212,6 +213,15 @@ class _Run:
                 folder.finish(self._seen - failed, failed - self._unread, self.summary.to_dict())
         return self.summary
 
+    def _open_folder(self, recordings: Sequence[Recording]) -> OutputFolder | None:
+        if self.output_dir is None or self.files is None:
+            return None
+        if not self.overwrite:
+            # Beside the audio, each recording is looked at for itself.
+            written = () if self.files.beside_audio else map(self.files.paths, recordings)
+            refuse_strangers(self.output_dir, chain.from_iterable(written))
+        return OutputFolder(self.output_dir)
+
     def _scanner(self, folder: OutputFolder | None) -> Scanner:
         def has_emissions(recording: Recording) -> bool:
             if folder is None or not self.recipe.keep_emissions:
@@ -219,7 +229,7 @@ class _Run:
             return folder.has_emissions(recording.output, recording.fingerprint, self.recipe.model.fingerprint)
 
         return Scanner(
-            None if folder is None else folder.results,
+            None if folder is None or self.overwrite else folder.results,
             self.files,
             self.recipe.provenance["key"],
             split_channels=self.config.channels == "split",
