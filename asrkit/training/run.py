@@ -54,25 +54,25 @@ def train(
     """
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
-    if fresh:
-        _keep_what_it_begins_with(config, output_dir)
+    earlier = _earlier_run(config, output_dir) if fresh else []
     train_set, dev_set = load_sets(config, observer)
     fingerprint = data_fingerprint([*train_set, *dev_set])
     finished = None if fresh else _finished(output_dir, config, fingerprint)
     if finished is not None:
         observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
         return finished
+    if config.training.tensorboard:
+        with quiet_backend():
+            observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
     examples, dev_examples, rejections = _load_examples(config, train_set, dev_set, _cache(cache_dir), observer)
 
-    if fresh:
-        _forget(output_dir)
+    for path in earlier:
+        path.unlink(missing_ok=True)
     output_dir.mkdir(parents=True, exist_ok=True)
     with quiet_backend():
         # Keras and its backend take seconds to import: only once the data has proved usable.
         from asrkit.training.trainer import Sets, Trainer
 
-        if config.training.tensorboard:
-            observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
         card = _card(config, output_dir, examples, dev_examples)
         trainer = Trainer(config, Sets(examples, dev_examples, fingerprint), output_dir, card, observer)
     observer.run_started(_run_start(trainer, rejections))
@@ -158,20 +158,19 @@ def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle |
     return Bundle.load(output_dir) if same else None
 
 
-def _keep_what_it_begins_with(config: RunConfig, output_dir: Path) -> None:
+def _earlier_run(config: RunConfig, output_dir: Path) -> list[Path]:
+    """Return the files that a run wrote into its folder, and no others.
+
+    Raises:
+        ConfigError: They are the model that the new run begins with.
+    """
     start = config.training.start_from
     if start is not None and Path(start).resolve() == output_dir.resolve():
         raise ConfigError(
             f"--fresh would throw away {output_dir}, the model that this run begins with; choose another --output"
         )
-
-
-def _forget(output_dir: Path) -> None:
-    """Remove what a run wrote, and nothing else."""
-    for name in (CHECKPOINT, "log.jsonl", "learning_curve.png", "report.html", *PARTS):
-        (output_dir / name).unlink(missing_ok=True)
-    for events in (output_dir / EVENTS).glob("events.out.tfevents.*"):
-        events.unlink()
+    names = (CHECKPOINT, "log.jsonl", "learning_curve.png", "report.html", *PARTS)
+    return [*(output_dir / name for name in names), *(output_dir / EVENTS).glob("events.out.tfevents.*")]
 
 
 def _cache(cache_dir: Path | str | None) -> Path:
