@@ -25,7 +25,6 @@ from asrkit.synth.sentences import distinct_sentences
 from asrkit.text.normalizer import normalize
 
 LJSPEECH = Path("data/LJSpeech-1.1")
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "text"  # texts shared by several checkouts
 TEXT_PATTERNS = ("*.txt", "*.txt.gz", "*.txt.xz", "*.txt.bz2", "*.txt.zst")
 
 
@@ -33,7 +32,7 @@ def text_files(folder: Path) -> list[str]:
     return sorted(str(path) for pattern in TEXT_PATTERNS for path in folder.glob(pattern))
 
 
-def find_text(named: list[str], ljspeech: Path, beside: Path | None = None) -> tuple[str, list[str], bool]:
+def find_text(named: list[str], ljspeech: Path) -> tuple[str, list[str], bool]:
     """Return what the text is, its files or its sentences, and whether they are files."""
     folder = os.environ.get("ASRKIT_TEXT")
     if named:
@@ -46,9 +45,6 @@ def find_text(named: list[str], ljspeech: Path, beside: Path | None = None) -> t
     if ljspeech.is_dir():
         train = named_split(read_manifest(ljspeech), "last500")["train"]
         return f"{ljspeech} without its last 500 utterances", [utterance.text or "" for utterance in train], False
-    files = text_files(beside) if beside is not None else []
-    if files:
-        return f"{len(files)} files of {beside}", files, True
     sizes = SynthSizes()
     held_out = sizes.test + sizes.dev  # the demo's corpus takes these first
     sentences = list(islice(distinct_sentences(), held_out, held_out + sizes.train))
@@ -64,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ljspeech", type=Path, default=LJSPEECH)
     options = parser.parse_args(arguments)
     try:
-        name, texts, are_files = find_text(options.text, options.ljspeech, BESIDE)
+        name, texts, are_files = find_text(options.text, options.ljspeech)
         print(f"text: {name}", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             if not are_files:

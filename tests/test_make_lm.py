@@ -19,7 +19,6 @@ def make_lm() -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    vars(module)["BESIDE"] = None
     return module
 
 
@@ -28,18 +27,13 @@ def no_text_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ASRKIT_TEXT", raising=False)
 
 
-def test_folders_of_text_are_found(tmp_path: Path, make_lm: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    for folder in ("named", "beside"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "a.txt").write_text("a b\n")
-        (tmp_path / folder / "b.txt.xz").touch()
-        (tmp_path / folder / "README.md").touch()
+def test_a_folder_of_text_may_be_named(tmp_path: Path, make_lm: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.txt", "b.txt.xz", "README.md"):
+        (tmp_path / name).touch()
     none = tmp_path / "none"
-    files = [str(tmp_path / "beside" / name) for name in ("a.txt", "b.txt.xz")]
-    assert make_lm.find_text([], none, tmp_path / "beside")[1:] == (files, True)
-    monkeypatch.setenv("ASRKIT_TEXT", str(tmp_path / "named"))
-    assert make_lm.find_text([], none, tmp_path / "beside")[1][0] == str(tmp_path / "named" / "a.txt")
-    assert make_lm.find_text(["x"], none, tmp_path / "beside")[1] == ["x"]
+    monkeypatch.setenv("ASRKIT_TEXT", str(tmp_path))
+    assert make_lm.find_text([], none)[1:] == ([str(tmp_path / name) for name in ("a.txt", "b.txt.xz")], True)
+    assert make_lm.find_text(["x"], none)[1] == ["x"]
     monkeypatch.setenv("ASRKIT_TEXT", str(none))
     with pytest.raises(MissingPathError, match="ASRKIT_TEXT"):
         make_lm.find_text([], none)
