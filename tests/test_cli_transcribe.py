@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import inspect
 import io
 import json
@@ -142,8 +143,8 @@ def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # 
         (["--emissions", "nowhere"], 2, "nowhere: no such folder"),
         (["--emissions", "wavs"], 1, "no usable emissions"),
         (["--emissions", "wavs", "--in-place"], 2, "--emissions has nothing to do with audio; drop --in-place"),
-        (["wavs", "--stdout", "--in-place"], 2, "leaves no file; drop --stdout or --in-place"),
-        (["wavs", "--stdout", "-o", "out"], 2, "drop --stdout or --output-dir"),
+        (["wavs", "--stdout", "--in-place"], 2, "no file is written, so --in-place would do nothing"),
+        (["wavs", "--stdout", "-o", "out"], 2, "so --output-dir would do nothing"),
         (["wavs", "--stdout", "-f", "txt", "-f", "srt"], 2, "stdout takes one format"),
         (["wavs", "--stdout", "-f", "srt"], 2, "3 recordings of such a format cannot share stdout; name a folder"),
         (["wavs/s1", "--stdout", "-f", "vtt", "--channels", "split"], 2, "several channels"),
@@ -227,6 +228,16 @@ def test_stdin_may_go_into_a_folder_and_hold_bare_samples(project: Path, asrkit,
     Path("samples").write_bytes(samples.astype("<i2").tobytes())
     monkeypatch.setattr(sys, "stdin", stdin_of(Path("samples")))
     assert asrkit("transcribe", "-", "--raw-rate-hz", str(rate_hz)).out == text
+
+
+def test_a_full_disk_under_the_audio_on_stdin(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdin", stdin_of(Path("wavs/s0/u2.wav")))
+    monkeypatch.setattr(shutil, "copyfileobj", fill)
+    done = asrkit("transcribe", "-")
+    assert done.code == 1 and "(no space left on device); set TMPDIR" in done.err and done.err.count("\n") == 1
 
 
 def test_lists_of_files_and_globs(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]

@@ -18,7 +18,7 @@ import typer
 from asrkit.cli import transcribe_options as options
 from asrkit.cli.app import app
 from asrkit.config import DecodingConfig, Settings, TranscriptionConfig
-from asrkit.errors import AsrkitError, ConfigError, MissingPathError
+from asrkit.errors import AsrkitError, ConfigError, MissingPathError, TranscriptionError
 
 if TYPE_CHECKING:
     from asrkit.cli.progress import TranscriptionProgress
@@ -139,7 +139,7 @@ class _Request:
     def _check_printing(self) -> None:
         """Refuse what does not go with transcripts on stdout."""
         if useless := _flags(_ABOUT_FILES.intersection(self._named)):
-            raise ConfigError(f"what goes to stdout leaves no file; drop --stdout or {useless}")
+            raise ConfigError(f"transcripts go to stdout and no file is written, so {useless} would do nothing")
         if len(self._config.format) > 1:
             raise ConfigError("stdout takes one format; name one with -f, or a folder with -o")
         if self._flags["json_output"]:
@@ -167,8 +167,14 @@ class _Request:
             # Bare samples are known by their suffix; anything else by its first bytes.
             spooled = Path(folder) / ("stdin" if self._flags["raw_rate_hz"] is None else "stdin.raw")
             if "-" in self._inputs:
-                with spooled.open("wb") as file:
-                    shutil.copyfileobj(sys.stdin.buffer, file)
+                try:
+                    with spooled.open("wb") as file:
+                        shutil.copyfileobj(sys.stdin.buffer, file)
+                except OSError as error:
+                    why = (error.strerror or str(error)).lower()
+                    raise TranscriptionError(
+                        f"the audio on stdin cannot be kept here ({why}); set TMPDIR to a folder with room", path=folder
+                    ) from None
             yield [str(spooled) if given == "-" else given for given in self._inputs]
 
     def carry_out(self, paths: list[str]) -> TranscriptionSummary:
