@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,24 @@ def test_folders_are_filtered(options: dict[str, object], ids: list[str], tree: 
 def test_every_missing_path_is_named(tree: Path) -> None:
     with pytest.raises(MissingPathError, match=r"nowhere.*absent\*\.wav"):
         find_recordings([tree / "wavs", tree / "nowhere", str(tree / "absent*.wav")])
+
+
+def test_what_cannot_be_looked_at_is_a_problem_of_its_own(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stat, scan = os.stat, os.scandir
+
+    def denied(path: object, call: Any, **options: Any) -> Any:
+        if str(path).startswith(f"{tree}/other/") or (call is scan and str(path) == str(tree / "other")):
+            raise PermissionError(13, "Permission denied", str(path))
+        return call(path, **options)
+
+    monkeypatch.setattr(os, "stat", lambda path, **options: denied(path, stat, **options))
+    monkeypatch.setattr(os, "scandir", lambda path: denied(path, scan))
+    found = find_recordings([tree / "wavs", tree / "other", tree / "other/x.wav"])
+    assert {recording.utterance_id: recording.problem for recording in found if recording.problem} == {
+        "other": "the folder cannot be listed: permission denied",
+        "other/x": "cannot be read: permission denied",
+    }
+    assert len(found) == 5
 
 
 def test_link_loops_end_and_broken_links_are_problems(tree: Path) -> None:

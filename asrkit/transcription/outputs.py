@@ -104,7 +104,9 @@ def unwritable(path: Path, error: OSError) -> TranscriptionError:
     reason = (error.strerror or str(error)).lower()
     if isinstance(error, FileExistsError | NotADirectoryError):
         return TranscriptionError(f"cannot be written ({reason}): a file is in the way; name another folder", path=path)
-    remedy = "make room" if error.errno in DISK_FULL else "mend that or name another folder"
+    what = "make room" if error.errno in DISK_FULL else "mend that"
     return TranscriptionError(
-        f"cannot be written ({reason}); what is done stays done: {remedy} and run the same command again", path=path
+        f"cannot be written ({reason}); what is done stays done: {what} and run the same command again, "
+        "or name another folder",
+        path=path,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import glob
 import os
@@ -114,10 +115,10 @@ def find_recordings(
         path = absolute(given)
         if (table := _table(path)) is not None:
             recordings += _from_manifest(table, audio_root)
-        elif path.is_dir():
+        elif _is_true(path.is_dir):
             roots.append(path)
             found |= {item.path: item for item in _walk(path, recursive, wanted)}
-        elif os.path.lexists(path):
+        elif _is_there(path):
             roots.append(path.parent)
             found.setdefault(path, _Found(path, _problem(path)))
         elif matches := _expand(str(given)):
@@ -142,9 +143,28 @@ def is_manifest(path: Path) -> bool:
 def _table(path: Path) -> Path | None:
     """Return a manifest or a Kaldi folder, which ``asrkit.data`` reads; None for anything else."""
     kaldi = path.parent if path.name == "wav.scp" else path
-    if (kaldi / "wav.scp").is_file() and (kaldi == path.parent or (kaldi / "text").is_file()):
+    if _is_true((kaldi / "wav.scp").is_file) and (kaldi == path.parent or _is_true((kaldi / "text").is_file)):
         return kaldi
-    return path if is_manifest(path) and path.is_file() else None
+    return path if is_manifest(path) and _is_true(path.is_file) else None
+
+
+def _is_true(look: Callable[[], bool]) -> bool:
+    """Return what a look at the disk says; no where looking is not allowed."""
+    try:
+        return look()
+    except OSError:
+        return False
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something is at a path; what cannot be looked at is, and gets a problem of its own."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    return True
 
 
 def wanted_files(

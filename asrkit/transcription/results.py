@@ -55,7 +55,7 @@ class ResultsLog:
             if not read_only:
                 self._file.truncate(self._end)
         except OSError as error:
-            raise unwritable(self.path, error) from None
+            raise (unreadable if read_only else unwritable)(self.path, error) from None
 
     def close(self) -> None:
         """Let the file go; every line appended so far stays."""
@@ -171,7 +171,10 @@ def read_results(folder: Path) -> Iterator[Transcript]:
                 except (ValueError, KeyError, TypeError, AttributeError):
                     continue
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise TranscriptionError(
-            f"cannot be read ({why}); name an output folder of `asrkit transcribe`", path=path
-        ) from None
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> TranscriptionError:
+    """Return the error for a file of a run that cannot be read."""
+    why = (error.strerror or str(error)).lower()
+    return TranscriptionError(f"cannot be read ({why}); name an output folder of `asrkit transcribe`", path=path)

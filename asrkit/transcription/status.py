@@ -10,7 +10,7 @@ from typing import Any
 
 from asrkit.errors import MissingPathError, TranscriptionError
 from asrkit.transcription.folder import FAILURES_NAME, RUN_NAME, is_in_use
-from asrkit.transcription.results import read_results
+from asrkit.transcription.results import read_results, unreadable
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,12 @@ def _description(path: Path) -> dict[str, Any]:
         return {"state": description["state"], **description, **counts}
     except FileNotFoundError:
         raise TranscriptionError("no run.json: not an output folder of `asrkit transcribe`", path=path.parent) from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise TranscriptionError(f"cannot be understood ({error})", path=path) from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise TranscriptionError(
+            f"cannot be understood ({error}); transcribe into the folder again", path=path
+        ) from None
 
 
 def _failures(path: Path) -> tuple[tuple[str, str], ...]:
