@@ -7,7 +7,6 @@ import gzip
 import itertools
 import lzma
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -196,10 +195,9 @@ def test_text_source_reports_what_it_changed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fdopen = os.fdopen
+    opened = Path.open
     monkeypatch.setattr(
-        "asrkit.language_model.files.os.fdopen",
-        lambda handle, mode: (os.close(handle), fdopen(os.open("/dev/full", os.O_WRONLY), mode))[1],
+        Path, "open", lambda path, mode: opened(Path("/dev/full") if mode == "xb" else path, mode.replace("x", "w"))
     )
     with pytest.raises(LanguageModelError, match="No space left"):
         build_ngram(["a b c d\n" * 10], tmp_path / "m.arpa", discount_fallback=True)

@@ -14,6 +14,7 @@ from asrkit.cli import score_options as options
 from asrkit.cli.app import app
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError
+from asrkit.writing import write_whole
 
 if TYPE_CHECKING:
     from asrkit.metrics.details import Details
@@ -188,9 +189,7 @@ def players(report: ScoreReport, page: Path, root: Path | None, manifest: Path |
 
 def write_page(path: Path, page: str) -> None:
     """Write a page, complete or not at all, and say where it lies."""
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, page)
     say(f"wrote {path}")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from asrkit.data.rows import Problem, Row, check_rows
 from asrkit.data.tables import read_csv, read_jsonl, read_tsv
 from asrkit.data.utterance import Utterance
 from asrkit.errors import ManifestError, MissingPathError
+from asrkit.writing import written_whole
 
 
 def read_manifest(
@@ -80,16 +80,8 @@ def write_manifest(path: Path | str, utterances: Iterable[Utterance]) -> None:
     path = Path(path)
     lines = (_json_lines if path.suffix.lower() in (".jsonl", ".json") else _tsv_lines)(path, list(utterances))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.writelines(f"{line}\n" for line in lines)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with written_whole(path) as file:
+            file.writelines(f"{line}\n".encode() for line in lines)
     except OSError as error:
         raise ManifestError(f"cannot be written: {error.strerror}", path=path) from None
 

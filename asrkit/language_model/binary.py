@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asrkit.errors import LanguageModelError
-from asrkit.language_model.files import written_whole
+from asrkit.language_model.files import model_file
 from asrkit.language_model.ngram import NgramModel, is_binary, read_bytes
 
 
@@ -27,7 +27,7 @@ def write_binary(model: NgramModel, output: Path | str, *, quantize: bool = Fals
         image = _native.NgramImage(model.native, quantize)
     except ValueError as error:
         raise LanguageModelError(str(error), path=model.path) from None
-    with written_whole(output, compress=False) as file:
+    with model_file(output, compress=False) as file:
         for index in range(image.num_pieces):
             file.write(image.piece(index).data)
     return output

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.errors import ConfigError, LanguageModelError
-from asrkit.language_model.files import check_arpa_name, written_whole
+from asrkit.language_model.files import check_arpa_name, model_file
 from asrkit.language_model.ngram import NgramModel
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _editable(model: NgramModel) -> _native.EditableModel:
 
 
 def _write(editable: _native.EditableModel, output: Path, progress: Callable[[float], None] | None) -> Path:
-    with written_whole(output) as file:
+    with model_file(output) as file:
         write_pieces(editable.next_arpa_text, file.write, sum(editable.num_ngrams), progress)
     return output
 

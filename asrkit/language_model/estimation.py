@@ -14,7 +14,7 @@ from pathlib import Path
 
 from asrkit.errors import ConfigError, LanguageModelError
 from asrkit.language_model.editing import write_pieces
-from asrkit.language_model.files import check_arpa_name, written_whole
+from asrkit.language_model.files import check_arpa_name, model_file
 from asrkit.language_model.text_source import TextSource
 
 MAX_ORDER = 6
@@ -91,7 +91,7 @@ def build_ngram(
         except (ValueError, RuntimeError) as error:
             raise LanguageModelError(str(error), path=_name_of(texts)) from None
     counts = estimator.num_ngrams
-    with written_whole(output) as file:
+    with model_file(output) as file:
         write_pieces(estimator.next_arpa_text, file.write, sum(counts), progress)
     return BuildReport(
         path=output,

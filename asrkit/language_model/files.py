@@ -5,14 +5,13 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
 
 from asrkit.errors import ConfigError, LanguageModelError, MissingPathError
+from asrkit.writing import written_whole
 
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
 
@@ -76,8 +75,8 @@ def _zstandard(file: IO[bytes], path: Path, mode: str) -> Any:
 
 
 @contextmanager
-def written_whole(path: Path, *, compress: bool = True) -> Iterator[IO[bytes]]:
-    """Open an output that gets its name only when it is complete.
+def model_file(path: Path, *, compress: bool = True) -> Iterator[IO[bytes]]:
+    """Open a model to write, which gets its name only when it is complete.
 
     Args:
         path: The output.
@@ -87,27 +86,10 @@ def written_whole(path: Path, *, compress: bool = True) -> Iterator[IO[bytes]]:
         LanguageModelError: The disk is full, or the folder cannot be written to.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise LanguageModelError(f"cannot be written: {error.strerror or error}", path=path) from None
-    try:
-        with os.fdopen(handle, "wb") as raw:
+        with written_whole(path) as raw:
             output = decompressed(raw, path, "wb") if compress else raw
             yield output
             if output is not raw:
                 output.close()
-        os.chmod(name, 0o666 & ~_umask())  # noqa: PTH101 - mkstemp makes private files
-        os.replace(name, path)  # noqa: PTH105
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
         raise LanguageModelError(f"cannot be written: {error.strerror or error}", path=path) from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

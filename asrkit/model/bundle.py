@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import zipfile
@@ -28,6 +27,7 @@ import numpy.typing as npt
 from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig
 from asrkit.errors import AsrkitError, BundleError, MissingPathError
 from asrkit.text import Alphabet
+from asrkit.writing import write_whole
 
 FORMAT_VERSION = 1
 # bundle.json comes last wherever parts are put in place: its presence says that the others are there.
@@ -151,7 +151,7 @@ class Bundle:
         DecodingConfig.from_dict(decoding)
         description = _read_description(self.path)
         description["decoding"] = decoding
-        _write_text(self.path / "bundle.json", _to_json(description))
+        write_whole(self.path / "bundle.json", _to_json(description))
         return Bundle.load(self.path)
 
 
@@ -197,7 +197,7 @@ def save_bundle(
         np.savez(staging / "weights.npz", **stored)
         widened = {k: v.astype(np.float32) for k, v in stored.items()}
         (staging / "model.onnx").write_bytes(export_graph(widened, model, features, len(alphabet), half=half))
-        _write_text(staging / "bundle.json", _to_json(description))
+        write_whole(staging / "bundle.json", _to_json(description))
         staging.chmod(0o755)
         _move_into_place(staging, path)
     finally:
@@ -260,13 +260,3 @@ def _read_description(path: Path) -> dict[str, Any]:
 def _to_json(description: Mapping[str, Any]) -> str:
     # a card that comes from TOML may hold dates
     return json.dumps(description, indent=2, ensure_ascii=False, default=str) + "\n"
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, then rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

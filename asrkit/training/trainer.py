@@ -28,6 +28,7 @@ from asrkit.training.evaluation import DevResult, evaluate
 from asrkit.training.examples import Example
 from asrkit.training.observer import BatchDone, EpochDone, Sample, TrainingObserver
 from asrkit.training.optimizer import WeightAverage, compiled_network, learning_rate
+from asrkit.writing import write_whole
 
 LOG = "log.jsonl"
 # How often a checkpoint is written inside an epoch.
@@ -237,7 +238,7 @@ class Trainer:
         state.epoch += 1
         state.batch, state.loss_sum, state.loss_count, state.epoch_seconds = 0, 0.0, 0, 0.0
         self.save()
-        _write_log(self.output_dir / LOG, state.history)
+        write_whole(self.output_dir / LOG, "".join(json.dumps(row) + "\n" for row in state.history))
         self.observer.epoch_done(event)
 
     def _epoch_event(self, result: DevResult, is_best: bool) -> EpochDone:
@@ -341,12 +342,6 @@ def _history_row(event: EpochDone) -> dict[str, Any]:
     row["epoch"] = event.epoch + 1
     row["samples"] = [vars(sample) for sample in event.samples]
     return row
-
-
-def _write_log(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(json.dumps(row) + "\n" for row in history), encoding="utf-8")
-    temporary.replace(path)
 
 
 def _non_default(config: RunConfig) -> dict[str, Any]:

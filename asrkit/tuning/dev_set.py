@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from asrkit.emissions import to_half
 from asrkit.errors import DecodingError
 from asrkit.features import extract_features
 from asrkit.text.normalizer import STANDARD_VERSION, normalize
+from asrkit.writing import written_whole
 
 if TYPE_CHECKING:
     from asrkit.model.bundle import Bundle
@@ -126,10 +127,5 @@ def _read(path: Path, num_utterances: int, num_symbols: int) -> tuple[FloatArray
 def _write(path: Path, emissions: Sequence[FloatArray]) -> None:
     """Fill the cache; a folder that cannot be written to only costs the time next time."""
     lengths = np.array([len(array) for array in emissions], np.int64)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            np.savez(file, log_probs=to_half(np.concatenate(emissions)), lengths=lengths)
-        Path(file.name).replace(path)
-    except OSError:
-        return
+    with contextlib.suppress(OSError), written_whole(path) as file:
+        np.savez(file, log_probs=to_half(np.concatenate(emissions)), lengths=lengths)
