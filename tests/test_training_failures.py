@@ -87,7 +87,7 @@ def test_a_full_disk_for_log_or_cache_says_what_to_do(corpus, tmp_path, monkeypa
         with pytest.raises(TrainingError, match=r"No space left.*ASRKIT_CACHE_DIR"):
             train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path / "cache")
     assert list((tmp_path / "cache").glob("*.json")) == [], "no index: the samples are not taken for complete"
-    monkeypatch.setattr(trainer, "_write_log", full)
+    monkeypatch.setattr(trainer, "write_whole", full)
     with pytest.raises(TrainingError, match=r"run: cannot write: No space left on device; the last good checkpoint"):
         train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path / "cache")
     assert load_checkpoint(tmp_path / "run" / CHECKPOINT)[0].epoch == 1
