@@ -44,6 +44,7 @@ def tree(tmp_path: Path) -> Path:
         (["wavs/notes.txt"], ["notes"]),  # a file that is named is taken whatever its suffix
         (["wavs/*/x.*"], ["a/x", "b/x"]),
         (["wavs/**/*.flac"], ["b/deep/y"]),
+        (["wavs/[ab]"], ["a/x", "b/deep/y", "b/x"]),  # folders, as where the shell expands it
     ],
 )
 def test_ids_are_paths_below_the_folder_that_holds_all_inputs(

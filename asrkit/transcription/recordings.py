@@ -54,23 +54,15 @@ class Recording:
 
 @dataclass(frozen=True)
 class Listing:
-    """Files that somebody else has listed, such as the copies of those of another machine.
+    """What an input consists of.
 
     Args:
-        root: The folder that an input meant; ids count from it.
+        root: The folder that was meant; ids count from it.
         files: The files, and for those that are no use the reason.
     """
 
     root: Path
     files: Mapping[Path, str | None]
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A file on disk, before it has an id."""
-
-    path: Path
-    problem: str | None = None
 
 
 def find_recordings(
@@ -90,7 +82,7 @@ def find_recordings(
     not.
 
     Args:
-        inputs: Files, folders, patterns, manifests and listings.
+        inputs: Files, folders, patterns and manifests, and what is listed already.
         recursive: Whether to enter the folders below a folder.
         include: Patterns of names or relative paths to take from folders; default: every audio suffix.
         exclude: Patterns of names or relative paths to leave out.
@@ -103,32 +95,23 @@ def find_recordings(
         TranscriptionError: There is nothing to transcribe.
     """
     wanted = wanted_files(include, exclude, suffixes)
-    found: dict[Path, _Found] = {}
+    found: dict[Path, str | None] = {}
     roots: list[Path] = []
     recordings: list[Recording] = []
     missing: list[str] = []
     for given in inputs:
-        if isinstance(given, Listing):
-            roots.append(given.root)
-            found |= {path: _Found(path, problem or _problem(path)) for path, problem in given.files.items()}
-            continue
-        path = absolute(given)
-        if (table := _table(path)) is not None:
+        if not isinstance(given, Listing) and (table := _table(absolute(given))) is not None:
             recordings += _from_manifest(table, audio_root)
-        elif _is_true(path.is_dir):
-            roots.append(path)
-            found |= {item.path: item for item in _walk(path, recursive, wanted)}
-        elif _is_there(path):
-            roots.append(path.parent)
-            found.setdefault(path, _Found(path, _problem(path)))
-        elif matches := _expand(str(given)):
-            roots.append(_fixed_part(str(given)))
-            found |= {match: _Found(match, _problem(match)) for match in matches}
-        else:
+            continue
+        listing = given if isinstance(given, Listing) else _list(given, recursive, wanted)
+        if listing is None:
             missing.append(str(given))
+        else:
+            roots.append(listing.root)
+            found |= listing.files
     if missing:
         raise MissingPathError(f"no such file or folder: {', '.join(missing[:5])}{_and_more(missing)}")
-    recordings += _with_ids(list(found.values()), roots)
+    recordings += _with_ids(found, roots)
     if not recordings:
         raise TranscriptionError(_nothing_found(inputs, include))
     check_ids(recordings)
@@ -146,6 +129,19 @@ def _table(path: Path) -> Path | None:
     if _is_true((kaldi / "wav.scp").is_file) and (kaldi == path.parent or _is_true((kaldi / "text").is_file)):
         return kaldi
     return path if is_manifest(path) and _is_true(path.is_file) else None
+
+
+def _list(given: Path | str, recursive: bool, wanted: Callable[[Path, Path], bool]) -> Listing | None:
+    """Return the files of a named file, folder or pattern; None where there is nothing."""
+    path = absolute(given)
+    if _is_true(path.is_dir):
+        return Listing(path, dict(_walk(path, recursive, wanted)))
+    if _is_there(path):
+        return Listing(path.parent, {path: _problem(path)})
+    files: dict[Path, str | None] = {}
+    for match in _expand(str(given)):
+        files |= dict(_walk(match, recursive, wanted)) if match.is_dir() else {match: _problem(match)}
+    return Listing(_fixed_part(str(given)), files) if files else None
 
 
 def _is_true(look: Callable[[], bool]) -> bool:
@@ -174,8 +170,8 @@ def wanted_files(
     return partial(_wanted, include=include, exclude=exclude, suffixes=suffixes)
 
 
-def _walk(top: Path, recursive: bool, wanted: Callable[[Path, Path], bool]) -> Iterator[_Found]:
-    """Yield the audio files below a folder, each folder once, in a fixed order."""
+def _walk(top: Path, recursive: bool, wanted: Callable[[Path, Path], bool]) -> Iterator[tuple[Path, str | None]]:
+    """Yield the audio files below a folder with their problems, each folder once, in a fixed order."""
     seen: set[tuple[int, int]] = set()
     _is_new(top, seen)
     problems: list[OSError] = []
@@ -184,9 +180,9 @@ def _walk(top: Path, recursive: bool, wanted: Callable[[Path, Path], bool]) -> I
         folders[:] = sorted(folder for folder in folders if recursive and _is_new(parent / folder, seen))
         for path in sorted(parent / file for file in files):
             if wanted(path, top):
-                yield _Found(path, _problem(path))
+                yield path, _problem(path)
     for error in problems:
-        yield _Found(absolute(error.filename), f"the folder cannot be listed: {str(error.strerror).lower()}")
+        yield absolute(error.filename), f"the folder cannot be listed: {str(error.strerror).lower()}"
 
 
 def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
@@ -231,8 +227,7 @@ def _problem(path: Path) -> str | None:
 def _expand(pattern: str) -> list[Path]:
     if not glob.has_magic(pattern):
         return []
-    paths = [absolute(path) for path in glob.glob(pattern, recursive=True)]  # noqa: PTH207  absolute patterns too
-    return sorted(path for path in paths if not path.is_dir())
+    return sorted(absolute(path) for path in glob.glob(pattern, recursive=True))  # noqa: PTH207  absolute patterns too
 
 
 def _fixed_part(pattern: str) -> Path:
@@ -242,14 +237,14 @@ def _fixed_part(pattern: str) -> Path:
     return Path(*parts[:fixed])
 
 
-def _with_ids(found: list[_Found], roots: list[Path]) -> list[Recording]:
+def _with_ids(found: Mapping[Path, str | None], roots: list[Path]) -> list[Recording]:
     if not found:
         return []
     base = common_folder(roots)
-    relative = [_below(item.path, base) for item in found]
+    names = unique_stems([_below(path, base) for path in found])
     return [
-        Recording(escape_id(name), item.path, name, problem=item.problem)
-        for item, name in zip(found, unique_stems(relative), strict=True)
+        Recording(escape_id(name), path, name, problem=problem)
+        for (path, problem), name in zip(found.items(), names, strict=True)
     ]
 
 
