@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from random_bundle import random_bundle
 from typer.testing import CliRunner, Result
 
 from asrkit.cli.app import app
@@ -172,3 +173,12 @@ def test_the_command_names_what_is_wrong(corpus: Corpus, tmp_path: Path) -> None
     assert "silent" in result.stdout
     assert "train.tsv:33\tquarantined\tmanifest\t1 columns where the header has 6" in result.stdout
     assert "30 of 31" in result.stderr
+
+
+def test_recordings_at_the_rate_of_the_model_miss_nothing(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 8_000), 8_000)
+    (tmp_path / "train.tsv").write_text("path\ttext\na.wav\tab\n")
+    assert "\trate\t8,000 Hz" in run(tmp_path / "train.tsv").stdout
+    model = random_bundle(tmp_path / "model")
+    assert model.features.sample_rate_hz == 8_000
+    assert "\trate\t" not in run(tmp_path / "train.tsv", "--model", model.path).stdout

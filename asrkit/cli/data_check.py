@@ -40,11 +40,13 @@ def check_command(
     """
     from functools import partial
 
+    from asrkit.cli.settings import named_model
+    from asrkit.config import FeatureConfig
     from asrkit.data.check import check_sets, write_report
     from asrkit.model.bundle import Bundle
     from asrkit.text import Alphabet
 
-    bundle = None if model is None else Bundle.load(model)
+    bundle = None if model is None else Bundle.load(named_model(model, "--model"))
     if bundle is not None and alphabet is not None:
         raise ConfigError("--alphabet and --model exclude each other; the bundle has its own alphabet")
     with Bars() as bars:
@@ -52,6 +54,7 @@ def check_command(
             _set_names(manifests),
             bundle.alphabet if bundle else Alphabet(alphabet) if alphabet else Alphabet(),
             audio_root=audio_root,
+            sample_rate_hz=(bundle.features if bundle else FeatureConfig()).sample_rate_hz,
             step_ms=step_ms or (bundle.step_ms if bundle else 40.0),
             on_progress=partial(bars.update, "listening"),
         )
