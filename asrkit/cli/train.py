@@ -109,7 +109,10 @@ def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
     typer.echo(bundle.path)
     if not quiet:
         rates = f"dev WER {dev.get('wer_percent')} %, CER {dev.get('cer_percent')} %"
-        found_by = f"{latest} leads to it" if latest else "models/latest is a folder of its own and stays as it is"
+        own = bundle.path.with_name("latest")
+        found_by = (
+            f"{latest} leads to it" if latest else f"{own} is another model and stays; name this one with --model"
+        )
         typer.echo(f"{rates} (greedy, epoch {bundle.card.get('epoch')}); {found_by}", err=True)
         if page is not None:
             typer.echo(f"curves, sentences and settings: {page}", err=True)
