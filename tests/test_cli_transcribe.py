@@ -150,6 +150,7 @@ def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # 
         (["wavs/s1", "--stdout", "-f", "vtt", "--channels", "split"], 2, "several channels"),
         (["wavs", "-"], 2, "- is the audio on stdin, which goes with no other input"),
         (["-", "--in-place"], 2, "- is the audio on stdin"),
+        (["memory://wavs", "--in-place"], 2, "cannot be written beside recordings on other machines"),
         (["wavs", "--plan", "--dry-run"], 2, "choose one"),
         (["wavs", "--ray-address", "auto"], 2, "--ray-address needs --runner ray"),
         (["wavs", "--vocabulary", "closed"], 2, "a closed vocabulary is that of a language model"),

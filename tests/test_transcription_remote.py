@@ -176,6 +176,18 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         run(["s3://bucket/a.wav"], tmp_path / "out")
 
 
+def test_a_provider_that_refuses_costs_only_its_own_files(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(url: str) -> None:
+        raise RuntimeError("no credentials")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", refuse)
+    summary = run(["gs://bucket/a.wav", tmp_path / "local"], tmp_path / "out")
+    assert (summary.num_transcribed, summary.exit_code) == (2, 3)
+    assert "gs://bucket/a.wav cannot be copied: no credentials" in summary.failures[0].reason
+
+
 def test_unknown_kinds_of_url_are_an_error(tmp_path: Path) -> None:
     pytest.importorskip("fsspec", reason="fsspec is not installed (pip install fsspec)")
     with pytest.raises(ConfigError, match="nosuch"):

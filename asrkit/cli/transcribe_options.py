@@ -11,7 +11,7 @@ _INPUT, _OUTPUT, _DECODING, _WORK = "Input", "Output", "Decoding", "Work"
 
 Inputs = Annotated[
     list[str] | None,
-    typer.Argument(help="Files, folders, patterns and manifests (.tsv, .jsonl, .csv); - reads audio from stdin."),
+    typer.Argument(help="Files, folders, patterns, manifests (.tsv, .jsonl, .csv) and URLs; - reads audio from stdin."),
 ]
 FilesFrom = Annotated[
     str | None,
@@ -43,14 +43,16 @@ RawRateHz = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Sample rate of .raw and .pcm files, which hold 16-bit mono samples and nothing else.",
+        help="Sample rate of .raw and .pcm files and of stdin, which hold 16-bit mono samples and nothing else.",
         envvar="ASRKIT_RAW_RATE_HZ",
         rich_help_panel=_INPUT,
     ),
 ]
 Emissions = Annotated[
     Path | None,
-    typer.Option(help="Decode emissions kept by an earlier run; no audio is read.", rich_help_panel=_INPUT),
+    typer.Option(
+        help="Decode emissions kept by an earlier run; neither audio nor network is needed.", rich_help_panel=_INPUT
+    ),
 ]
 OutputDir = Annotated[
     Path,
@@ -83,7 +85,12 @@ KeepEmissions = Annotated[
     typer.Option("--keep-emissions", help="Store the emissions, to decode them again later.", rich_help_panel=_OUTPUT),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Transcribe again what is done already.", rich_help_panel=_OUTPUT)
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Transcribe again what is done already, and replace files that come from elsewhere.",
+        rich_help_panel=_OUTPUT,
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what there is to do.", rich_help_panel=_OUTPUT)]
 Plan = Annotated[

@@ -74,12 +74,15 @@ class _Fetcher:
 
     def fetch(self, url: str) -> Path | Listing:
         """Copy a file, or the files of a folder or pattern; a manifest is returned as it is."""
-        system, place = _open(url)
         root = self.cache / url.partition("://")[0].lower() / hashlib.sha256(_host(url).encode()).hexdigest()[:8]
-        path = _local(root, place)
+        place = url
         try:
+            system, place = _open(url)
             top, files = self._list(system, url, place)
+        except ConfigError:
+            raise
         except Exception as error:  # every file system has errors of its own
+            path = _local(root, place)
             return Listing(path.parent, {path: _problem(url, error)})
         copies: dict[Path, str | None] = {}
         for index, file in enumerate(files):
@@ -91,6 +94,7 @@ class _Fetcher:
                 copies[copy] = _problem(url, error)
             self.progress(index + 1, len(files))
         if files == [place]:
+            path = _local(root, place)
             return path if is_manifest(path) and copies[path] is None else Listing(path.parent, copies)
         return Listing(_local(root, top), copies)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from asrkit.audio import AUDIO_SUFFIXES, RAW_SUFFIXES
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.emissions import EmissionsInfo, pack_emissions
-from asrkit.errors import TranscriptionError
+from asrkit.errors import ConfigError, TranscriptionError
 from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.estimate import estimate_run
 from asrkit.transcription.folder import OutputFolder, refuse_strangers
@@ -21,7 +21,7 @@ from asrkit.transcription.pieces import Decoder
 from asrkit.transcription.recipe import Recipe
 from asrkit.transcription.recognizer import Model, Network, Outcome
 from asrkit.transcription.recordings import Recording, find_recordings, wanted_files
-from asrkit.transcription.remote import fetch
+from asrkit.transcription.remote import fetch, is_url
 from asrkit.transcription.scanning import Scanned, Scanner, State
 from asrkit.transcription.stored import find_emissions
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
@@ -78,6 +78,8 @@ def transcribe(
         TranscriptionError: There is nothing to transcribe, or the folder cannot be used.
         ConfigError: The settings contradict each other.
     """
+    if in_place and any(map(is_url, inputs)):
+        raise ConfigError("transcripts cannot be written beside recordings on other machines; drop --in-place")
     observer = observer or Observer()
     recipe = Recipe.make(model, lm, decoding, config, network, make_decoder, keep_emissions=keep_emissions)
     recordings = _find(inputs, recipe.config, audio_root, observer)
