@@ -8,7 +8,9 @@ import pytest
 import soundfile
 from tiny_run import Recorder, settings
 from tone_speech import write_corpus
+from typer.testing import CliRunner
 
+from asrkit.cli import app
 from asrkit.data import Utterance, write_manifest
 from asrkit.errors import ConfigError, ManifestError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
@@ -190,3 +192,13 @@ def test_a_fresh_run_on_unusable_data_leaves_the_earlier_one_alone(tmp_path):
     with pytest.raises(ConfigError, match="choose another --output"):
         train(settings(tmp_path, training={"start_from": str(tmp_path)}), tmp_path, fresh=True, cache_dir=tmp_path)
     assert {(tmp_path / part).read_text() for part in (*PARTS, "checkpoint.npz", "log.jsonl")} == {"earlier"}
+
+
+@pytest.mark.parametrize("flags", [[], ["--fresh"]])
+def test_a_stopped_command_says_how_to_go_on(flags, corpus, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asrkit.training.run.train", stop)
+    result = CliRunner().invoke(app, ["train", str(corpus), *flags])
+    assert ("the same command without --fresh goes on" if flags else "the same command goes on") in result.stderr

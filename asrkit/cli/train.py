@@ -100,7 +100,8 @@ def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
         with TrainingView(console, quiet=quiet) as view:
             bundle = train(run, output, fresh=fresh, observer=view)
     except KeyboardInterrupt:
-        typer.echo(f"asrkit: stopped; the run is kept in {output}, the same command goes on with it", err=True)
+        command = "the same command without --fresh" if fresh else "the same command"
+        typer.echo(f"asrkit: stopped; the run is kept in {output}, {command} goes on with it", err=True)
         raise
     finally:
         page = _report(output)
