@@ -175,6 +175,19 @@ def test_the_command_stores_its_choice(
     assert "not stored" in shown.stdout
 
 
+def test_the_model_in_the_box_stays_as_it_is(
+    tmp_path: Path, corpus: Path, lm: NgramModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("asrkit.cli.settings._BOX", tmp_path / "box")
+    bundle = random_bundle(tmp_path / "box" / "english-small")
+    for named in ([], ["--model", "english-small"]):
+        done = CliRunner().invoke(app, ["lm", "tune", "--data", str(corpus), "--lm", str(lm.path), *named])
+        assert isinstance(done.exception, ConfigError)
+        assert "asrkit model export mine --model english-small" in str(done.exception)
+    assert Bundle.load(bundle.path).decoding == {}
+
+
 def test_a_figure_that_cannot_be_drawn_does_not_cost_the_choice(
     tmp_path: Path, corpus: Path, lm: NgramModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

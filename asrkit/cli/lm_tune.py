@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asrkit.cli.lm import Json, Quiet, lm_app, progress_bars, remark
+from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from asrkit.tuning import TuningResult
@@ -19,7 +20,7 @@ def tune(
     data: Annotated[Path, typer.Option(help="Dev set: a manifest or corpus folder with texts.")],
     lm: Annotated[Path, typer.Option(help="The language model.")],
     model: Annotated[
-        Path | None, typer.Option(envvar="ASRKIT_MODEL", help="The model bundle; default: the latest.")
+        Path | None, typer.Option(envvar="ASRKIT_MODEL", help="The model bundle; default: models/latest.")
     ] = None,
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
     candidates: Annotated[int, typer.Option(min=1, help="Sets of weights to begin with.")] = 54,
@@ -41,7 +42,13 @@ def tune(
     from asrkit.report.frontier import plot_frontier
     from asrkit.tuning import emit_dev_set, tune_decoding
 
-    bundle = Bundle.load(choose_model(model).path)
+    choice = choose_model(model)
+    if choice.is_boxed and not dry_run:
+        raise ConfigError(
+            f"{choice.path.name} came with asrkit and stays as it is: tune a copy (asrkit model export mine --model "
+            f"{choice.path.name}, then --model mine), or add --dry-run"
+        )
+    bundle = Bundle.load(choice.path)
     language_model = NgramModel.load(lm)
     utterances = read_manifest(data, audio_root)
     with progress_bars(quiet) as bar:

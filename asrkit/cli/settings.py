@@ -90,6 +90,11 @@ class ModelChoice:
     path: Path
     reason: str
 
+    @property
+    def is_boxed(self) -> bool:
+        """Whether it came with the package, whose files no command changes."""
+        return self.path.resolve().parent == _BOX.resolve()
+
 
 def choose_model(model: Path | None = None) -> ModelChoice:
     """Choose the bundle: the one named, else ``ASRKIT_MODEL``, else ``models/latest``, else the model in the box.
