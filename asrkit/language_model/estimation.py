@@ -79,9 +79,7 @@ def build_ngram(
     _check_settings(order, prune, vocabulary is not None, max_vocabulary, memory_mb)
     check_arpa_name(output)
     thresholds = [*prune, *[prune[-1] if prune else 0] * order][:order]
-    words = [] if vocabulary is None else list(vocabulary)
-    if vocabulary is not None and not words:
-        raise LanguageModelError("the vocabulary is empty; give at least one word")
+    words = _listed(vocabulary)
     with tempfile.TemporaryDirectory(prefix="asrkit-lm-") as folder:
         estimator = _native.NgramEstimator(order, folder, memory_mb << 20)
         try:
@@ -101,6 +99,13 @@ def build_ngram(
         ngrams=tuple(counts),
         discounts=tuple(tuple(amounts) for amounts in discounts),
     )
+
+
+def _listed(vocabulary: Iterable[str] | None) -> list[str]:
+    words = list(vocabulary or ())
+    if vocabulary is not None and not words:
+        raise LanguageModelError("the vocabulary is empty; give at least one word")
+    return words
 
 
 def _name_of(texts: Iterable[str]) -> str | None:
