@@ -98,6 +98,18 @@ def test_what_cannot_be_looked_at_is_a_problem_of_its_own(tree: Path, monkeypatc
     assert len(found) == 5
 
 
+def test_an_empty_folder_beside_others_is_a_problem(tree: Path) -> None:
+    (tree / "empty").mkdir()
+    (tree / "list.tsv").write_text("utterance_id\tpath\nu1\twavs/a/x.wav\n")
+    for others, ids in ((["wavs/a"], ["empty", "wavs/a/x"]), (["list.tsv"], ["empty", "u1"]), (["wavs/b"], None)):
+        found = find_recordings([tree / "empty", *(tree / other for other in others)])
+        assert [r.problem for r in found if r.utterance_id == "empty"] == ["the folder holds no recordings"]
+        assert ids is None or [r.utterance_id for r in found] == ids
+    flat = find_recordings([tree / "wavs", tree / "wavs/a"], recursive=False)  # the first has none of its own
+    assert [(r.utterance_id, r.problem) for r in flat] == [("a/x", None)]
+    assert len(find_recordings([tree / "wavs", tree / "other"], include=["y*"])) == 1  # filtered away, not lost
+
+
 def test_link_loops_end_and_broken_links_are_problems(tree: Path) -> None:
     (tree / "wavs/b/loop").symlink_to(tree / "wavs")
     (tree / "wavs/b/gone.wav").symlink_to(tree / "nothing.wav")

@@ -153,6 +153,21 @@ def test_a_lost_mount_costs_nothing_that_is_done(done: tuple[Path, Path], monkey
     assert rerun(done) == ["speaker0/clip%200"]  # it had another id
 
 
+def test_a_folder_that_is_suddenly_empty_is_a_failure_and_loses_nothing(done: tuple[Path, Path]) -> None:
+    inputs, out = done
+    named = [inputs / "speaker0", inputs / "speaker1"]
+    run(named, out)
+    before = everything(done)
+    shutil.rmtree(named[1])
+    named[1].mkdir()  # the place where something was mounted
+    summary = run(named, out)
+    assert [(f.utterance_id, f.reason) for f in summary.failures] == [("speaker1", "the folder holds no recordings")]
+    assert (summary.num_reused, summary.exit_code) == (3, 3)
+    assert everything(done) == before
+    run(named[:1], out)  # nobody asks for it any more, and its audio is not there
+    assert len(everything(done)) == 3
+
+
 def test_audio_that_vanishes_before_its_turn_is_one_plain_line(
     done: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import IO, Any
 
@@ -116,7 +116,9 @@ class OutputFolder:
         name = Path(output)
         return self.path / EMISSIONS_FOLDER / name.parent / file_name(name.name, EMISSIONS_SUFFIX)
 
-    def finish(self, done: Collection[str], failed: Collection[str], summary: Mapping[str, Any]) -> None:
+    def finish(
+        self, done: Collection[str], failed: Collection[str], unread: Collection[Path], summary: Mapping[str, Any]
+    ) -> None:
         """Write the sorted results of all runs into this folder that still hold.
 
         A result of an earlier run that was not asked for this time, or whose audio could not be looked at, stays as
@@ -126,13 +128,15 @@ class OutputFolder:
         Args:
             done: Ids that have a transcript, made now or before.
             failed: Ids whose audio is no use; what an earlier run made of other audio of that name goes.
+            unread: Files and folders that could not be looked at; nobody knows that audio in them is gone.
             summary: What the run did.
         """
+        lost = set(unread)
         heard = {self._audio_of(utterance_id) for utterance_id in done}
         held = {
             utterance_id
             for utterance_id in self._made_with(self._description["provenance"]["key"])
-            if self._audio_of(utterance_id) not in heard and self._has_audio(utterance_id)
+            if self._audio_of(utterance_id) not in heard and self._may_have_audio(utterance_id, lost)
         }
         kept = set(done) | held - set(failed)
         self.results.finish(kept)
@@ -152,11 +156,14 @@ class OutputFolder:
         entry = self.results.get(utterance_id)
         return None if entry is None else (entry.audio, entry.audio_fingerprint)
 
-    def _has_audio(self, utterance_id: str) -> bool:
-        """Whether the audio of a result is there; where nobody can tell, as on a lost mount, it is."""
+    def _may_have_audio(self, utterance_id: str, lost: Set[Path]) -> bool:
+        """Whether the audio of a result is there, or nobody can tell, as on a mount that is gone."""
         entry = self.results.get(utterance_id)
+        if entry is None:
+            return False
+        path = Path(entry.audio)
         try:
-            return entry is not None and Path(entry.audio).exists()
+            return path.exists() or not lost.isdisjoint([path, *path.parents])
         except OSError:
             return True
 

@@ -99,6 +99,7 @@ def find_recordings(
     roots: list[Path] = []
     recordings: list[Recording] = []
     missing: list[str] = []
+    empty: list[Path] = []
     for given in inputs:
         if not isinstance(given, Listing) and (table := _table(absolute(given))) is not None:
             recordings += _from_manifest(table, audio_root)
@@ -109,8 +110,15 @@ def find_recordings(
         else:
             roots.append(listing.root)
             found |= listing.files
+            if not listing.files and not include and not exclude:
+                empty.append(listing.root)
     if missing:
         raise MissingPathError(f"no such file or folder: {', '.join(missing[:5])}{_and_more(missing)}")
+    if found or recordings:  # one of several folders, as where a mount is gone; nothing at all is an error
+        holding = {parent for path in found for parent in path.parents}
+        lost = [folder for folder in empty if folder not in holding]
+        found |= dict.fromkeys(lost, "the folder holds no recordings")
+        roots += [folder.parent for folder in lost]
     recordings += _with_ids(found, roots)
     if not recordings:
         raise TranscriptionError(_nothing_found(inputs, include))

@@ -167,7 +167,7 @@ class _Run:
         self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config.format)
         self._make_runner = make_runner or _runner
         self._seen: set[str] = set()
-        self._unread: set[str] = set()  # failed before anything was known of their audio
+        self._unread: dict[str, Path] = {}  # failed before anything was known of their audio
 
     def list(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Say what there is to do, and do nothing."""
@@ -212,7 +212,8 @@ class _Run:
             self.summary.stage_cpu_s = runner.stage_cpu_s()
             if folder is not None:
                 failed = {failure.utterance_id for failure in self.summary.failures}
-                folder.finish(self._seen - failed, failed - self._unread, self.summary.to_dict())
+                summary = self.summary.to_dict()
+                folder.finish(self._seen - failed, failed - self._unread.keys(), self._unread.values(), summary)
         return self.summary
 
     def _open_folder(self, recordings: Sequence[Recording]) -> OutputFolder | None:
@@ -308,7 +309,7 @@ class _Run:
         failure = _failure(recording, problem)
         self.summary.failures.append(failure)
         if not recording.fingerprint:
-            self._unread.add(failure.utterance_id)
+            self._unread[failure.utterance_id] = recording.path
         if folder is not None:
             folder.note_failure(failure.utterance_id, failure.audio, failure.reason)
         self.observer.failed(failure)
