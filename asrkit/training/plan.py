@@ -226,7 +226,7 @@ class _Costs:
         self.reading_s += time.perf_counter() - started
         self.read_audio_s += sum(u.duration_s or 0.0 for u in utterances)
         if not examples:
-            raise TrainingError("cannot be read", path=utterances[0].audio_path)
+            raise TrainingError("cannot be read; see asrkit data check", path=utterances[0].audio_path)
         return examples
 
     def _train(self, batch: Batch, examples: list[Example]) -> None:
