@@ -22,6 +22,7 @@ from asrkit.config import (
     RunConfig,
     Settings,
     TrainingConfig,
+    cache_folder,
     read_toml,
 )
 from asrkit.errors import ConfigError, MissingPathError
@@ -180,3 +181,12 @@ def test_hotwords_may_have_weights_of_their_own() -> None:
     for wrong in ("ann=", "ann=much", "ann=nan"):
         with pytest.raises(ConfigError, match="needs a number"):
             DecodingConfig(hotwords=(wrong,))
+
+
+def test_the_cache_lies_where_it_is_named_then_where_the_variable_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == Path.home() / ".cache" / "asrkit"
+    monkeypatch.setenv("ASRKIT_CACHE_DIR", "elsewhere")
+    assert (cache_folder(), cache_folder("named")) == (Path("elsewhere"), Path("named"))

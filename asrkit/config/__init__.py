@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from asrkit.config.cache import cache_folder
 from asrkit.config.learning import (
     AugmentationConfig,
     ConvLayer,
@@ -39,6 +40,7 @@ __all__ = [
     "Settings",
     "TrainingConfig",
     "TranscriptionConfig",
+    "cache_folder",
     "read_toml",
 ]
 

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asrkit.config import RunConfig
+from asrkit.config import RunConfig, cache_folder
 from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
@@ -64,7 +64,7 @@ def train(
     if config.training.tensorboard:
         with quiet_backend():
             observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
-    examples, dev_examples, rejections = _load_examples(config, train_set, dev_set, _cache(cache_dir), observer)
+    examples, dev_examples, rejections = _load_examples(config, train_set, dev_set, cache_folder(cache_dir), observer)
 
     for path in earlier:
         path.unlink(missing_ok=True)
@@ -171,12 +171,6 @@ def _earlier_run(config: RunConfig, output_dir: Path) -> list[Path]:
         )
     names = (CHECKPOINT, "log.jsonl", "learning_curve.png", "report.html", *PARTS)
     return [*(output_dir / name for name in names), *(output_dir / EVENTS).glob("events.out.tfevents.*")]
-
-
-def _cache(cache_dir: Path | str | None) -> Path:
-    if cache_dir is not None:
-        return Path(cache_dir)
-    return Path(os.environ.get("ASRKIT_CACHE_DIR") or Path.home() / ".cache" / "asrkit")
 
 
 def _card(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.config import cache_folder
 from asrkit.data import Utterance
 from asrkit.emissions import to_half
 from asrkit.errors import DecodingError
@@ -66,8 +66,7 @@ def emit_dev_set(
     if not utterances:
         raise DecodingError("the dev set is empty; tuning needs utterances with text")
     references = tuple(normalize(utterance.text or "") for utterance in utterances)
-    folder = Path(cache_dir or os.environ.get("ASRKIT_CACHE_DIR") or Path.home() / ".cache" / "asrkit") / "emissions"
-    path = folder / f"{_key(bundle, utterances)}.npz"
+    path = cache_folder(cache_dir) / "emissions" / f"{_key(bundle, utterances)}.npz"
     emissions = _read(path, len(utterances), len(bundle.alphabet))
     if emissions is not None:
         return DevSet(emissions, references, True)
