@@ -158,7 +158,8 @@ class _Request:
 
         names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
         flags = {name: self._flags[name] for name in names & self._flags.keys()}
-        return resolve(kind, table, self._assigned.get(table, {}) | _given(flags), project=self._project, bundle=bundle)
+        # --set last: a flag's value may come from a variable, and --set beats those.
+        return resolve(kind, table, _given(flags) | self._assigned.get(table, {}), project=self._project, bundle=bundle)
 
     @contextmanager
     def inputs_on_disk(self) -> Iterator[list[str]]:

@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "nbest.hpp"
+#include "worker_threads.hpp"
 
 namespace asrkit {
 
@@ -34,7 +32,6 @@ std::string text_of(const PrefixPool& pool, NodeId word, const SymbolSet& symbol
 }  // namespace
 
 Decoder::Decoder(std::shared_ptr<const SearchModel> model)
-    
     : model_(std::move(model)),
       search_(*model_),
       aligner_(model_->symbols, std::exp(-model_->options.beam_threshold) * kAlignmentMargin) {}
@@ -194,25 +191,12 @@ void DecoderPool::give_back(std::unique_ptr<Decoder> decoder) {
 std::vector<std::vector<Decoded>> DecoderPool::decode(const std::vector<Emissions>& batch, int num_threads) {
   std::vector<std::vector<Decoded>> results(batch.size());
   std::atomic<std::size_t> next{0};
-  std::exception_ptr error;
-  std::mutex error_mutex;
-  const auto work = [&] {
-    try {
-      std::unique_ptr<Decoder> decoder = take();
-      for (std::size_t i = next++; i < batch.size(); i = next++) results[i] = decoder->decode(batch[i]);
-      give_back(std::move(decoder));
-    } catch (...) {
-      const std::lock_guard<std::mutex> lock(error_mutex);
-      error = std::current_exception();
-      next = batch.size();
-    }
-  };
   const std::size_t num_workers = std::min<std::size_t>(static_cast<std::size_t>(num_threads), batch.size());
-  std::vector<std::thread> threads;
-  for (std::size_t i = 1; i < num_workers; ++i) threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads) thread.join();
-  if (error) std::rethrow_exception(error);
+  work_on_threads(num_workers, [&] {
+    std::unique_ptr<Decoder> decoder = take();
+    for (std::size_t i = next++; i < batch.size(); i = next++) results[i] = decoder->decode(batch[i]);
+    give_back(std::move(decoder));
+  });
   return results;
 }
 

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <thread>
 #include <vector>
+
+#include "worker_threads.hpp"
 
 namespace asrkit {
 namespace {
@@ -27,16 +28,12 @@ template <typename Run>
 void run_all(const GruShape& shape, const GruKernels& kernels, std::size_t threads, Run run) {
   const std::vector<GruTask> tasks = tasks_for(shape, threads);
   std::atomic<std::size_t> next{0};
-  const auto work = [&] {
+  work_on_threads(std::min(threads, tasks.size()), [&] {
     for (std::size_t index = next++; index < tasks.size(); index = next++) {
       std::vector<float> scratch(kernels.scratch_size(shape, tasks[index]));
       run(tasks[index], scratch.data());
     }
-  };
-  std::vector<std::thread> others;
-  for (std::size_t i = 1; i < std::min(threads, tasks.size()); ++i) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
+  });
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 namespace asrkit {
 
-Hotwords::Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols) 
+Hotwords::Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols)
     : nodes_(1), num_symbols_(symbols.size()), space_(symbols.space) {
   for (const Phrase& phrase : phrases) {
     std::vector<Symbol> marked;
