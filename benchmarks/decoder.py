@@ -33,7 +33,7 @@ import numpy.typing as npt
 from decoder_accuracy import NOISE, ErrorTable, accuracy_section, simulate
 from decoder_peers import PEERS, Decode, Peer
 from decoder_task import Task, emit_task, read_task
-from timing import machine, markdown_table
+from timing import machine, markdown_table, peak_mb
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
@@ -94,20 +94,12 @@ def pass_seconds(decode: Decode, task: Task) -> float:
     return passed / passes
 
 
-def _peak_mb() -> float:
-    """Peak memory of this process; unlike getrusage it does not count what the parent had."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
 def _memory_mb(peer_name: str, labels: Sequence[str], arpa: Path, arrays: list[npt.NDArray[np.float32]]) -> float:
-    before = _peak_mb()
+    before = peak_mb()
     decode = all_decoders()[peer_name].build(labels, arpa, 100, (0.7, 1.5), 0.0)
     for array in arrays:
         decode(array)
-    return _peak_mb() - before
+    return peak_mb() - before
 
 
 def memory_mb(peer_name: str, arpa: Path, task: Task) -> float:

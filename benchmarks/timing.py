@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved timing, command timing, the machine's description, and tables."""
+"""What the benchmarks share: interleaved timing, command timing, memory, the machine's description, and tables."""
 
 from __future__ import annotations
 
@@ -41,6 +41,14 @@ def command_seconds(arguments: Sequence[str], rounds: int, cwd: Path) -> float:
         if done.returncode:
             raise SystemExit(f"asrkit {' '.join(arguments)} failed:\n{done.stderr}")
     return statistics.median(times[1:])
+
+
+def peak_mb() -> float:
+    """Peak memory of this process; unlike getrusage it does not count what the parent had."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def machine() -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import soundfile
 from foundation import keras_network, random_bundle
-from timing import machine
+from timing import machine, peak_mb
 
 from asrkit.audio import AUDIO_SUFFIXES, load_waveform
 from asrkit.config import DecodingConfig, TranscriptionConfig
@@ -117,8 +116,7 @@ def child(arguments: argparse.Namespace) -> None:
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     stages = work()
     wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"wall_s": wall_s, "cpu_s": cpu_s, "peak_mb": peak_mb, "stages": stages}))
+    print(json.dumps({"wall_s": wall_s, "cpu_s": cpu_s, "peak_mb": peak_mb(), "stages": stages}))
 
 
 def measure(route: str, bundle: Path, lm: Path, audio: Path, jobs: int) -> dict[str, Any]:
