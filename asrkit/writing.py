@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+TEMPORARY_PATTERN = ".asrkit-*.part"  # what a kill may leave behind
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[IO[bytes]]:

@@ -13,8 +13,9 @@ from typing import IO, Any
 from asrkit.emissions import EMISSIONS_SUFFIX, read_info
 from asrkit.errors import DecodingError, TranscriptionError
 from asrkit.transcription.identifiers import file_name
-from asrkit.transcription.outputs import TEMPORARY_PATTERN, atomic_file, unwritable, write_atomically
+from asrkit.transcription.outputs import unwritable, write_atomically
 from asrkit.transcription.results import HYPOTHESES_NAME, RESULTS_NAME, ResultsLog
+from asrkit.writing import TEMPORARY_PATTERN, written_whole
 
 FAILURES_NAME = "failures.tsv"
 RUN_NAME = "run.json"
@@ -98,8 +99,7 @@ class OutputFolder:
         """
         path = self._emissions_path(output)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_file(path) as file:
+            with written_whole(path) as file:
                 file.write(data)
         except OSError as error:
             raise unwritable(path, error) from None

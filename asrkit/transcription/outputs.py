@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import itertools
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.formats import FORMATS
 from asrkit.transcription.identifiers import file_name
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript
+from asrkit.writing import written_whole
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-TEMPORARY_PATTERN = ".asrkit-*.part"
-_PROCESS = secrets.token_hex(6)
-_numbers = itertools.count()
-
-
-@contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside ``path`` that takes its place when the block ends well."""
-    temporary = path.with_name(f".asrkit-{_PROCESS}-{next(_numbers):x}.part")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a whole text file, or leave the one that is there."""
-    with atomic_file(path) as file:
+    """Write a text file whole; names of files that are no Unicode come out escaped."""
+    with written_whole(path) as file:
         file.write(text.encode("utf-8", "backslashreplace"))
 
 
@@ -53,7 +34,6 @@ class TranscriptFiles:
         self._folder = folder
         self.beside_audio = folder is None
         self._formats = [FORMATS[name] for name in dict.fromkeys(formats)]
-        self._made: set[Path] = set()
 
     def paths(self, recording: Recording) -> list[Path]:
         """Return where the transcripts of a recording go, in the order of the formats."""
@@ -69,9 +49,6 @@ class TranscriptFiles:
         """
         for form, path in zip(self._formats, self.paths(recording), strict=True):
             try:
-                if path.parent not in self._made:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    self._made.add(path.parent)
                 write_atomically(path, form.render(transcript))
             except OSError as error:
                 raise unwritable(path, error) from None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from asrkit.config import cache_folder
 from asrkit.errors import ConfigError, TranscriptionError
 from asrkit.transcription.identifiers import file_name, safe_path
 from asrkit.transcription.outputs import DISK_FULL, unwritable
@@ -58,7 +59,7 @@ def fetch(
     """
     if not any(map(is_url, inputs)):
         return list(inputs)
-    cache = Path(cache_dir or os.environ.get("ASRKIT_CACHE_DIR") or Path.home() / ".cache" / "asrkit") / "remote"
+    cache = cache_folder(cache_dir) / "remote"
     fetcher = _Fetcher(cache, wanted, recursive, progress or (lambda num_files, num_all: None))
     return [fetcher.fetch(str(given)) if is_url(given) else given for given in inputs]
 

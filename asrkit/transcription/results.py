@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from asrkit.errors import TranscriptionError
-from asrkit.transcription.outputs import atomic_file, unwritable
+from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.transcript import Transcript
+from asrkit.writing import written_whole
 
 RESULTS_NAME = "results.jsonl"
 HYPOTHESES_NAME = "hyp.txt"
@@ -103,8 +104,8 @@ class ResultsLog:
         kept = sorted(utterance_id for utterance_id in self._entries if utterance_id in keep)
         try:
             with (
-                atomic_file(self.path) as results,
-                atomic_file(self.path.with_name(HYPOTHESES_NAME)) as hypotheses,
+                written_whole(self.path) as results,
+                written_whole(self.path.with_name(HYPOTHESES_NAME)) as hypotheses,
             ):
                 for utterance_id in kept:
                     line = self._line(self._entries[utterance_id])
