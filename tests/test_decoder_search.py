@@ -171,7 +171,7 @@ def test_scores_are_the_sum_of_their_parts(
 def test_an_lm_of_weight_zero_changes_nothing(lm: NgramModel, seed: int, steps: int) -> None:
     emissions = random_emissions(seed, steps, 4, peak=2.5)
     labels = ["", "a", " ", "b"]
-    config = DecodingConfig(lm_weight=0.0, word_bonus=0.0, n_best=5)
+    config = DecodingConfig(lm_weight=0.0, word_bonus=0.0, beam_threshold=12.0, symbol_threshold=7.0, n_best=5)
     with_lm = BeamSearchDecoder.from_labels(labels, 0, lm, config).decode(emissions)
     without = BeamSearchDecoder.from_labels(labels, 0, None, config).decode(emissions)
     assert [h.text for h in with_lm] == [h.text for h in without]
@@ -219,3 +219,47 @@ def test_many_likely_symbols_at_once_are_all_tried() -> None:
     found = BeamSearchDecoder.from_labels(labels, 0, config=WIDE.replace(n_best=50_000)).decode(emissions)
     assert len(found) == 1 + 80 + 80 * 79
     assert sum(math.exp(h.acoustic_score) for h in found) == pytest.approx(1.0, abs=1e-4)
+
+
+def likely(*steps: dict[str, float]) -> npt.NDArray[np.float32]:
+    """Emissions of the labels "h", "t", " " and the blank "", which shares what is left with all that is not named."""
+    emissions = np.full((len(steps), 4), 1e-6)
+    for row, step in zip(emissions, steps, strict=True):
+        for symbol, probability in step.items():
+            row["ht ".index(symbol) if symbol else 3] = probability
+    return np.log(emissions / emissions.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_a_narrow_beam_does_not_fill_with_combinations_of_settled_words() -> None:
+    """Sixty-four beginnings are nearly as likely as the best; the last word becomes likely only in its second step."""
+    doubtful = [{"h": 0.51, "t": 0.49}, {" ": 1.0}] * 6
+    late = [{"": 0.6, "h": 0.4}, {"": 0.6, "h": 0.4}]
+    emissions = likely(*doubtful, *late)
+    narrow = DecodingConfig(beam=12)
+    best = BeamSearchDecoder.from_labels(["h", "t", " ", ""], 3, config=narrow).decode(emissions)[0]
+    apart = BeamSearchDecoder.from_labels(["h", "t", " ", ""], 3, config=narrow.replace(recombine=False))
+    assert best.text == "h h h h h h h"
+    assert apart.decode(emissions)[0].text == "h h h h h h"
+
+
+def test_a_word_goes_on_from_the_history_it_began_with() -> None:
+    """A "t" may also begin anew after a space, while the first one already goes on."""
+    spoken = [{"h": 1.0}, {" ": 1.0}, {"t": 1.0}, {"": 0.63, " ": 0.36}, {"h": 0.72, "t": 0.27}, {"": 0.97, "h": 0.02}]
+    best = BeamSearchDecoder.from_labels(["h", "t", " ", ""], 3).decode(likely(*spoken))[0]
+    assert best.text == "h th"
+
+
+@pytest.mark.parametrize("mode", ["accurate", "fast"])
+def test_alternatives_without_a_language_model_are_the_best_there_are(mode: str) -> None:
+    doubtful = [{"h": 0.7, "t": 0.3}, {" ": 0.9, "": 0.1}, {"": 1.0}]
+    emissions = likely({"": 0.55, "t": 0.45}, {" ": 1.0}, *doubtful * 3)
+    labels = ["h", "t", " ", ""]
+    found = BeamSearchDecoder.from_labels(labels, 3, config=DecodingConfig(mode=mode, n_best=16)).decode(emissions)
+    exact = BeamSearchDecoder.from_labels(labels, 3, config=WIDE).decode(emissions)
+    assert texts_and_scores(found) == pytest.approx(texts_and_scores(exact[:16]), abs=1e-4)
+
+
+def test_the_empty_text_is_an_alternative_too() -> None:
+    emissions = likely({"h": 0.6, "": 0.4}, {" ": 1.0}, {"t": 0.1, "": 0.9})
+    found = BeamSearchDecoder.from_labels(["h", "t", " ", ""], 3, config=DecodingConfig(n_best=4)).decode(emissions)
+    assert [h.text for h in found] == ["h", "", "h t", "t"]

@@ -18,7 +18,6 @@ from asrkit.config.learning import (
     TrainingConfig,
 )
 from asrkit.config.recognition import (
-    SEARCH_THRESHOLDS,
     TRANSCRIPT_FORMATS,
     DecodingConfig,
     ScoringConfig,
@@ -27,7 +26,6 @@ from asrkit.config.recognition import (
 from asrkit.config.settings import Settings, read_toml
 
 __all__ = [
-    "SEARCH_THRESHOLDS",
     "TRANSCRIPT_FORMATS",
     "AugmentationConfig",
     "ConvLayer",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from asrkit.config.settings import Settings, one_of, positive, require
 
-# Beam and symbol threshold in nats. "fast" prunes as pyctcdecode does by default. So does every search that nothing
-# but the emissions guides: what they find unlikely stays so.
-SEARCH_THRESHOLDS = {"accurate": (12.0, 7.0), "fast": (10.0, 5.0)}
-_UNGUIDED = "fast"
+# Beam and symbol threshold in nats, with a language model or hotwords and without: then nothing raises what the
+# emissions find unlikely.
+GUIDED_THRESHOLDS = {"accurate": (12.0, 7.0), "fast": (12.0, 3.5)}
+UNGUIDED_THRESHOLDS = {"accurate": (4.0, 4.0), "fast": (3.0, 3.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +31,14 @@ class DecodingConfig(Settings):
     vocabulary: str = "open"  # "closed": only words of the language model
     unknown_weight: float = 0.6  # times ln P(spelling) of a word outside the vocabulary, within the lm score
     unknown_bonus: float = 0.0  # nats per word outside the vocabulary, within the lm score
-    recombine: bool = True  # go on with the best of the histories that the language model cannot tell apart
+    recombine: bool = True  # at a word start, go on with the best of the histories that nothing to come tells apart
     hotwords: tuple[str, ...] = ()  # words and phrases to prefer; "new york=9" has a weight of its own
     hotword_weight: float = 6.0  # nats that each occurrence of a hotword adds; negative: avoid them
     n_best: int = 1  # hypotheses returned, at most
 
     def __post_init__(self) -> None:
         one_of("decoder", self.decoder, ("beam", "greedy", "pyctcdecode"))
-        one_of("mode", self.mode, tuple(SEARCH_THRESHOLDS))
+        one_of("mode", self.mode, tuple(GUIDED_THRESHOLDS))
         one_of("vocabulary", self.vocabulary, ("open", "closed"))
         positive(self, "beam", "n_best")
         for name in ("lm_weight", "unknown_weight"):
@@ -68,13 +68,12 @@ class DecodingConfig(Settings):
         return weights
 
     def thresholds(self, *, is_guided: bool) -> tuple[float, float]:
-        """Return the beam and the symbol threshold in nats: those set, else 12 and 7, in the mode "fast" 10 and 5.
+        """Return the beam and the symbol threshold in nats: those set, else those of the mode.
 
         Args:
-            is_guided: Whether a language model or hotwords may raise what the emissions find unlikely; if not, 10
-                and 5 are wide enough in every mode.
+            is_guided: Whether a language model or hotwords may raise what the emissions find unlikely.
         """
-        beam, symbol = SEARCH_THRESHOLDS[self.mode if is_guided else _UNGUIDED]
+        beam, symbol = (GUIDED_THRESHOLDS if is_guided else UNGUIDED_THRESHOLDS)[self.mode]
         return (
             beam if self.beam_threshold is None else self.beam_threshold,
             symbol if self.symbol_threshold is None else self.symbol_threshold,

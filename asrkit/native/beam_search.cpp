@@ -11,6 +11,9 @@ constexpr std::size_t kBlock = 8;   // symbols looked at together
 constexpr std::size_t kChunk = 64;  // likely symbols that fit the bits of one word
 // A step whose best prefix falls so far below the last one's would soon leave the range of a float.
 constexpr float kLeastMaximum = 1e-30f;
+// What a word start keeps in a step in which neither blank nor space is likely.
+constexpr float kLeastSilence = 1e-6f;
+constexpr double kSmallSilence = 1e-200;
 
 template <class T>
 void make_room(std::vector<T>& values, std::size_t least) {
@@ -38,7 +41,7 @@ BeamSearch::BeamSearch(const SearchModel& model)
       word_bonus_(static_cast<float>(model.options.word_bonus)),
       num_symbols_(model.symbols.size()),
       is_plain_(model.rule == WordRule::kPlain && !model.hotwords),
-      is_shared_(model.options.recombine && model.rule == WordRule::kSpelled && lm_weight_ != 0.0f) {
+      is_shared_(model.options.recombine && model.symbols.has_space()) {
   likely_bit_.resize(num_symbols_ + 1);
   emission_.resize(num_symbols_ + 1);
   reset();
@@ -50,17 +53,20 @@ void BeamSearch::reset() {
   num_in_table_ = 0;
   maximum_ = carry_ = 1.0f;
   log_offset_ = 0.0;
+  silence_ = 1.0;
+  log_silence_ = 0.0;
   is_settled_ = must_relink_ = false;
   collect_above_ = kMinCollected;
   step_ = 0;
-  const NodeId root = start_for(model_.words ? model_.words->start() : kEmptyContext,
-                                model_.hotwords ? model_.hotwords->start() : 0);
+  // The first word start is shared with no history: the empty one has no last word that could be its rival.
+  const NodeId root = pool_.add_start(model_.words ? model_.words->start() : kEmptyContext,
+                                      model_.hotwords ? model_.hotwords->start() : 0, model_.lexicon != nullptr);
   now_.make_room(1);
   now_.size = 1;
   now_.blank[0] = 1.0f;
   now_.other[0] = 0.0f;
   now_.symbols[0] = static_cast<Symbol>(num_symbols_);
-  now_.slots[0] = {root, kEmptyHistory, kNone, 1.0f, pool_.nodes[root].trie, kUnbounded};
+  now_.slots[0] = {root, kEmptyHistory, kNone, 1.0f, pool_.nodes[root].trie, kUnbounded, 0};
 }
 
 void BeamSearch::push(const float* log_probs) {
@@ -128,6 +134,7 @@ void BeamSearch::add_likely_symbol(Symbol symbol, float log_prob) {
 // Moves all active prefixes one step on; false, and nothing changed, when none survives in good order.
 bool BeamSearch::advance() {
   candidates_.size = 0;
+  next_silence_ = silence_ * std::max(blank_emission_ + emission_[num_symbols_], kLeastSilence);
   stay();
   for (chunk_begin_ = 0; chunk_begin_ < likely_.size(); chunk_begin_ += kChunk) {
     const std::size_t chunk_end = std::min(chunk_begin_ + kChunk, likely_.size());
@@ -145,6 +152,11 @@ bool BeamSearch::advance() {
   keep_best();
   carry_ = 1.0f / maximum_;
   log_offset_ += std::log(static_cast<double>(maximum_));
+  silence_ = next_silence_;
+  if (silence_ < kSmallSilence) {
+    silence_ /= kSmallSilence;
+    log_silence_ += std::log(kSmallSilence);
+  }
   is_settled_ = false;
   return true;
 }
@@ -202,12 +214,15 @@ void BeamSearch::merge_into(std::uint32_t i) {
   const float base = now_.symbols[parent] == symbol ? now_.blank[parent] : totals_[parent];
   const float mass = base * emission_[symbol] * now_.slots[i].edge_factor;
   const HistoryId history = now_.slots[parent].history;
-  if (are_starts_letters() || next_.slots[i].history == history) {
+  Slot& slot = next_.slots[i];
+  const bool is_better = mass > next_.blank[i] + next_.other[i];
+  if (is_better) slot.begin_step = now_.symbols[parent] == num_symbols_ ? step_ : now_.slots[parent].begin_step;
+  if (are_starts_letters() || slot.history == history) {
     next_.other[i] += mass;
-  } else if (mass > next_.blank[i] + next_.other[i]) {
+  } else if (is_better) {
     next_.blank[i] = 0.0f;
     next_.other[i] = mass;
-    next_.slots[i].history = history;
+    slot.history = history;
   }
   raise_maximum(next_.blank[i] + next_.other[i]);
 }
@@ -300,18 +315,12 @@ void BeamSearch::close_word(std::uint32_t slot, float mass) {
   if (mass >= limit_) mass *= find_close(word).close_factor;
   if (mass < limit_ || mass <= 0.0f) return;
   const NodeId start = boundary_after(word);
-  arrive(start, pool_.extend_history(now_.slots[slot].history, word), mass);
+  arrive(start, pool_.extend_history(now_.slots[slot].history, word), mass, now_.slots[slot].begin_step);
 }
 
-void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass) {
-  History& history = pool_.histories[history_id];
-  if (history.first_step == kNone) {
-    history.first_step = step_;
-    history.log_offset = log_offset_;
-    history.mass += mass;
-  } else {
-    history.mass += mass * std::exp(log_offset_ - history.log_offset);
-  }
+// Word starts all stay alike, so masses that arrive at different times compare by what a silence would have kept.
+void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass, std::uint32_t begin_step) {
+  pool_.histories[history_id].arrive(step_, begin_step, mass / next_silence_, -log_silence_);
   Node& node = pool_.nodes[start];
   const bool is_active = node.slot < next_.size && next_.slots[node.slot].node == start;
   if (!is_active) {
@@ -320,7 +329,7 @@ void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass) {
     next_.blank[node.slot] = 0.0f;
     next_.other[node.slot] = mass;
     next_.symbols[node.slot] = static_cast<Symbol>(num_symbols_);
-    next_.slots[node.slot] = {start, history_id, kNone, 1.0f, node.trie, kUnbounded};
+    next_.slots[node.slot] = {start, history_id, kNone, 1.0f, node.trie, kUnbounded, step_};
     must_relink_ = must_relink_ || node.first_child != kNone;
     raise_maximum(mass);
     return;

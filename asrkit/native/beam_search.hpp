@@ -25,6 +25,7 @@ namespace asrkit {
 struct FinalHistory {
   HistoryId history;
   double log_mass;
+  double log_closed_mass;  // of that, what has left the last word; only this has the history's rivals
 };
 
 class BeamSearch {
@@ -61,6 +62,7 @@ class BeamSearch {
     float edge_factor;          // the node's
     TrieId trie;                // the node's
     float most_to_leave;        // leaving the lexicon here costs at least this factor, as far as known
+    std::uint32_t begin_step;   // when the word began
   };
 
   // The active prefixes. Masses of alignments are relative to the largest of the step.
@@ -123,7 +125,7 @@ class BeamSearch {
   NodeId node_of(NodeId parent, Symbol symbol, const Extension& extension);
   NodeId add_node(NodeId parent, Symbol symbol, const Extension& extension);
   void close_word(std::uint32_t slot, float mass);
-  void arrive(NodeId start, HistoryId history, float mass);
+  void arrive(NodeId start, HistoryId history, float mass, std::uint32_t begin_step);
   void keep_best();
   float cutoff(std::size_t num_masses);
   void drop_ties(float limit, std::size_t num_masses);
@@ -157,13 +159,13 @@ class BeamSearch {
   const float prune_factor_, lm_weight_, word_bonus_;
   const std::size_t num_symbols_;
   const bool is_plain_;  // candidates need no scores
-  const bool is_shared_;  // histories that make no difference meet in one word start
+  const bool is_shared_;  // histories with the same future meet in one word start
 
   PrefixPool pool_;
   std::vector<NodeId> start_table_;  // word starts by context and hotword state, open addressing
   std::size_t num_in_table_ = 0;
 
-  Prefixes now_, next_;
+  Prefixes now_, next_, before_;  // before_ is what now_ was when the candidates grew from it
   Candidates candidates_;
   std::vector<Extension> extensions_;     // of the candidates, unless all are alike
   std::vector<float> totals_;             // per active prefix, its mass
@@ -181,6 +183,8 @@ class BeamSearch {
   float highest_total_ = 0.0f;            // of the active prefixes
   float maximum_ = 1.0f, limit_ = 0.0f;
   double log_offset_ = 0.0;               // true mass = mass * exp(log_offset_)
+  // The mass, times exp(log_silence_), of a word start that was there from the beginning and only stayed.
+  double silence_ = 1.0, next_silence_ = 1.0, log_silence_ = 0.0;
   float carry_ = 1.0f;                    // rescales the next step
   bool is_settled_ = false;               // the last step was a blank step
   bool must_relink_ = false;

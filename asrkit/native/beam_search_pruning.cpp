@@ -32,6 +32,7 @@ void BeamSearch::keep_best() {
   const auto beam = static_cast<std::size_t>(model_.options.beam);
   const bool is_overfull = num_masses > beam && count_at_least(masses_.data(), num_masses, limit_) > beam;
   const float limit = is_overfull ? cutoff(num_masses) : limit_;
+  std::swap(now_, before_);
   now_.make_room(std::min(num_masses, beam) + 1);
   keep_prefixes(limit);
   keep_candidates(limit);
@@ -74,7 +75,7 @@ void BeamSearch::drop_ties(float limit, std::size_t num_masses) {
 }
 
 void BeamSearch::keep_prefixes(float limit) {
-  const std::size_t num_old = now_.size;
+  const std::size_t num_old = before_.size;
   if (new_slots_.size() < num_old + 1) new_slots_.resize(2 * num_old + 2);
   std::uint32_t count = 0;
   for (std::uint32_t i = 0; i < next_.size; ++i) {
@@ -109,7 +110,8 @@ void BeamSearch::keep_candidates(float limit) {
   }
   for (std::size_t k = 0; k < num_picked; ++k) {
     const std::uint32_t i = picked_[k];
-    const Slot& parent = next_.slots[candidates_.slots[i]];
+    // A merge may have given the parent another history meanwhile.
+    const Slot& parent = before_.slots[candidates_.slots[i]];
     const Extension& extension = is_plain_ ? kPlainExtension : extensions_[i];
     const std::size_t place = now_.size++;
     const Symbol symbol = candidates_.symbols[i];
@@ -118,7 +120,8 @@ void BeamSearch::keep_candidates(float limit) {
     now_.symbols[place] = symbol;
     Slot& slot = now_.slots[place];
     slot = {parent.node,         parent.history, new_slots_[candidates_.slots[i]], extension.edge_factor,
-            extension.trie, parent.most_to_leave};
+            extension.trie, next_.slots[candidates_.slots[i]].most_to_leave, parent.begin_step};
+    if (before_.symbols[candidates_.slots[i]] == num_symbols_) slot.begin_step = step_;
     if (symbol == model_.symbols.space) {
       now_.symbols[place] = static_cast<Symbol>(num_symbols_);
       open_word(slot);
@@ -133,11 +136,7 @@ void BeamSearch::open_word(Slot& slot) {
   const NodeId word = slot.node;
   slot.history = pool_.extend_history(slot.history, word);
   History& history = pool_.histories[slot.history];
-  if (history.first_step == kNone) {
-    history.first_step = step_;
-    history.log_offset = log_offset_;
-    history.mass = 1.0;
-  }
+  if (history.first_step == kNone) history.arrive(step_, slot.begin_step, 1.0, 0.0);
   Ending& ending = pool_.ending(word);
   if (ending.boundary == kNone) ending.boundary = pool_.add_start(kEmptyContext, 0, false);
   slot.node = ending.boundary;

@@ -7,6 +7,12 @@
 
 namespace asrkit {
 
+namespace {
+
+constexpr double kNever = -std::numeric_limits<double>::infinity();
+
+}  // namespace
+
 // Keeps the memory of long utterances down. When it happens depends on the steps alone, so streams stay repeatable.
 void BeamSearch::collect_garbage() {
   std::vector<NodeId> nodes;
@@ -55,17 +61,21 @@ std::vector<FinalHistory> BeamSearch::finish() {
     ContextId next = pool_.nodes[slot.node].context;
     double log_mass = std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset_;
     HistoryId history = slot.history;
-    if (now_.symbols[i] != num_symbols_) {
+    const bool is_open = now_.symbols[i] != num_symbols_;
+    if (is_open) {
       log_mass += close_log(slot.node, next);
       log_mass += close_hotwords(pool_.nodes[slot.node].hotword_state);
       history = pool_.extend_history(slot.history, slot.node);
+      History& ended = pool_.histories[history];
+      if (ended.first_step == kNone) ended.begin_step = slot.begin_step;
     }
     if (model_.words) log_mass += lm_weight_ * model_.words->finish(next);
-    if (log_mass > -std::numeric_limits<double>::infinity()) finals.push_back({history, log_mass});
+    if (log_mass > kNever) finals.push_back({history, log_mass, is_open ? kNever : log_mass});
   }
   // A closed vocabulary may find itself inside a word: then the complete words must do.
   for (std::size_t i = 0; finals.empty() && i < now_.size; ++i) {
-    finals.push_back({now_.slots[i].history, std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset_});
+    const double log_mass = std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset_;
+    finals.push_back({now_.slots[i].history, log_mass, kNever});
   }
   // "ab" and "ab " are one text.
   std::sort(finals.begin(), finals.end(), [](const auto& a, const auto& b) { return a.history < b.history; });
@@ -75,6 +85,7 @@ std::vector<FinalHistory> BeamSearch::finish() {
       const double high = std::max(finals[kept - 1].log_mass, finals[i].log_mass);
       const double low = std::min(finals[kept - 1].log_mass, finals[i].log_mass);
       finals[kept - 1].log_mass = high + std::log1p(std::exp(low - high));
+      finals[kept - 1].log_closed_mass = std::max(finals[kept - 1].log_closed_mass, finals[i].log_closed_mass);
     } else {
       finals[kept++] = finals[i];
     }

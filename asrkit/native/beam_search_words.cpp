@@ -69,7 +69,8 @@ const Ending& BeamSearch::find_close(NodeId id) {
     }
     Ending& ending = pool_.ending(id);
     ending.close_factor = std::exp(log_factor);
-    ending.next_context = next;
+    // Of no weight, a language model tells no histories apart.
+    ending.next_context = lm_weight_ == 0.0f ? kEmptyContext : next;
     ending.next_hotword_state = next_state;
   }
   return pool_.ending(id);

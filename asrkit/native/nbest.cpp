@@ -12,6 +12,7 @@ namespace {
 // A path that follows `base` for its last words, then turns to `turn` and what came before it.
 struct Deviation {
   double log_mass;
+  double log_closed_mass;  // of that, what has left the last word
   std::size_t order;       // of creation: ties are broken by it
   std::size_t base;        // index of a listed path
   std::size_t num_shared;  // words shared with it
@@ -71,7 +72,7 @@ std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<
   std::priority_queue<Deviation, std::vector<Deviation>, Worse> queue;
   std::size_t order = 0;
   for (std::size_t i = 0; i < std::min(finals.size(), count); ++i) {
-    queue.push({finals[i].log_mass, order++, 0, 0, finals[i].history});
+    queue.push({finals[i].log_mass, finals[i].log_closed_mass, order++, 0, 0, finals[i].history});
   }
   std::vector<WordPath> paths;
   std::unordered_set<std::uint64_t> seen;
@@ -87,11 +88,17 @@ std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<
     for (HistoryId id = next.turn; id != kEmptyHistory; id = pool.histories[id].previous) path.words.push_back(id);
     // The search may have kept apart what a turn joins: list each text once.
     if (!seen.insert(hash_words(pool, path)).second) continue;
-    // Turn elsewhere, at the same word or an earlier one; the last word has no alternatives, as the finals list them.
-    for (std::size_t i = std::max<std::size_t>(next.num_shared, 1); i < path.words.size(); ++i) {
-      const double log_rest = path.log_mass - pool.histories[path.words[i]].log_arrival();
+    // Turn elsewhere, at the same word or an earlier one.
+    for (std::size_t i = next.num_shared; i < path.words.size(); ++i) {
+      const double log_path = i == 0 ? next.log_closed_mass : next.log_mass;
+      if (std::isinf(log_path)) continue;
+      const double log_rest = log_path - pool.histories[path.words[i]].log_arrival();
+      // What arrived when the word after the turn had begun comes too late.
+      const std::uint32_t next_begin = i == 0 ? kNone : pool.histories[path.words[i - 1]].begin_step;
       pool.visit_rivals(path.words[i], [&](HistoryId id) {
-        queue.push({log_rest + pool.histories[id].log_arrival(), order++, paths.size(), i, id});
+        if (pool.histories[id].best_step >= next_begin) return;
+        const double log_mass = log_rest + pool.histories[id].log_arrival();
+        queue.push({log_mass, log_mass, order++, paths.size(), i, id});
       });
     }
     paths.push_back(std::move(path));

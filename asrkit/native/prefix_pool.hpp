@@ -62,8 +62,24 @@ struct History {
   HistoryId next_with_word = kNone;       // the list of Ending::first_history
   RivalId first_rival = kNone;            // histories it met at the word start where it arrived
   std::uint32_t first_step = kNone;       // when it arrived; kNone when it never did
+  std::uint32_t best_step = 0;            // when most of it arrived,
+  std::uint32_t begin_step = 0;           // and when its last word then began
   double mass = 0.0;                      // that arrived, times exp(-log_offset)
+  double most = 0.0;                      // of that, in one step
   double log_offset = 0.0;
+
+  void arrive(std::uint32_t step, std::uint32_t word_begin, double arriving, double arriving_offset) {
+    if (first_step == kNone) {
+      first_step = step;
+      log_offset = arriving_offset;
+    }
+    if (arriving_offset != log_offset) arriving *= std::exp(arriving_offset - log_offset);
+    mass += arriving;
+    if (arriving <= most) return;
+    most = arriving;
+    best_step = step;
+    begin_step = word_begin;
+  }
 
   double log_arrival() const { return std::log(mass) + log_offset; }
 };
