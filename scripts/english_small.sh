@@ -27,7 +27,9 @@ run() {
 mkdir -p "$folder/lm"
 run python "$here/prepare_english.py" "$train" "$dev" "$folder/data"
 run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/english_small.toml" \
-  -o "$folder/english-small"
+  -o "$folder/first"
+run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" --from "$folder/first" \
+  --config "$here/english_small_second.toml" -o "$folder/english-small"
 
 # Books tell how English goes, the transcripts how people speak who read into microphones: one part in seven.
 run asrkit lm build "${texts[@]}" --order 3 --prune 0 0 1 -o "$folder/lm/books.arpa"

@@ -5,8 +5,9 @@
 TRAIN and DEV are manifests with the columns ``corpus`` and ``speaker`` (``scripts/collect_english.py`` makes them from
 the public corpora). Left out of the training list are the corpora whose licences ask derived works to be shared alike,
 and AN4's test and dev speakers, those of ``prepare_an4.py``: AN4's recipe chooses a model fine-tuned from this one on
-its dev speakers. The sets that the model is judged on, one for each corpus of DEV and AN4's test speakers, go to
-``OUTPUT_DIR/sets``.
+its dev speakers. ``train_thinned.tsv``, for the second part of the training, has every third utterance only of the
+corpus whose short sentences, read by many, teach little more by then. The sets that the model is judged on, one for
+each corpus of DEV and AN4's test speakers, go to ``OUTPUT_DIR/sets``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from asrkit.data import Utterance, read_manifest, write_manifest
 from asrkit.errors import AsrkitError
 
 SHARE_ALIKE = frozenset({"asterisk_allison"})
+THINNED = "speechocean762"
+KEPT_OF_THINNED = 3  # one in so many
 
 
 def select(utterances: list[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
@@ -29,6 +32,13 @@ def select(utterances: list[Utterance]) -> tuple[list[Utterance], list[Utterance
     an4 = split_speakers([utterance for utterance in free if utterance.corpus == "an4"])
     held_out = {utterance.id for utterance in an4["test"] + an4["dev"]}
     return [utterance for utterance in free if utterance.id not in held_out], an4["test"]
+
+
+def thinned(train: list[Utterance]) -> list[Utterance]:
+    """Return the list with a part only of the corpus that is thinned out."""
+    corpus = [utterance for utterance in train if utterance.corpus == THINNED]
+    kept = {utterance.id for utterance in corpus[KEPT_OF_THINNED - 1 :: KEPT_OF_THINNED]}
+    return [utterance for utterance in train if utterance.corpus != THINNED or utterance.id in kept]
 
 
 def judged(dev: list[Utterance], an4_test: list[Utterance]) -> dict[str, list[Utterance]]:
@@ -56,7 +66,8 @@ def main() -> None:
     try:
         train, an4_test = select(read_manifest(arguments.train))
         dev = [utterance for utterance in read_manifest(arguments.dev) if utterance.corpus not in SHARE_ALIKE]
-        for name, utterances in {"train": train, "dev": dev, **judged(dev, an4_test)}.items():
+        lists = {"train": train, "train_thinned": thinned(train), "dev": dev, **judged(dev, an4_test)}
+        for name, utterances in lists.items():
             write_manifest(arguments.output_dir / f"{name}.tsv", utterances)
             print(describe(name, utterances))
     except AsrkitError as error:
