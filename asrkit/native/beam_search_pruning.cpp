@@ -110,8 +110,9 @@ void BeamSearch::keep_candidates(float limit) {
   }
   for (std::size_t k = 0; k < num_picked; ++k) {
     const std::uint32_t i = picked_[k];
+    const std::uint32_t from = candidates_.slots[i];
     // A merge may have given the parent another history meanwhile.
-    const Slot& parent = before_.slots[candidates_.slots[i]];
+    const Slot& parent = before_.slots[from];
     const Extension& extension = is_plain_ ? kPlainExtension : extensions_[i];
     const std::size_t place = now_.size++;
     const Symbol symbol = candidates_.symbols[i];
@@ -119,9 +120,9 @@ void BeamSearch::keep_candidates(float limit) {
     now_.other[place] = candidates_.masses[i];
     now_.symbols[place] = symbol;
     Slot& slot = now_.slots[place];
-    slot = {parent.node,         parent.history, new_slots_[candidates_.slots[i]], extension.edge_factor,
-            extension.trie, next_.slots[candidates_.slots[i]].most_to_leave, parent.begin_step};
-    if (before_.symbols[candidates_.slots[i]] == num_symbols_) slot.begin_step = step_;
+    const std::uint32_t begin_step = before_.symbols[from] == num_symbols_ ? step_ : parent.begin_step;
+    slot = {parent.node,    parent.history,                  new_slots_[from], extension.edge_factor,
+            extension.trie, next_.slots[from].most_to_leave, begin_step};
     if (symbol == model_.symbols.space) {
       now_.symbols[place] = static_cast<Symbol>(num_symbols_);
       open_word(slot);
