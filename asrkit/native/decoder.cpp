@@ -11,8 +11,9 @@ namespace asrkit {
 
 namespace {
 
-// Alignments this much less likely than what the search prunes do not count.
-constexpr double kAlignmentMargin = 1e-3;
+// Alignments that fall this far below the best one, in nats, do not count, so that scores are exact to eight digits,
+// however narrow the search was.
+constexpr double kAlignmentThreshold = 19.0;
 // Paths that confidences are judged by.
 constexpr std::size_t kJudges = 20;
 // The search's masses rank hypotheses up to what pruning lost; those this close (in nats) are ranked by exact scores.
@@ -34,7 +35,7 @@ std::string text_of(const PrefixPool& pool, NodeId word, const SymbolSet& symbol
 Decoder::Decoder(std::shared_ptr<const SearchModel> model)
     : model_(std::move(model)),
       search_(*model_),
-      aligner_(model_->symbols, std::exp(-model_->options.beam_threshold) * kAlignmentMargin) {}
+      aligner_(model_->symbols, std::exp(-std::max<double>(model_->options.beam_threshold, kAlignmentThreshold))) {}
 
 std::vector<Decoded> Decoder::decode(const Emissions& emissions) {
   search_.reset();
