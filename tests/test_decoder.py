@@ -246,6 +246,8 @@ def test_every_search_option_has_a_setting() -> None:
         "mode",
         "hotwords",
         "hotword_weight",
+        "prior_scale",
+        "log_priors",
     }
 
 

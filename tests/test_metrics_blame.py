@@ -110,7 +110,7 @@ def test_the_command_finds_emissions_and_settings(tmp_path: Path, monkeypatch: p
     info = EmissionsInfo("u1", ALPHABET, 20.0, 1.0, "u1.wav", "f", "model", "f")
     emissions = to_half(emissions_of("bat", doubts={0: ("c", 0.6)}))
     (tmp_path / "run" / "emissions" / "u1.emissions.npz").write_bytes(pack_emissions(emissions, info))
-    decoding = {"lm_weight": 2.0, "word_bonus": 0.0}
+    decoding: dict[str, object] = {"lm_weight": 2.0, "word_bonus": 0.0}
     row = {"utterance_id": "u1", "text": "bat", "provenance": {"decoding": decoding}}
     (tmp_path / "run" / "results.jsonl").write_text(json.dumps(row) + "\n")
     (tmp_path / "ref.jsonl").write_text('{"id": "u1", "text": "cat"}\n')
@@ -125,3 +125,12 @@ def test_the_command_finds_emissions_and_settings(tmp_path: Path, monkeypatch: p
     assert blamed["errors"][0]["acoustic_difference"] == pytest.approx(np.log(0.4 / 0.6), abs=0.01)
     alone = json.loads(CliRunner().invoke(app, arguments).stdout)["details"]["blame"]
     assert alone["by_cause"]["search"] == 1
+
+    priors = np.full(len(ALPHABET) + 1, -3.0)
+    priors[ALPHABET.index("c")] = -1.0  # as common as it is, it was heard by 2 nats less
+    decoding |= {"prior_scale": 1.0, "log_priors": priors.tolist()}
+    (tmp_path / "run" / "results.jsonl").write_text(json.dumps(row) + "\n")
+    done = CliRunner().invoke(app, [*arguments, "--lm", "lm.arpa"])
+    divided = json.loads(done.stdout)["details"]["blame"]["errors"][0]
+    assert divided["acoustic_difference"] == pytest.approx(np.log(0.4 / 0.6) + 2.0, abs=0.01)
+    assert divided["cause"] == "acoustic model"

@@ -68,7 +68,8 @@ def result(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]) -> TuningRes
 def test_tuning_beats_settings_without_the_language_model(result: TuningResult) -> None:
     assert result.best.word_error_rate < 0.7 * result.before.word_error_rate
     assert result.settings["lm_weight"] > 0.1
-    assert result.settings.keys() == {*("lm_weight", "word_bonus", "unknown_weight", "unknown_bonus", "beam", "mode")}
+    weights = ("lm_weight", "word_bonus", "prior_scale", "unknown_weight", "unknown_bonus")
+    assert result.settings.keys() == {*weights, "log_priors", "beam", "mode"}
     assert DecodingConfig.from_dict(result.settings)
 
 
@@ -89,6 +90,29 @@ def test_the_same_seed_finds_the_same_weights(
     again = tune_decoding(*dev, ALPHABET, lm, step_ms=40.0, config=start, num_candidates=12, threads=2)
     assert again.best.config.lm_weight == result.best.config.lm_weight
     assert [t.counts for t in again.trials] == [t.counts for t in result.trials]
+
+
+def test_tuning_takes_out_what_the_network_learned_about_text(
+    result: TuningResult, lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]
+) -> None:
+    """A network that says the blank and ``b`` too often, by factors that tuning does not know."""
+    bias = np.log([1.0, 1.0, 8.0, 1.0, 12.0])
+    biased = [array + bias for array in dev[0]]
+    biased = [(array - np.log(np.exp(array).sum(axis=1, keepdims=True))).astype(np.float32) for array in biased]
+    start = DecodingConfig(lm_weight=result.settings["lm_weight"], word_bonus=result.settings["word_bonus"])
+    found = tune_decoding(biased, dev[1], ALPHABET, lm, step_ms=40.0, config=start, num_candidates=30)
+    assert found.settings["prior_scale"] > 0.1
+    assert np.allclose(np.exp(found.settings["log_priors"]), np.exp(np.vstack(biased)).mean(axis=0), atol=2e-3)
+    unaware = found.chosen.config.replace(prior_scale=0.0)
+    errors = _errors(biased, dev[1], unaware, lm)
+    assert found.chosen.counts.errors < 0.9 * errors
+
+
+def _errors(emissions: list[np.ndarray], references: list[str], config: DecodingConfig, lm: NgramModel) -> int:
+    from asrkit.decoder import BeamSearchDecoder
+
+    decoded = BeamSearchDecoder(ALPHABET, lm, config).decode_batch(emissions)
+    return count_errors([hypotheses[0].text for hypotheses in decoded], references).errors
 
 
 def table(errors: Sequence[int]) -> object:

@@ -26,6 +26,7 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
         MissingPathError: The folder or the language model does not exist.
         ConfigError: The hypotheses are joined by line, so that their emissions cannot be found.
     """
+    from asrkit.decoder.emissions import PriorDivision
     from asrkit.emissions import read_emissions
     from asrkit.metrics.blame import Evidence, Judge, assign_blame
     from asrkit.transcription.stored import find_emissions
@@ -34,6 +35,7 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
         raise ConfigError(
             "emissions are found by utterance id, but these files have none; use id lines or results.jsonl"
         )
+    config = decoding_settings(report)
     paths = {recording.utterance_id: recording.emissions_path for recording in find_emissions(emissions)[1]}
 
     def find_evidence(utterance_id: str) -> Evidence | None:
@@ -41,13 +43,14 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
         if path is None:
             return None
         info, values = read_emissions(path)
-        return Evidence(values, info.alphabet)
+        divide = PriorDivision(config, values.shape[1], has_lm=lm is not None)
+        return Evidence(divide(values), info.alphabet)
 
     if lm is None:
         return assign_blame(report, find_evidence, Judge())
     from asrkit.language_model import NgramModel
 
-    model, config = NgramModel.load(lm), decoding_settings(report)
+    model = NgramModel.load(lm)
     judge = Judge(
         lambda text: math.log(10.0) * model.score(text),
         config.lm_weight,
@@ -64,5 +67,6 @@ def decoding_settings(report: ScoreReport) -> DecodingConfig:
 
     provenance: Any = (report.pairs.columns.get("provenance") or [None])[0]
     told = provenance.get("decoding") if isinstance(provenance, dict) else None
-    known = {name: told[name] for name in ("lm_weight", "word_bonus") if name in told} if isinstance(told, dict) else {}
+    names = ("lm_weight", "word_bonus", "prior_scale", "log_priors")
+    known = {name: told[name] for name in names if name in told} if isinstance(told, dict) else {}
     return resolve(DecodingConfig, "decoding", known, project=Project.load())

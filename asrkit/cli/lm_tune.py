@@ -33,7 +33,7 @@ def tune(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Search lm_weight, word_bonus, beam and the unknown word's weights; store the choice in the bundle."""
+    """Search lm_weight, word_bonus, prior_scale, beam and unknown words' weights; store the choice in the bundle."""
     from asrkit.cli.settings import choose_model
     from asrkit.config import DecodingConfig
     from asrkit.data import read_manifest
@@ -81,10 +81,11 @@ def _print_result(result: TuningResult, stored: str) -> None:
     from rich.console import Console
 
     from asrkit.report.frontier import frontier_table
+    from asrkit.report.model_card import settings_in_words
 
     Console().print(frontier_table(result))
     typer.echo(
         f"word error rate {result.before.word_error_rate:.2%} -> {result.chosen.word_error_rate:.2%} "
         f"(best of all {result.best.word_error_rate:.2%})"
     )
-    typer.echo(f"{stored}: {', '.join(f'{name} {value}' for name, value in result.settings.items())}")
+    typer.echo(f"{stored}: {settings_in_words(result.settings)}")

@@ -18,7 +18,8 @@ class DecodingConfig(Settings):
     """Emissions to text. Scores are natural logarithms, higher is better.
 
     A hypothesis scores ``acoustic + lm_weight * lm + word_bonus * words + hotwords`` (lm_weight and word_bonus are
-    alpha and beta of the DeepSpeech2 paper).
+    alpha and beta of the DeepSpeech2 paper). With a language model and ``prior_scale``, the acoustic score is of the
+    emissions divided by the symbols' priors to that power, each step summing to one again.
     """
 
     decoder: str = "beam"  # or "greedy", "pyctcdecode"
@@ -29,6 +30,8 @@ class DecodingConfig(Settings):
     lm_weight: float = 0.7
     word_bonus: float = 1.5  # nats per word; counts only with a language model
     vocabulary: str = "open"  # "closed": only words of the language model
+    prior_scale: float = 0.0  # counts only with a language model: how far to take out what the network knows of text
+    log_priors: tuple[float, ...] = ()  # ln of the mean probability of each output, the blank last; lm tune finds it
     unknown_weight: float = 0.6  # times ln P(spelling) of a word outside the vocabulary, within the lm score
     unknown_bonus: float = 0.0  # nats per word outside the vocabulary, within the lm score
     recombine: bool = True  # at a word start, go on with the best of the histories that nothing to come tells apart
@@ -41,13 +44,21 @@ class DecodingConfig(Settings):
         one_of("mode", self.mode, tuple(GUIDED_THRESHOLDS))
         one_of("vocabulary", self.vocabulary, ("open", "closed"))
         positive(self, "beam", "n_best")
-        for name in ("lm_weight", "unknown_weight"):
+        for name in ("lm_weight", "unknown_weight", "prior_scale"):
             value = getattr(self, name)
             require(0.0 <= value < math.inf, f"{name} must be finite and not negative, not {value!r}")
         for name in ("word_bonus", "unknown_bonus", "hotword_weight"):
             require(math.isfinite(getattr(self, name)), f"{name} must be finite, not {getattr(self, name)!r}")
         require(self.beam <= 1_000_000, f"beam must be at most 1000000, not {self.beam}")
         _ = self.hotword_weights  # each can be read
+        require(
+            all(-math.inf < prior <= 0.0 for prior in self.log_priors),
+            "log_priors must be natural logarithms of probabilities, finite and not above 0",
+        )
+        require(
+            self.prior_scale == 0.0 or len(self.log_priors) > 0,
+            "prior_scale needs log_priors; asrkit lm tune finds both",
+        )
         # Masses are 32-bit numbers relative to the best: beyond 80 nats they would vanish anyway.
         require(
             self.beam_threshold is None or 0.0 < self.beam_threshold <= 80.0,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from asrkit.config import DecodingConfig
-from asrkit.decoder.emissions import Emissions, Lengths, check_batch
+from asrkit.decoder.emissions import Emissions, Lengths, PriorDivision, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
 from asrkit.errors import DecodingError, LanguageModelError
@@ -38,7 +38,7 @@ class BeamSearchDecoder:
 
     Raises:
         LanguageModelError: The language model cannot be read, or none of its words can be spelled.
-        DecodingError: A hotword is empty or cannot be spelled.
+        DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the alphabet.
     """
 
     def __init__(
@@ -151,14 +151,14 @@ class BeamSearchDecoder:
         """
         if threads < 1:
             raise DecodingError(f"threads must be positive, not {threads}")
-        arrays = check_batch(emissions, lengths, self._num_symbols, names)
+        arrays = [self._divide(array) for array in check_batch(emissions, lengths, self._num_symbols, names)]
         return [[hypothesis_of(d) for d in decoded] for decoded in self._native.decode_batch(arrays, threads)]
 
     def with_config(self, config: DecodingConfig) -> Self:
         """Return a decoder with other settings and hotwords that shares the language model and its lexicon.
 
         Raises:
-            DecodingError: A hotword is empty or cannot be spelled.
+            DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the alphabet.
         """
         decoder = copy.copy(self)
         decoder._configure(config)
@@ -168,6 +168,7 @@ class BeamSearchDecoder:
         self.config = config
         hotwords = config.hotword_weights | self._extra_hotwords
         has_lm = self.lm is not None and config.lm_weight > 0
+        self._divide = PriorDivision(config, self._num_symbols, has_lm=has_lm)
         options = search_options(config, is_guided=has_lm or bool(hotwords))
         self._native = derive(self._native, options, hotwords)
 
@@ -177,7 +178,7 @@ class BeamSearchDecoder:
         Args:
             name: What to call the utterance in an error.
         """
-        return DecodingStream(self._native.stream(), self._num_symbols, self._separator, name)
+        return DecodingStream(self._native.stream(), self._num_symbols, self._divide, self._separator, name)
 
 
 def derive(native: _native.Decoder, options: _native.SearchOptions, hotwords: Mapping[str, float]) -> _native.Decoder:

@@ -1,4 +1,4 @@
-"""Checks on what goes into a decoder."""
+"""What goes into a decoder: checks, and the division by priors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.config import DecodingConfig
 from asrkit.errors import DecodingError
 
 Emissions = npt.NDArray[np.floating[Any]]
@@ -88,3 +89,43 @@ def check_batch(
             array = array[: int(lengths[i])]
         checked.append(check_emissions(array, num_symbols, name))
     return checked
+
+
+class PriorDivision:
+    """Divides emissions by the symbols' priors, so that a language model need not argue with the network's own.
+
+    A network learns from its few transcripts how often each letter comes, and falls back on it where it hears
+    nothing; the language model knows that better.
+
+    Args:
+        config: ``prior_scale`` is the power of the priors, 0 leaves emissions as they are.
+        num_symbols: Size of the alphabet, with the blank.
+        has_lm: Whether a language model has a say; without one emissions stay as they are.
+
+    Raises:
+        DecodingError: There is not one prior for each symbol.
+
+    Source:
+        Miao, Gowayyed and Metze (2015), EESEN: End-to-End Speech Recognition using Deep RNN Models and WFST-based
+        Decoding.
+    """
+
+    def __init__(self, config: DecodingConfig, num_symbols: int, *, has_lm: bool) -> None:
+        self._penalties = None
+        if config.prior_scale == 0.0 or not has_lm:
+            return
+        if len(config.log_priors) != num_symbols:
+            raise DecodingError(
+                f"log_priors has {len(config.log_priors)} values, the alphabet with its blank {num_symbols}; run "
+                "asrkit lm tune for this model, or set prior_scale to 0"
+            )
+        self._penalties = np.array(config.log_priors, np.float32) * np.float32(config.prior_scale)
+
+    def __call__(self, emissions: FloatArray) -> FloatArray:
+        """Return emissions ``(steps, symbols)`` of the same kind: each step sums to one."""
+        if self._penalties is None:
+            return emissions
+        divided = emissions - self._penalties
+        divided -= divided.max(axis=1, keepdims=True)
+        divided -= np.log(np.exp(divided).sum(axis=1, keepdims=True))
+        return divided

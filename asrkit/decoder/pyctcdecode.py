@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.config import DecodingConfig
-from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, check_batch
+from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, Word
 from asrkit.errors import ConfigError, LanguageModelError
 from asrkit.language_model import NgramModel
@@ -24,7 +24,7 @@ _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open
 
 
 class PyctcdecodeDecoder:
-    """pyctcdecode with the settings it shares with our search: beam, lm_weight, word_bonus and the thresholds.
+    """pyctcdecode with the settings it shares with our search: beam, lm_weight, word_bonus, priors, thresholds.
 
     Its ``acoustic_score`` comes from the search and includes pyctcdecode's penalty for unknown words; confidences
     are shares among the hypotheses it returned.
@@ -37,6 +37,7 @@ class PyctcdecodeDecoder:
     Raises:
         ConfigError: pyctcdecode is not installed.
         LanguageModelError: The language model did not come from a file that KenLM can read.
+        DecodingError: The priors do not fit the alphabet.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class PyctcdecodeDecoder:
         self.config = config or DecodingConfig()
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
         self._num_symbols = len(alphabet)
+        self._has_lm = self.lm is not None and self.config.lm_weight > 0
+        self._divide = PriorDivision(self.config, self._num_symbols, has_lm=self._has_lm)
         # It warns about every alphabet without apostrophe, and about LM words in capitals.
         logging.getLogger("pyctcdecode").setLevel(logging.ERROR)
         self._decoder = self._build_decoder([*alphabet.symbols, ""])
@@ -92,11 +95,9 @@ class PyctcdecodeDecoder:
     def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
         if len(emissions) == 0:
             return [Hypothesis("", 0.0, 0.0, 0.0, (), 1.0)]
-        beam_threshold, symbol_threshold = self.config.thresholds(
-            is_guided=self.lm is not None and self.config.lm_weight > 0
-        )
+        beam_threshold, symbol_threshold = self.config.thresholds(is_guided=self._has_lm)
         beams = self._decoder.decode_beams(
-            emissions,
+            self._divide(emissions),
             beam_width=self.config.beam,
             beam_prune_logp=-beam_threshold,
             token_min_logp=-symbol_threshold,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asrkit.decoder.emissions import Emissions, check_emissions
+from asrkit.decoder.emissions import Emissions, PriorDivision, check_emissions
 from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
 
 if TYPE_CHECKING:
@@ -33,9 +33,12 @@ class DecodingStream:
     scores and times in the end: 4 bytes for each step and symbol.
     """
 
-    def __init__(self, native: _native.DecodingStream, num_symbols: int, separator: str, name: str) -> None:
+    def __init__(
+        self, native: _native.DecodingStream, num_symbols: int, divide: PriorDivision, separator: str, name: str
+    ) -> None:
         self._native = native
         self._num_symbols = num_symbols
+        self._divide = divide
         self._separator = separator
         self._name = name
         self._stable: list[str] = []
@@ -46,7 +49,7 @@ class DecodingStream:
         Raises:
             DecodingError: The emissions have the wrong shape or impossible values; the stream is as before.
         """
-        self._native.push(check_emissions(emissions, self._num_symbols, self._name))
+        self._native.push(self._divide(check_emissions(emissions, self._num_symbols, self._name)))
 
     def partial(self) -> Partial:
         """Return the text so far and the part of it that is certain."""

@@ -26,7 +26,7 @@ class Evidence:
     """What the network said about an utterance.
 
     Args:
-        emissions: ``(steps, symbols)`` natural-log probabilities, the blank last.
+        emissions: ``(steps, symbols)`` natural-log probabilities, the blank last, as the decoder weighed them.
         alphabet: The other symbols.
     """
 

@@ -40,7 +40,7 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
         ),
         ("step", f"{bundle.step_ms:g} ms"),
         ("alphabet", f"{len(bundle.alphabet.symbols)} symbols: {bundle.alphabet.symbols!r}"),
-        ("decoding", ", ".join(f"{k} {v}" for k, v in bundle.decoding.items()) or "defaults"),
+        ("decoding", settings_in_words(bundle.decoding) or "defaults"),
     ]
     if data:
         rows.append(
@@ -61,6 +61,11 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
     if card.get("versions"):
         rows.append(("made with", ", ".join(f"{k} {v}" for k, v in dict(card["versions"]).items())))
     return rows
+
+
+def settings_in_words(decoding: Mapping[str, Any]) -> str:
+    """Return decoding settings on one line, without the many numbers that no one reads there."""
+    return ", ".join(f"{name} {value}" for name, value in decoding.items() if name != "log_priors")
 
 
 def _in_words(entry: Any) -> str:

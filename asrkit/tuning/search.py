@@ -27,16 +27,23 @@ Weights = dict[str, float]
 _RANGES: dict[str, tuple[float, float]] = {
     "lm_weight": (0.1, 1.6),
     "word_bonus": (-1.0, 4.0),
+    "prior_scale": (0.0, 1.0),
     "unknown_weight": (0.4, 1.6),
     "unknown_bonus": (-5.0, 1.0),
 }
 _SHRINK = 3  # each rung keeps one in so many candidates and gives them so many times the utterances
 _MAX_SEARCH_UTTERANCES = 400
-_FIRST_STEPS: Weights = {"lm_weight": 0.15, "word_bonus": 0.4, "unknown_weight": 0.15, "unknown_bonus": 0.8}
+_FIRST_STEPS: Weights = {
+    "lm_weight": 0.15,
+    "word_bonus": 0.4,
+    "prior_scale": 0.15,
+    "unknown_weight": 0.15,
+    "unknown_bonus": 0.8,
+}
 _REFINEMENTS = 2  # rounds of steps around the best, half as long each time
 _LADDER = (
     *(("fast", beam) for beam in (5, 10, 25, 50, 100)),
-    *(("accurate", beam) for beam in (10, 25, 50, 100, 200)),
+    *(("accurate", beam) for beam in (10, 25, 50, 100, 200, 400)),
 )
 _RESAMPLES = 2_000
 _CONFIDENCE = 0.95
@@ -102,7 +109,7 @@ class TuningResult:
     def settings(self) -> dict[str, Any]:
         """The chosen settings, as a bundle stores them."""
         config = self.chosen.config
-        return {name: getattr(config, name) for name in (*_RANGES, "beam", "mode")}
+        return {name: getattr(config, name) for name in (*_RANGES, "log_priors", "beam", "mode")}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -159,7 +166,7 @@ def tune_decoding(
     if not any(reference.split() for reference in references):
         raise DecodingError("no reference has a word; tuning needs utterances with text")
     bench = _Bench(emissions, references, alphabet, lm, step_ms, threads or os.cpu_count() or 1)
-    start = (config or DecodingConfig()).replace(decoder="beam", n_best=1)
+    start = (config or DecodingConfig()).replace(decoder="beam", n_best=1, log_priors=_log_priors(emissions))
     search = _WeightSearch(bench, start, num_candidates, seed, progress or (lambda share: None))
     weights = search.run()
     tried = []
@@ -168,6 +175,12 @@ def tune_decoding(
         search.progress(0.7 + 0.3 * (index + 1) / len(_LADDER))
     trials, best, chosen = _choose([trial for trial, _ in tried], [table for _, table in tried], seed)
     return TuningResult(trials, best, chosen, bench.measure(start)[0], search.num_tried, len(emissions))
+
+
+def _log_priors(emissions: Sequence[FloatArray]) -> tuple[float, ...]:
+    """Return ln of the mean probability of each symbol, one step of each added: silence about ``z`` is no proof."""
+    masses = np.sum([np.exp(array).sum(axis=0, dtype=np.float64) for array in emissions], axis=0) + 1.0
+    return tuple(round(float(prior), 4) for prior in np.log(masses / masses.sum()))
 
 
 class _Bench:
@@ -249,7 +262,7 @@ class _WeightSearch:
             for index, (name, first_step) in enumerate(_FIRST_STEPS.items()):
                 for step in (first_step / 2**half, -first_step / 2**half):
                     value = weights[name] + step
-                    if value < 0.0 and name in ("lm_weight", "unknown_weight"):
+                    if value < 0.0 and name in ("lm_weight", "prior_scale", "unknown_weight"):
                         continue
                     tried = {**weights, name: round(value, 4)}
                     errors = self._errors(tried, self._order)
