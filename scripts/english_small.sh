@@ -35,7 +35,7 @@ run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" -
 run asrkit lm build "${texts[@]}" --order 3 --prune 0 0 1 -o "$folder/lm/books.arpa"
 run asrkit lm build "$folder/data/train.tsv" --order 3 --discount-fallback -o "$folder/lm/speech.arpa"
 run asrkit lm interpolate "$folder/lm/books.arpa" "$folder/lm/speech.arpa" --weights 0.85 0.15 -o "$folder/lm/mixed.arpa"
-run asrkit lm prune "$folder/lm/mixed.arpa" --threshold 3.8e-7 -o "$folder/lm/small.arpa"
+run asrkit lm prune "$folder/lm/mixed.arpa" --threshold 2.6e-7 -o "$folder/lm/small.arpa"
 run asrkit lm convert "$folder/lm/small.arpa" "$folder/lm/small.bin" --quantize
 run asrkit lm tune --model "$folder/english-small" --data "$folder/data/dev.tsv" --lm "$folder/lm/small.bin"
 run asrkit model export "$box" --model "$folder/english-small" --half --compact --lm "$folder/lm/small.bin" \

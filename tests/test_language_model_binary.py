@@ -52,10 +52,11 @@ def test_quantizing_costs_little(tmp_path: Path, arpa: Path, sentences: list[str
     small = write_binary(source, tmp_path / "small.bin", quantize=True)
     quantized = NgramModel.load(small)
     assert quantized.is_quantized
-    assert small.stat().st_size < 0.85 * plain.stat().st_size
+    assert small.stat().st_size < 0.75 * plain.stat().st_size
     text = ["\n".join(sentences)]
     assert quantized.perplexity(text).with_unknown == pytest.approx(source.perplexity(text).with_unknown, rel=0.01)
-    assert quantized.score(sentences[5]) != source.score(sentences[5])
+    scores = [(quantized.score(sentence), source.score(sentence)) for sentence in sentences]
+    assert all(ours != exact and ours == pytest.approx(exact, abs=0.2) for ours, exact in scores)
     assert write_binary(quantized, tmp_path / "again.bin").read_bytes() == small.read_bytes()
 
 

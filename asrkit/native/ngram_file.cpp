@@ -196,7 +196,7 @@ NgramImage::NgramImage(const NgramHandle& model, bool quantize_it) : owner_(mode
   header_.num_words = view.vocabulary.num_words;
   header_.text_size = view.vocabulary.text_size;
   header_.num_word_slots = view.vocabulary.num_slots;
-  header_.num_slots = view.num_slots;
+  header_.num_slots = is_new ? quantized_entries_.size() : view.num_slots;
   header_.num_contexts = view.num_contexts;
   header_.begin_word = view.begin_word;
   header_.end_word = view.end_word;
@@ -236,17 +236,22 @@ void NgramImage::quantize(const NgramView& view) {
   for (std::uint64_t slot = 0; slot < view.num_slots; ++slot) {
     if (view.entries[slot].word != kNoWord) probs.push_back(view.entries[slot].log10_prob);
   }
+  const std::uint64_t num_entries = probs.size();
   log10_probs_ = make_codes(std::move(probs));
   std::vector<float> backoffs(view.num_contexts);
   for (std::uint32_t id = 0; id < view.num_contexts; ++id) backoffs[id] = view.contexts[id].log10_backoff;
   log10_backoffs_ = make_codes(std::move(backoffs));
 
-  quantized_entries_.resize(view.num_slots);
-  for (std::uint64_t slot = 0; slot < view.num_slots; ++slot) {
-    const NgramEntry& entry = view.entries[slot];
-    const bool is_empty = entry.word == kNoWord;
-    const std::uint32_t code = is_empty ? 0 : nearest_code(log10_probs_, entry.log10_prob);
-    quantized_entries_[slot] = {entry.context, entry.word, is_empty ? 0 : entry.next << 8 | code};
+  // Who quantizes wants a small file: the table is fuller than that of a model in memory.
+  const std::uint64_t num_slots = num_entries + num_entries / 4 + 1;
+  quantized_entries_.assign(num_slots, {kEmptyContext, kNoWord, 0});
+  for (std::uint64_t from = 0; from < view.num_slots; ++from) {
+    const NgramEntry& entry = view.entries[from];
+    if (entry.word == kNoWord) continue;
+    std::uint64_t slot = slot_of(NgramView::hash(entry.context, entry.word), num_slots);
+    while (quantized_entries_[slot].word != kNoWord) slot = slot + 1 == num_slots ? 0 : slot + 1;
+    quantized_entries_[slot] = {entry.context, entry.word,
+                                entry.next << 8 | nearest_code(log10_probs_, entry.log10_prob)};
   }
   quantized_contexts_.resize(view.num_contexts);
   for (std::uint32_t id = 0; id < view.num_contexts; ++id) {
