@@ -28,7 +28,10 @@ mkdir -p "$folder/lm"
 run python "$here/prepare_english.py" "$train" "$dev" "$folder/data"
 run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/english_small.toml" \
   -o "$folder/first"
+# Twice: each begins with a high learning rate again, and by far the most is learned while it is high.
 run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" --from "$folder/first" \
+  --config "$here/english_small_second.toml" -o "$folder/second"
+run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" --from "$folder/second" \
   --config "$here/english_small_second.toml" -o "$folder/english-small"
 
 # Books tell how English goes, the transcripts how people speak who read into microphones: one part in seven.
