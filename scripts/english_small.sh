@@ -49,7 +49,8 @@ for set in "$folder"/data/sets/*.tsv; do
   run asrkit transcribe "$set" --model "$box" --decoder greedy -o "$folder/out/$name-greedy"
   run asrkit transcribe "$set" --model "$box" --beam 50 --lm none -o "$folder/out/$name-beam"
   run asrkit transcribe "$set" --model "$box" --beam 50 -o "$folder/out/$name-lm"
-  for way in greedy beam lm; do
+  run asrkit transcribe "$set" --model "$box" -o "$folder/out/$name-tuned"
+  for way in greedy beam lm tuned; do
     run asrkit score "$folder/out/$name-$way/hyp.txt" "$set" --worst 0
   done
 done

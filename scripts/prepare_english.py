@@ -5,7 +5,7 @@
 TRAIN and DEV are manifests with the columns ``corpus`` and ``speaker`` (``scripts/collect_english.py`` makes them from
 the public corpora). Left out of the training list are the corpora whose licences ask derived works to be shared alike,
 and AN4's test and dev speakers, those of ``prepare_an4.py``: AN4's recipe chooses a model fine-tuned from this one on
-its dev speakers. ``train_thinned.tsv``, for the second part of the training, has every third utterance only of the
+its dev speakers. ``train_thinned.tsv``, for the later parts of the training, has every third utterance only of the
 corpus whose short sentences, read by many, teach little more by then. The sets that the model is judged on, one for
 each corpus of DEV and AN4's test speakers, go to ``OUTPUT_DIR/sets``.
 """

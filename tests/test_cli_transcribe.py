@@ -335,6 +335,21 @@ def test_any_setting_can_be_set_and_n_best_are_kept(project: Path, asrkit) -> No
     assert asrkit("transcribe", "wavs", "--set", "decoding.beem=1").code == 2
 
 
+def test_priors_are_told_where_they_count(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    from asrkit.model.bundle import Bundle
+
+    priors = [-1.5] * len(Bundle.load("models/latest").alphabet)
+    Path("asrkit.toml").write_text(f"[decoding]\nprior_scale = 0.5\nlog_priors = {priors}\n")
+    assert asrkit("transcribe", "wavs", "--lm", "lm.arpa").code == 0
+    assert provenance()["decoding"]["log_priors"] == priors  # type: ignore[index]
+    for flags in (["--lm", "none"], ["--lm", "lm.arpa", "--set", "decoding.prior_scale=0"]):
+        assert asrkit("transcribe", "wavs", *flags).code == 0
+        assert "log_priors" not in provenance()["decoding"]  # type: ignore[operator]
+    Path("asrkit.toml").write_text("[decoding]\nprior_scale = 0.5\n")
+    done = asrkit("transcribe", "wavs", "--lm", "lm.arpa")
+    assert done.code == 1 and "log_priors has 0 values" in done.err and "asrkit lm tune" in done.err
+
+
 def test_hotwords_are_heard(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
     Path("names.txt").write_text("Cab!\n\nbaca ab\n")
     assert asrkit("transcribe", "wavs").code == 0

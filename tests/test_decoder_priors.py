@@ -94,15 +94,24 @@ def test_pyctcdecode_hears_the_same(tiny: NgramModel) -> None:
 
 
 def test_priors_of_another_alphabet_are_refused(tiny: NgramModel) -> None:
-    config = WITH_PRIORS.replace(log_priors=PRIORS[1:])
-    with pytest.raises(DecodingError, match=r"log_priors has 28 values, the alphabet with its blank 29"):
-        BeamSearchDecoder(ALPHABET, tiny, config)
+    for priors in (PRIORS[1:], ()):
+        with pytest.raises(DecodingError, match=f"log_priors has {len(priors)} values, the alphabet with its blank 29"):
+            BeamSearchDecoder(ALPHABET, tiny, WITH_PRIORS.replace(log_priors=priors))
+
+
+def test_priors_come_in_the_order_of_the_outputs(tiny: NgramModel) -> None:
+    emissions = planted("the cat sat on the mat", noise=3.0, hold=1)
+    found = BeamSearchDecoder(ALPHABET, tiny, WITH_PRIORS).decode(emissions)
+    rolled = WITH_PRIORS.replace(log_priors=(PRIORS[-1], *PRIORS[:-1]))
+    decoder = BeamSearchDecoder.from_labels(["", *ALPHABET.symbols], 0, tiny, rolled)
+    assert [h.text for h in decoder.decode(np.roll(emissions, 1, axis=1))] == [h.text for h in found]
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"prior_scale": 0.5}, "prior_scale needs log_priors"),
+        ({"prior_scale": 1e39}, "prior_scale must be at most 10"),
+        ({"log_priors": [-1e39]}, "log_priors must be natural logarithms"),
         ({"prior_scale": -0.5}, "prior_scale must be finite and not negative"),
         ({"log_priors": [0.5, -1.0]}, "log_priors must be natural logarithms"),
         ({"log_priors": ["a"]}, "must be of type float"),

@@ -134,3 +134,5 @@ def test_the_command_finds_emissions_and_settings(tmp_path: Path, monkeypatch: p
     divided = json.loads(done.stdout)["details"]["blame"]["errors"][0]
     assert divided["acoustic_difference"] == pytest.approx(np.log(0.4 / 0.6) + 2.0, abs=0.01)
     assert divided["cause"] == "acoustic model"
+    alone = json.loads(CliRunner().invoke(app, arguments).stdout)["details"]["blame"]["errors"][0]
+    assert alone["acoustic_difference"] == pytest.approx(np.log(0.4 / 0.6), abs=0.01)

@@ -20,7 +20,7 @@ from asrkit.language_model import NgramModel, build_ngram
 from asrkit.metrics import count_errors
 from asrkit.model.bundle import Bundle
 from asrkit.text import Alphabet
-from asrkit.tuning import TuningResult, emit_dev_set, tune_decoding
+from asrkit.tuning import TuningResult, emit_dev_set, search, tune_decoding
 from asrkit.tuning.search import Trial, _choose
 
 ALPHABET = Alphabet(" abc")
@@ -93,7 +93,7 @@ def test_the_same_seed_finds_the_same_weights(
 
 
 def test_tuning_takes_out_what_the_network_learned_about_text(
-    result: TuningResult, lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]
+    result: TuningResult, lm: NgramModel, dev: tuple[list[np.ndarray], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network that says the blank and ``b`` too often, by factors that tuning does not know."""
     bias = np.log([1.0, 1.0, 8.0, 1.0, 12.0])
@@ -103,16 +103,25 @@ def test_tuning_takes_out_what_the_network_learned_about_text(
     found = tune_decoding(biased, dev[1], ALPHABET, lm, step_ms=40.0, config=start, num_candidates=30)
     assert found.settings["prior_scale"] > 0.1
     assert np.allclose(np.exp(found.settings["log_priors"]), np.exp(np.vstack(biased)).mean(axis=0), atol=2e-3)
-    unaware = found.chosen.config.replace(prior_scale=0.0)
-    errors = _errors(biased, dev[1], unaware, lm)
-    assert found.chosen.counts.errors < 0.9 * errors
+    for known in (search._RANGES, search._FIRST_STEPS):
+        monkeypatch.delitem(known, "prior_scale")
+    unaware = tune_decoding(biased, dev[1], ALPHABET, lm, step_ms=40.0, config=start, num_candidates=30)
+    assert found.best.counts.errors < 0.95 * unaware.best.counts.errors
 
 
-def _errors(emissions: list[np.ndarray], references: list[str], config: DecodingConfig, lm: NgramModel) -> int:
-    from asrkit.decoder import BeamSearchDecoder
+def test_before_are_the_settings_as_they_were(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]) -> None:
+    priors = (-0.5, -5.0, -0.5, -5.0, -0.1)
+    start = DecodingConfig(prior_scale=1.0, log_priors=priors)
+    found = tune_decoding(*dev, ALPHABET, lm, step_ms=40.0, config=start, num_candidates=1)
+    assert found.before.config == start
+    assert found.settings["log_priors"] != priors
 
-    decoded = BeamSearchDecoder(ALPHABET, lm, config).decode_batch(emissions)
-    return count_errors([hypotheses[0].text for hypotheses in decoded], references).errors
+
+@pytest.mark.parametrize("fault", [np.nan, 3.0])
+def test_impossible_emissions_are_named(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]], fault: float) -> None:
+    broken = [dev[0][0], np.full_like(dev[0][1], fault)]
+    with pytest.raises(DecodingError, match="utterance 1"):
+        tune_decoding(broken, dev[1][:2], ALPHABET, lm, step_ms=40.0)
 
 
 def table(errors: Sequence[int]) -> object:

@@ -25,6 +25,7 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
     Raises:
         MissingPathError: The folder or the language model does not exist.
         ConfigError: The hypotheses are joined by line, so that their emissions cannot be found.
+        DecodingError: The priors of the hypotheses' settings do not fit the emissions.
     """
     from asrkit.decoder.emissions import PriorDivision
     from asrkit.emissions import read_emissions

@@ -30,8 +30,8 @@ class DecodingConfig(Settings):
     lm_weight: float = 0.7
     word_bonus: float = 1.5  # nats per word; counts only with a language model
     vocabulary: str = "open"  # "closed": only words of the language model
-    prior_scale: float = 0.0  # counts only with a language model: how far to take out what the network knows of text
-    log_priors: tuple[float, ...] = ()  # ln of the mean probability of each output, the blank last; lm tune finds it
+    prior_scale: float = 0.0  # power of the priors that emissions are divided by; counts only with a language model
+    log_priors: tuple[float, ...] = ()  # ln of each output's mean probability, in their order; asrkit lm tune finds it
     unknown_weight: float = 0.6  # times ln P(spelling) of a word outside the vocabulary, within the lm score
     unknown_bonus: float = 0.0  # nats per word outside the vocabulary, within the lm score
     recombine: bool = True  # at a word start, go on with the best of the histories that nothing to come tells apart
@@ -51,13 +51,10 @@ class DecodingConfig(Settings):
             require(math.isfinite(getattr(self, name)), f"{name} must be finite, not {getattr(self, name)!r}")
         require(self.beam <= 1_000_000, f"beam must be at most 1000000, not {self.beam}")
         _ = self.hotword_weights  # each can be read
+        require(self.prior_scale <= 10.0, f"prior_scale must be at most 10, not {self.prior_scale}")
         require(
-            all(-math.inf < prior <= 0.0 for prior in self.log_priors),
-            "log_priors must be natural logarithms of probabilities, finite and not above 0",
-        )
-        require(
-            self.prior_scale == 0.0 or len(self.log_priors) > 0,
-            "prior_scale needs log_priors; asrkit lm tune finds both",
+            all(-100.0 <= prior <= 0.0 for prior in self.log_priors),
+            "log_priors must be natural logarithms of probabilities, from -100 to 0",
         )
         # Masses are 32-bit numbers relative to the best: beyond 80 nats they would vanish anyway.
         require(

@@ -116,7 +116,7 @@ class BeamSearchDecoder:
         """Decode one utterance.
 
         Args:
-            emissions: ``(steps, symbols)`` natural log-probabilities; float32 is taken without a copy.
+            emissions: ``(steps, symbols)`` natural log-probabilities; float32 is taken without a copy, but for priors.
             name: What to call the utterance in an error.
 
         Returns:
@@ -168,7 +168,7 @@ class BeamSearchDecoder:
         self.config = config
         hotwords = config.hotword_weights | self._extra_hotwords
         has_lm = self.lm is not None and config.lm_weight > 0
-        self._divide = PriorDivision(config, self._num_symbols, has_lm=has_lm)
+        self._divide = PriorDivision(config, self._num_symbols, has_lm=self.lm is not None)
         options = search_options(config, is_guided=has_lm or bool(hotwords))
         self._native = derive(self._native, options, hotwords)
 

@@ -98,9 +98,9 @@ class PriorDivision:
     nothing; the language model knows that better.
 
     Args:
-        config: ``prior_scale`` is the power of the priors, 0 leaves emissions as they are.
+        config: Its ``prior_scale`` and ``log_priors``.
         num_symbols: Size of the alphabet, with the blank.
-        has_lm: Whether a language model has a say; without one emissions stay as they are.
+        has_lm: Whether there is a language model. Without, or with an ``lm_weight`` of 0, emissions stay as they are.
 
     Raises:
         DecodingError: There is not one prior for each symbol.
@@ -112,7 +112,7 @@ class PriorDivision:
 
     def __init__(self, config: DecodingConfig, num_symbols: int, *, has_lm: bool) -> None:
         self._penalties = None
-        if config.prior_scale == 0.0 or not has_lm:
+        if not has_lm or config.lm_weight == 0.0 or config.prior_scale == 0.0:
             return
         if len(config.log_priors) != num_symbols:
             raise DecodingError(
@@ -122,7 +122,7 @@ class PriorDivision:
         self._penalties = np.array(config.log_priors, np.float32) * np.float32(config.prior_scale)
 
     def __call__(self, emissions: FloatArray) -> FloatArray:
-        """Return emissions ``(steps, symbols)`` of the same kind: each step sums to one."""
+        """Return the natural log-probabilities ``(steps, symbols)`` after the division; each step sums to one."""
         if self._penalties is None:
             return emissions
         divided = emissions - self._penalties

@@ -33,7 +33,8 @@ class Hypothesis:
         text: The words, one space between each two.
         score: ``acoustic_score + lm_weight * lm_score + word_bonus * len(words) + hotword_score``; without a
             language model ``acoustic_score + hotword_score``.
-        acoustic_score: Natural log-probability of the text given the emissions, summed over all alignments.
+        acoustic_score: Natural log-probability of the text given the emissions, summed over all alignments; with
+            ``prior_scale``, given the emissions after the division by priors.
         lm_score: Natural log-probability of the words and the end of the sentence; 0 without a language model.
         words: The words with their times.
         confidence: Share of the probability of all hypotheses considered; 0 to 1.

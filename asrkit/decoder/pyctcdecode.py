@@ -50,8 +50,7 @@ class PyctcdecodeDecoder:
         self.config = config or DecodingConfig()
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
         self._num_symbols = len(alphabet)
-        self._has_lm = self.lm is not None and self.config.lm_weight > 0
-        self._divide = PriorDivision(self.config, self._num_symbols, has_lm=self._has_lm)
+        self._divide = PriorDivision(self.config, self._num_symbols, has_lm=self.lm is not None)
         # It warns about every alphabet without apostrophe, and about LM words in capitals.
         logging.getLogger("pyctcdecode").setLevel(logging.ERROR)
         self._decoder = self._build_decoder([*alphabet.symbols, ""])
@@ -95,7 +94,9 @@ class PyctcdecodeDecoder:
     def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
         if len(emissions) == 0:
             return [Hypothesis("", 0.0, 0.0, 0.0, (), 1.0)]
-        beam_threshold, symbol_threshold = self.config.thresholds(is_guided=self._has_lm)
+        beam_threshold, symbol_threshold = self.config.thresholds(
+            is_guided=self.lm is not None and self.config.lm_weight > 0
+        )
         beams = self._decoder.decode_beams(
             self._divide(emissions),
             beam_width=self.config.beam,

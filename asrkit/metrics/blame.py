@@ -26,7 +26,8 @@ class Evidence:
     """What the network said about an utterance.
 
     Args:
-        emissions: ``(steps, symbols)`` natural-log probabilities, the blank last, as the decoder weighed them.
+        emissions: ``(steps, symbols)`` natural-log probabilities, the blank last; divided by the symbols' priors
+            where the decoder did.
         alphabet: The other symbols.
     """
 

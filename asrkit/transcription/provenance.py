@@ -58,7 +58,7 @@ def describe(
         "model_fingerprint": model_fingerprint,
         "lm": None if language_model is None else language_model.name,
         "lm_fingerprint": None if language_model is None else file_fingerprint(language_model),
-        "decoding": _brief(decoding),
+        "decoding": _brief(decoding, has_lm=language_model is not None),
         "window_s": config.window_s,
         "overlap_s": config.overlap_s,
         "raw_rate_hz": config.raw_rate_hz,
@@ -69,9 +69,11 @@ def describe(
     return {"key": key, **deciding, "asrkit": _version()}
 
 
-def _brief(decoding: DecodingConfig) -> dict[str, Any]:
-    """Return the settings of the decoder, a list of hotwords as their number and hash: it stands in every line."""
+def _brief(decoding: DecodingConfig, *, has_lm: bool) -> dict[str, Any]:
+    """Return the settings of the decoder without what has no effect, hotwords as a hash: they stand in every line."""
     settings = decoding.to_dict()
+    if not has_lm or decoding.prior_scale == 0.0:
+        del settings["log_priors"]
     if decoding.hotwords:
         digest = hashlib.sha256("\n".join(decoding.hotwords).encode("utf-8", "surrogateescape")).hexdigest()
         settings["hotwords"] = f"{len(decoding.hotwords)} with hash {digest[:16]}"

@@ -155,7 +155,7 @@ def tune_decoding(
         progress: Called with the share done.
 
     Raises:
-        DecodingError: There is no utterance, or emissions and references do not match in number.
+        DecodingError: There is no utterance, emissions and references do not match in number, or emissions are wrong.
         LanguageModelError: The language model does not fit the alphabet.
 
     Source:
@@ -166,7 +166,8 @@ def tune_decoding(
     if not any(reference.split() for reference in references):
         raise DecodingError("no reference has a word; tuning needs utterances with text")
     bench = _Bench(emissions, references, alphabet, lm, step_ms, threads or os.cpu_count() or 1)
-    start = (config or DecodingConfig()).replace(decoder="beam", n_best=1, log_priors=_log_priors(emissions))
+    given = (config or DecodingConfig()).replace(decoder="beam", n_best=1)
+    start = given.replace(log_priors=_log_priors(bench.emissions))
     search = _WeightSearch(bench, start, num_candidates, seed, progress or (lambda share: None))
     weights = search.run()
     tried = []
@@ -174,7 +175,7 @@ def tune_decoding(
         tried.append(bench.measure(start.replace(mode=mode, beam=beam, **weights)))
         search.progress(0.7 + 0.3 * (index + 1) / len(_LADDER))
     trials, best, chosen = _choose([trial for trial, _ in tried], [table for _, table in tried], seed)
-    return TuningResult(trials, best, chosen, bench.measure(start)[0], search.num_tried, len(emissions))
+    return TuningResult(trials, best, chosen, bench.measure(given)[0], search.num_tried, len(emissions))
 
 
 def _log_priors(emissions: Sequence[FloatArray]) -> tuple[float, ...]:
@@ -196,9 +197,10 @@ class _Bench:
         threads: int,
     ) -> None:
         from asrkit.decoder import BeamSearchDecoder
+        from asrkit.decoder.emissions import check_batch
 
         self.size = len(emissions)
-        self._emissions = [np.ascontiguousarray(array, np.float32) for array in emissions]
+        self.emissions = check_batch(emissions, None, len(alphabet), None)
         self._references = references
         self._decoder = BeamSearchDecoder(alphabet, lm)  # its lexicon serves all settings
         self._step_ms = step_ms
@@ -207,7 +209,7 @@ class _Bench:
     def measure(self, config: DecodingConfig, select: Sequence[int] | None = None) -> tuple[Trial, CountTable]:
         decoder = self._decoder.with_config(config)
         chosen = range(self.size) if select is None else select
-        batch = [self._emissions[i] for i in chosen]
+        batch = [self.emissions[i] for i in chosen]
         start_s = time.process_time()  # of all threads: the same on a busy machine
         hypotheses = decoder.decode_batch(batch, threads=self._threads)
         cpu_s = max(time.process_time() - start_s, 1e-9)
