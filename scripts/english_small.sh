@@ -3,7 +3,7 @@
 #
 #     scripts/english_small.sh TRAIN DEV TEXT... [-- FOLDER]
 #
-# TRAIN and DEV are the lists that collect_english.py makes from the public corpora, TEXT is text for the language model
+# TRAIN and DEV are the lists that collect_english.py makes from the public corpora, TEXTs are files for the language model
 # (public-domain novels and LJSpeech's transcripts in our case). FOLDER (default: english-small) gets all that is made.
 # Stopped at any moment, the same command goes on where it was.
 set -euo pipefail
@@ -34,13 +34,21 @@ run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" -
 run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" --from "$folder/second" \
   --config "$here/english_small_second.toml" -o "$folder/english-small"
 
-# Books tell how English goes, the transcripts how people speak who read into microphones: one part in seven.
-run asrkit lm build "${texts[@]}" --order 3 --prune 0 0 1 -o "$folder/lm/books.arpa"
+# A model of each text, and one of how people speak who read into microphones; the dev set says how much of each.
+models=()
+for text in "${texts[@]}"; do
+  name=$(basename "$text")
+  least=0
+  [ "$(wc -c <"$text")" -lt 4000000 ] || least=1 # of a large text, 3-grams seen once are noise
+  run asrkit lm build "$text" --order 3 --prune 0 0 $least -o "$folder/lm/${name%%.*}.arpa"
+  models+=("$folder/lm/${name%%.*}.arpa")
+done
 run asrkit lm build "$folder/data/train.tsv" --order 3 --discount-fallback -o "$folder/lm/speech.arpa"
-run asrkit lm interpolate "$folder/lm/books.arpa" "$folder/lm/speech.arpa" --weights 0.85 0.15 -o "$folder/lm/mixed.arpa"
-run asrkit lm prune "$folder/lm/mixed.arpa" --threshold 2.6e-7 -o "$folder/lm/small.arpa"
+run asrkit lm interpolate "${models[@]}" "$folder/lm/speech.arpa" --tune-on "$folder/data/dev.tsv" -o "$folder/lm/mixed.arpa"
+run asrkit lm prune "$folder/lm/mixed.arpa" --threshold 2.2e-7 -o "$folder/lm/small.arpa"
 run asrkit lm convert "$folder/lm/small.arpa" "$folder/lm/small.bin" --quantize
-run asrkit lm tune --model "$folder/english-small" --data "$folder/data/dev.tsv" --lm "$folder/lm/small.bin"
+run asrkit lm tune --model "$folder/english-small" --data "$folder/data/dev.tsv" --lm "$folder/lm/small.bin" \
+  --candidates 200
 run asrkit model export "$box" --model "$folder/english-small" --half --compact --lm "$folder/lm/small.bin" \
   --card "$here/english_small_card.toml"
 

@@ -213,8 +213,10 @@ def test_settings_are_checked(changes: dict[str, object], message: str) -> None:
     [
         ({}, True, (12.0, 7.0)),
         ({"mode": "fast"}, True, (12.0, 3.5)),
+        ({"mode": "thorough"}, True, (16.0, 10.0)),
         ({}, False, (4.0, 4.0)),
         ({"mode": "fast"}, False, (3.0, 3.0)),
+        ({"mode": "thorough"}, False, (10.0, 5.0)),
         ({"symbol_threshold": 9.0}, False, (4.0, 9.0)),
         ({"beam_threshold": 3.0}, True, (3.0, 7.0)),
     ],

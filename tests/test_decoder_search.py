@@ -249,7 +249,7 @@ def test_a_word_goes_on_from_the_history_it_began_with() -> None:
     assert best.text == "h th"
 
 
-@pytest.mark.parametrize("mode", ["accurate", "fast"])
+@pytest.mark.parametrize("mode", ["thorough", "accurate", "fast"])
 def test_alternatives_without_a_language_model_are_the_best_there_are(mode: str) -> None:
     doubtful = [{"h": 0.7, "t": 0.3}, {" ": 0.9, "": 0.1}, {"": 1.0}]
     emissions = likely({"": 0.55, "t": 0.45}, {" ": 1.0}, *doubtful * 3)

@@ -135,7 +135,7 @@ Beam = Annotated[
 Mode = Annotated[
     str | None,
     typer.Option(
-        help="accurate or fast: how much the search prunes; default: accurate.",
+        help="fast, accurate or thorough: how little the search prunes; default: accurate.",
         envvar="ASRKIT_MODE",
         rich_help_panel=_DECODING,
     ),

@@ -9,8 +9,8 @@ from asrkit.config.settings import Settings, one_of, positive, require
 
 # Beam and symbol threshold in nats, with a language model or hotwords and without: then nothing raises what the
 # emissions find unlikely.
-GUIDED_THRESHOLDS = {"accurate": (12.0, 7.0), "fast": (12.0, 3.5)}
-UNGUIDED_THRESHOLDS = {"accurate": (4.0, 4.0), "fast": (3.0, 3.0)}
+GUIDED_THRESHOLDS = {"fast": (12.0, 3.5), "accurate": (12.0, 7.0), "thorough": (16.0, 10.0)}
+UNGUIDED_THRESHOLDS = {"fast": (3.0, 3.0), "accurate": (4.0, 4.0), "thorough": (10.0, 5.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class DecodingConfig(Settings):
     """
 
     decoder: str = "beam"  # or "greedy", "pyctcdecode"
-    mode: str = "accurate"  # or "fast": what the two thresholds are unless they are set
+    mode: str = "accurate"  # or "fast", "thorough": what the two thresholds are unless they are set
     beam: int = 50  # prefixes kept after each step, at most
     beam_threshold: float | None = None  # nats below the best at which a prefix is dropped; see thresholds
     symbol_threshold: float | None = None  # symbols less likely than exp(-this) are not tried; see thresholds

@@ -9,7 +9,7 @@ from rich.table import Table
 from asrkit.report.figures import new_figure, save_figure
 from asrkit.tuning import Trial, TuningResult
 
-_COLORS = {"fast": "#d95f02", "accurate": "#1b9e77"}
+_COLORS = {"fast": "#d95f02", "accurate": "#1b9e77", "thorough": "#7570b3"}
 
 
 def plot_frontier(result: TuningResult, path: Path | str) -> Path:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from asrkit.language_model import NgramModel
 
 FloatArray = npt.NDArray[np.float32]
-Weights = dict[str, float]
 
 # Lowest and highest value tried.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -33,7 +32,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 _SHRINK = 3  # each rung keeps one in so many candidates and gives them so many times the utterances
 _MAX_SEARCH_UTTERANCES = 400
-_FIRST_STEPS: Weights = {
+_FIRST_STEPS: dict[str, float] = {
     "lm_weight": 0.15,
     "word_bonus": 0.4,
     "prior_scale": 0.15,
@@ -44,6 +43,7 @@ _REFINEMENTS = 2  # rounds of steps around the best, half as long each time
 _LADDER = (
     *(("fast", beam) for beam in (5, 10, 25, 50, 100)),
     *(("accurate", beam) for beam in (10, 25, 50, 100, 200, 400)),
+    *(("thorough", beam) for beam in (400, 800)),
 )
 _RESAMPLES = 2_000
 _CONFIDENCE = 0.95
@@ -140,7 +140,8 @@ def tune_decoding(
     """Search the weights of the language model, then the beam.
 
     Weights are found by successive halving on growing parts of the dev set, then by small steps around the best.
-    Beams and pruning modes are then tried on all of it. The same seed gives the same weights.
+    Beams and pruning modes are then tried on all of it, and the same once more from the chosen one, as a wider beam
+    bears other weights. The same seed gives the same weights.
 
     Args:
         emissions: ``(steps, symbols)`` natural log-probabilities of each dev utterance.
@@ -168,13 +169,17 @@ def tune_decoding(
     bench = _Bench(emissions, references, alphabet, lm, step_ms, threads or os.cpu_count() or 1)
     given = (config or DecodingConfig()).replace(decoder="beam", n_best=1)
     start = given.replace(log_priors=_log_priors(bench.emissions))
-    search = _WeightSearch(bench, start, num_candidates, seed, progress or (lambda share: None))
-    weights = search.run()
-    tried = []
-    for index, (mode, beam) in enumerate(_LADDER):
-        tried.append(bench.measure(start.replace(mode=mode, beam=beam, **weights)))
-        search.progress(0.7 + 0.3 * (index + 1) / len(_LADDER))
-    trials, best, chosen = _choose([trial for trial, _ in tried], [table for _, table in tried], seed)
+    progress = progress or (lambda share: None)
+    search = _WeightSearch(bench, start, num_candidates, seed)
+    config = search.halve(lambda share: progress(0.2 * share))
+    for begin in (0.2, 0.6):
+        config = search.refine(config, lambda share, begin=begin: progress(begin + 0.25 * share))  # type: ignore[misc]
+        tried = []
+        for index, (mode, beam) in enumerate(_LADDER):
+            tried.append(bench.measure(config.replace(mode=mode, beam=beam)))
+            progress(begin + 0.25 + 0.15 * (index + 1) / len(_LADDER))
+        trials, best, chosen = _choose([trial for trial, _ in tried], [table for _, table in tried], seed)
+        config = chosen.config
     return TuningResult(trials, best, chosen, bench.measure(given)[0], search.num_tried, len(emissions))
 
 
@@ -220,35 +225,28 @@ class _Bench:
 
 
 class _WeightSearch:
-    """Finds the weights with the fewest errors at the given beam."""
+    """Finds the weights with the fewest errors."""
 
-    def __init__(
-        self,
-        bench: _Bench,
-        start: DecodingConfig,
-        num_candidates: int,
-        seed: int,
-        progress: Callable[[float], None],
-    ) -> None:
+    def __init__(self, bench: _Bench, start: DecodingConfig, num_candidates: int, seed: int) -> None:
         self.num_tried = 0
-        self.progress = progress
         self._bench = bench
         self._start = start
         self._num_candidates = max(num_candidates, 1)
         self._random = np.random.default_rng(seed)
         self._order = self._random.permutation(bench.size)[:_MAX_SEARCH_UTTERANCES].tolist()
 
-    def run(self) -> Weights:
+    def halve(self, progress: Callable[[float], None]) -> DecodingConfig:
+        """Return the best of many candidates, of which ever fewer are given ever more utterances."""
         candidates = self._candidates()
         rungs = max(1, int(np.ceil(np.log(len(candidates)) / np.log(_SHRINK))))
         for rung in range(rungs, 0, -1):
             part = self._order[: max(len(self._order) // _SHRINK ** (rung - 1), min(8, len(self._order)))]
-            ranked = sorted((self._errors(weights, part), index) for index, weights in enumerate(candidates))
+            ranked = sorted((self._errors(config, part), index) for index, config in enumerate(candidates))
             candidates = [candidates[index] for _, index in ranked[: max(1, len(candidates) // _SHRINK)]]
-            self.progress(0.4 * (rungs - rung + 1) / rungs)
-        return self._refine(candidates[0])
+            progress((rungs - rung + 1) / rungs)
+        return candidates[0]
 
-    def _candidates(self) -> list[Weights]:
+    def _candidates(self) -> list[DecodingConfig]:
         """The settings to begin with, and a Latin hypercube: each range is cut evenly and every part is tried once."""
         count = self._num_candidates - 1
         columns = []
@@ -256,27 +254,28 @@ class _WeightSearch:
             shares = (self._random.permutation(count) + self._random.random(count)) / max(count, 1)
             columns.append(low + shares * (high - low))
         drawn = [dict(zip(_RANGES, map(float, row), strict=True)) for row in np.transpose(columns)]
-        return [{name: getattr(self._start, name) for name in _RANGES}, *drawn]
+        return [self._start, *(self._start.replace(**weights) for weights in drawn)]
 
-    def _refine(self, weights: Weights) -> Weights:
-        fewest = self._errors(weights, self._order)
+    def refine(self, config: DecodingConfig, progress: Callable[[float], None]) -> DecodingConfig:
+        """Return the best of the settings within a few steps of one weight each."""
+        fewest = self._errors(config, self._order)
         for half in range(_REFINEMENTS):
             for index, (name, first_step) in enumerate(_FIRST_STEPS.items()):
                 for step in (first_step / 2**half, -first_step / 2**half):
-                    value = weights[name] + step
+                    value = round(getattr(config, name) + step, 4)
                     if value < 0.0 and name in ("lm_weight", "prior_scale", "unknown_weight"):
                         continue
-                    tried = {**weights, name: round(value, 4)}
+                    tried = config.replace(**{name: value})
                     errors = self._errors(tried, self._order)
                     if errors < fewest:
-                        fewest, weights = errors, tried
+                        fewest, config = errors, tried
                         break
-                self.progress(0.4 + 0.3 * (half + (index + 1) / len(_FIRST_STEPS)) / _REFINEMENTS)
-        return {name: round(value, 4) for name, value in weights.items()}
+                progress((half + (index + 1) / len(_FIRST_STEPS)) / _REFINEMENTS)
+        return config.replace(**{name: round(getattr(config, name), 4) for name in _RANGES})
 
-    def _errors(self, weights: Weights, part: Sequence[int]) -> int:
+    def _errors(self, config: DecodingConfig, part: Sequence[int]) -> int:
         self.num_tried += 1
-        return self._bench.measure(self._start.replace(**weights), part)[0].counts.errors
+        return self._bench.measure(config, part)[0].counts.errors
 
 
 def _choose(trials: Sequence[Trial], tables: Sequence[CountTable], seed: int) -> tuple[tuple[Trial, ...], Trial, Trial]:
