@@ -58,7 +58,7 @@ def find_texts(named: list[str], folder: Path) -> list[str]:
     sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
     import make_lm
 
-    name, texts, are_files = make_lm.find_text(named, make_lm.LJSPEECH, make_lm.BESIDE)
+    name, texts, are_files = make_lm.find_text(named, make_lm.LJSPEECH)
     print(f"text: {name}")
     if are_files:
         return texts

@@ -15,7 +15,7 @@ def write_binary(model: NgramModel, output: Path | str, *, quantize: bool = Fals
     Args:
         model: Any model; one that is quantized already stays so.
         output: The file; it appears only when it is complete.
-        quantize: Keep probabilities and back-offs in 8 bits: two fifths smaller, and a little less exact.
+        quantize: Keep probabilities and back-offs in 8 bits: a quarter or more smaller, and a little less exact.
 
     Raises:
         LanguageModelError: The model is too large to quantize, or the file cannot be written.

@@ -16,6 +16,9 @@ constexpr std::uint64_t kByteOrder = 0x0102030405060708ull;
 constexpr std::uint64_t kAlignment = 64;
 constexpr std::uint64_t kMaxCount = 0xFFFFFFFFull;  // of anything but letters; keeps products far from overflow
 constexpr std::size_t kNumCodes = 256;
+// Quantized models of up to so many n-grams have a fuller hash table than in memory: who quantizes wants a small file. In
+// a larger one, which no cache holds, the longer searches would cost too much.
+constexpr std::uint64_t kMaxDense = 1u << 20;
 
 std::uint64_t checksum_of(const char* data, std::size_t size) {
   // Four independent lanes keep the multiplier busy; the tail is padded with zeros, the size is mixed in.
@@ -242,8 +245,7 @@ void NgramImage::quantize(const NgramView& view) {
   for (std::uint32_t id = 0; id < view.num_contexts; ++id) backoffs[id] = view.contexts[id].log10_backoff;
   log10_backoffs_ = make_codes(std::move(backoffs));
 
-  // Who quantizes wants a small file: the table is fuller than that of a model in memory.
-  const std::uint64_t num_slots = num_entries + num_entries / 4 + 1;
+  const std::uint64_t num_slots = num_entries > kMaxDense ? view.num_slots : num_entries + num_entries / 4 + 1;
   quantized_entries_.assign(num_slots, {kEmptyContext, kNoWord, 0});
   for (std::uint64_t from = 0; from < view.num_slots; ++from) {
     const NgramEntry& entry = view.entries[from];
