@@ -171,17 +171,28 @@ def tune_decoding(
     start = given.replace(log_priors=_log_priors(bench.emissions))
     progress = progress or (lambda share: None)
     search = _WeightSearch(bench, start, num_candidates, seed)
-    config = search.halve(lambda share: progress(0.2 * share))
+    config = search.halve(_part(progress, 0.0, 0.2))
     for begin in (0.2, 0.6):
-        config = search.refine(config, lambda share, begin=begin: progress(begin + 0.25 * share))  # type: ignore[misc]
-        tried = []
-        for index, (mode, beam) in enumerate(_LADDER):
-            tried.append(bench.measure(config.replace(mode=mode, beam=beam)))
-            progress(begin + 0.25 + 0.15 * (index + 1) / len(_LADDER))
+        config = search.refine(config, _part(progress, begin, begin + 0.25))
+        tried = _climb(bench, config, _part(progress, begin + 0.25, begin + 0.4))
         # Of the best the first, not the fastest: what a clock says must not decide the weights.
         config = min((trial for trial, _ in tried), key=lambda trial: trial.counts.errors).config
     trials, best, chosen = _choose([trial for trial, _ in tried], [table for _, table in tried], seed)
     return TuningResult(trials, best, chosen, bench.measure(given)[0], search.num_tried, len(emissions))
+
+
+def _part(progress: Callable[[float], None], begin: float, end: float) -> Callable[[float], None]:
+    """Return where a part of the work reports its own share."""
+    return lambda share: progress(begin + (end - begin) * share)
+
+
+def _climb(bench: _Bench, config: DecodingConfig, progress: Callable[[float], None]) -> list[tuple[Trial, CountTable]]:
+    """Try all modes and beams with the weights of some settings."""
+    tried = []
+    for index, (mode, beam) in enumerate(_LADDER):
+        tried.append(bench.measure(config.replace(mode=mode, beam=beam)))
+        progress((index + 1) / len(_LADDER))
+    return tried
 
 
 def _log_priors(emissions: Sequence[FloatArray]) -> tuple[float, ...]:
