@@ -52,8 +52,8 @@ def own_decoder(labels: tuple[str, ...], arpa: Path | None) -> BeamSearchDecoder
     return BeamSearchDecoder(Alphabet("".join(labels[:-1])), arpa)
 
 
-def ours(mode: str) -> Peer:
-    """Our decoder as one of the peers."""
+def ours(mode: str, *, only_text: bool = False) -> Peer:
+    """Our decoder as a peer; ``only_text``: without scores and times of words, as pyctcdecode's ``decode``."""
 
     def build(
         labels: Sequence[str], arpa: Path | None, beam: int, weights: tuple[float, float], extra: float
@@ -62,9 +62,13 @@ def ours(mode: str) -> Peer:
             mode=mode, beam=beam, lm_weight=weights[0], word_bonus=weights[1], unknown_weight=0.6 + extra
         )
         decoder = own_decoder(tuple(labels), arpa).with_config(config)
+        if only_text:
+            return lambda emissions: decoder.decode_texts([emissions])[0]
         return lambda emissions: decoder.decode(emissions)[0].text
 
-    return Peer(f"asrkit {mode}", build, has_lm=True, extras=(-0.3, 0.0, 0.4))
+    if only_text:
+        return Peer(f"asrkit {mode}, text only", build, stand_in=f"asrkit {mode}")
+    return Peer(f"asrkit {mode}", build, extras=(-0.3, 0.0, 0.4))
 
 
 def race(decoders: dict[str, Decode], task: Task, rounds: int) -> dict[str, tuple[float, float]]:
@@ -109,7 +113,8 @@ def memory_mb(peer_name: str, arpa: Path, task: Task) -> float:
 
 
 def all_decoders() -> dict[str, Peer]:
-    return {peer.name: peer for peer in (ours("accurate"), ours("fast"), *PEERS)}
+    own = [ours(mode, only_text=only_text) for mode in ("accurate", "fast") for only_text in (False, True)]
+    return {peer.name: peer for peer in (*own, *PEERS)}
 
 
 @contextmanager

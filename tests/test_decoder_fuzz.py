@@ -85,6 +85,7 @@ def test_nothing_crashes(
         assert 0.0 <= h.confidence <= 1.0 and all(0.0 <= word.confidence <= 1.0 for word in h.words)
         edges = [edge for word in h.words for edge in (word.start_step, word.end_step)]
         assert edges == sorted(edges) and all(0 <= edge <= len(emissions) for edge in edges)
+    assert decoder.decode_texts([emissions]) == [found[0].text]
     stream = decoder.stream()
     for piece in np.array_split(emissions, 3):
         stream.push(piece)

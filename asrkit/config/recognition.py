@@ -9,7 +9,7 @@ from asrkit.config.settings import Settings, one_of, positive, require
 
 # Beam and symbol threshold in nats, with a language model or hotwords and without: then nothing raises what the
 # emissions find unlikely.
-GUIDED_THRESHOLDS = {"fast": (12.0, 3.5), "accurate": (12.0, 7.0), "thorough": (16.0, 10.0)}
+GUIDED_THRESHOLDS = {"fast": (10.0, 4.5), "accurate": (12.0, 7.0), "thorough": (16.0, 10.0)}
 UNGUIDED_THRESHOLDS = {"fast": (3.0, 3.0), "accurate": (4.0, 4.0), "thorough": (10.0, 5.0)}
 
 

@@ -108,7 +108,7 @@ class CtcDecoder:
     ) -> str:
         """Return the best text."""
         settings = _settings(beam_width, beam_prune_logp, token_min_logp, hotwords, hotword_weight, n_best=1)
-        return self._run([logits], settings, 1, lm_start_state)[0][0].text
+        return self._set(settings, lm_start_state).decode_texts([_log_softmax(logits)])[0]
 
     def decode_beams(
         self,
@@ -123,7 +123,7 @@ class CtcDecoder:
     ) -> list[OutputBeam]:
         """Return the best texts with their frames and scores, best first; ``prune_history`` changes nothing."""
         settings = _settings(beam_width, beam_prune_logp, token_min_logp, hotwords, hotword_weight, n_best=beam_width)
-        return [_output_beam(h) for h in self._run([logits], settings, 1, lm_start_state)[0]]
+        return [_output_beam(h) for h in self._set(settings, lm_start_state).decode(_log_softmax(logits))]
 
     def decode_batch(
         self,
@@ -137,7 +137,9 @@ class CtcDecoder:
     ) -> list[str]:
         """Return the best text of each utterance."""
         settings = _settings(beam_width, beam_prune_logp, token_min_logp, hotwords, hotword_weight, n_best=1)
-        return [found[0].text for found in self._run(logits_list, settings, _threads(pool))]
+        return self._set(settings).decode_texts(
+            [_log_softmax(logits) for logits in logits_list], threads=_threads(pool)
+        )
 
     def decode_beams_batch(
         self,
@@ -152,17 +154,18 @@ class CtcDecoder:
     ) -> list[list[OutputBeam]]:
         """Return the best texts of each utterance; see ``decode_beams``."""
         settings = _settings(beam_width, beam_prune_logp, token_min_logp, hotwords, hotword_weight, n_best=beam_width)
-        return [[_output_beam(h) for h in found] for found in self._run(logits_list, settings, _threads(pool))]
+        batch = [_log_softmax(logits) for logits in logits_list]
+        found = self._set(settings).decode_batch(batch, threads=_threads(pool))
+        return [[_output_beam(h) for h in hypotheses] for hypotheses in found]
 
-    def _run(
-        self, batch: Sequence[Emissions], settings: dict[str, Any], threads: int, lm_start_state: object = None
-    ) -> list[list[Hypothesis]]:
+    def _set(self, settings: dict[str, Any], lm_start_state: object = None) -> BeamSearchDecoder:
+        """Return the decoder with these settings, which the next call most likely wants again."""
         if lm_start_state is not None:
             raise DecodingError("lm_start_state is not supported; push the pieces of one utterance into stream()")
         config = self._decoder.config.replace(**settings)
         if config != self._decoder.config:
             self._decoder = self._decoder.with_config(config)
-        return self._decoder.decode_batch([_log_softmax(logits) for logits in batch], threads=threads)
+        return self._decoder
 
 
 def _settings(

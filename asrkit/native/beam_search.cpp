@@ -3,17 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bits.hpp"
+
 namespace asrkit {
 
 namespace {
 
-constexpr std::size_t kBlock = 8;   // symbols looked at together
+constexpr std::size_t kBlock = 64;  // symbols looked at together
 constexpr std::size_t kChunk = 64;  // likely symbols that fit the bits of one word
 // A step whose best prefix falls so far below the last one's would soon leave the range of a float.
 constexpr float kLeastMaximum = 1e-30f;
 // What a word start keeps in a step in which neither blank nor space is likely.
 constexpr float kLeastSilence = 1e-6f;
-constexpr double kSmallSilence = 1e-200;
+constexpr double kSmall = 1e-200;  // a factor below it becomes a logarithm
 
 template <class T>
 void make_room(std::vector<T>& values, std::size_t least) {
@@ -51,7 +53,8 @@ void BeamSearch::reset() {
   pool_.reset();
   start_table_.assign(64, kNone);
   num_in_table_ = 0;
-  maximum_ = carry_ = 1.0f;
+  maximum_ = highest_total_ = carry_ = 1.0f;
+  offset_ = 1.0;
   log_offset_ = 0.0;
   silence_ = 1.0;
   log_silence_ = 0.0;
@@ -98,19 +101,12 @@ void BeamSearch::skip_blank_step(float log_blank) {
 // Collects the symbols at or above the threshold; the best one always counts.
 void BeamSearch::find_likely_symbols(const float* log_probs, float threshold) {
   likely_.clear();
-  // Most blocks hold nothing likely.
-  const std::size_t num_blocked = num_symbols_ / kBlock * kBlock;
-  for (std::size_t begin = 0; begin < num_blocked; begin += kBlock) {
-    std::uint32_t num_likely = 0;
-    for (std::size_t k = 0; k < kBlock; ++k) num_likely += log_probs[begin + k] >= threshold ? 1 : 0;
-    for (std::size_t i = begin; num_likely > 0; ++i) {
-      if (log_probs[i] < threshold) continue;
-      --num_likely;
-      add_likely_symbol(static_cast<Symbol>(i), log_probs[i]);
+  for (std::size_t begin = 0; begin < num_symbols_; begin += kBlock) {
+    std::uint64_t bits = bits_at_least(log_probs + begin, std::min(kBlock, num_symbols_ - begin), threshold);
+    for (; bits != 0; bits &= bits - 1) {
+      const std::size_t symbol = begin + static_cast<std::size_t>(lowest_bit(bits));
+      add_likely_symbol(static_cast<Symbol>(symbol), log_probs[symbol]);
     }
-  }
-  for (std::size_t i = num_blocked; i < num_symbols_; ++i) {
-    if (log_probs[i] >= threshold) add_likely_symbol(static_cast<Symbol>(i), log_probs[i]);
   }
   const Symbol blank = model_.symbols.blank;
   const bool is_blank_likely = log_probs[blank] >= threshold;
@@ -151,11 +147,16 @@ bool BeamSearch::advance() {
   if (maximum_ < kLeastMaximum) return false;
   keep_best();
   carry_ = 1.0f / maximum_;
-  log_offset_ += std::log(static_cast<double>(maximum_));
+  highest_total_ = maximum_;
+  offset_ *= static_cast<double>(maximum_);
+  if (offset_ < kSmall || offset_ > 1.0 / kSmall) {
+    log_offset_ += std::log(offset_);
+    offset_ = 1.0;
+  }
   silence_ = next_silence_;
-  if (silence_ < kSmallSilence) {
-    silence_ /= kSmallSilence;
-    log_silence_ += std::log(kSmallSilence);
+  if (silence_ < kSmall) {
+    silence_ /= kSmall;
+    log_silence_ += std::log(kSmall);
   }
   is_settled_ = false;
   return true;
@@ -183,7 +184,6 @@ void BeamSearch::stay() {
     next_others[i] = repeated;
     masses[i] = total * blank + repeated;
   }
-  highest_total_ = largest(totals, size);
   maximum_ = largest(masses, size);
   limit_ = maximum_ * prune_factor_;
 }

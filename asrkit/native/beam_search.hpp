@@ -180,9 +180,9 @@ class BeamSearch {
   std::vector<std::uint8_t> likely_bit_;  // per symbol, its place in the chunk; the space's again at the end
   std::vector<float> emission_;           // per symbol; 0 where unlikely; the space's again at the end
   float blank_emission_ = 0.0f;
-  float highest_total_ = 0.0f;            // of the active prefixes
+  float highest_total_ = 1.0f;            // no active prefix has more
   float maximum_ = 1.0f, limit_ = 0.0f;
-  double log_offset_ = 0.0;               // true mass = mass * exp(log_offset_)
+  double offset_ = 1.0, log_offset_ = 0.0;  // true mass = mass * offset_ * exp(log_offset_)
   // The mass, times exp(log_silence_), of a word start that was there from the beginning and only stayed.
   double silence_ = 1.0, next_silence_ = 1.0, log_silence_ = 0.0;
   float carry_ = 1.0f;                    // rescales the next step

@@ -55,11 +55,12 @@ std::pair<HistoryId, NodeId> BeamSearch::best_prefix() const {
 }
 
 std::vector<FinalHistory> BeamSearch::finish() {
+  const double log_offset = log_offset_ + std::log(offset_);
   std::vector<FinalHistory> finals;
   for (std::size_t i = 0; i < now_.size; ++i) {
     const Slot& slot = now_.slots[i];
     ContextId next = pool_.nodes[slot.node].context;
-    double log_mass = std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset_;
+    double log_mass = std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset;
     HistoryId history = slot.history;
     const bool is_open = now_.symbols[i] != num_symbols_;
     if (is_open) {
@@ -74,7 +75,7 @@ std::vector<FinalHistory> BeamSearch::finish() {
   }
   // A closed vocabulary may find itself inside a word: then the complete words must do.
   for (std::size_t i = 0; finals.empty() && i < now_.size; ++i) {
-    const double log_mass = std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset_;
+    const double log_mass = std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset;
     finals.push_back({now_.slots[i].history, log_mass, kNever});
   }
   // "ab" and "ab " are one text.

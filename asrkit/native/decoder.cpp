@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cmath>
 
-#include "nbest.hpp"
 #include "worker_threads.hpp"
 
 namespace asrkit {
@@ -30,6 +29,25 @@ std::string text_of(const PrefixPool& pool, NodeId word, const SymbolSet& symbol
   return text;
 }
 
+std::string text_of(const PrefixPool& pool, const WordPath& path, const SymbolSet& symbols) {
+  std::string text;
+  for (auto id = path.words.rbegin(); id != path.words.rend(); ++id) {
+    if (!text.empty() && symbols.has_space()) text += symbols.texts[symbols.space];
+    text += text_of(pool, pool.histories[*id].word, symbols);
+  }
+  return text;
+}
+
+// The search's masses are not exact: how many of the first paths must be compared by exact scores.
+std::size_t count_contenders(const std::vector<WordPath>& paths, std::size_t n_best) {
+  std::size_t count = std::min(n_best, paths.size());
+  while (count < std::min(paths.size(), kMaxCloseCalls) &&
+         paths[count].log_mass > paths[0].log_mass - kCloseCall) {
+    ++count;
+  }
+  return count;
+}
+
 }  // namespace
 
 Decoder::Decoder(std::shared_ptr<const SearchModel> model)
@@ -38,29 +56,39 @@ Decoder::Decoder(std::shared_ptr<const SearchModel> model)
       aligner_(model_->symbols, std::exp(-std::max<double>(model_->options.beam_threshold, kAlignmentThreshold))) {}
 
 std::vector<Decoded> Decoder::decode(const Emissions& emissions) {
+  search(emissions);
+  return finish(search_, emissions);
+}
+
+std::string Decoder::decode_text(const Emissions& emissions) {
+  search(emissions);
+  const auto n_best = static_cast<std::size_t>(model_->options.n_best);
+  const std::vector<WordPath> paths = find_paths(search_, std::max(n_best, kMaxCloseCalls));
+  if (paths.empty()) return {};
+  if (count_contenders(paths, n_best) == 1) return text_of(search_.pool(), paths[0], model_->symbols);
+  return rank(search_.pool(), paths, emissions).front().first.text;
+}
+
+void Decoder::search(const Emissions& emissions) {
   search_.reset();
   for (std::size_t step = 0; step < emissions.num_steps; ++step) {
     search_.push(emissions.log_probs + step * model_->symbols.size());
   }
-  return finish(search_, emissions);
+}
+
+// The first paths of a finished search. Which those are does not depend on how many are asked for.
+std::vector<WordPath> Decoder::find_paths(BeamSearch& search, std::size_t count) const {
+  const std::size_t num_ends = std::max(static_cast<std::size_t>(model_->options.n_best), kJudges);
+  std::vector<FinalHistory> finals = search.finish();
+  if (finals.size() > num_ends) finals.resize(num_ends);
+  return find_best_paths(search.pool(), finals, count);
 }
 
 std::vector<Decoded> Decoder::finish(BeamSearch& search, const Emissions& emissions) {
   const auto n_best = static_cast<std::size_t>(model_->options.n_best);
-  const std::vector<FinalHistory> finals = search.finish();
-  const std::vector<WordPath> paths = find_best_paths(search.pool(), finals, std::max(n_best, kJudges));
-  // Which path each result came from, so that only those returned need confidences.
-  std::vector<std::pair<Decoded, std::size_t>> results;
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    const bool is_close = i < kMaxCloseCalls && paths[i].log_mass > paths[0].log_mass - kCloseCall;
-    if (i >= n_best && !is_close) break;
-    results.emplace_back(describe(search.pool(), paths[i].words, emissions), i);
-  }
-  std::stable_sort(results.begin(), results.end(),
-                   [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
-  if (results.size() > n_best) results.resize(n_best);
+  const std::vector<WordPath> paths = find_paths(search, std::max(n_best, kJudges));
   std::vector<Decoded> best;
-  for (auto& [result, i] : results) {
+  for (auto& [result, i] : rank(search.pool(), paths, emissions)) {
     const Confidences confidences =
         judge_words(search.pool(), paths, kJudges, paths[i], static_cast<std::uint32_t>(emissions.num_steps));
     result.confidence = confidences.path;
@@ -74,11 +102,26 @@ std::vector<Decoded> Decoder::finish(BeamSearch& search, const Emissions& emissi
   return best;
 }
 
-Decoded Decoder::describe(const PrefixPool& pool, const std::vector<HistoryId>& path, const Emissions& emissions) {
+// The n best by exact scores, each with the path it came from, so that only those returned need confidences.
+std::vector<std::pair<Decoded, std::size_t>> Decoder::rank(const PrefixPool& pool, const std::vector<WordPath>& paths,
+                                                           const Emissions& emissions) {
+  const auto n_best = static_cast<std::size_t>(model_->options.n_best);
+  const std::size_t num_contenders = count_contenders(paths, n_best);
+  std::vector<std::pair<Decoded, std::size_t>> results;
+  for (std::size_t i = 0; i < num_contenders; ++i) {
+    results.emplace_back(describe(pool, paths[i], emissions), i);
+  }
+  std::stable_sort(results.begin(), results.end(),
+                   [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
+  if (results.size() > n_best) results.resize(n_best);
+  return results;
+}
+
+Decoded Decoder::describe(const PrefixPool& pool, const WordPath& path, const Emissions& emissions) {
   const bool are_symbols_words = model_->rule == WordRule::kOneSymbol;
   std::vector<std::vector<Symbol>> words;
   std::vector<TrieId> tries;
-  for (auto id = path.rbegin(); id != path.rend(); ++id) {
+  for (auto id = path.words.rbegin(); id != path.words.rend(); ++id) {
     std::vector<Symbol> spelling;
     pool.spell(pool.histories[*id].word, spelling);
     if (are_symbols_words) {
@@ -89,6 +132,7 @@ Decoded Decoder::describe(const PrefixPool& pool, const std::vector<HistoryId>& 
     }
   }
   Decoded result;
+  result.text = text_of(pool, path, model_->symbols);
   const Alignment alignment = aligner_.align(emissions.log_probs, emissions.num_steps, words);
   result.acoustic_score = alignment.log_prob;
   result.lm_score = score_words(tries, words);
@@ -100,8 +144,6 @@ Decoded Decoder::describe(const PrefixPool& pool, const std::vector<HistoryId>& 
     DecodedWord word;
     for (const Symbol symbol : words[i]) word.text += model_->symbols.texts[symbol];
     word.steps = alignment.words[i];
-    if (i > 0 && model_->symbols.has_space()) result.text += model_->symbols.texts[model_->symbols.space];
-    result.text += word.text;
     result.words.push_back(std::move(word));
   }
   return result;
@@ -190,12 +232,22 @@ void DecoderPool::give_back(std::unique_ptr<Decoder> decoder) {
 }
 
 std::vector<std::vector<Decoded>> DecoderPool::decode(const std::vector<Emissions>& batch, int num_threads) {
-  std::vector<std::vector<Decoded>> results(batch.size());
+  return run(&Decoder::decode, batch, num_threads);
+}
+
+std::vector<std::string> DecoderPool::decode_texts(const std::vector<Emissions>& batch, int num_threads) {
+  return run(&Decoder::decode_text, batch, num_threads);
+}
+
+template <class Result>
+std::vector<Result> DecoderPool::run(Result (Decoder::*decode)(const Emissions&), const std::vector<Emissions>& batch,
+                                     int num_threads) {
+  std::vector<Result> results(batch.size());
   std::atomic<std::size_t> next{0};
   const std::size_t num_workers = std::min<std::size_t>(static_cast<std::size_t>(num_threads), batch.size());
   work_on_threads(num_workers, [&] {
     std::unique_ptr<Decoder> decoder = take();
-    for (std::size_t i = next++; i < batch.size(); i = next++) results[i] = decoder->decode(batch[i]);
+    for (std::size_t i = next++; i < batch.size(); i = next++) results[i] = (decoder.get()->*decode)(batch[i]);
     give_back(std::move(decoder));
   });
   return results;

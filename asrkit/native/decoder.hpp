@@ -4,10 +4,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "beam_search.hpp"
 #include "ctc_alignment.hpp"
+#include "nbest.hpp"
 
 namespace asrkit {
 
@@ -39,11 +41,18 @@ class Decoder {
 
   std::vector<Decoded> decode(const Emissions& emissions);
 
+  // The text of the first one. Only where the search leaves it open which that is does this align anything.
+  std::string decode_text(const Emissions& emissions);
+
   // The n best of a search that has seen these emissions, best first.
   std::vector<Decoded> finish(BeamSearch& search, const Emissions& emissions);
 
  private:
-  Decoded describe(const PrefixPool& pool, const std::vector<HistoryId>& path, const Emissions& emissions);
+  void search(const Emissions& emissions);
+  std::vector<WordPath> find_paths(BeamSearch& search, std::size_t count) const;
+  std::vector<std::pair<Decoded, std::size_t>> rank(const PrefixPool& pool, const std::vector<WordPath>& paths,
+                                                    const Emissions& emissions);
+  Decoded describe(const PrefixPool& pool, const WordPath& path, const Emissions& emissions);
   double score_words(const std::vector<TrieId>& tries, const std::vector<std::vector<Symbol>>& words) const;
   float score_unknown(const std::vector<Symbol>& spelling, ContextId context, ContextId& next) const;
 
@@ -86,8 +95,12 @@ class DecoderPool {
 
   // Decodes every utterance; the results do not depend on the number of threads.
   std::vector<std::vector<Decoded>> decode(const std::vector<Emissions>& batch, int num_threads);
+  std::vector<std::string> decode_texts(const std::vector<Emissions>& batch, int num_threads);
 
  private:
+  template <class Result>
+  std::vector<Result> run(Result (Decoder::*decode)(const Emissions&), const std::vector<Emissions>& batch,
+                          int num_threads);
   std::unique_ptr<Decoder> take();
   void give_back(std::unique_ptr<Decoder> decoder);
 

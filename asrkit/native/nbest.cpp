@@ -71,8 +71,8 @@ std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<
                                       std::size_t count) {
   std::priority_queue<Deviation, std::vector<Deviation>, Worse> queue;
   std::size_t order = 0;
-  for (std::size_t i = 0; i < std::min(finals.size(), count); ++i) {
-    queue.push({finals[i].log_mass, finals[i].log_closed_mass, order++, 0, 0, finals[i].history});
+  for (const FinalHistory& final : finals) {
+    queue.push({final.log_mass, final.log_closed_mass, order++, 0, 0, final.history});
   }
   std::vector<WordPath> paths;
   std::unordered_set<std::uint64_t> seen;

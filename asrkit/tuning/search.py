@@ -223,17 +223,20 @@ class _Bench:
         self._step_ms = step_ms
         self._threads = threads
 
-    def measure(self, config: DecodingConfig, select: Sequence[int] | None = None) -> tuple[Trial, CountTable]:
+    def measure(self, config: DecodingConfig) -> tuple[Trial, CountTable]:
         decoder = self._decoder.with_config(config)
-        chosen = range(self.size) if select is None else select
-        batch = [self.emissions[i] for i in chosen]
         start_s = time.process_time()  # of all threads: the same on a busy machine
-        hypotheses = decoder.decode_batch(batch, threads=self._threads)
+        hypotheses = decoder.decode_batch(self.emissions, threads=self._threads)
         cpu_s = max(time.process_time() - start_s, 1e-9)
         # At the edge of the ranges a search may lose all its hypotheses: it has heard nothing, then.
-        table = count_pairs([h[0].text if h else "" for h in hypotheses], [self._references[i] for i in chosen])
-        audio_s = sum(len(array) for array in batch) * self._step_ms / 1000
+        table = count_pairs([h[0].text if h else "" for h in hypotheses], self._references)
+        audio_s = sum(len(array) for array in self.emissions) * self._step_ms / 1000
         return Trial(config, table.total(), audio_s / cpu_s), table
+
+    def count_errors(self, config: DecodingConfig, select: Sequence[int]) -> int:
+        batch = [self.emissions[i] for i in select]
+        texts = self._decoder.with_config(config).decode_texts(batch, threads=self._threads)
+        return count_pairs(texts, [self._references[i] for i in select]).total().errors
 
 
 class _WeightSearch:
@@ -287,7 +290,7 @@ class _WeightSearch:
 
     def _errors(self, config: DecodingConfig, part: Sequence[int]) -> int:
         self.num_tried += 1
-        return self._bench.measure(config, part)[0].counts.errors
+        return self._bench.count_errors(config, part)
 
 
 def _choose(trials: Sequence[Trial], tables: Sequence[CountTable], seed: int) -> tuple[tuple[Trial, ...], Trial, Trial]:
