@@ -16,6 +16,10 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
   texts+=("$1")
   shift
 done
+for file in "$train" "$dev" "${texts[@]}"; do
+  [ -r "$file" ] || { echo "scripts/english_small.sh: $file cannot be read; a list or text is missing" >&2; exit 2; }
+done
+[ ${#texts[@]} -gt 0 ] || { echo "scripts/english_small.sh: no text for the language model; see docs/english-small.md" >&2; exit 2; }
 folder=${2:-english-small}
 box=${ASRKIT_BOX:-$here/../asrkit/models/english-small}
 
@@ -28,11 +32,13 @@ mkdir -p "$folder/lm"
 run python "$here/prepare_english.py" "$train" "$dev" "$folder/data"
 run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/english_small.toml" \
   -o "$folder/first"
-# Twice: each begins with a high learning rate again, and by far the most is learned while it is high.
-run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" --from "$folder/first" \
-  --config "$here/english_small_second.toml" -o "$folder/second"
-run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" --from "$folder/second" \
-  --config "$here/english_small_second.toml" -o "$folder/english-small"
+# Again and again: each part begins with a high learning rate, and by far the most is learned while it is high.
+last=first
+for part in second third english-small; do
+  run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" --from "$folder/$last" \
+    --config "$here/english_small_second.toml" -o "$folder/$part"
+  last=$part
+done
 
 # A model of each text, and one of how people speak who read into microphones; the dev set says how much of each.
 models=()

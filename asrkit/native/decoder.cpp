@@ -62,10 +62,9 @@ std::vector<Decoded> Decoder::decode(const Emissions& emissions) {
 
 std::string Decoder::decode_text(const Emissions& emissions) {
   search(emissions);
-  const auto n_best = static_cast<std::size_t>(model_->options.n_best);
-  const std::vector<WordPath> paths = find_paths(search_, std::max(n_best, kMaxCloseCalls));
+  const std::vector<WordPath> paths = find_paths(search_, std::max(n_best(), kMaxCloseCalls));
   if (paths.empty()) return {};
-  if (count_contenders(paths, n_best) == 1) return text_of(search_.pool(), paths[0], model_->symbols);
+  if (count_contenders(paths, n_best()) == 1) return text_of(search_.pool(), paths[0], model_->symbols);
   return rank(search_.pool(), paths, emissions).front().first.text;
 }
 
@@ -78,15 +77,14 @@ void Decoder::search(const Emissions& emissions) {
 
 // The first paths of a finished search. Which those are does not depend on how many are asked for.
 std::vector<WordPath> Decoder::find_paths(BeamSearch& search, std::size_t count) const {
-  const std::size_t num_ends = std::max(static_cast<std::size_t>(model_->options.n_best), kJudges);
+  const std::size_t num_ends = std::max(n_best(), kJudges);
   std::vector<FinalHistory> finals = search.finish();
   if (finals.size() > num_ends) finals.resize(num_ends);
   return find_best_paths(search.pool(), finals, count);
 }
 
 std::vector<Decoded> Decoder::finish(BeamSearch& search, const Emissions& emissions) {
-  const auto n_best = static_cast<std::size_t>(model_->options.n_best);
-  const std::vector<WordPath> paths = find_paths(search, std::max(n_best, kJudges));
+  const std::vector<WordPath> paths = find_paths(search, std::max(n_best(), kJudges));
   std::vector<Decoded> best;
   for (auto& [result, i] : rank(search.pool(), paths, emissions)) {
     const Confidences confidences =
@@ -105,15 +103,14 @@ std::vector<Decoded> Decoder::finish(BeamSearch& search, const Emissions& emissi
 // The n best by exact scores, each with the path it came from, so that only those returned need confidences.
 std::vector<std::pair<Decoded, std::size_t>> Decoder::rank(const PrefixPool& pool, const std::vector<WordPath>& paths,
                                                            const Emissions& emissions) {
-  const auto n_best = static_cast<std::size_t>(model_->options.n_best);
-  const std::size_t num_contenders = count_contenders(paths, n_best);
+  const std::size_t num_contenders = count_contenders(paths, n_best());
   std::vector<std::pair<Decoded, std::size_t>> results;
   for (std::size_t i = 0; i < num_contenders; ++i) {
     results.emplace_back(describe(pool, paths[i], emissions), i);
   }
   std::stable_sort(results.begin(), results.end(),
                    [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
-  if (results.size() > n_best) results.resize(n_best);
+  if (results.size() > n_best()) results.resize(n_best());
   return results;
 }
 
