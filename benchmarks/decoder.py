@@ -274,7 +274,7 @@ def main() -> None:
             for task in tasks:
                 part = task.part(slice(arguments.utterances))
                 lines += speed_section(peers, arpa, part, arguments.beams, arguments.rounds)
-            own = own_section(arpa, tasks[0], max(3, arguments.rounds)) + memory_section(peers, arpa, tasks[0])
+            own = own_section(arpa, tasks[0], max(30, arguments.rounds)) + memory_section(peers, arpa, tasks[0])
             report(own)
             lines += own
         if not arguments.no_tuning:
