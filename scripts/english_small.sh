@@ -16,10 +16,14 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
   texts+=("$1")
   shift
 done
+fail() {
+  echo "scripts/english_small.sh: $*" >&2
+  exit 2
+}
+[ ${#texts[@]} -gt 0 ] || fail "no text for the language model; docs/english-small.md names ours"
 for file in "$train" "$dev" "${texts[@]}"; do
-  [ -r "$file" ] || { echo "scripts/english_small.sh: $file cannot be read; a list or text is missing" >&2; exit 2; }
+  [ -f "$file" ] && [ -r "$file" ] || fail "$file cannot be read; a list or a text is missing"
 done
-[ ${#texts[@]} -gt 0 ] || { echo "scripts/english_small.sh: no text for the language model; see docs/english-small.md" >&2; exit 2; }
 folder=${2:-english-small}
 box=${ASRKIT_BOX:-$here/../asrkit/models/english-small}
 

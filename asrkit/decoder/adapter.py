@@ -108,7 +108,7 @@ class CtcDecoder:
     ) -> str:
         """Return the best text."""
         settings = _settings(beam_width, beam_prune_logp, token_min_logp, hotwords, hotword_weight, n_best=1)
-        return self._set(settings, lm_start_state).decode_texts([_log_softmax(logits)])[0]
+        return self._decoder_with(settings, lm_start_state).decode_texts([_log_softmax(logits)])[0]
 
     def decode_beams(
         self,
@@ -123,7 +123,7 @@ class CtcDecoder:
     ) -> list[OutputBeam]:
         """Return the best texts with their frames and scores, best first; ``prune_history`` changes nothing."""
         settings = _settings(beam_width, beam_prune_logp, token_min_logp, hotwords, hotword_weight, n_best=beam_width)
-        return [_output_beam(h) for h in self._set(settings, lm_start_state).decode(_log_softmax(logits))]
+        return [_output_beam(h) for h in self._decoder_with(settings, lm_start_state).decode(_log_softmax(logits))]
 
     def decode_batch(
         self,
@@ -137,7 +137,7 @@ class CtcDecoder:
     ) -> list[str]:
         """Return the best text of each utterance."""
         settings = _settings(beam_width, beam_prune_logp, token_min_logp, hotwords, hotword_weight, n_best=1)
-        return self._set(settings).decode_texts(
+        return self._decoder_with(settings).decode_texts(
             [_log_softmax(logits) for logits in logits_list], threads=_threads(pool)
         )
 
@@ -155,11 +155,11 @@ class CtcDecoder:
         """Return the best texts of each utterance; see ``decode_beams``."""
         settings = _settings(beam_width, beam_prune_logp, token_min_logp, hotwords, hotword_weight, n_best=beam_width)
         batch = [_log_softmax(logits) for logits in logits_list]
-        found = self._set(settings).decode_batch(batch, threads=_threads(pool))
+        found = self._decoder_with(settings).decode_batch(batch, threads=_threads(pool))
         return [[_output_beam(h) for h in hypotheses] for hypotheses in found]
 
-    def _set(self, settings: dict[str, Any], lm_start_state: object = None) -> BeamSearchDecoder:
-        """Return the decoder with these settings, which the next call most likely wants again."""
+    def _decoder_with(self, settings: dict[str, Any], lm_start_state: object = None) -> BeamSearchDecoder:
+        """Return the decoder with these settings; it is kept, as the next call most likely wants the same."""
         if lm_start_state is not None:
             raise DecodingError("lm_start_state is not supported; push the pieces of one utterance into stream()")
         config = self._decoder.config.replace(**settings)

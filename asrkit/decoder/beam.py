@@ -162,11 +162,11 @@ class BeamSearchDecoder:
     ) -> list[str]:
         """Decode many utterances to nothing but their best texts.
 
-        Faster than ``decode_batch``, as nothing is aligned: times, confidences and exact scores are not worked out.
-        The arguments are the same.
+        Faster than ``decode_batch``, most of all with an ``n_best`` of 1: only texts too close to call are aligned,
+        and times and confidences are not worked out. The arguments are the same.
 
         Returns:
-            The text of the first hypothesis that ``decode_batch`` gives, for each utterance.
+            The text of the first hypothesis that ``decode_batch`` gives, for each utterance; "" where it gives none.
 
         Raises:
             DecodingError: Emissions have the wrong shape or impossible values; the utterance is named.

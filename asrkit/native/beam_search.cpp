@@ -15,7 +15,8 @@ constexpr std::size_t kChunk = 64;  // likely symbols that fit the bits of one w
 constexpr float kLeastMaximum = 1e-30f;
 // What a word start keeps in a step in which neither blank nor space is likely.
 constexpr float kLeastSilence = 1e-6f;
-constexpr double kSmall = 1e-200;  // a factor below it becomes a logarithm
+// Logarithms cost time, so factors are gathered as they are until they might leave the range of a double.
+constexpr double kSmall = 1e-200;
 
 template <class T>
 void make_room(std::vector<T>& values, std::size_t least) {

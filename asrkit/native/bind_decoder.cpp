@@ -83,7 +83,7 @@ std::vector<Emissions> batch_of(const std::vector<EmissionsArray>& arrays, const
   return batch;
 }
 
-std::vector<std::vector<Decoded>> decode_arrays(DecoderPool& decoder, const std::vector<EmissionsArray>& arrays,
+std::vector<std::vector<Decoded>> decode_batch(DecoderPool& decoder, const std::vector<EmissionsArray>& arrays,
                                                 int threads) {
   const std::vector<Emissions> batch = batch_of(arrays, *decoder.model());
   nb::gil_scoped_release release;
@@ -133,7 +133,7 @@ void bind_decoder(nb::module_& module) {
       .def("derive", &derive_decoder, "options"_a, "phrases"_a)
       .def_prop_ro("num_spelled_words", [](const DecoderPool& decoder) { return decoder.model()->num_spelled_words(); })
       .def("stream", [](const DecoderPool& decoder) { return std::make_unique<DecodingStream>(decoder.model()); })
-      .def("decode_batch", &decode_arrays, "emissions"_a, "threads"_a = 1)
+      .def("decode_batch", &decode_batch, "emissions"_a, "threads"_a = 1)
       .def("decode_texts", &decode_texts, "emissions"_a, "threads"_a = 1);
 
   nb::class_<DecodingStream>(module, "DecodingStream")

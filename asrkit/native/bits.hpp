@@ -6,7 +6,9 @@
 
 #ifdef _MSC_VER
 #include <intrin.h>
-#elif defined(__SSE2__)
+#endif
+#if defined(__SSE2__) || defined(_M_X64)
+#define ASRKIT_HAS_SSE2
 #include <emmintrin.h>
 #endif
 
@@ -35,7 +37,7 @@ inline int lowest_bit(std::uint64_t bits) {
 inline std::uint64_t bits_at_least(const float* values, std::size_t size, float limit) {
   std::uint64_t bits = 0;
   std::size_t i = 0;
-#ifdef __SSE2__
+#ifdef ASRKIT_HAS_SSE2
   const __m128 limits = _mm_set1_ps(limit);
   for (; i + 4 <= size; i += 4) {
     const int four = _mm_movemask_ps(_mm_cmpge_ps(_mm_loadu_ps(values + i), limits));

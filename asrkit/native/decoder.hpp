@@ -41,7 +41,7 @@ class Decoder {
 
   std::vector<Decoded> decode(const Emissions& emissions);
 
-  // The text of the first one. Only where the search leaves it open which that is does this align anything.
+  // The text of the first one. Nothing is aligned where n_best is 1 and one path is clearly the best.
   std::string decode_text(const Emissions& emissions);
 
   // The n best of a search that has seen these emissions, best first.
