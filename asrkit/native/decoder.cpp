@@ -56,19 +56,19 @@ Decoder::Decoder(std::shared_ptr<const SearchModel> model)
       aligner_(model_->symbols, std::exp(-std::max<double>(model_->options.beam_threshold, kAlignmentThreshold))) {}
 
 std::vector<Decoded> Decoder::decode(const Emissions& emissions) {
-  search(emissions);
+  run_search(emissions);
   return finish(search_, emissions);
 }
 
 std::string Decoder::decode_text(const Emissions& emissions) {
-  search(emissions);
+  run_search(emissions);
   const std::vector<WordPath> paths = find_paths(search_, std::max(n_best(), kMaxCloseCalls));
   if (paths.empty()) return {};
   if (count_contenders(paths, n_best()) == 1) return text_of(search_.pool(), paths[0], model_->symbols);
   return rank(search_.pool(), paths, emissions).front().first.text;
 }
 
-void Decoder::search(const Emissions& emissions) {
+void Decoder::run_search(const Emissions& emissions) {
   search_.reset();
   for (std::size_t step = 0; step < emissions.num_steps; ++step) {
     search_.push(emissions.log_probs + step * model_->symbols.size());

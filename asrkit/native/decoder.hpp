@@ -49,7 +49,7 @@ class Decoder {
 
  private:
   std::size_t n_best() const { return static_cast<std::size_t>(model_->options.n_best); }
-  void search(const Emissions& emissions);
+  void run_search(const Emissions& emissions);
   std::vector<WordPath> find_paths(BeamSearch& search, std::size_t count) const;
   std::vector<std::pair<Decoded, std::size_t>> rank(const PrefixPool& pool, const std::vector<WordPath>& paths,
                                                     const Emissions& emissions);
