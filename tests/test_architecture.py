@@ -79,22 +79,33 @@ def test_nothing_imports_scripts_tests_or_benchmarks() -> None:
     assert [path.name for path in SOURCES if imports(path) & outsiders] == []
 
 
+NATIVE = PACKAGE / "native"
+NATIVE_SOURCES = [path for path in sorted(NATIVE.rglob("*")) if path.suffix in (".cpp", ".hpp", ".inl")]
+
+
 def test_only_the_binding_files_know_nanobind() -> None:
-    files = [path for path in sorted((PACKAGE / "native").iterdir()) if path.suffix in (".cpp", ".hpp")]
-    assert files
     strangers = [
         path.name
-        for path in files
+        for path in NATIVE_SOURCES
         if re.search(r"#include\s*<nanobind/|\bnanobind::", path.read_text(encoding="utf-8"))
-        and not path.name.startswith("bind")
+        and path.parent.name != "bindings"
     ]
+    assert NATIVE_SOURCES
     assert strangers == []
 
 
-def test_no_header_is_included_from_outside_the_native_folder() -> None:
-    for path in (PACKAGE / "native").iterdir():
+def test_native_folders_include_one_way_as_drawn() -> None:
+    """A folder includes itself and what stands to its left; neighbors at a bar know nothing of each other."""
+    drawn = re.search(r"^    machine <- .*$", (REPOSITORY / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert drawn is not None
+    levels = [level.split(" | ") for level in drawn[0].strip().split(" <- ")]
+    level_of = {folder: level for level, folders in enumerate(levels) for folder in folders}
+    assert {path.parent.name for path in NATIVE_SOURCES} == set(level_of)
+    for path in NATIVE_SOURCES:
         for included in re.findall(r'#include\s*"([^"]+)"', path.read_text(encoding="utf-8")):
-            assert (PACKAGE / "native" / included).is_file(), f"{path.name} includes {included}"
+            assert (NATIVE / included).is_file(), f"{path.name} includes {included}"
+            home, other = path.parent.name, Path(included).parent.name
+            assert home == other or level_of[other] < level_of[home], f"{path.name} includes {included}"
 
 
 def loaded_modules(code: str) -> set[str]:

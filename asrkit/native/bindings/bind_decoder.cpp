@@ -1,0 +1,151 @@
+// The beam search for Python.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <limits>
+
+#include "search/decoder.hpp"
+#include "ngram/ngram_handle.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace asrkit {
+namespace {
+
+using EmissionsArray = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+using PoolPointer = std::unique_ptr<DecoderPool>;
+
+PoolPointer make_decoder(const std::vector<std::string>& symbols, std::uint32_t blank,
+                         std::optional<std::uint32_t> space, const SearchOptions& options,
+                         const NgramHandle* language_model) {
+  const NgramHandle none;
+  const NgramHandle& handle = language_model == nullptr ? none : *language_model;
+  std::shared_ptr<const WordModel> words = language_model == nullptr ? nullptr : handle.word_model();
+  nb::gil_scoped_release release;
+  return std::make_unique<DecoderPool>(SearchModel::make({symbols, blank, space.value_or(kNoSymbol)}, options,
+                                                         std::move(words), handle.view.vocabulary));
+}
+
+// The same decoder with other settings and hotwords; a phrase is a list of words.
+PoolPointer derive_decoder(const DecoderPool& decoder, const SearchOptions& options,
+                           const std::vector<std::pair<std::vector<std::string>, float>>& phrases) {
+  const SymbolSet& symbols = decoder.model()->symbols;
+  const Speller speller(symbols);
+  std::vector<Hotwords::Phrase> spelled;
+  for (const auto& [words, weight] : phrases) {
+    Hotwords::Phrase phrase{{}, weight};
+    if (!speller.spell_phrase(words, symbols.space, phrase.symbols)) throw nb::value_error(words.front().c_str());
+    spelled.push_back(std::move(phrase));
+  }
+  return std::make_unique<DecoderPool>(decoder.model()->with(options, spelled));
+}
+
+Emissions view_of(const EmissionsArray& array, const SearchModel& model) {
+  if (array.shape(1) != model.symbols.size()) throw nb::value_error("wrong number of symbols");
+  return {array.data(), array.shape(0)};
+}
+
+// The first step whose row holds NaN or a value above the limit, or nothing above minus infinity; -1 if there is none.
+std::int64_t find_faulty_step(const EmissionsArray& array, float limit) {
+  const std::size_t num_symbols = array.shape(1);
+  for (std::size_t step = 0; step < array.shape(0); ++step) {
+    const float* row = array.data() + step * num_symbols;
+    int is_bad = 0, is_possible = 0;
+    for (std::size_t i = 0; i < num_symbols; ++i) {
+      is_bad |= !(row[i] <= limit);
+      is_possible |= row[i] >= std::numeric_limits<float>::lowest();
+    }
+    if (is_bad || !is_possible) return static_cast<std::int64_t>(step);
+  }
+  return -1;
+}
+
+// Text, first step, one past the last step, and confidence of each word.
+std::vector<std::tuple<std::string, std::uint32_t, std::uint32_t, double>> words_of(const Decoded& decoded) {
+  std::vector<std::tuple<std::string, std::uint32_t, std::uint32_t, double>> words;
+  for (const DecodedWord& word : decoded.words) {
+    words.emplace_back(word.text, word.steps.begin, word.steps.end, word.confidence);
+  }
+  return words;
+}
+
+std::vector<Emissions> batch_of(const std::vector<EmissionsArray>& arrays, const SearchModel& model) {
+  std::vector<Emissions> batch;
+  for (const EmissionsArray& array : arrays) batch.push_back(view_of(array, model));
+  return batch;
+}
+
+std::vector<std::vector<Decoded>> decode_batch(DecoderPool& decoder, const std::vector<EmissionsArray>& arrays,
+                                                int threads) {
+  const std::vector<Emissions> batch = batch_of(arrays, *decoder.model());
+  nb::gil_scoped_release release;
+  return decoder.decode(batch, threads);
+}
+
+std::vector<std::string> decode_texts(DecoderPool& decoder, const std::vector<EmissionsArray>& arrays, int threads) {
+  const std::vector<Emissions> batch = batch_of(arrays, *decoder.model());
+  nb::gil_scoped_release release;
+  return decoder.decode_texts(batch, threads);
+}
+
+}  // namespace
+}  // namespace asrkit
+
+void bind_decoder(nb::module_& module) {
+  using namespace asrkit;
+
+  module.def("find_faulty_step", &find_faulty_step, "emissions"_a, "limit"_a,
+             "Return the first step with NaN, a value above the limit, or no possible symbol; -1 if there is none.");
+
+  nb::class_<SearchOptions>(module, "SearchOptions")
+      .def(nb::init<>())
+      .def_rw("beam", &SearchOptions::beam)
+      .def_rw("beam_threshold", &SearchOptions::beam_threshold)
+      .def_rw("symbol_threshold", &SearchOptions::symbol_threshold)
+      .def_rw("lm_weight", &SearchOptions::lm_weight)
+      .def_rw("word_bonus", &SearchOptions::word_bonus)
+      .def_rw("unknown_weight", &SearchOptions::unknown_weight)
+      .def_rw("unknown_bonus", &SearchOptions::unknown_bonus)
+      .def_rw("is_closed_vocabulary", &SearchOptions::is_closed_vocabulary)
+      .def_rw("recombine", &SearchOptions::recombine)
+      .def_rw("n_best", &SearchOptions::n_best);
+
+  nb::class_<Decoded>(module, "Decoded")
+      .def_ro("text", &Decoded::text)
+      .def_ro("score", &Decoded::score)
+      .def_ro("acoustic_score", &Decoded::acoustic_score)
+      .def_ro("lm_score", &Decoded::lm_score)
+      .def_ro("hotword_score", &Decoded::hotword_score)
+      .def_prop_ro("words", &words_of)
+      .def_ro("confidence", &Decoded::confidence);
+
+  nb::class_<DecoderPool>(module, "Decoder")
+      .def_static("make", &make_decoder, "symbols"_a, "blank"_a, "space"_a.none(), "options"_a,
+                  "language_model"_a.none())
+      .def("derive", &derive_decoder, "options"_a, "phrases"_a)
+      .def_prop_ro("num_spelled_words", [](const DecoderPool& decoder) { return decoder.model()->num_spelled_words(); })
+      .def("stream", [](const DecoderPool& decoder) { return std::make_unique<DecodingStream>(decoder.model()); })
+      .def("decode_batch", &decode_batch, "emissions"_a, "threads"_a = 1)
+      .def("decode_texts", &decode_texts, "emissions"_a, "threads"_a = 1);
+
+  nb::class_<DecodingStream>(module, "DecodingStream")
+      .def(
+          "push",
+          [](DecodingStream& stream, const EmissionsArray& array) {
+            const Emissions emissions = view_of(array, stream.model());
+            nb::gil_scoped_release release;
+            stream.push(emissions);
+          },
+          "emissions"_a)
+      .def_prop_ro("stable_words", &DecodingStream::stable_words)
+      .def_prop_ro("text", &DecodingStream::text)
+      .def("finish", &DecodingStream::finish, nb::call_guard<nb::gil_scoped_release>());
+}

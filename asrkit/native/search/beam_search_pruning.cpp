@@ -1,0 +1,187 @@
+// Which prefixes the search keeps, and the nodes it makes for new ones.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "search/beam_search.hpp"
+
+namespace asrkit {
+
+namespace {
+
+std::uint32_t bits_of(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+std::size_t count_at_least(const float* values, std::size_t size, float limit) {
+  std::uint32_t count = 0;
+  for (std::size_t i = 0; i < size; ++i) count += values[i] >= limit ? 1 : 0;
+  return count;
+}
+
+}  // namespace
+
+// Drops what is below the threshold or beyond the beam, and makes nodes of the candidates that stay.
+void BeamSearch::keep_best() {
+  const std::size_t num_masses = next_.size + candidates_.size;
+  if (masses_.size() < num_masses) masses_.resize(2 * num_masses);
+  for (std::size_t i = 0; i < next_.size; ++i) masses_[i] = next_.blank[i] + next_.other[i];
+  std::copy_n(candidates_.masses.begin(), candidates_.size, masses_.begin() + static_cast<std::ptrdiff_t>(next_.size));
+  const auto beam = static_cast<std::size_t>(model_.options.beam);
+  const bool is_overfull = num_masses > beam && count_at_least(masses_.data(), num_masses, limit_) > beam;
+  const float limit = is_overfull ? cutoff(num_masses) : limit_;
+  std::swap(now_, before_);
+  now_.make_room(std::min(num_masses, beam) + 1);
+  keep_prefixes(limit);
+  keep_candidates(limit);
+  if (must_relink_) relink_parents();
+}
+
+// The mass of the last one in the beam. Masses are counted by the leading bits of their numbers, four buckets to an
+// octave, so that only one bucket needs sorting out.
+float BeamSearch::cutoff(std::size_t num_masses) {
+  constexpr int kShift = 21;
+  const std::uint32_t lowest = bits_of(limit_) >> kShift;
+  buckets_.assign((bits_of(maximum_) >> kShift) - lowest + 1, 0);
+  for (std::size_t i = 0; i < num_masses; ++i) ++buckets_[std::max(bits_of(masses_[i]) >> kShift, lowest) - lowest];
+  const auto beam = static_cast<std::size_t>(model_.options.beam);
+  std::size_t num_above = 0;
+  std::size_t bucket = buckets_.size() - 1;
+  for (; num_above + buckets_[bucket] < beam; --bucket) num_above += buckets_[bucket];
+  const auto wanted = static_cast<std::uint32_t>(bucket) + lowest;
+  if (bucket_.size() < num_masses) bucket_.resize(2 * num_masses);
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < num_masses; ++i) {
+    bucket_[size] = masses_[i];
+    size += bits_of(masses_[i]) >> kShift == wanted ? 1 : 0;
+  }
+  const auto last = bucket_.begin() + static_cast<std::ptrdiff_t>(beam - num_above - 1);
+  std::nth_element(bucket_.begin(), last, bucket_.begin() + static_cast<std::ptrdiff_t>(size), std::greater<float>());
+  drop_ties(*last, num_masses);
+  return *last;
+}
+
+// Of those that tie for the last places, the first ones stay.
+void BeamSearch::drop_ties(float limit, std::size_t num_masses) {
+  const auto beam = static_cast<std::size_t>(model_.options.beam);
+  std::size_t surplus = count_at_least(masses_.data(), num_masses, limit) - beam;
+  for (std::size_t i = num_masses; surplus > 0; --i) {
+    if (masses_[i - 1] != limit) continue;
+    masses_[i - 1] = 0.0f;
+    --surplus;
+  }
+}
+
+void BeamSearch::keep_prefixes(float limit) {
+  const std::size_t num_old = before_.size;
+  if (new_slots_.size() < num_old + 1) new_slots_.resize(2 * num_old + 2);
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < next_.size; ++i) {
+    const bool is_kept = masses_[i] >= limit;
+    if (i < num_old) new_slots_[i] = is_kept ? count : kNone;
+    now_.blank[count] = next_.blank[i];
+    now_.other[count] = next_.other[i];
+    now_.symbols[count] = next_.symbols[i];
+    now_.slots[count] = next_.slots[i];
+    count += is_kept;
+  }
+  new_slots_[num_old] = kNone;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Slot& slot = now_.slots[i];
+    slot.parent_slot = new_slots_[std::min(slot.parent_slot, static_cast<std::uint32_t>(num_old))];
+  }
+  if (!are_starts_letters()) {
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (now_.symbols[i] == num_symbols_) pool_.nodes[now_.slots[i].node].slot = i;
+    }
+  }
+  now_.size = count;
+}
+
+void BeamSearch::keep_candidates(float limit) {
+  static const Extension kPlainExtension;
+  if (picked_.size() < candidates_.size) picked_.resize(2 * candidates_.size);
+  std::size_t num_picked = 0;
+  for (std::uint32_t i = 0; i < candidates_.size; ++i) {
+    picked_[num_picked] = i;
+    num_picked += masses_[next_.size + i] >= limit ? 1 : 0;
+  }
+  for (std::size_t k = 0; k < num_picked; ++k) {
+    const std::uint32_t i = picked_[k];
+    const std::uint32_t from = candidates_.slots[i];
+    // A merge may have given the parent another history meanwhile.
+    const Slot& parent = before_.slots[from];
+    const Extension& extension = is_plain_ ? kPlainExtension : extensions_[i];
+    const std::size_t place = now_.size++;
+    const Symbol symbol = candidates_.symbols[i];
+    now_.blank[place] = 0.0f;
+    now_.other[place] = candidates_.masses[i];
+    now_.symbols[place] = symbol;
+    Slot& slot = now_.slots[place];
+    const std::uint32_t begin_step = before_.symbols[from] == num_symbols_ ? step_ : parent.begin_step;
+    slot = {parent.node,    parent.history,                  new_slots_[from], extension.edge_factor,
+            extension.trie, next_.slots[from].most_to_leave, begin_step};
+    if (symbol == model_.symbols.space) {
+      now_.symbols[place] = static_cast<Symbol>(num_symbols_);
+      open_word(slot);
+    } else {
+      slot.node = node_of(parent.node, symbol, extension);
+    }
+  }
+}
+
+// Moves a slot from the end of a word to the start of the next, where nothing is scored.
+void BeamSearch::open_word(Slot& slot) {
+  const NodeId word = slot.node;
+  slot.history = pool_.extend_history(slot.history, word);
+  History& history = pool_.histories[slot.history];
+  if (history.first_step == kNone) history.arrive(step_, slot.begin_step, 1.0, 0.0);
+  Ending& ending = pool_.ending(word);
+  if (ending.boundary == kNone) ending.boundary = pool_.add_start(kEmptyContext, 0, false);
+  slot.node = ending.boundary;
+  must_relink_ = must_relink_ || pool_.nodes[slot.node].first_child != kNone;
+}
+
+// The node of a candidate: a new one, or one that was active before.
+NodeId BeamSearch::node_of(NodeId parent, Symbol symbol, const Extension& extension) {
+  const NodeId known = pool_.find_child(parent, symbol);
+  if (known == kNone) return add_node(parent, symbol, extension);
+  must_relink_ = must_relink_ || pool_.nodes[known].first_child != kNone ||
+                 (are_starts_letters() && pool_.nodes[known].ending != kNone);
+  return known;
+}
+
+NodeId BeamSearch::add_node(NodeId parent, Symbol symbol, const Extension& extension) {
+  const NodeId id = pool_.add_child(parent, symbol);
+  if (is_plain_) return id;
+  Node& node = pool_.nodes[id];
+  node.trie = extension.trie;
+  if (model_.rule == WordRule::kOneSymbol) node.context = extension.context;
+  node.spelling_context = extension.spelling_context;
+  node.hotword_state = extension.hotword_state;
+  if (extension.trie != kOutside) {
+    const WordId word = model_.lexicon->word(extension.trie);
+    if (word != kNoWord) model_.words->ask_for(node.context, word);
+  }
+  return id;
+}
+
+// Prefixes that became active again may have active children.
+void BeamSearch::relink_parents() {
+  const auto size = static_cast<std::uint32_t>(now_.size);
+  for (std::uint32_t i = 0; i < size; ++i) pool_.nodes[now_.slots[i].node].slot = i;
+  for (std::uint32_t i = 0; i < size; ++i) {
+    Slot& slot = now_.slots[i];
+    slot.parent_slot = kNone;
+    const bool is_start = now_.symbols[i] == num_symbols_;
+    const NodeId parent = is_start && are_starts_letters() ? pool_.histories[slot.history].word : pool_.nodes[slot.node].parent;
+    if (parent == kNone) continue;
+    const std::uint32_t place = pool_.nodes[parent].slot;
+    if (place < size && now_.slots[place].node == parent) slot.parent_slot = place;
+  }
+  must_relink_ = false;
+}
+
+}  // namespace asrkit

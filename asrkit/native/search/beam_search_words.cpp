@@ -1,0 +1,146 @@
+// How the search scores words: lexicon, unknown words, ends of words, and where the next word starts.
+#include <cmath>
+#include <limits>
+
+#include "search/beam_search.hpp"
+
+namespace asrkit {
+
+// Spells on outside the lexicon, or leaves it; false when the result is too unlikely.
+bool BeamSearch::extend_spelled_word(std::uint32_t slot, Symbol symbol, float mass, Extension& extension) {
+  if (model_.options.is_closed_vocabulary) return false;
+  const Slot& before = now_.slots[slot];
+  ContextId context;
+  if (before.trie != kOutside) {
+    if (!leave_lexicon(slot, mass, extension)) return false;
+    context = model_.spelling->spelled(before.trie).context;
+  } else {
+    context = pool_.nodes[before.node].spelling_context;
+  }
+  const float log_prob = model_.spelling->score(context, symbol, extension.spelling_context);
+  extension.edge_factor *= std::exp(lm_weight_ * model_.options.unknown_weight * log_prob);
+  return true;
+}
+
+// An unknown word whose spelling leaves the lexicon owes all of its score so far; false when that is too much. What a
+// prefix owes is a bound for its extensions, so most attempts end with one comparison.
+bool BeamSearch::leave_lexicon(std::uint32_t slot, float mass, Extension& extension) {
+  float& most = next_.slots[slot].most_to_leave;
+  if (mass * most < limit_) return false;
+  most = unknown_factor(pool_.nodes[now_.slots[slot].node]);
+  if (mass * most < limit_) return false;
+  const float spelling = model_.spelling->spelled(now_.slots[slot].trie).log_prob;
+  most *= std::exp(lm_weight_ * model_.options.unknown_weight * spelling);
+  extension.edge_factor = most;
+  return mass * most >= limit_;
+}
+
+void BeamSearch::extend_one_symbol_word(NodeId parent, Symbol symbol, Extension& extension) {
+  const WordId word = model_.symbol_words[symbol];
+  const ContextId context = pool_.nodes[parent].context;
+  if (word == kNoWord && model_.options.is_closed_vocabulary) {
+    extension.edge_factor = 0.0f;
+    return;
+  }
+  const float log_prob = word != kNoWord ? model_.words->score(context, word, extension.context)
+                                         : model_.unknown_log_prob(context, extension.context);
+  extension.edge_factor = std::exp(lm_weight_ * log_prob + word_bonus_);
+}
+
+// What an unknown word costs, before its spelling.
+float BeamSearch::unknown_factor(const Node& node) {
+  WordStart& start = pool_.starts[node.start];
+  if (start.unknown_factor < 0.0f) {
+    start.unknown_factor = std::exp(lm_weight_ * model_.unknown_log_prob(node.context, start.unknown_next));
+  }
+  return start.unknown_factor;
+}
+
+// What the end of a word costs, and the states after it.
+const Ending& BeamSearch::find_close(NodeId id) {
+  if (pool_.ending(id).close_factor < 0.0f) {
+    ContextId next = kEmptyContext;
+    const HotwordState state = pool_.nodes[id].hotword_state;
+    float log_factor = close_log(id, next);
+    HotwordState next_state = 0;
+    if (model_.hotwords) {
+      next_state = model_.hotwords->next(state, model_.symbols.space);
+      log_factor += model_.hotwords->step(state, next_state);
+    }
+    Ending& ending = pool_.ending(id);
+    ending.close_factor = std::exp(log_factor);
+    // Of no weight, a language model tells no histories apart.
+    ending.next_context = lm_weight_ == 0.0f ? kEmptyContext : next;
+    ending.next_hotword_state = next_state;
+  }
+  return pool_.ending(id);
+}
+
+// What the language model says about the end of a word, in nats, and the context after it.
+float BeamSearch::close_log(NodeId id, ContextId& next) {
+  const Node node = pool_.nodes[id];
+  const SearchOptions& options = model_.options;
+  next = node.context;
+  if (model_.rule != WordRule::kSpelled || node.parent == kNone) return 0.0f;
+  const bool is_inside = node.trie != kOutside;
+  const WordId word = is_inside ? model_.lexicon->word(node.trie) : kNoWord;
+  if (word != kNoWord) return lm_weight_ * model_.words->score(node.context, word, next) + word_bonus_;
+  if (options.is_closed_vocabulary) return -std::numeric_limits<float>::infinity();
+  const float unknown = unknown_factor(node);
+  next = pool_.starts[node.start].unknown_next;
+  // Outside the lexicon, all but the end of the spelling is paid already.
+  float log_prob = options.unknown_weight *
+                   model_.spelling->finish(is_inside ? model_.spelling->spelled(node.trie).context : node.spelling_context);
+  if (is_inside) log_prob += options.unknown_weight * model_.spelling->spelled(node.trie).log_prob;
+  return lm_weight_ * log_prob + (is_inside ? std::log(unknown) : 0.0f) + word_bonus_;
+}
+
+// Takes back what was paid in advance for phrases that the end of the utterance cuts off, and pays complete ones.
+float BeamSearch::close_hotwords(HotwordState state) const {
+  if (!model_.hotwords) return 0.0f;
+  const float advance = model_.hotwords->advance(state);
+  if (!model_.symbols.has_space()) return -advance;
+  return model_.hotwords->reward(model_.hotwords->next(state, model_.symbols.space)) - advance;
+}
+
+// The word start that follows a complete word.
+NodeId BeamSearch::boundary_after(NodeId word) {
+  const Ending ending = find_close(word);
+  if (ending.boundary != kNone) return ending.boundary;
+  const NodeId start = is_shared_ ? start_for(ending.next_context, ending.next_hotword_state)
+                                  : pool_.add_start(ending.next_context, ending.next_hotword_state,
+                                                    model_.lexicon != nullptr);
+  return pool_.ending(word).boundary = start;
+}
+
+// The one word start of a context and hotword state.
+NodeId BeamSearch::start_for(ContextId context, HotwordState hotword_state) {
+  const std::size_t mask = start_table_.size() - 1;
+  std::size_t place = mix_bits((std::uint64_t{hotword_state} << 32) | context) & mask;
+  for (; start_table_[place] != kNone; place = (place + 1) & mask) {
+    const Node& node = pool_.nodes[start_table_[place]];
+    if (node.context == context && node.hotword_state == hotword_state) return start_table_[place];
+  }
+  const NodeId start = pool_.add_start(context, hotword_state, model_.lexicon != nullptr);
+  if (model_.spelling) model_.words->ask_for(context, model_.words->unknown_word());
+  start_table_[place] = start;
+  if (++num_in_table_ * 2 > start_table_.size()) rebuild_start_table(start_table_.size() * 2);
+  return start;
+}
+
+void BeamSearch::rebuild_start_table(std::size_t size) {
+  std::vector<NodeId> old(size, kNone);
+  old.swap(start_table_);
+  num_in_table_ = 0;
+  const std::size_t mask = start_table_.size() - 1;
+  for (const NodeId start : old) {
+    if (start == kNone) continue;
+    const Node& node = pool_.nodes[start];
+    std::size_t place = mix_bits((std::uint64_t{node.hotword_state} << 32) | node.context) & mask;
+    while (start_table_[place] != kNone) place = (place + 1) & mask;
+    start_table_[place] = start;
+    ++num_in_table_;
+  }
+}
+
+}  // namespace asrkit

@@ -1,0 +1,91 @@
+#include "search/hotwords.hpp"
+
+#include <algorithm>
+
+namespace asrkit {
+
+Hotwords::Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols)
+    : nodes_(1), num_symbols_(symbols.size()), space_(symbols.space) {
+  for (const Phrase& phrase : phrases) {
+    std::vector<Symbol> marked;
+    if (symbols.has_space()) marked.push_back(space_);
+    marked.insert(marked.end(), phrase.symbols.begin(), phrase.symbols.end());
+    if (symbols.has_space()) marked.push_back(space_);
+    add(marked, phrase.weight);
+  }
+  link();
+  if (nodes_.size() * num_symbols_ <= kMaxTable) {
+    std::vector<HotwordState> table(nodes_.size() * num_symbols_);
+    for (HotwordState state = 0; state < nodes_.size(); ++state) {
+      for (Symbol symbol = 0; symbol < num_symbols_; ++symbol) {
+        table[std::size_t{state} * num_symbols_ + symbol] = follow(state, symbol);
+      }
+    }
+    table_ = std::move(table);
+  }
+  if (symbols.has_space()) start_ = next(0, space_);
+}
+
+void Hotwords::add(const std::vector<Symbol>& symbols, float weight) {
+  HotwordState state = 0;
+  for (std::size_t depth = 1; depth <= symbols.size(); ++depth) {
+    HotwordState child = nodes_[state].first_child;
+    while (child != 0 && nodes_[child].symbol != symbols[depth - 1]) child = nodes_[child].next_sibling;
+    if (child == 0) {
+      child = static_cast<HotwordState>(nodes_.size());
+      Node node;
+      node.symbol = symbols[depth - 1];
+      node.next_sibling = nodes_[state].first_child;
+      nodes_[state].first_child = child;
+      nodes_.push_back(node);
+    }
+    state = child;
+    // The space before a phrase is free: every word has one.
+    const float share = space_ == kNoSymbol ? static_cast<float>(depth) / static_cast<float>(symbols.size())
+                                            : static_cast<float>(depth - 1) / static_cast<float>(symbols.size() - 1);
+    if (depth < symbols.size()) nodes_[state].advance = std::max(nodes_[state].advance, weight * share);
+  }
+  nodes_[state].reward += weight;
+}
+
+HotwordState Hotwords::follow(HotwordState state, Symbol symbol) const {
+  while (true) {
+    for (HotwordState child = nodes_[state].first_child; child != 0; child = nodes_[child].next_sibling) {
+      if (nodes_[child].symbol == symbol) return child;
+    }
+    if (state == 0) return 0;
+    state = nodes_[state].suffix;
+  }
+}
+
+// Suffix links, breadth first; a state inherits what its suffixes are worth.
+void Hotwords::link() {
+  std::vector<HotwordState> queue;
+  for (HotwordState child = nodes_[0].first_child; child != 0; child = nodes_[child].next_sibling) queue.push_back(child);
+  for (std::size_t i = 0; i < queue.size(); ++i) {
+    const HotwordState state = queue[i];
+    for (HotwordState child = nodes_[state].first_child; child != 0; child = nodes_[child].next_sibling) {
+      nodes_[child].suffix = next(nodes_[state].suffix, nodes_[child].symbol);
+      queue.push_back(child);
+    }
+    const Node& suffix = nodes_[nodes_[state].suffix];
+    nodes_[state].reward += suffix.reward;
+    nodes_[state].advance = std::max(nodes_[state].advance, suffix.advance);
+  }
+}
+
+double Hotwords::score(const std::vector<std::vector<Symbol>>& words) const {
+  double total = 0.0;
+  HotwordState state = start_;
+  const auto advance_by = [&](Symbol symbol) {
+    state = next(state, symbol);
+    total += reward(state);
+  };
+  for (const std::vector<Symbol>& word : words) {
+    for (const Symbol symbol : word) advance_by(symbol);
+    if (space_ != kNoSymbol) advance_by(space_);
+  }
+  return total;
+}
+
+}  // namespace asrkit

@@ -1,0 +1,67 @@
+// Words and phrases to prefer (or avoid), matched symbol by symbol while the search goes on.
+//
+// An Aho-Corasick automaton (Aho & Corasick 1975) over the phrases with a space on both sides, so that only whole words
+// match. A phrase's weight is paid out in equal parts along its symbols, so that a rare name is not pruned before it is
+// complete; when the match fails, what was paid is taken back. In the end only complete phrases count.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "text/symbols.hpp"
+
+namespace asrkit {
+
+using HotwordState = std::uint32_t;
+
+class Hotwords {
+ public:
+  struct Phrase {
+    std::vector<Symbol> symbols;
+    float weight;  // nats
+  };
+
+  // Phrases have their words separated by the space symbol, if there is one.
+  Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols);
+
+  // The state at the start of an utterance.
+  HotwordState start() const { return start_; }
+
+  HotwordState next(HotwordState state, Symbol symbol) const {
+    return table_.empty() ? follow(state, symbol) : table_[std::size_t{state} * num_symbols_ + symbol];
+  }
+
+  // Weights of the phrases that end in this state.
+  float reward(HotwordState state) const { return nodes_[state].reward; }
+
+  // What is paid in advance for the phrase that may be going on in this state.
+  float advance(HotwordState state) const { return nodes_[state].advance; }
+
+  // The change of score from one state to the next, in nats.
+  float step(HotwordState from, HotwordState to) const { return reward(to) + advance(to) - advance(from); }
+
+  // The score of a whole text.
+  double score(const std::vector<std::vector<Symbol>>& words) const;
+
+ private:
+  struct Node {
+    Symbol symbol = kNoSymbol;
+    HotwordState first_child = 0, next_sibling = 0, suffix = 0;
+    float reward = 0.0f, advance = 0.0f;
+  };
+
+  // Larger automata do without a table of all transitions.
+  static constexpr std::size_t kMaxTable = std::size_t{1} << 22;
+
+  void add(const std::vector<Symbol>& symbols, float weight);
+  HotwordState follow(HotwordState state, Symbol symbol) const;
+  void link();
+
+  std::vector<Node> nodes_;
+  std::vector<HotwordState> table_;  // by state and symbol, unless it would be too large
+  std::size_t num_symbols_;
+  HotwordState start_ = 0;
+  Symbol space_;
+};
+
+}  // namespace asrkit

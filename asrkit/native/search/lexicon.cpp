@@ -1,0 +1,39 @@
+#include "search/lexicon.hpp"
+
+namespace asrkit {
+
+Lexicon::Lexicon(const SymbolSet& symbols, const VocabularyView& vocabulary) : has_masks_(symbols.size() <= 64) {
+  const Speller speller(symbols);
+  std::vector<Symbol> spelling;
+  for (WordId id = 0; id < vocabulary.num_words; ++id) {
+    const std::string_view word = vocabulary.word(id);
+    const bool is_marker = word == "<s>" || word == "</s>" || word == "<unk>" || word == "<UNK>";
+    if (!is_marker && speller.spell(word, spelling)) words_.emplace_back(spelling, id);
+  }
+  std::sort(words_.begin(), words_.end());
+
+  // Each node stands for a range of the sorted words that share its prefix.
+  struct Range {
+    std::size_t begin, end, depth;
+  };
+  std::vector<Range> ranges{{0, words_.size(), 0}};
+  edges_.push_back(kNoSymbol);
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    auto [begin, end, depth] = ranges[i];
+    Node node{0, static_cast<TrieId>(ranges.size()), kNoWord};
+    if (begin < end && words_[begin].first.size() == depth) node.word = words_[begin++].second;
+    while (begin < end) {
+      const Symbol symbol = words_[begin].first[depth];
+      std::size_t stop = begin;
+      while (stop < end && words_[stop].first[depth] == symbol) ++stop;
+      if (has_masks_) node.mask |= std::uint64_t{1} << symbol;
+      ranges.push_back({begin, stop, depth + 1});
+      edges_.push_back(symbol);
+      begin = stop;
+    }
+    nodes_.push_back(node);
+  }
+  nodes_.push_back({0, static_cast<TrieId>(ranges.size()), kNoWord});
+}
+
+}  // namespace asrkit
