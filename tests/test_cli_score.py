@@ -50,11 +50,11 @@ def test_the_report_as_people_see_it(asrkit_score) -> None:
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "hyp.txt against ref.txt: 3 utterances, joined by id (read as ids)"
-    assert lines[4].split() == ["WER", "standard-1", "22.22", "0.00-100.00", "2", "9", "7", "1", "1", "0"]
+    assert lines[4].split() == ["WER", "standard-2", "22.22", "0.00-100.00", "2", "9", "7", "1", "1", "0"]
     assert lines[5].split()[:4] == ["WER", "as", "written", "66.67"]
     assert max(map(len, lines)) <= 88  # the signature is one line, everything else fits into 80
     assert [len(line) for line in lines if len(line) > 80 and not line.startswith("wer|")] == []
-    assert lines[-1].startswith("wer|norm:standard-1|unit:word|case:fold|weights:unit|join:id|missing:error|n:3|v:")
+    assert lines[-1].startswith("wer|norm:standard-2|unit:word|case:fold|weights:unit|join:id|missing:error|n:3|v:")
     start = lines.index("u1   1 error in 6 words (16.7 %)")
     assert lines[start + 1 : start + 4] == [
         "ref  the cat sat on a   mat",
@@ -149,7 +149,7 @@ def test_settings_come_from_the_project_file(asrkit_score, folder: Path, monkeyp
     _, out, _ = asrkit_score("hyp.txt", "ref.txt")
     assert "norm:none" in out
     monkeypatch.setenv("ASRKIT_NORMALIZER", "standard")
-    assert "norm:standard-1" in asrkit_score("hyp.txt", "ref.txt")[1]
+    assert "norm:standard-2" in asrkit_score("hyp.txt", "ref.txt")[1]
 
 
 def test_text_cannot_steer_the_terminal(asrkit_score, folder: Path) -> None:
@@ -164,7 +164,7 @@ def test_text_cannot_steer_the_terminal(asrkit_score, folder: Path) -> None:
     ("choices", "known"),
     [
         (TranscriptFormat, transcripts.FORMATS),
-        (NormalizerName, normalizer.NORMALIZERS),
+        (NormalizerName, ("auto", *normalizer.NORMALIZERS)),
         (Weights, counting.WEIGHTS),
         (Missing, joining.MISSING_POLICIES),
         (Characters, counting.UNITS[1:]),

@@ -69,7 +69,7 @@ def test_corners(hyp: list[str], ref: list[str], errors: int, rate: float | None
 
 def test_the_signature_names_every_setting_that_moves_the_score() -> None:
     plain = score(["a"], ["a"]).signature()
-    assert plain.startswith("wer|norm:standard-1|unit:word|case:fold|weights:unit|join:line|missing:error|n:1|v:")
+    assert plain.startswith("wer|norm:standard-2|unit:word|case:fold|weights:unit|join:line|missing:error|n:1|v:")
     changed = score(["a"], ["a"], ScoringConfig(normalizer="none", weights="nist", characters="grapheme"))
     assert "norm:none|unit:grapheme|case:kept|weights:nist" in changed.signature(unit="char")
     assert "engine:jiwer" in score(["a"], ["a"], ScoringConfig(engine="jiwer")).signature()

@@ -59,7 +59,7 @@ def test_texts_as_written_are_scored_beside_only_where_they_differ() -> None:
     assert "as written" in printed(score(["a"], ["A"]))
     plain = printed(score(["a"], ["b"]))
     assert "as written" not in plain
-    assert "standard-1 changed nothing" in plain
+    assert "standard-2 changed nothing" in plain
     assert "none" in printed(score(["a"], ["A"], ScoringConfig(normalizer="none"))).splitlines()[4]
 
 

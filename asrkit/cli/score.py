@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -60,7 +60,7 @@ def settings_from(flags: Mapping[str, object]) -> ScoringConfig:
     from asrkit.cli.settings import Project, resolve
 
     names = {field.name for field in fields(ScoringConfig)} & flags.keys()
-    plain = {name: value.value if isinstance(value := flags[name], StrEnum) else value for name in names}
+    plain = {name: str(value) if isinstance(value := flags[name], StrEnum | Path) else value for name in names}
     return resolve(ScoringConfig, "scoring", plain, project=Project.load())
 
 
@@ -72,6 +72,9 @@ def score_command(
     ref: options.ReferenceOption = None,
     format: options.Format = options.TranscriptFormat.AUTO,
     normalizer: options.Normalizer = None,
+    language: options.Language = None,
+    map: options.Map = None,
+    unit: options.UnitName = None,
     weights: options.WeightsName = None,
     engine: options.EngineName = None,
     missing: options.MissingPolicy = None,
@@ -134,27 +137,31 @@ class _Sources:
         from asrkit.cli.evidence import blame_errors
         from asrkit.metrics.details import find_details
         from asrkit.metrics.keywords import count_training_words, read_phrases
-        from asrkit.text.normalizer import get_normalizer
+        from asrkit.metrics.normalizing import normalizer_of
 
-        normalize_all = get_normalizer(report.config.normalizer).normalize_all
+        normalize_all = normalizer_of(report.config).normalize_all
         return find_details(
             report,
-            vocabulary=None if self.vocabulary is None else _read_vocabulary(self.vocabulary),
+            vocabulary=None if self.vocabulary is None else _read_vocabulary(self.vocabulary, normalize_all),
             training_counts=None if self.train_text is None else count_training_words(self.train_text, normalize_all),
             keywords=() if self.keywords is None else read_phrases(self.keywords),
             blame=None if self.emissions is None else blame_errors(report, self.emissions, self.lm),
         )
 
 
-def _read_vocabulary(path: Path) -> set[str]:
-    """Read the words of a language model, or of a list with a word at the start of each line."""
+def _read_vocabulary(path: Path, normalize_all: Callable[[Sequence[str]], list[str]]) -> set[str]:
+    """Read the words of a language model, or of a list with a word a line, normalized as the texts are."""
+    return {part for word in normalize_all(_vocabulary_words(path)) for part in word.split()}
+
+
+def _vocabulary_words(path: Path) -> list[str]:
     if any(suffix in (".arpa", ".bin", ".binary", ".klm", ".lm") for suffix in path.suffixes):
         from asrkit.language_model import NgramModel
 
-        return set(NgramModel.load(path).vocabulary)
+        return list(NgramModel.load(path).vocabulary)
     from asrkit.metrics.transcripts import read_text
 
-    return {line.split()[0] for line in read_text(path).split("\n") if line.strip()}
+    return [line.split()[0] for line in read_text(path).split("\n") if line.strip()]
 
 
 def _show(report: ScoreReport, details: Details | None, *, worst: int, json: bool, markdown: bool) -> None:

@@ -28,9 +28,20 @@ class TranscriptFormat(StrEnum):
 class NormalizerName(StrEnum):
     """The normalizers of ``asrkit.text.normalizer.NORMALIZERS``."""
 
+    AUTO = "auto"
     NONE = "none"
+    BASIC = "basic"
     STANDARD = "standard"
+    STANDARD_1 = "standard-1"
     WHISPER = "whisper"
+
+
+class Unit(StrEnum):
+    """What a WER counts."""
+
+    AUTO = "auto"
+    WORD = "word"
+    MIXED = "mixed"
 
 
 class Weights(StrEnum):
@@ -77,7 +88,27 @@ Normalizer = Annotated[
         "--normalizer",
         envvar="ASRKIT_NORMALIZER",
         show_default=ScoringConfig.normalizer,
-        help="Bring both sides into one form first.",
+        help="Bring both sides into one form first; auto: as the model behind the hypotheses does, else standard.",
+    ),
+]
+Language = Annotated[
+    str | None,
+    typer.Option("--language", show_default=ScoringConfig.language, help="Of the texts: de, pt-BR, ..."),
+]
+Map = Annotated[
+    Path | None,
+    typer.Option(
+        "--map",
+        metavar="FILE",
+        help="Replacements for both sides: lines such as [bold]colour => color[/], or NIST's GLM.",
+    ),
+]
+UnitName = Annotated[
+    Unit | None,
+    typer.Option(
+        "--unit",
+        show_default=ScoringConfig.unit,
+        help="What the WER counts; mixed: characters of scripts without spaces, words of others.",
     ),
 ]
 WeightsName = Annotated[

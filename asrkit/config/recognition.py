@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from asrkit.config.settings import Settings, one_of, positive, require
@@ -141,7 +142,10 @@ TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "tsv", "ctm", "textg
 class ScoringConfig(Settings):
     """Hypotheses against references."""
 
-    normalizer: str = "standard"  # or "none", "whisper"
+    normalizer: str = "auto"  # that of the model behind the hypotheses, else "standard"; or "none", "basic", ...
+    language: str = "en"  # of the texts; what the standard normalizer spells numbers in
+    map: str | None = None  # a file of replacements for both sides: lines such as colour => color
+    unit: str = "auto"  # "word", or "mixed" where text has no spaces: a character of Han, Kana, Thai, or a word
     weights: str = "unit"  # or "nist": the alignment of NIST's sclite
     engine: str = "native"  # or "jiwer": let jiwer itself count
     missing: str = "error"  # or "deletions": a reference without a hypothesis is all deleted
@@ -151,7 +155,11 @@ class ScoringConfig(Settings):
     seed: int = 1
 
     def __post_init__(self) -> None:
-        one_of("normalizer", self.normalizer, ("none", "standard", "whisper"))
+        require(
+            re.fullmatch(r"(auto|none|(basic|standard|whisper)(-[\w.-]+)?)", self.normalizer) is not None,
+            f"normalizer must be auto, none, basic, standard, standard-1 or whisper, not {self.normalizer!r}",
+        )
+        one_of("unit", self.unit, ("auto", "word", "mixed"))
         one_of("weights", self.weights, ("unit", "nist"))
         one_of("engine", self.engine, ("native", "jiwer"))
         one_of("missing", self.missing, ("error", "deletions"))

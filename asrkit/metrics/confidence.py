@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.metrics.counting import count_pairs
+from asrkit.metrics.normalizing import normalizer_of
 from asrkit.metrics.scoring import ScoreReport
-from asrkit.text.normalizer import get_normalizer
 
 _DEPTHS = (1, 2, 3, 5, 10, 20, 50, 100)
 _BINS = 10
@@ -82,7 +82,7 @@ def oracle_rates(report: ScoreReport) -> list[Oracle]:
     lists = report.pairs.columns.get("nbest")
     if not lists:
         return []
-    normalizer = get_normalizer(report.config.normalizer)
+    normalizer = normalizer_of(report.config)
     texts: list[str] = []
     owners: list[int] = []
     ranks: list[int] = []
@@ -107,7 +107,7 @@ def oracle_rates(report: ScoreReport) -> list[Oracle]:
 
 def _right_words(report: ScoreReport) -> tuple[list[float], list[bool], int]:
     """Return the confidence of each hypothesis word, whether it is right, and how many utterances were skipped."""
-    normalizer = get_normalizer(report.config.normalizer)
+    normalizer = normalizer_of(report.config)
     confidences: list[float] = []
     right: list[bool] = []
     skipped = 0

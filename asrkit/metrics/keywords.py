@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asrkit.metrics.normalizing import normalizer_of
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.metrics.transcripts import read_text
-from asrkit.text.normalizer import get_normalizer
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def find_keywords(report: ScoreReport, keywords: Sequence[str]) -> tuple[list[Ke
     Returns:
         A score for each keyword and, when there are several, one for all of them; false alarms per hour.
     """
-    normalizer = get_normalizer(report.config.normalizer)
+    normalizer = normalizer_of(report.config)
     phrases = [phrase for phrase in dict.fromkeys(normalizer.normalize_all(list(keywords))) if phrase]
     if not phrases:
         return [], None

@@ -16,8 +16,9 @@ from asrkit.metrics.alignment import Step, align
 from asrkit.metrics.counting import CountTable, IntArray, count_pairs
 from asrkit.metrics.intervals import Interval, rate_interval
 from asrkit.metrics.joining import Pairs, join, read_pair
+from asrkit.metrics.normalizing import normalizer_of, raw_normalizer_of, settle
 from asrkit.metrics.transcripts import Transcripts
-from asrkit.text.normalizer import Normalizer, get_normalizer
+from asrkit.text.normalizer import Normalizer
 
 _MOST_FOR_CHARACTERS = 20_000
 
@@ -110,7 +111,7 @@ class ScoreReport:
         view = view or self.normalized
         parts = {
             "norm": view.normalizer,
-            "unit": unit if unit == "word" else self.config.characters,
+            "unit": self.config.unit if unit == "word" else self.config.characters,
             "case": "fold" if view.folds_case else "kept",
             "weights": self.config.weights,
             "engine": self.config.engine,
@@ -209,7 +210,7 @@ class _Scorer:
         return view
 
     def _interval(self, normalizer: Normalizer, table: CountTable, most: int | None = None) -> Interval | None:
-        if normalizer.name != self.config.normalizer or (most is not None and len(table) > most):
+        if normalizer.name == "none" != self.config.normalizer or (most is not None and len(table) > most):
             return None
         return rate_interval(
             table.errors,
@@ -265,11 +266,17 @@ def score_pairs(
     notes: Sequence[str] = (),
 ) -> ScoreReport:
     """Score joined texts; see :func:`score`."""
-    config = config or ScoringConfig()
+    config = settle(config or ScoringConfig(), pairs.references, paths[0])
     speakers = _known_for_all(pairs, "speaker")
     scorer = _Scorer(pairs, config, speakers)
-    raw = scorer.view(get_normalizer("none"))
-    normalized = raw if config.normalizer == "none" else scorer.view(get_normalizer(config.normalizer))
+    raw = scorer.view(raw_normalizer_of(config))
+    normalized = raw if config.normalizer == "none" and config.map is None else scorer.view(normalizer_of(config))
+    if config.unit == "mixed":
+        notes = [
+            *notes,
+            "the references put no spaces between words: each character of such a script counts as a word "
+            "(--unit word takes what stands between spaces)",
+        ]
     effect = None if normalized is raw else _normalizer_effect(raw, normalized)
     if normalized.words.inexact:
         notes = [

@@ -1,11 +1,13 @@
-"""The one normalizer of training targets, language model text and scoring, and its alternatives for scoring.
+"""Normalizers of training targets, language model text and scoring.
 
-The standard normalizer is idempotent and versioned: any change of its output raises ``STANDARD_VERSION``,
-because a score means nothing without the normalizer that it was made with.
+A normalizer is versioned: any change of its output raises its version, because a score means nothing without the
+normalizer it was made with, and a model goes on with the one its texts passed. It is idempotent, and has two sides:
+what was said, as training targets and language models need it, and the form in which two texts are compared.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -13,15 +15,29 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from asrkit.errors import ConfigError
-from asrkit.text.number_words import spell_numbers
+from asrkit.text.languages import lower, number_speller, primary_language
+from asrkit.text.spoken_variants import fold_variants
+from asrkit.text.written_numbers import spell_numbers
 
-STANDARD_VERSION = "1"
-NORMALIZERS = ("none", "standard", "whisper")
+STANDARD_VERSION = "2"
+BASIC_VERSION = "1"
+NORMALIZERS = ("none", "basic", "standard", "standard-1", "whisper")
 
-_TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
+_TITLES = {
+    "1": {"mr": "mister", "mrs": "missus", "dr": "doctor"},
+    "2": {"mr": "mister", "mrs": "missus", "dr": "doctor", "prof": "professor", "vs": "versus", "jr": "junior"},
+}
 _SIGNS = {"&": " and ", "%": " percent ", "@": " at ", "+": " plus ", "=": " equals ", "°": " degrees "}
 _APOSTROPHES = "'\u2018\u2019\u201b\u02bc\u02bb\u2032\u00b4`\uff07"
 _ZERO_WIDTH_SPACES = "\u200b\u2060\ufeff"
+_ENTITY = re.compile("&(?:amp|lt|gt|quot|apos|nbsp|#39|#x27);", re.IGNORECASE)
+# Spaces that never separate words when digits stand in threes behind them.
+_GROUPED = re.compile("(?<![0-9.,])[0-9]{1,3}(?:[\u00a0\u202f\u2009][0-9]{3})+(?![0-9])")
+# Malayalam letters that were once written with a joiner, and tatweel, which only stretches a word.
+_OLD_FORMS = {f"{old}\u0d4d\u200d": new for old, new in zip("ണനരലളക", "ൺൻർൽൾൿ", strict=True)} | {"\u0640": ""}
+_OLD_FORM = re.compile("|".join(_OLD_FORMS))
+# What NFKC takes apart although it is one letter to those who write it.
+_WHOLE_LETTERS = {"\u0e4d\u0e32": "\u0e33", "\u0ecd\u0eb2": "\u0eb3"}
 
 
 def _is_variation_selector(character: str) -> bool:
@@ -50,21 +66,34 @@ class _Tidying(dict[int, str | None]):
 
 
 class _Stripping(dict[int, str]):
-    """Second pass: letters, marks, numbers and apostrophes stay, some signs are read out, the rest is space."""
+    """Second pass: letters, marks, numbers and apostrophes stay, signs are what they are called, the rest is space."""
+
+    def __init__(self, name_of_sign: Callable[[str], str]) -> None:
+        super().__init__()
+        self._name_of_sign = name_of_sign
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
         keep = character == "'" or unicodedata.category(character)[0] in "LMN"
-        new = character if keep else _SIGNS.get(character, " ")
+        new = character if keep else self._name_of_sign(character)
         self[code] = new
         return new
 
 
+def _stay_a_word(character: str) -> str:
+    if character in ".,:":  # between digits they stay
+        return character
+    return f" {character} " if unicodedata.category(character) in ("Sc", "Sm") or character in "%&@#" else " "
+
+
 _TIDY = _Tidying()
-_STRIP = _Stripping()
+_STRIP = _Stripping(lambda character: _SIGNS.get(character, " "))
+_STRIP_PUNCTUATION = _Stripping(_stay_a_word)
 # What most hypotheses look like already; normalizing them again would change nothing.
 _PLAIN = re.compile("(?:[a-z]+(?: [a-z]+)*)?")
 _DIGIT = re.compile("[0-9]")
+_INITIALS = re.compile(r"(?<![\w.])(?:(?:[a-z]\.){2,}(?:[a-z](?![\w']))?|[a-z]\.[a-z](?![\w'.]))")  # U.S.A., i.e
+_LONE_POINT = re.compile("[.,:](?![0-9])|(?<![0-9])[.,:]")
 _OUTER_APOSTROPHE = re.compile(r"(?<![^\s'])'+|'+(?![^\s'])|''+")
 
 
@@ -78,45 +107,92 @@ def _drop_orphan_marks(words: list[str]) -> list[str]:
     return [word for word in words if word]
 
 
-def normalize(text: str) -> str:
+def normalize(text: str, version: str = STANDARD_VERSION) -> str:
     """Bring a text into the standard form: case-folded words, single spaces, numbers and signs spelled in English.
 
     NFC throughout; apostrophes of any shape stay inside words only; hyphens, dashes and punctuation separate words;
     invisible characters go; letters and marks of every script stay. Contractions are kept as written; "mr", "mrs"
-    and "dr" become the words that are spoken. Normalizing twice changes nothing.
+    and "dr" become the words that are spoken. Normalizing twice changes nothing. Version 2 unifies compatibility forms
+    too, and reads more numbers.
 
     >>> normalize("Mr. O’Brien’s co-op sold 1,200 eggs — for $3.50!")
     "mister o'brien's co op sold one thousand two hundred eggs for three dollars and fifty cents"
     """
-    if _PLAIN.fullmatch(text) and not ("mr" in text or "dr" in text):
+    titles = _TITLES[version]
+    if _PLAIN.fullmatch(text) and not any(title in text for title in titles):
         return text
-    if text.isascii():
+    if version != "1" and "&" in text:
+        text = _ENTITY.sub(lambda match: html.unescape(match[0].lower()), text)
+    is_ascii = text.isascii()
+    if is_ascii:
         text = text.lower().replace("`", "'")
-        is_ascii = True
-    else:
+    elif version == "1":
         # Canonical caseless form (Unicode 3.13, D145): fold the decomposed text, then compose what is left of it.
         folded = unicodedata.normalize("NFD", text).casefold()
         text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", folded).translate(_TIDY))
-        is_ascii = False
+    else:
+        text = _unify(text, str.casefold)
+    if version != "1" and "." in text:
+        text = _INITIALS.sub(lambda match: f" {match[0].replace('.', '')} ", text)
     if _DIGIT.search(text):
-        text = spell_numbers(text)
-    text = text.translate(_STRIP)
-    if "'" in text:
-        text = _OUTER_APOSTROPHE.sub(" ", text)
-    words = text.split()
-    if not is_ascii:
-        words = _drop_orphan_marks(words)
-    if not _TITLES.keys().isdisjoint(words):
-        words = [_TITLES.get(word, word) for word in words]
+        text = spell_numbers(text, version)
+    words = _words(text.translate(_STRIP), is_ascii)
+    if not titles.keys().isdisjoint(words):
+        words = [titles.get(word, word) for word in words]
     return " ".join(words)
 
 
-def normalize_all(texts: Sequence[str]) -> list[str]:
-    """Return ``[normalize(text) for text in texts]``, several times as fast for many ASCII texts."""
+def _words(text: str, is_ascii: bool) -> list[str]:
+    """Split a stripped text; apostrophes stay inside words only."""
+    if "'" in text:
+        text = _OUTER_APOSTROPHE.sub(" ", text)
+    return text.split() if is_ascii else _drop_orphan_marks(text.split())
+
+
+def _unify(text: str, fold: Callable[[str], str]) -> str:
+    """Bring compatibility forms, old spellings, spaces, dashes and case together (NFKC and its caseless form)."""
+    text = _GROUPED.sub(lambda match: re.sub("[^0-9]", ",", match[0]), text.replace("\u2116", "#"))
+    text = _OLD_FORM.sub(lambda match: _OLD_FORMS[match[0]], text).translate(_TIDY)
+    text = unicodedata.normalize("NFKC", fold(unicodedata.normalize("NFKC", text))).translate(_TIDY)
+    text = unicodedata.normalize("NFKC", fold(text).replace("i\u0307", "i"))
+    for parts, whole in _WHOLE_LETTERS.items():
+        text = text.replace(parts, whole)
+    return text
+
+
+def _normalize_language(text: str, language: str | None, spell: Callable[[str], str] | None = None) -> str:
+    """Bring a text into words in lower case without English: signs stay, digits too unless something spells them."""
+    text = _unify(text, lambda part: lower(part, language))
+    if spell is not None and _DIGIT.search(text):
+        text = spell(text).lower()
+    text = _LONE_POINT.sub(" ", text.translate(_STRIP_PUNCTUATION))
+    return " ".join(_words(text, is_ascii=False))
+
+
+def fold_letters(text: str) -> str:
+    """Bring the ways of writing one letter together: ß is ss, a final sigma a sigma."""
+    return unicodedata.normalize("NFC", text.casefold())
+
+
+def normalize_all(texts: Sequence[str], version: str = STANDARD_VERSION) -> list[str]:
+    """Return ``[normalize(text, version) for text in texts]``, several times as fast for many ASCII texts."""
+    return _all(texts, lambda text: normalize(text, version))
+
+
+def _compared_all(texts: Sequence[str]) -> list[str]:
+    return _all(texts, _compared)
+
+
+def _compared(text: str) -> str:
+    return fold_variants(normalize(text))
+
+
+def _all(texts: Sequence[str], apply: Callable[[str], str]) -> list[str]:
+    """Apply a standard normalizer to many texts; most are plain, and what they become is the same in all versions."""
     from asrkit._native import normalize_plain
 
     plain = normalize_plain(list(texts))
-    return [normalize(text) if normal is None else normal for text, normal in zip(texts, plain, strict=True)]
+    return [apply(text) if normal is None else normal for text, normal in zip(texts, plain, strict=True)]
 
 
 _JOINING_SPACES = {ord(character): " " for character in _ZERO_WIDTH_SPACES}
@@ -144,29 +220,84 @@ class Normalizer:
     Args:
         name: One of ``NORMALIZERS``.
         version: What distinguishes this behavior from others of the same name; empty when nothing can change.
-        apply: The function itself.
+        apply: The form in which two texts are compared.
+        say: The words that were said, as training targets and language models need them; ``apply`` when None.
         folds_case: Whether case is lost.
-        apply_all: The same for many texts, where there is a faster way than one by one.
+        apply_all: ``apply`` for many texts, where there is a faster way than one by one.
+        say_all: ``say`` likewise.
     """
 
     name: str
     version: str
     apply: Callable[[str], str] = field(repr=False, compare=False)
+    say: Callable[[str], str] | None = field(default=None, repr=False, compare=False)
     folds_case: bool = True
     apply_all: Callable[[Sequence[str]], list[str]] | None = field(default=None, repr=False, compare=False)
+    say_all: Callable[[Sequence[str]], list[str]] | None = field(default=None, repr=False, compare=False)
 
     def __call__(self, text: str) -> str:
-        """Return the normalized text."""
+        """Return the text as it is compared."""
         return self.apply(text)
 
     def normalize_all(self, texts: Sequence[str]) -> list[str]:
-        """Return the normalized texts."""
+        """Return the texts as they are compared."""
         return [self.apply(text) for text in texts] if self.apply_all is None else self.apply_all(texts)
+
+    def said(self, text: str) -> str:
+        """Return the words that were said."""
+        return (self.say or self.apply)(text)
+
+    def said_all(self, texts: Sequence[str]) -> list[str]:
+        """Return the words that were said, of many texts."""
+        return [self.said(text) for text in texts] if self.say_all is None else self.say_all(texts)
 
     @property
     def label(self) -> str:
-        """Name and version as scores print them, such as ``standard-1``."""
+        """Name and version as scores print them, such as ``standard-2``."""
         return f"{self.name}-{self.version}" if self.version else self.name
+
+
+@cache
+def get_normalizer(name: str, language: str = "en") -> Normalizer:
+    """Return a normalizer by its name, or by a label such as ``standard-1``.
+
+    Args:
+        name: One of ``NORMALIZERS``, or the label of one; "standard" is its newest version.
+        language: Of the texts; ``standard`` spells numbers in it, ``basic`` knows its case. The standard normalizer's
+            first version is English whatever the language.
+
+    Raises:
+        ConfigError: The name or language is unknown, or the package behind it is not installed.
+    """
+    code = primary_language(language)
+    if name == "none":
+        return Normalizer("none", "", compose, folds_case=False, apply_all=compose_all)
+    if name == "whisper" or name.startswith("whisper-"):
+        return _load_whisper()
+    if name in ("basic", f"basic-{BASIC_VERSION}"):
+        return _say_and_fold("basic", BASIC_VERSION, lambda text: _normalize_language(text, code))
+    if name == "standard-1":
+        return Normalizer(
+            "standard", "1", lambda text: normalize(text, "1"), apply_all=lambda texts: normalize_all(texts, "1")
+        )
+    if name not in ("standard", f"standard-{STANDARD_VERSION}") and not name.startswith(
+        f"standard-{STANDARD_VERSION}-"
+    ):
+        raise ConfigError(f"unknown normalizer {name!r}; known: {', '.join(NORMALIZERS)}")
+    if code == "en":
+        return Normalizer(
+            "standard", STANDARD_VERSION, _compared, normalize, apply_all=_compared_all, say_all=normalize_all
+        )
+    spell, version = number_speller(code)
+    return _say_and_fold(
+        "standard",
+        f"{STANDARD_VERSION}-{code}-num2words-{version}",
+        lambda text: _normalize_language(text, code, spell),
+    )
+
+
+def _say_and_fold(name: str, version: str, say: Callable[[str], str]) -> Normalizer:
+    return Normalizer(name, version, lambda text: fold_letters(say(text)), say)
 
 
 def _load_whisper() -> Normalizer:
@@ -176,23 +307,7 @@ def _load_whisper() -> Normalizer:
         from whisper_normalizer.english import EnglishTextNormalizer
     except ImportError:
         raise ConfigError(
-            "the whisper normalizer needs the package whisper-normalizer: pip install 'asrkit[whisper]', "
+            "the whisper normalizer needs the package whisper-normalizer: pip install whisper-normalizer, "
             "or use the standard normalizer"
         ) from None
     return Normalizer("whisper", version("whisper-normalizer"), EnglishTextNormalizer())
-
-
-@cache
-def get_normalizer(name: str) -> Normalizer:
-    """Return a normalizer by its name.
-
-    Raises:
-        ConfigError: The name is unknown, or the package behind it is not installed.
-    """
-    if name == "standard":
-        return Normalizer("standard", STANDARD_VERSION, normalize, apply_all=normalize_all)
-    if name == "none":
-        return Normalizer("none", "", compose, folds_case=False, apply_all=compose_all)
-    if name == "whisper":
-        return _load_whisper()
-    raise ConfigError(f"unknown normalizer {name!r}; known: {', '.join(NORMALIZERS)}")

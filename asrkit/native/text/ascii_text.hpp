@@ -39,14 +39,29 @@ inline bool is_letter(char character) {
   return kSigns[character] == Sign::kLetter || kSigns[character] == Sign::kCapital;
 }
 
-// Writes the standard form: small letters, single spaces. False where numbers, signs, titles or quotes need care.
+// Words that some version of the standard normalizer changes, or that it may fold with their neighbors.
+inline bool needs_thought(std::string_view word) {
+  constexpr std::string_view kWords[] = {"mr",   "mrs",     "dr",       "prof",    "vs",       "jr",
+                                         "ok",   "per",     "hundred",  "thousand", "million", "billion",
+                                         "trillion", "dollar", "dollars", "pound", "pounds",   "euro", "euros"};
+  for (const std::string_view known : kWords) {
+    if (word == known) return true;
+  }
+  return false;
+}
+
+// Writes the standard form: small letters, single spaces. False where numbers, signs, titles, quotes or words that mean
+// the same need care.
 inline bool normalize_plain(std::string_view text, std::string& normal) {
   normal.resize(text.size());
   char* const begin = normal.data();
   char *to = begin, *word = begin;
-  const auto is_title = [&] {
+  char letter_before = 0;  // the word before, if it is a single letter
+  const auto needs_care = [&] {
     const std::string_view last(word, static_cast<std::size_t>(to - word));
-    return last == "mr" || last == "mrs" || last == "dr";
+    if (last == "m" && (letter_before == 'a' || letter_before == 'p')) return true;
+    letter_before = last.size() == 1 ? last[0] : 0;
+    return last.size() <= 8 && needs_thought(last);
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     switch (kSigns[text[i]]) {
@@ -54,7 +69,7 @@ inline bool normalize_plain(std::string_view text, std::string& normal) {
       case Sign::kCapital: *to++ = static_cast<char>(text[i] | 0x20); break;
       case Sign::kSpace:
         if (to == word) break;
-        if (is_title()) return false;
+        if (needs_care()) return false;
         *to++ = ' ';
         word = to;
         break;
@@ -65,7 +80,7 @@ inline bool normalize_plain(std::string_view text, std::string& normal) {
       case Sign::kCare: return false;
     }
   }
-  if (to > word && is_title()) return false;
+  if (to > word && needs_care()) return false;
   if (to > begin && to[-1] == ' ') --to;
   normal.resize(static_cast<std::size_t>(to - begin));
   return true;

@@ -1,0 +1,84 @@
+"""The form in which a score's texts are compared: normalizer, language, replacements, unit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from asrkit.config import ScoringConfig
+from asrkit.text.normalizer import Normalizer, get_normalizer
+from asrkit.text.replacements import read_replacements
+from asrkit.text.scripts import is_unspaced, separate
+
+# Runs and models of the time before they recorded their normalizer.
+_UNRECORDED = "standard-1"
+
+
+def settle(config: ScoringConfig, references: Sequence[str], hypothesis_path: str = "") -> ScoringConfig:
+    """Decide what a configuration leaves open.
+
+    The normalizer is that of the model behind the hypotheses, where they lie beside a ``run.json``, else the standard
+    one; the unit is "mixed" where the references are in scripts without spaces.
+
+    Args:
+        config: As the user gave it.
+        references: As written.
+        hypothesis_path: Where the hypotheses come from, "" for values.
+    """
+    name = config.normalizer
+    if name == "auto":
+        name = _recorded_normalizer(Path(hypothesis_path)) if hypothesis_path else "standard"
+    unit = config.unit
+    if unit == "auto":
+        unit = "mixed" if is_unspaced(references) else "word"
+    characters = "char-nospace" if unit == "mixed" and config.characters == "char" else config.characters
+    return config.replace(normalizer=name, unit=unit, characters=characters)
+
+
+def _recorded_normalizer(path: Path) -> str:
+    description = (path if path.is_dir() else path.parent) / "run.json"
+    try:
+        with description.open(encoding="utf-8") as file:
+            provenance = json.loads(file.read(1 << 24))["provenance"]
+        name = provenance.get("normalizer", _UNRECORDED)
+        return get_normalizer(str(name)).label
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return "standard"
+
+
+def normalizer_of(config: ScoringConfig) -> Normalizer:
+    """Return what brings texts into the form in which a settled configuration compares them.
+
+    Raises:
+        ConfigError: The normalizer, the language or the file of replacements cannot be used.
+        MissingPathError: There is no such file of replacements.
+    """
+    return _normalizer(config.normalizer, config.language, config.map, config.unit)
+
+
+def raw_normalizer_of(config: ScoringConfig) -> Normalizer:
+    """Return what leaves texts as they were written, but for the unit."""
+    return _normalizer("none", config.language, None, config.unit)
+
+
+@cache
+def _normalizer(name: str, language: str, map_path: str | None, unit: str) -> Normalizer:
+    normalizer = get_normalizer(name, language)
+    if map_path is not None:
+        replacements = read_replacements(Path(map_path), normalizer)
+        label = f"{normalizer.version}+{replacements.label}" if normalizer.version else replacements.label
+        normalizer = _then(replace(normalizer, version=label), replacements.apply)
+    return _then(normalizer, separate) if unit == "mixed" else normalizer
+
+
+def _then(normalizer: Normalizer, change: Callable[[str], str]) -> Normalizer:
+    """Return a normalizer that does one thing more."""
+    apply, apply_all = normalizer.apply, normalizer.normalize_all
+    return replace(
+        normalizer,
+        apply=lambda text: change(apply(text)),
+        apply_all=lambda texts: [change(text) for text in apply_all(texts)],
+    )
