@@ -26,7 +26,7 @@ BUILD = """
 import json, resource, sys
 from asrkit.language_model import TextSource, build_ngram
 output, order, *texts = sys.argv[1:]
-report = build_ngram(TextSource(texts, normalize=None), output, order=int(order), discount_fallback=True)
+report = build_ngram(TextSource(texts, normalizer=None), output, order=int(order), discount_fallback=True)
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({"ngrams": report.ngrams, "words": report.words, "cpu_s": usage.ru_utime + usage.ru_stime,
                   "memory_mb": usage.ru_maxrss / 1024}))
@@ -75,7 +75,7 @@ def compare(arpa: Path, text: Path, rounds: int) -> None:
         time.process_time,
     )
     print(f"read {arpa.stat().st_size / 1e6:,.0f} MB of ARPA: " + show(loads, 1, "s"))
-    sentences = "".join(TextSource([text], normalize=None))[:MAX_QUERY_BYTES]
+    sentences = "".join(TextSource([text], normalizer=None))[:MAX_QUERY_BYTES]
     lines = [line for line in sentences.split("\n") if line.strip()]
     num_queries = sum(len(line.split()) + 1 for line in lines)
     for quantize in (False, True):

@@ -22,7 +22,7 @@ from asrkit.errors import AsrkitError, MissingPathError
 from asrkit.language_model import NgramModel, TextSource, build_ngram, write_binary
 from asrkit.synth.corpus import SynthSizes
 from asrkit.synth.sentences import distinct_sentences
-from asrkit.text.normalizer import normalize
+from asrkit.text.normalizer import get_normalizer
 
 LJSPEECH = Path("data/LJSpeech-1.1")
 TEXT_PATTERNS = ("*.txt", "*.txt.gz", "*.txt.xz", "*.txt.bz2", "*.txt.zst")
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
                 path = Path(folder) / "text.txt"
                 path.write_text("\n".join(texts), encoding="utf-8")
                 texts = [str(path)]
-            source = TextSource(texts, normalize=normalize)
+            source = TextSource(texts, normalizer=get_normalizer("standard"))
             settings = {"order": options.order, "prune": options.prune}
             report = build_ngram(source, options.output, discount_fallback=True, **settings)
         binary = write_binary(NgramModel.load(report.path), options.output.with_suffix(".bin"))

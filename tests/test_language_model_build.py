@@ -19,7 +19,7 @@ from oracles_kneser_ney import KneserNeyOracle
 
 from asrkit.errors import AsrkitError, ConfigError, LanguageModelError
 from asrkit.language_model import BuildReport, TextSource, build_ngram
-from asrkit.text.normalizer import normalize
+from asrkit.text.normalizer import get_normalizer
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "lm"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the answers of lmplz are not here")
@@ -153,7 +153,7 @@ def test_settings_out_of_range_are_refused(tmp_path: Path, options: dict[str, ob
     [
         (b"good\nbad\0line\n", {}, r"t\.txt:2: .*NUL byte"),
         (b"good\ngood\n\xff\xfe\n", {}, r"t\.txt:3: not valid UTF-8"),
-        (b"a\nb </s>\n", {"normalize": None}, r"t\.txt:2: </s> marks"),
+        (b"a\nb </s>\n", {"normalizer": None}, r"t\.txt:2: </s> marks"),
         (b"abc\nabd\n", {"alphabet": "abc "}, r"t\.txt:2: the alphabet cannot spell 'abd'"),
     ],
 )
@@ -162,7 +162,7 @@ def test_bad_text_is_named_with_its_line(
 ) -> None:
     (tmp_path / "t.txt").write_bytes(content)
     with pytest.raises(LanguageModelError, match=message):
-        list(TextSource([tmp_path / "t.txt"], **{"normalize": normalize, **options}))  # type: ignore[arg-type]
+        list(TextSource([tmp_path / "t.txt"], **{"normalizer": get_normalizer("standard"), **options}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".xz", ".bz2", ".zst"])
@@ -173,20 +173,20 @@ def test_compressed_text_is_read_as_it_is(tmp_path: Path, suffix: str) -> None:
     else:
         compress = {".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress}[suffix]
     (tmp_path / f"t.txt{suffix}").write_bytes(compress(b"some words\n" * 1_000))
-    assert "".join(TextSource([tmp_path / f"t.txt{suffix}"], normalize=None)) == "some words\n" * 1_000
+    assert "".join(TextSource([tmp_path / f"t.txt{suffix}"], normalizer=None)) == "some words\n" * 1_000
 
 
 def test_damaged_compressed_text_is_refused(tmp_path: Path) -> None:
     whole = gzip.compress(b"some words\n" * 1000)
     (tmp_path / "t.txt.gz").write_bytes(whole[:-20])
     with pytest.raises(LanguageModelError, match=r"t\.txt\.gz: cannot be read"):
-        list(TextSource([tmp_path / "t.txt.gz"], normalize=None))
+        list(TextSource([tmp_path / "t.txt.gz"], normalizer=None))
 
 
 def test_text_source_reports_what_it_changed(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text("\ufeffplain words\nHello, World!\n...\n\nno newline", encoding="utf-8")
     (tmp_path / "m.tsv").write_text("path\ttext\nx.wav\tFrom a Manifest\n")
-    source = TextSource([tmp_path / "t.txt", tmp_path / "m.tsv"], normalize=normalize)
+    source = TextSource([tmp_path / "t.txt", tmp_path / "m.tsv"], normalizer=get_normalizer("standard"))
     assert "\n".join(source).split("\n") == [*["plain words", "hello world", "", "", "no newline", "from a manifest"]]
     assert (source.report.lines, source.report.changed, source.report.emptied) == (6, 3, 1)
     assert source.report.examples[0] == ("Hello, World!", "hello world")

@@ -243,3 +243,21 @@ def test_a_card_is_added_to_what_training_wrote(bundle, tmp_path):
     shown = console.export_text()
     assert re.search(r"license +MIT", shown)
     assert re.search(r"result +AN4, WER % 9\.5", shown)
+
+
+def test_a_bundle_says_what_its_texts_passed(tmp_path):
+    bundle = tiny_bundle(tmp_path / "b", normalizer="basic-1", language="de")
+    assert Bundle.load(bundle.path).text_normalizer.label == "basic-1"
+    assert (bundle.normalizer, bundle.language) == ("basic-1", "de")
+
+
+def test_a_bundle_of_the_first_format_keeps_the_first_standard(tmp_path):
+    path = tiny_bundle(tmp_path / "b").path / "bundle.json"
+    description = json.loads(path.read_text())
+    assert description["format_version"] == 2
+    assert description["normalizer"] == "standard-2"
+    del description["normalizer"], description["language"]
+    path.write_text(json.dumps(description | {"format_version": 1}))
+    old = Bundle.load(path.parent)
+    assert old.text_normalizer.label == "standard-1"
+    assert old.text_normalizer.said("10-15") == "ten fifteen"

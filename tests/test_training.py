@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from tiny_model import tiny_bundle
 from tiny_run import Recorder, settings
 from tone_speech import write_corpus
 from typer.testing import CliRunner
@@ -16,7 +17,7 @@ from asrkit.errors import ConfigError, ManifestError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
 from asrkit.presets import run_config
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
-from asrkit.training.run import point_latest_at, train
+from asrkit.training.run import point_latest_at, settle_normalizer, train
 
 pytest.importorskip("keras")
 
@@ -53,6 +54,26 @@ def test_a_stopped_run_goes_on_exactly_where_it_was(corpus, tmp_path):
     other = write_corpus(tmp_path / "other", 5, seed=9)
     with pytest.raises(TrainingError, match="other data"):
         train(settings(other), tmp_path / "parts", cache_dir=tmp_path)
+
+
+def test_the_normalizer_is_that_of_what_a_run_goes_on_with(corpus, tmp_path):
+    config = settings(corpus)
+    assert settle_normalizer(config).data.normalizer == "standard-2"
+    assert settle_normalizer(config.replace(data=config.data.replace(normalizer="standard-1"))).data.normalizer == (
+        "standard-1"
+    )
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    old = RunState(config={"data": {"train": "x"}}, data="d")
+    save_checkpoint(tmp_path / "old" / "checkpoint.npz", old, {})
+    assert settle_normalizer(config, tmp_path / "old").data.normalizer == "standard-1"
+    named = RunState(config={"data": {"normalizer": "basic-1", "language": "tr"}}, data="d")
+    save_checkpoint(tmp_path / "new" / "checkpoint.npz", named, {})
+    settled = settle_normalizer(config, tmp_path / "new").data
+    assert (settled.normalizer, settled.language) == ("basic-1", "tr")
+    first = tiny_bundle(tmp_path / "bundle", normalizer="standard-1")
+    start = config.replace(training=config.training.replace(start_from=str(first.path)))
+    assert settle_normalizer(start).data.normalizer == "standard-1"
 
 
 def test_a_run_can_begin_with_the_weights_of_another(corpus, tmp_path):

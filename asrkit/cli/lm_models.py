@@ -103,14 +103,14 @@ def interpolate(
 ) -> None:
     """Mix models: each word's probability is the weighted mean of theirs."""
     from asrkit.language_model import NgramModel, TextSource, interpolate_models, tune_weights
-    from asrkit.text.normalizer import normalize
+    from asrkit.text.normalizer import get_normalizer
 
     if weights is not None and tune_on:
         raise ConfigError("give --weights or --tune-on, not both")
     models = [NgramModel.load(path) for path in sources]
     shares = numbers_of(weights, "--weights") or (1.0,) * len(models)
     if tune_on:
-        shares = tune_weights(models, list(TextSource(tune_on, normalize=None if raw else normalize)))
+        shares = tune_weights(models, list(TextSource(tune_on, normalizer=None if raw else get_normalizer("standard"))))
         remark("weights: " + " ".join(f"{share:.4f}" for share in shares), quiet)
     with progress_bars(quiet) as bar:
         interpolate_models(models, output, shares, progress=bar("writing"))
@@ -127,9 +127,10 @@ def perplexity(
 ) -> None:
     """Measure how well a model foresees a text, with and without the words it does not know."""
     from asrkit.language_model import NgramModel, TextSource
-    from asrkit.text.normalizer import normalize
+    from asrkit.text.normalizer import get_normalizer
 
-    result = NgramModel.load(model).perplexity(TextSource(texts, normalize=None if raw else normalize))
+    source = TextSource(texts, normalizer=None if raw else get_normalizer("standard"))
+    result = NgramModel.load(model).perplexity(source)
     if as_json:
         typer.echo(json.dumps({**vars(result), "unknown_rate": result.unknown_rate}))
         return
@@ -194,9 +195,9 @@ def _one_line(facts: dict[str, Any]) -> str:
 def _quantization_cost(before: NgramModel, after: NgramModel, texts: list[str] | None) -> dict[str, Any]:
     """Measure both models on a text, or on n-grams of the model itself where there is none."""
     from asrkit.language_model import TextSource
-    from asrkit.text.normalizer import normalize
+    from asrkit.text.normalizer import get_normalizer
 
-    blocks = list(TextSource(texts, normalize=normalize)) if texts else [before.sample_ngrams()]
+    blocks = list(TextSource(texts, normalizer=get_normalizer("standard"))) if texts else [before.sample_ngrams()]
     return {
         "perplexity_before": before.perplexity(blocks).with_unknown,
         "perplexity": after.perplexity(blocks).with_unknown,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from asrkit.config.settings import Settings, fraction, one_of, positive, require
+from asrkit.config.settings import Settings, fraction, normalizer_name, one_of, positive, require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +169,10 @@ class DataConfig(Settings):
     dev: str | None = None
     audio_root: str | None = None  # base of relative audio paths; default: the manifest's folder
     alphabet: str = " abcdefghijklmnopqrstuvwxyz'"
+    normalizer: str = "auto"  # that of the run or bundle this one goes on with, else "standard"; or "basic", ...
+    language: str = "en"  # of the texts: a code such as de, in which numbers are spelled
     dev_share: float = 0.05  # split off from train when no dev set is named, by speaker where known
 
     def __post_init__(self) -> None:
+        normalizer_name(self.normalizer)
         require(0.0 < self.dev_share < 1.0, f"dev_share must lie between 0 and 1, not {self.dev_share!r}")

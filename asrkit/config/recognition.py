@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
-from asrkit.config.settings import Settings, one_of, positive, require
+from asrkit.config.settings import Settings, normalizer_name, one_of, positive, require
 
 # Beam and symbol threshold in nats, with a language model or hotwords and without: then nothing raises what the
 # emissions find unlikely.
@@ -143,7 +142,7 @@ class ScoringConfig(Settings):
     """Hypotheses against references."""
 
     normalizer: str = "auto"  # that of the model behind the hypotheses, else "standard"; or "none", "basic", ...
-    language: str = "en"  # of the texts; what the standard normalizer spells numbers in
+    language: str = "auto"  # of the texts: that of the model behind the hypotheses, else "en"; a code such as de
     map: str | None = None  # a file of replacements for both sides: lines such as colour => color
     unit: str = "auto"  # "word", or "mixed" where text has no spaces: a character of Han, Kana, Thai, or a word
     weights: str = "unit"  # or "nist": the alignment of NIST's sclite
@@ -155,10 +154,7 @@ class ScoringConfig(Settings):
     seed: int = 1
 
     def __post_init__(self) -> None:
-        require(
-            re.fullmatch(r"(auto|none|(basic|standard|whisper)(-[\w.-]+)?)", self.normalizer) is not None,
-            f"normalizer must be auto, none, basic, standard, standard-1 or whisper, not {self.normalizer!r}",
-        )
+        normalizer_name(self.normalizer)
         one_of("unit", self.unit, ("auto", "word", "mixed"))
         one_of("weights", self.weights, ("unit", "nist"))
         one_of("engine", self.engine, ("native", "jiwer"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import tomllib
 import types
 import typing
@@ -89,6 +90,14 @@ def require(condition: bool, message: str) -> None:
     """Raise a ConfigError unless a condition holds."""
     if not condition:
         raise ConfigError(message)
+
+
+def normalizer_name(name: str) -> None:
+    """Require a name of ``asrkit.text.normalizer``, with or without a version, or "auto"."""
+    require(
+        re.fullmatch(r"auto|none|(basic|standard|whisper)(-[\w.-]+)?", name) is not None,
+        f"normalizer must be auto, none, basic, standard, standard-1 or whisper, not {name!r}",
+    )
 
 
 def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

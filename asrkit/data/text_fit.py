@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from asrkit.data.utterance import Utterance
 from asrkit.text import Alphabet
-from asrkit.text.normalizer import normalize
+from asrkit.text.normalizer import Normalizer, get_normalizer
 
 _NUM_EXAMPLES = 3
 # Letters that Unicode does not decompose, and how English writes them.
@@ -54,26 +54,28 @@ class TextFit:
         return lines
 
 
-def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet) -> TextFit:
+def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet, normalizer: Normalizer | None = None) -> TextFit:
     """Normalize texts and write them with the symbols of an alphabet.
 
-    Texts pass ``asrkit.text.normalizer.normalize``; punctuation that the alphabet can write is kept. A character
-    outside the alphabet is folded to its base letters (or the other case) where the alphabet has those, else
+    Texts pass a normalizer, which leaves the words that were said; punctuation that the alphabet can write is kept. A
+    character outside the alphabet is folded to its base letters (or the other case) where the alphabet has those, else
     removed. Both are counted.
 
     Args:
         utterances: Utterances with text; those without count as empty.
         alphabet: What the model can write.
+        normalizer: Default: the standard one.
     """
+    said = (normalizer or get_normalizer("standard")).said
     fitted: list[Utterance] = []
     folded: Counter[str] = Counter()
     removed: Counter[str] = Counter()
     examples: defaultdict[str, list[str]] = defaultdict(list)
     emptied: list[str] = []
     known = set(alphabet.symbols)
-    kept_signs = _sign_splitter(alphabet)
+    kept_signs = _sign_splitter(alphabet, said)
     for utterance in utterances:
-        text = _normalize_between(utterance.text or "", kept_signs)
+        text = _normalize_between(utterance.text or "", kept_signs, said)
         for character in sorted(set(text) - known - {" "}):
             replacement = _replacement(character, known)
             count = text.count(character)
@@ -90,25 +92,25 @@ def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet) -> TextFit:
     return TextFit(fitted, folded, removed, {key: tuple(ids) for key, ids in examples.items()}, tuple(emptied))
 
 
-def _sign_splitter(alphabet: Alphabet) -> re.Pattern[str] | None:
+def _sign_splitter(alphabet: Alphabet, said: Callable[[str], str]) -> re.Pattern[str] | None:
     """Return a pattern of the alphabet's punctuation, which the normalizer would take for spaces."""
-    signs = [symbol for symbol in alphabet.symbols if normalize(f"a{symbol}b") == "a b" and symbol != " "]
+    signs = [symbol for symbol in alphabet.symbols if said(f"a{symbol}b") == "a b" and symbol != " "]
     return re.compile(f"([{re.escape(''.join(signs))}])") if signs else None
 
 
-def _normalize_between(text: str, signs: re.Pattern[str] | None) -> str:
+def _normalize_between(text: str, signs: re.Pattern[str] | None, said: Callable[[str], str]) -> str:
     """Normalize a text but keep these signs where they stand."""
     if signs is None:
-        return normalize(text)
+        return said(text)
     pieces = signs.split(text)  # text, sign, text, ...
-    return "".join(piece if index % 2 else _normalize_inside(piece) for index, piece in enumerate(pieces))
+    return "".join(piece if index % 2 else _normalize_inside(piece, said) for index, piece in enumerate(pieces))
 
 
-def _normalize_inside(piece: str) -> str:
+def _normalize_inside(piece: str, said: Callable[[str], str]) -> str:
     """Normalize a piece of a text, keeping the space at its ends."""
     before = " " if piece[:1].isspace() else ""
     after = " " if piece[-1:].isspace() else ""
-    return f"{before}{normalize(piece)}{after}"
+    return f"{before}{said(piece)}{after}"
 
 
 def _replacement(character: str, known: set[str]) -> str:

@@ -11,7 +11,7 @@ from typing import IO
 
 from asrkit.errors import LanguageModelError, MissingPathError
 from asrkit.language_model.files import decompressed, open_raw
-from asrkit.text.normalizer import normalize, normalize_all
+from asrkit.text.normalizer import Normalizer
 
 STANDARD_INPUT = "-"
 SPECIAL_WORDS = ("<s>", "</s>", "<unk>")
@@ -37,7 +37,7 @@ class TextSource:
 
     Args:
         inputs: Text files (plain, .gz, .xz, .bz2, .zst), manifests (.tsv, .jsonl), corpus folders, ``-``.
-        normalize: Applied to each line, or None to take the text as it is.
+        normalizer: Gives the words that were said, line by line; None to take the text as it is.
         alphabet: The characters that words may have, or None for any.
         progress: Called with the bytes read so far and in all (0 when unknown).
         allow_markers: Take ``<s>``, ``</s>`` and ``<unk>`` for words, as word lists hold them.
@@ -47,14 +47,14 @@ class TextSource:
         self,
         inputs: Sequence[Path | str],
         *,
-        normalize: Callable[[str], str] | None,
+        normalizer: Normalizer | None,
         alphabet: str | None = None,
         progress: Callable[[int, int], None] | None = None,
         allow_markers: bool = False,
     ) -> None:
         self.inputs = [str(item) for item in inputs]
         self.report = TextReport()
-        self._normalize = normalize
+        self._normalizer = normalizer
         self._alphabet = None if alphabet is None else frozenset(alphabet) | {" ", "\t", "\n", "\r"}
         self._allow_markers = allow_markers
         self._progress = progress or (lambda done, total: None)
@@ -103,7 +103,7 @@ class TextSource:
     def _clean(self, text: str, path: Path, first_line: int) -> str:
         lines = text.removesuffix("\n").split("\n") if text else []
         self.report.lines += len(lines)
-        if self._normalize is not None:
+        if self._normalizer is not None:
             lines = self._normalized(lines)
             text = "\n".join(lines)
         elif not self._allow_markers:
@@ -113,8 +113,8 @@ class TextSource:
         return text
 
     def _normalized(self, lines: list[str]) -> list[str]:
-        assert self._normalize is not None
-        after = normalize_all(lines) if self._normalize is normalize else list(map(self._normalize, lines))
+        assert self._normalizer is not None
+        after = self._normalizer.said_all(lines)
         if after == lines:
             return after
         report = self.report
@@ -199,7 +199,7 @@ def read_word_list(path: Path) -> list[str]:
         MissingPathError: There is no such file.
         LanguageModelError: It is not UTF-8 text, or has no word.
     """
-    blocks = TextSource([path], normalize=None, allow_markers=True)
+    blocks = TextSource([path], normalizer=None, allow_markers=True)
     words = [word for block in blocks for word in block.split()]
     if not words:
         raise LanguageModelError("there is no word in it", path=path)

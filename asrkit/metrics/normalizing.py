@@ -15,6 +15,7 @@ from asrkit.text.scripts import is_unspaced, separate
 
 # Runs and models of the time before they recorded their normalizer.
 _UNRECORDED = "standard-1"
+_UNKNOWN = ("standard", "en")
 
 
 def settle(config: ScoringConfig, references: Sequence[str], hypothesis_path: str = "") -> ScoringConfig:
@@ -28,25 +29,29 @@ def settle(config: ScoringConfig, references: Sequence[str], hypothesis_path: st
         references: As written.
         hypothesis_path: Where the hypotheses come from, "" for values.
     """
-    name = config.normalizer
-    if name == "auto":
-        name = _recorded_normalizer(Path(hypothesis_path)) if hypothesis_path else "standard"
+    name, language = config.normalizer, config.language
+    if "auto" in (name, language):
+        recorded = _recorded(Path(hypothesis_path)) if hypothesis_path else _UNKNOWN
+        name = recorded[0] if name == "auto" else name
+        language = recorded[1] if language == "auto" else language
     unit = config.unit
     if unit == "auto":
         unit = "mixed" if is_unspaced(references) else "word"
     characters = "char-nospace" if unit == "mixed" and config.characters == "char" else config.characters
-    return config.replace(normalizer=name, unit=unit, characters=characters)
+    return config.replace(normalizer=name, language=language, unit=unit, characters=characters)
 
 
-def _recorded_normalizer(path: Path) -> str:
+def _recorded(path: Path) -> tuple[str, str]:
+    """Return normalizer and language of the model behind a run's texts."""
     description = (path if path.is_dir() else path.parent) / "run.json"
     try:
         with description.open(encoding="utf-8") as file:
             provenance = json.loads(file.read(1 << 24))["provenance"]
-        name = provenance.get("normalizer", _UNRECORDED)
-        return get_normalizer(str(name)).label
+        name, language = str(provenance.get("normalizer", _UNRECORDED)), str(provenance.get("language", "en"))
+        get_normalizer(name, language)
+        return name, language
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return "standard"
+        return _UNKNOWN
 
 
 def normalizer_of(config: ScoringConfig) -> Normalizer:

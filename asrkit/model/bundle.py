@@ -1,6 +1,6 @@
 """A bundle: one folder with everything transcription needs.
 
-    bundle.json   format version, alphabet, features, network, decoding settings, model card
+    bundle.json   format version, alphabet, normalizer, features, network, decoding settings, model card
     model.onnx    the graph that onnxruntime runs
     weights.npz   the same weights for Keras: to go on training, to export
 
@@ -27,9 +27,12 @@ import numpy.typing as npt
 from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig
 from asrkit.errors import AsrkitError, BundleError, MissingPathError
 from asrkit.text import Alphabet
+from asrkit.text.normalizer import STANDARD_VERSION, Normalizer, get_normalizer
 from asrkit.writing import write_whole
 
-FORMAT_VERSION = 1
+# Version 2 brought the normalizer; what a bundle does not say is as it was before.
+FORMAT_VERSION = 2
+_FIRST_NORMALIZER = "standard-1"
 # bundle.json comes last wherever parts are put in place: its presence says that the others are there.
 GRAPH, WEIGHTS, DESCRIPTION = "model.onnx", "weights.npz", "bundle.json"
 PARTS = (WEIGHTS, GRAPH, DESCRIPTION)
@@ -50,6 +53,8 @@ class Bundle:
         model: The network.
         decoding: Settings stored with the model, such as tuned language model weights; any field of DecodingConfig.
         card: Where it comes from: data, seed, versions, scores.
+        normalizer: Name and version of what its texts passed; those of its language models and scores pass it too.
+        language: Of its texts.
     """
 
     path: Path
@@ -58,6 +63,8 @@ class Bundle:
     model: ModelConfig
     decoding: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
+    normalizer: str = _FIRST_NORMALIZER
+    language: str = "en"
 
     @classmethod
     def load(cls, path: Path | str) -> Bundle:
@@ -83,6 +90,8 @@ class Bundle:
                 model=ModelConfig.from_dict(description["model"]),
                 decoding=decoding,
                 card=dict(description.get("card", {})),
+                normalizer=str(description.get("normalizer", _FIRST_NORMALIZER)),
+                language=str(description.get("language", "en")),
             )
         except (KeyError, TypeError, ValueError, AttributeError, AsrkitError) as error:
             raise BundleError(f"bundle.json is not usable: {error}", path=path) from None
@@ -91,6 +100,15 @@ class Bundle:
     def name(self) -> str:
         """The model's name: what its card says, else the folder's."""
         return str(self.card.get("name") or self.path.resolve().name)
+
+    @property
+    def text_normalizer(self) -> Normalizer:
+        """What texts pass that are to be like those the model was trained on.
+
+        Raises:
+            ConfigError: It is not known here, or its package is not installed.
+        """
+        return get_normalizer(self.normalizer, self.language)
 
     @property
     def step_ms(self) -> float:
@@ -127,6 +145,8 @@ class Bundle:
             "step_ms": self.step_ms,
             "language_model": None if self.language_model is None else str(self.language_model),
             "alphabet": self.alphabet.symbols,
+            "normalizer": self.normalizer,
+            "language": self.language,
             "features": self.features.to_dict(),
             "model": self.model.to_dict(),
             "decoding": dict(self.decoding),
@@ -164,6 +184,8 @@ def save_bundle(
     weights: Mapping[str, npt.NDArray[np.float32]],
     decoding: Mapping[str, Any] | None = None,
     card: Mapping[str, Any] | None = None,
+    normalizer: str = f"standard-{STANDARD_VERSION}",
+    language: str = "en",
     half: bool = False,
 ) -> Bundle:
     """Write a bundle: complete under a temporary name first, then renamed, so that no half-written one is ever seen.
@@ -176,6 +198,8 @@ def save_bundle(
         weights: Keras weights by name.
         decoding: Settings to use unless the user says otherwise.
         card: Where the model comes from.
+        normalizer: Name and version of what its texts passed.
+        language: Of its texts.
         half: Store weights as float16.
     """
     from asrkit.model.onnx_graph import export_graph
@@ -186,6 +210,8 @@ def save_bundle(
         "format": "asrkit-bundle",
         "format_version": FORMAT_VERSION,
         "alphabet": alphabet.symbols,
+        "normalizer": normalizer,
+        "language": language,
         "features": features.to_dict(),
         "model": model.to_dict(),
         "decoding": dict(decoding or {}),

@@ -72,6 +72,8 @@ def export_bundle(
             model=bundle.model,
             weights=bundle.weights(),
             decoding=bundle.decoding,
+            normalizer=bundle.normalizer,
+            language=bundle.language,
             card={"name": bundle.name, **bundle.card, **(card or {})},
             half=half,
         )

@@ -252,6 +252,11 @@ class Normalizer:
         return [self.said(text) for text in texts] if self.say_all is None else self.say_all(texts)
 
     @property
+    def recorded(self) -> str:
+        """Name and version as bundles keep them, beside the language: ``standard-2`` whatever the language."""
+        return "-".join(self.label.split("-")[:2])
+
+    @property
     def label(self) -> str:
         """Name and version as scores print them, such as ``standard-2``."""
         return f"{self.name}-{self.version}" if self.version else self.name
@@ -262,7 +267,8 @@ def get_normalizer(name: str, language: str = "en") -> Normalizer:
     """Return a normalizer by its name, or by a label such as ``standard-1``.
 
     Args:
-        name: One of ``NORMALIZERS``, or the label of one; "standard" is its newest version.
+        name: One of ``NORMALIZERS``, or the label of one; "standard" is its newest version, and so is "auto" where
+            nothing else decides.
         language: Of the texts; ``standard`` spells numbers in it, ``basic`` knows its case. The standard normalizer's
             first version is English whatever the language.
 
@@ -280,7 +286,7 @@ def get_normalizer(name: str, language: str = "en") -> Normalizer:
         return Normalizer(
             "standard", "1", lambda text: normalize(text, "1"), apply_all=lambda texts: normalize_all(texts, "1")
         )
-    if name not in ("standard", f"standard-{STANDARD_VERSION}") and not name.startswith(
+    if name not in ("auto", "standard", f"standard-{STANDARD_VERSION}") and not name.startswith(
         f"standard-{STANDARD_VERSION}-"
     ):
         raise ConfigError(f"unknown normalizer {name!r}; known: {', '.join(NORMALIZERS)}")

@@ -13,6 +13,7 @@ from asrkit.config import RunConfig
 from asrkit.data import Utterance, fit_text, read_manifest
 from asrkit.errors import TrainingError
 from asrkit.text import Alphabet
+from asrkit.text.normalizer import get_normalizer
 from asrkit.training.batches import BatchMaker
 from asrkit.training.examples import read_examples
 
@@ -65,7 +66,9 @@ def preview_augmentation(
     """
     output_dir = Path(output_dir)
     alphabet = Alphabet(config.data.alphabet)
-    utterances = fit_text(read_manifest(str(config.data.train), audio_root=config.data.audio_root), alphabet).utterances
+    normalizer = get_normalizer(config.data.normalizer, config.data.language)
+    found = read_manifest(str(config.data.train), audio_root=config.data.audio_root)
+    utterances = fit_text(found, alphabet, normalizer).utterances
     places = [number * len(utterances) // count for number in range(min(count, len(utterances)))]
     output_dir.mkdir(parents=True, exist_ok=True)
     previews = []

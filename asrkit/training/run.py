@@ -17,6 +17,7 @@ from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
 from asrkit.text import Alphabet
+from asrkit.text.normalizer import Normalizer, get_normalizer
 from asrkit.training.backend import quiet_backend
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples
@@ -54,6 +55,7 @@ def train(
     """
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
+    config = settle_normalizer(config, None if fresh else output_dir)
     earlier = _earlier_run(config, output_dir) if fresh else []
     train_set, dev_set = load_sets(config, observer)
     fingerprint = data_fingerprint([*train_set, *dev_set])
@@ -106,17 +108,40 @@ def load_sets(config: RunConfig, observer: TrainingObserver) -> tuple[list[Utter
     if data.train is None:
         raise ConfigError("no training data: name a manifest or a corpus folder, or set data.train in asrkit.toml")
     alphabet = Alphabet(data.alphabet)
-    train_set = _read(data.train, data.audio_root, alphabet, observer)
+    normalizer = get_normalizer(data.normalizer, data.language)
+    train_set = _read(data.train, data.audio_root, alphabet, normalizer, observer)
     if data.dev is not None:
-        return train_set, _read(data.dev, data.audio_root, alphabet, observer)
+        return train_set, _read(data.dev, data.audio_root, alphabet, normalizer, observer)
     observer.note(
         f"no dev set is named: {data.dev_share:.0%} of the training data is held out (seed {config.training.seed})"
     )
     return split_utterances(train_set, data.dev_share, seed=config.training.seed)
 
 
-def _read(path: str, audio_root: str | None, alphabet: Alphabet, observer: TrainingObserver) -> list[Utterance]:
-    fit = fit_text(read_manifest(path, audio_root=audio_root), alphabet)
+def settle_normalizer(config: RunConfig, output_dir: Path | None = None) -> RunConfig:
+    """Name the normalizer of the texts: that of the run or bundle this one goes on with, unless the user named one.
+
+    Args:
+        config: As the user gave it.
+        output_dir: Where a run may be that goes on.
+    """
+    data = config.data
+    checkpoint = None if output_dir is None else output_dir / CHECKPOINT
+    if data.normalizer != "auto":
+        return config.replace(data=data.replace(normalizer=get_normalizer(data.normalizer, data.language).recorded))
+    if checkpoint is not None and checkpoint.exists():
+        before = load_checkpoint(checkpoint)[0].config["data"]
+        return config.replace(data=data.replace(normalizer=before["normalizer"], language=before["language"]))
+    if config.training.start_from is not None:
+        start = Bundle.load(config.training.start_from)
+        return config.replace(data=data.replace(normalizer=start.normalizer, language=start.language))
+    return config.replace(data=data.replace(normalizer=get_normalizer("standard", data.language).recorded))
+
+
+def _read(
+    path: str, audio_root: str | None, alphabet: Alphabet, normalizer: Normalizer, observer: TrainingObserver
+) -> list[Utterance]:
+    fit = fit_text(read_manifest(path, audio_root=audio_root), alphabet, normalizer)
     for line in fit.describe():
         observer.note(f"{path}: {line}")
     return fit.utterances

@@ -269,6 +269,8 @@ class Trainer:
             model=self.config.model,
             weights=network_weights(self.network),
             decoding=_non_default(self.config),
+            normalizer=self.config.data.normalizer,
+            language=self.config.data.language,
             card={
                 **self.card,
                 "training": self.config.to_dict(),

@@ -48,10 +48,13 @@ def describe(
     language_model: Path | None,
     decoding: DecodingConfig,
     config: TranscriptionConfig,
+    normalizer: str,
+    language: str,
 ) -> dict[str, Any]:
     """Return what decides a transcript, with a ``key`` that changes when any of it does.
 
-    How the work is spread (jobs, batches) and which files are written is left out: it never changes an answer.
+    How the work is spread (jobs, batches) and which files are written is left out: it never changes an answer. What the
+    model's texts passed is for those who score them.
     """
     deciding: dict[str, Any] = {
         "model": model,
@@ -66,7 +69,7 @@ def describe(
     if config.vad:
         deciding["vad"] = True
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
-    return {"key": key, **deciding, "asrkit": _version()}
+    return {"key": key, **deciding, "normalizer": normalizer, "language": language, "asrkit": _version()}
 
 
 def _brief(decoding: DecodingConfig, *, has_lm: bool) -> dict[str, Any]:

@@ -71,6 +71,8 @@ class Recipe:
             language_model=lm,
             decoding=decoding,
             config=config,
+            normalizer=model.normalizer,
+            language=model.language,
         )
         config = config.replace(jobs=config.jobs or num_cores())
         return cls(model, lm, decoding, config, provenance, keep_emissions, reads_audio, network, make_decoder)

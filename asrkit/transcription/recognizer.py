@@ -49,6 +49,14 @@ class Model(Protocol):
         """What it can write."""
 
     @property
+    def normalizer(self) -> str:
+        """Name and version of what its texts passed."""
+
+    @property
+    def language(self) -> str:
+        """Of its texts."""
+
+    @property
     def features(self) -> FeatureConfig:
         """What it listens to."""
 

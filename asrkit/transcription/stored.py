@@ -24,6 +24,8 @@ class StoredModel:
     fingerprint: str
     alphabet: Alphabet
     step_ms: float
+    normalizer: str = "standard-1"
+    language: str = "en"
     features: FeatureConfig = field(default_factory=FeatureConfig)  # never used: there is no audio
 
 

@@ -19,7 +19,6 @@ from asrkit.data import Utterance
 from asrkit.emissions import to_half
 from asrkit.errors import DecodingError
 from asrkit.features import extract_features
-from asrkit.text.normalizer import STANDARD_VERSION, normalize
 from asrkit.writing import written_whole
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def emit_dev_set(
     """
     if not utterances:
         raise DecodingError("the dev set is empty; tuning needs utterances with text")
-    references = tuple(normalize(utterance.text or "") for utterance in utterances)
+    references = tuple(bundle.text_normalizer.normalize_all([utterance.text or "" for utterance in utterances]))
     path = cache_folder(cache_dir) / "emissions" / f"{_key(bundle, utterances)}.npz"
     emissions = _read(path, len(utterances), len(bundle.alphabet))
     if emissions is not None:
@@ -101,7 +100,7 @@ def _key(bundle: Bundle, utterances: Sequence[Utterance]) -> str:
         status = utterance.audio_path.stat()
         place = str(utterance.audio_path.resolve())
         recordings.append([place, status.st_size, status.st_mtime_ns, utterance.start_s, utterance.end_s])
-    facts = json.dumps([bundle.fingerprint, STANDARD_VERSION, recordings])
+    facts = json.dumps([bundle.fingerprint, "1", recordings])
     return hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
