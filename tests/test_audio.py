@@ -90,7 +90,7 @@ def test_media_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
 def test_without_pyav_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
-    with pytest.raises(AudioError, match=r"\.m4a needs PyAV; run: pip install 'asrkit\[media\]'"):
+    with pytest.raises(AudioError, match=r"\.m4a needs PyAV; run: pip install av"):
         load_waveform(tmp_path / "a.m4a")
 
 
@@ -172,8 +172,9 @@ def test_a_wav_written_to_a_pipe_is_not_called_truncated(tmp_path: Path) -> None
     ("name", "content", "message"),
     [
         ("empty.wav", b"", r"the file is empty \(0 bytes\)"),
-        ("text.wav", b"these are only words, not audio" * 9, r"not a readable recording \(format not recognised\)"),
-        ("page.mp3", b"<html>404 not found</html>" * 40, "not a readable recording"),
+        ("text.wav", b"these are only words, not audio" * 9, "not a readable recording"),
+        ("page.mp3", b"<html>404 not found</html>" * 40, "is a page or text, not a recording"),
+        ("photo.wav", b"\xff\xd8\xff\xe0" + bytes(99), "is a picture, not a recording"),
         ("words.m4a", b"these are only words, not audio" * 9, "not a readable recording"),
         ("headerless.raw", b"\1\2" * 500, "holds bare samples; say their rate"),
         ("riff.wav", b"RIFF\x04\0\0\0WAVE", "not a readable recording"),

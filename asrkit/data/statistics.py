@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asrkit.audio import probe
+from asrkit.audio import measure_duration_s
 from asrkit.data.utterance import Utterance
 from asrkit.errors import AudioError
 
@@ -62,7 +62,7 @@ def measure_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance],
     for utterance in utterances:
         if utterance.duration_s is None:
             try:
-                duration_s = probe(utterance.audio_path).duration_s - (utterance.start_s or 0.0)
+                duration_s = measure_duration_s(utterance.audio_path) - (utterance.start_s or 0.0)
             except AudioError as error:
                 errors.append(error)
                 continue

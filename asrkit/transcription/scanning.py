@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from asrkit.audio import probe
+from asrkit.audio import measure_duration_s, probe
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.recognizer import reason
 from asrkit.transcription.recordings import Recording
@@ -101,7 +101,7 @@ class Scanner:
                 problem = f"{foreign.name} is there already and comes from elsewhere; --overwrite replaces it"
                 return Scanned(replace(recording, problem=problem), State.UNUSABLE)
         if state in (State.NEW, State.CHANGED):
-            whole_s = probe(recording.path, raw_rate_hz=self._raw_rate_hz).duration_s
+            whole_s = measure_duration_s(recording.path, raw_rate_hz=self._raw_rate_hz)
             length_s = min(recording.end_s or whole_s, whole_s) - (recording.start_s or 0.0)
             recording = replace(recording, duration_s=max(length_s, 0.0))
         return Scanned(recording, state)

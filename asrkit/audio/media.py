@@ -1,0 +1,207 @@
+"""Recordings that PyAV reads: what libsndfile does not know, or not to the end. The extra ``media``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asrkit.audio.parts import Part, PartFile
+from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated
+from asrkit.errors import AudioError
+
+# Time stamps of these begin with the file; those of others begin anywhere (a broadcast) or with the decoder's delay.
+_TIMED_FROM_ZERO = ("mov", "matroska", "webm", "mp4", "avi", "asf")
+_LEAST_GAP_S = 0.1  # below, it is rounding and decoder delay
+_MOST_GAP_S = 3_600.0  # above, a time stamp is damaged
+_LEAST_LOSS_S = 0.1
+_SLACK_S = 1.0  # lengths of containers are rounded, and count what no packet holds
+_TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS")
+
+
+class MediaSource:
+    """A recording read by PyAV, packet by packet; silence stands where time stamps leave a gap.
+
+    Args:
+        part: What to read.
+        reading: Which track, whether to salvage; told of remarks and damage.
+
+    Raises:
+        AudioError: It holds no audio, or not the track asked for.
+        av.FFmpegError, ValueError: FFmpeg cannot read it.
+        ImportError: PyAV is not installed.
+    """
+
+    def __init__(self, part: Part, reading: Reading) -> None:
+        import av
+
+        path = part.path
+
+        av.logging.set_level(av.logging.PANIC)  # its libraries would write past our log
+        self._path, self._cut, self._reading = path, part.cut, reading
+        opened = str(path) if part.is_whole_file else PartFile(part)
+        self._container: Any = av.open(opened, metadata_errors="ignore")
+        try:
+            self._stream: Any = _chosen_track(list(self._container.streams.audio), path, reading)
+            if not self._stream.codec_context.sample_rate:
+                raise AudioError("holds no audio; remove it, or export its sound", path=path)
+        except AudioError:
+            self.close()
+            raise
+        self.sample_rate_hz = int(self._stream.codec_context.sample_rate)
+        self.num_channels = int(self._stream.codec_context.channels)
+        self.duration_s = self._declared_duration_s()
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._container.close()
+
+    def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
+        """Yield ``(samples, channels)`` blocks."""
+        start = round(start_s * self.sample_rate_hz)
+        stop = None if end_s is None else round(end_s * self.sample_rate_hz)
+        position = 0
+        for block in self._decoded():
+            first, last = position, position + len(block)
+            position = last
+            wanted = block[max(0, start - first) : None if stop is None else max(0, stop - first)]
+            if len(wanted):
+                yield wanted
+            if stop is not None and last >= stop:
+                return
+        self._check_complete(position / self.sample_rate_hz)
+
+    def _check_complete(self, read_s: float) -> None:
+        if self._cut is not None:
+            self._reading.lose(truncated(self._path, self._cut), self._cut)
+        # An AAC stream without a container guesses its length, and so does MP3; a container with video may be longer.
+        if self.duration_s is None or self._container.streams.video or self._guesses_length():
+            return
+        if self.duration_s - read_s > _SLACK_S:
+            detail = f"{self.duration_s - read_s:.1f} s of {self.duration_s:.1f} s are missing"
+            self._reading.lose(truncated(self._path, detail), detail)
+
+    def _guesses_length(self) -> bool:
+        name = self._container.format.name
+        return name == "aac" or (name == "mp3" and not _has_length_header(self._path))
+
+    def _declared_duration_s(self) -> float | None:
+        import av
+
+        if self._stream.duration is not None:
+            claimed_s = float(self._stream.duration * self._stream.time_base) + self._start_s()
+        else:  # counted from the file's beginning
+            claimed_s = float(self._container.duration or 0) / float(av.time_base)
+        return believable_duration_s(claimed_s, self._container.size) if claimed_s > 0.0 else None
+
+    def _start_s(self) -> float:
+        """Return how long after the file the sound begins."""
+        if not self._is_timed_from_zero() or self._stream.start_time is None:
+            return 0.0
+        start_s = float(self._stream.start_time * self._stream.time_base)
+        return start_s if _LEAST_GAP_S < start_s < _MOST_GAP_S else 0.0
+
+    def _is_timed_from_zero(self) -> bool:
+        return not set(_TIMED_FROM_ZERO).isdisjoint(self._container.format.name.split(","))
+
+    def _origin_s(self) -> float:
+        """Return the time stamp that is second 0 of the file."""
+        import av
+
+        if self._is_timed_from_zero():
+            return 0.0
+        return float(self._container.start_time or 0) / float(av.time_base)
+
+    def _decoded(self) -> Iterator[FloatArray]:
+        """Yield ``(samples, channels)`` frames as floats, with silence for gaps."""
+        import av
+
+        # The rate is named because HE-AAC frames may come at twice the rate that the header gives.
+        to_float = av.AudioResampler("fltp", self._stream.codec_context.layout, self.sample_rate_hz)
+        clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, self._reading)
+        lost_s = 0.0
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, ValueError):
+                if not bytes(packet).startswith(_TAGS):
+                    lost_s += float((packet.duration or 0) * packet.time_base)
+                continue
+            for frame in frames:
+                yield from clock.silence_before(frame)
+                frame.pts = None  # the gap is filled, the resampler must not fill it again
+                for converted in to_float.resample(frame):
+                    samples = converted.to_ndarray().T
+                    clock.advance(len(samples))
+                    yield samples
+        if lost_s > 0.0:
+            self._account_for(lost_s)
+
+    def _packets(self) -> Iterator[Any]:
+        """Yield packets until the container ends, or is damaged beyond its next one."""
+        import av
+
+        try:
+            yield from self._container.demux(self._stream)
+        except (av.FFmpegError, ValueError) as error:
+            detail = f"cannot be read on: {reason_of(error)}"
+            self._reading.lose(AudioError(f"{detail}; keep what came with --salvage", path=self._path), detail)
+
+    def _account_for(self, lost_s: float) -> None:
+        if lost_s < _LEAST_LOSS_S:
+            self._reading.remark(f"{1000 * lost_s:.0f} ms of sound are damaged and left out")
+            return
+        detail = f"{lost_s:.1f} s of sound are damaged"
+        error = AudioError(f"{detail}; copy or download it again, or keep the rest with --salvage", path=self._path)
+        self._reading.lose(error, detail)
+
+
+class _Clock:
+    """Compares the sound that came with what the time stamps say."""
+
+    def __init__(self, origin_s: float, rate_hz: int, num_channels: int, reading: Reading) -> None:
+        self._origin_s, self._rate_hz, self._num_channels, self._reading = origin_s, rate_hz, num_channels, reading
+        self._samples = 0
+
+    def advance(self, samples: int) -> None:
+        self._samples += samples
+
+    def silence_before(self, frame: Any) -> Iterator[FloatArray]:
+        """Yield the silence that belongs before a frame."""
+        if frame.pts is None:
+            return
+        gap_s = float(frame.pts * frame.time_base) - self._origin_s - self._samples / self._rate_hz
+        if gap_s <= _LEAST_GAP_S:
+            return
+        if gap_s > _MOST_GAP_S:
+            self._reading.remark(f"a time stamp leaves a gap of {gap_s:,.0f} s, which is not believed")
+            self._origin_s += gap_s
+            return
+        self._reading.remark(f"{gap_s:.1f} s without sound, by its time stamps, are silence")
+        missing = round(gap_s * self._rate_hz)
+        self.advance(missing)
+        step = 30 * self._rate_hz
+        for first in range(0, missing, step):
+            yield np.zeros((min(step, missing - first), self._num_channels), np.float32)
+
+
+def _chosen_track(tracks: list[Any], path: Path, reading: Reading) -> Any:
+    """Return the track asked for, else the one marked as default, else the first."""
+    if not tracks:
+        raise AudioError("holds no audio; remove it, or export its sound", path=path)
+    if reading.track is not None:
+        if not 0 <= reading.track < len(tracks):
+            raise AudioError(f"has no audio track {reading.track}; count its {len(tracks)} track(s) from 0", path=path)
+        return tracks[reading.track]
+    default = next((i for i, track in enumerate(tracks) if track.disposition & type(track.disposition).default), 0)
+    if len(tracks) > 1:
+        reading.remark(f"has {len(tracks)} audio tracks; track {default} is read (--audio-track takes another)")
+    return tracks[default]
+
+
+def _has_length_header(path: Path) -> bool:
+    from asrkit.audio.sound_file import tells_its_length
+
+    return tells_its_length(path)

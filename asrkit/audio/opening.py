@@ -1,0 +1,192 @@
+"""Which library reads a recording, and what is said when none can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from asrkit.audio.media import MediaSource
+from asrkit.audio.parts import find_parts
+from asrkit.audio.sound_file import SoundFileSource, tells_its_length
+from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated
+from asrkit.errors import AudioError
+
+SOUNDFILE_SUFFIXES = frozenset(
+    {".aif", ".aifc", ".aiff", ".au", ".bwf", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".snd", ".sph", ".w64"}
+    | {".wav", ".wave"}
+)
+MEDIA_SUFFIXES = frozenset(
+    {".3g2", ".3gp", ".aac", ".ac3", ".amr", ".asf", ".avi", ".flv", ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov"}
+    | {".mp2", ".mp4", ".mpg", ".ogv", ".spx", ".ts", ".webm", ".wma", ".wv"}
+)
+AUDIO_SUFFIXES = SOUNDFILE_SUFFIXES | MEDIA_SUFFIXES
+RAW_SUFFIXES = frozenset({".pcm", ".raw"})  # 16-bit little-endian mono samples and nothing else
+
+_LOWEST_RATE_HZ, _HIGHEST_RATE_HZ = 1_000, 768_000  # a forged rate would make resampling explode
+# What people name like a recording and is none.
+_OTHERS = (
+    ((b"<!", b"<html", b"<?xml", b"{", b"<HTML"), "a page or text"),
+    ((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"), "a picture"),
+    ((b"%PDF",), "a PDF"),
+    ((b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf"), "an archive"),
+)
+
+
+def open_recording(path: Path, reading: Reading, raw_rate_hz: int | None = None) -> Source:
+    """Open a recording with the library that reads it whole: libsndfile where it is exact, PyAV for all else.
+
+    Args:
+        path: A recording of any format, whatever its suffix.
+        reading: How to read it; told of remarks and damage.
+        raw_rate_hz: Rate of files of ``RAW_SUFFIXES``.
+
+    Raises:
+        AudioError: No library can read it, or the one that could is not installed.
+    """
+    head = _head(path)
+    if path.suffix.lower() in RAW_SUFFIXES and raw_rate_hz is None:
+        raise AudioError("holds bare samples; say their rate (--raw-rate-hz 16000) or convert it to WAV", path=path)
+    is_raw = path.suffix.lower() in RAW_SUFFIXES
+    if not is_raw and (other := _other_kind(head)) is not None:
+        raise AudioError(f"is {other}, not a recording", path=path)
+    try:
+        source = _open(path, head, reading, raw_rate_hz if is_raw else None)
+    except FileNotFoundError:  # gone since its first bytes were read, as on a network mount
+        raise AudioError("no such file; check the path", path=path) from None
+    if not _LOWEST_RATE_HZ <= source.sample_rate_hz <= _HIGHEST_RATE_HZ:
+        source.close()
+        raise AudioError(f"claims an impossible rate of {source.sample_rate_hz} Hz; export it again", path=path)
+    return source
+
+
+def _open(path: Path, head: bytes, reading: Reading, raw_rate_hz: int | None) -> Source:
+    import soundfile
+
+    parts = find_parts(path, head)
+    needs_media = _is_media(head) or (_is_mp3(path, head) and _can_use_media())
+    first_error: Exception | None = None
+    if not needs_media:
+        if _is_mp3(path, head) and not tells_its_length(path):
+            raise AudioError(f"has no header with its length; {_NEEDS_MEDIA}", path=path)
+        try:
+            sources = [SoundFileSource(part, reading, raw_rate_hz) for part in parts]
+            if all(source.duration_s is not None for source in sources) or not _can_use_media():
+                return _joined(sources, reading)
+            for source in sources:  # libsndfile reads as far as the header says, and it cannot be believed
+                source.close()
+        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that needs more words
+            first_error = error
+    try:
+        import av
+    except ImportError:
+        reason = "" if first_error is None else f" ({reason_of(first_error)})"
+        raise AudioError(f"{path.suffix or 'this format'}{reason} {_NEEDS_MEDIA}", path=path) from None
+    try:
+        return _joined([MediaSource(part, reading) for part in parts], reading)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if parts[-1].cut is not None:
+            raise truncated(path, parts[-1].cut) from None
+        raise AudioError(_why_not(error), path=path) from None
+
+
+_NEEDS_MEDIA = "needs PyAV; run: pip install av"
+
+
+def _other_kind(head: bytes) -> str | None:
+    text = head.lstrip()
+    return next((name for marks, name in _OTHERS if text.startswith(marks)), None)
+
+
+def _why_not(error: Exception) -> str:
+    reason = reason_of(error)
+    if "invalid data" in reason:
+        return "not a readable recording (no audio format known to libsndfile or FFmpeg); convert it to WAV or FLAC"
+    return f"not a readable recording ({reason}); convert it to WAV or FLAC"
+
+
+def _can_use_media() -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec("av") is not None
+    except ValueError:  # made unimportable by hand
+        return False
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of a file that exists and is not empty."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except FileNotFoundError:
+        raise AudioError("no such file; check the path", path=path) from None
+    except IsADirectoryError:
+        raise AudioError("is a folder; name a recording in it", path=path) from None
+    except (OSError, ValueError) as error:
+        raise AudioError(f"cannot be read: {reason_of(error)}; check its name and permissions", path=path) from None
+    if not head:
+        raise AudioError("the file is empty (0 bytes); remove it or copy it again", path=path)
+    return head
+
+
+def _is_media(head: bytes) -> bool:
+    """Tell MP4 and its kin, Matroska and WebM, ADTS AAC, ASF and AMR by their first bytes."""
+    if head[4:8] == b"ftyp" or head.startswith((b"\x1aE\xdf\xa3", b"\x30\x26\xb2\x75", b"#!AMR")):
+        return True
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0
+
+
+def _is_mp3(path: Path, head: bytes) -> bool:
+    is_frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
+    return is_frame or head.startswith(b"ID3") or path.suffix.lower() in (".mp3", ".mp2")
+
+
+def _joined(sources: Sequence[Source], reading: Reading) -> Source:
+    if len(sources) == 1:
+        return sources[0]
+    reading.remark(f"holds {len(sources)} recordings one after the other; all are read")
+    return _JoinedSource(sources)
+
+
+class _JoinedSource:
+    """Several recordings as one, at the rate and with the channels of the first."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self.sample_rate_hz = sources[0].sample_rate_hz
+        self.num_channels = sources[0].num_channels
+        lengths = [source.duration_s for source in sources]
+        self.duration_s = None if None in lengths else sum(length or 0.0 for length in lengths)
+
+    def close(self) -> None:
+        for source in self._sources:
+            source.close()
+
+    def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
+        """Yield ``(samples, channels)`` blocks; parts before the first second asked for are read over."""
+        start = round(start_s * self.sample_rate_hz)
+        stop = None if end_s is None else round(end_s * self.sample_rate_hz)
+        position = 0
+        for source in self._sources:
+            for block in self._alike(source):
+                first, position = position, position + len(block)
+                wanted = block[max(0, start - first) : None if stop is None else max(0, stop - first)]
+                if len(wanted):
+                    yield wanted
+                if stop is not None and position >= stop:
+                    return
+
+    def _alike(self, source: Source) -> Iterator[FloatArray]:
+        import soxr
+
+        resampler = None
+        if source.sample_rate_hz != self.sample_rate_hz:
+            resampler = soxr.ResampleStream(source.sample_rate_hz, self.sample_rate_hz, self.num_channels, "float32")
+        for block in source.blocks(0.0, None):
+            if block.shape[1] != self.num_channels:
+                block = np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), self.num_channels, axis=1)
+            yield block if resampler is None else resampler.resample_chunk(block)
+        if resampler is not None:
+            yield resampler.resample_chunk(np.zeros((0, self.num_channels), np.float32), last=True)

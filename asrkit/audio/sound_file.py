@@ -1,0 +1,129 @@
+"""Recordings that libsndfile reads: WAV, FLAC, Ogg Vorbis, Opus, AIFF, AU, CAF, W64, SPHERE, and MP3 without PyAV."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from asrkit.audio.parts import Part, PartFile
+from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated
+from asrkit.errors import AudioError
+
+_READ_BLOCK_S = 30.0
+_SALVAGED_SAMPLES = 1_024
+_STREAMED_SIZE = 0x7FFF_0000  # writers to a pipe put the largest number into the size field
+_SIZE_SLACK_BYTES = 8
+_LEAST_LOSS_S = 0.1
+# libsndfile counts frames in 64 bits; a stream of unknown length has about so many
+_UNKNOWN_FRAMES = 1 << 60
+
+
+class SoundFileSource:
+    """A recording, or a part of a file, read by libsndfile.
+
+    Args:
+        part: What to read.
+        reading: Whether to salvage; told of remarks and damage.
+        raw_rate_hz: Rate of bare 16-bit samples, None for files with a header.
+
+    Raises:
+        soundfile.LibsndfileError: libsndfile cannot read it.
+        AudioError: It is cut short.
+    """
+
+    def __init__(self, part: Part, reading: Reading, raw_rate_hz: int | None = None) -> None:
+        import soundfile
+
+        self._part, self._reading = part, reading
+        raw = {"samplerate": raw_rate_hz, "channels": 1, "format": "RAW", "subtype": "PCM_16", "endian": "LITTLE"}
+        self._file = soundfile.SoundFile(_opened(part), **(raw if raw_rate_hz is not None else {}))
+        self.sample_rate_hz = int(self._file.samplerate)
+        self.num_channels = int(self._file.channels)
+        claimed_s = self._file.frames / max(1, self.sample_rate_hz)
+        is_streamed = self._file.frames == 0 and self._file.format == "FLAC"
+        self.duration_s = None if is_streamed else believable_duration_s(claimed_s, part.size)
+        if part.remark is not None:
+            reading.remark(part.remark)
+        try:
+            self._check_complete()
+        except AudioError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._file.close()
+
+    def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
+        """Yield ``(samples, channels)`` blocks."""
+        import soundfile
+
+        path, rate_hz = self._part.path, self.sample_rate_hz
+        declared = self._file.frames if self.duration_s is not None else _UNKNOWN_FRAMES
+        stop = declared if end_s is None else min(declared, round(end_s * rate_hz))
+        position = min(round(start_s * rate_hz), declared)
+        # what comes before damage in the same read is lost
+        block_samples = _SALVAGED_SAMPLES if self._reading.salvage else round(_READ_BLOCK_S * rate_hz)
+        try:
+            if position:
+                position = self._seek(position)
+            while position < stop:
+                block = self._file.read(min(block_samples, stop - position), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                position += len(block)
+                yield block
+        except soundfile.LibsndfileError as error:
+            detail = f"{reason_of(error)} after {position / rate_hz:.1f} s"
+            return self._reading.lose(truncated(path, detail), detail)
+        missing_s = 0.0 if stop == _UNKNOWN_FRAMES else (stop - position) / rate_hz
+        # MP3 headers are off by some padding; a real cut misses more.
+        if missing_s > (max(0.25, stop / 50 / rate_hz) if self._file.format == "MP3" else _LEAST_LOSS_S):
+            detail = f"holds {position / rate_hz:.1f} s of {stop / rate_hz:.1f} s"
+            self._reading.lose(truncated(path, detail), detail)
+
+    def _seek(self, position: int) -> int:
+        """Go to a sample, by reading where the format knows no other way (GSM)."""
+        if self._file.seekable():
+            return int(self._file.seek(position))
+        left = position
+        while left > 0 and len(block := self._file.read(min(left, self.sample_rate_hz * 30), always_2d=True)):
+            left -= len(block)
+        return position - left
+
+    def _check_complete(self) -> None:
+        """Find cuts that libsndfile forgives: it reads what is left and says nothing."""
+        sizes = re.search(
+            r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", self._file.extra_info, re.MULTILINE
+        )
+        detail = None
+        if sizes:
+            declared, found = int(sizes[1]), int(sizes[2])
+            if found + _SIZE_SLACK_BYTES < declared < _STREAMED_SIZE:
+                detail = f"{found:,} of {declared:,} bytes are there"
+        detail = self._part.cut or detail
+        if detail is not None:
+            self._reading.lose(truncated(self._part.path, detail), detail)
+
+
+def _opened(part: Part) -> Any:
+    """Return what libsndfile opens: the file itself where nothing has to be done to it."""
+    if not part.is_whole_file:
+        return PartFile(part)
+    return os.fsencode(part.path) if os.name == "posix" else str(part.path)
+
+
+def tells_its_length(path: Path) -> bool:
+    """Tell whether an MP3 has a header with its length, without which libsndfile guesses from the file's size."""
+    with path.open("rb") as file:
+        head = file.read(10)
+        if head.startswith(b"ID3"):  # its size is written in 7 bits a byte
+            size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+            file.seek(10 + size)
+        else:
+            file.seek(0)
+        first_frame = file.read(4096)
+    return any(mark in first_frame for mark in (b"Xing", b"Info", b"VBRI"))

@@ -1,0 +1,82 @@
+"""An open recording: what the libraries behind it have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.errors import AudioError
+
+FloatArray = npt.NDArray[np.float32]
+
+# A bit rate that no recording falls below, in bytes a second, and a minute for good measure.
+_LEAST_BYTES_PER_S = 10
+_FREE_S = 60.0
+
+
+@dataclass
+class Reading:
+    """How a recording is to be read, and what came of it.
+
+    Args:
+        salvage: Keep what can be read of a damaged recording instead of refusing it.
+        track: Which audio track of a video to read, from 0; None takes the one marked as default, else the first.
+        remarks: What a user should know of a recording that was read whole.
+        damage: What is missing from a salvaged recording.
+    """
+
+    salvage: bool = False
+    track: int | None = None
+    remarks: list[str] = field(default_factory=list)
+    damage: str | None = None
+
+    def remark(self, text: str) -> None:
+        """Note something once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
+
+    def lose(self, error: AudioError, detail: str) -> None:
+        """Note what is missing from a salvaged recording.
+
+        Raises:
+            AudioError: The recording is not to be salvaged.
+        """
+        if not self.salvage:
+            raise error
+        self.damage = self.damage or detail
+
+
+class Source(Protocol):
+    """An open recording."""
+
+    sample_rate_hz: int
+    num_channels: int
+    duration_s: float | None  # None where nothing can tell before the end
+
+    def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
+        """Yield ``(samples, channels)`` blocks."""
+
+    def close(self) -> None:
+        """Let the file go."""
+
+
+def believable_duration_s(duration_s: float, size_bytes: int) -> float | None:
+    """Return a length that a header claims, or None where a file of this size cannot hold it."""
+    fits = 0.0 <= duration_s <= _FREE_S + size_bytes / _LEAST_BYTES_PER_S
+    return duration_s if fits else None
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a library says went wrong, in few words."""
+    text = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error)
+    return text.strip().removeprefix("Error : ").rstrip(".").lower()
+
+
+def truncated(path: Path, detail: str) -> AudioError:
+    """Return the error of a recording whose end is missing."""
+    return AudioError(f"is truncated: {detail}; copy or download it again, or keep the rest with --salvage", path=path)

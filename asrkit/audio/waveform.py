@@ -1,0 +1,207 @@
+"""Recordings of any format, rate and length become mono float32 waveforms.
+
+Everything streams in blocks, so a header that lies about the length costs no memory. soxr resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from asrkit.audio.opening import open_recording
+from asrkit.audio.source import FloatArray, Reading, Source
+from asrkit.errors import AudioError
+
+_LARGEST_SAMPLE = 64.0  # integers stored as floats reach 32,768; loud but honest floats stay far below
+_JUDGED_S = 30.0  # of a recording tell whether its channels cancel each other
+_LEAST_SHARE = 0.02  # of the channels' energy that their mean holds; two voices far apart keep a half
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the header of a recording says.
+
+    Args:
+        duration_s: Length, None where only reading it to the end can tell.
+        sample_rate_hz: Samples a second.
+        num_channels: How many it has.
+    """
+
+    duration_s: float | None
+    sample_rate_hz: int
+    num_channels: int
+
+
+def load_waveform(
+    path: Path | str,
+    sample_rate_hz: int = 16_000,
+    channel: int | None = None,
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    raw_rate_hz: int | None = None,
+    reading: Reading | None = None,
+) -> FloatArray:
+    """Read a recording, or a part of it, as one waveform.
+
+    Args:
+        path: A recording of any format in ``AUDIO_SUFFIXES``, whatever its suffix.
+        sample_rate_hz: Rate of the answer; resampled where the recording differs.
+        channel: Channel to take, from 0; None takes the mean of all, or the strongest where they cancel each other.
+        start_s: First second to read.
+        end_s: Second to stop before; None reads to the end.
+        raw_rate_hz: Rate of files of ``RAW_SUFFIXES``, which do not tell it.
+        reading: How to read it; told what a user should know.
+
+    Returns:
+        ``(samples,)`` in [-1, 1] at ``sample_rate_hz``; louder samples are clipped.
+
+    Raises:
+        AudioError: The file is missing, empty, truncated, not audio, holds no samples or samples that are not
+            finite, lacks the channel, or needs the extra ``media``.
+    """
+    path = Path(path)
+    blocks = list(_resampled_blocks(path, sample_rate_hz, channel, (start_s, end_s), raw_rate_hz, reading))
+    waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    if not len(waveform):
+        raise AudioError("holds no samples; remove the file or record it again", path=path)
+    return waveform
+
+
+def iterate_waveform(
+    path: Path | str,
+    sample_rate_hz: int = 16_000,
+    block_s: float = 30.0,
+    channel: int | None = None,
+    *,
+    raw_rate_hz: int | None = None,
+    reading: Reading | None = None,
+) -> Iterator[FloatArray]:
+    """Read a recording in blocks, for recordings too long for memory.
+
+    Yields:
+        Blocks of ``block_s`` seconds, the last one shorter; together they equal ``load_waveform`` bit for bit.
+
+    Raises:
+        AudioError: As ``load_waveform``, as soon as the fault is reached.
+    """
+    path = Path(path)
+    block_samples = max(1, round(block_s * sample_rate_hz))
+    pending: list[FloatArray] = []
+    num_pending = num_yielded = 0
+    for block in _resampled_blocks(path, sample_rate_hz, channel, (0.0, None), raw_rate_hz, reading):
+        pending.append(block)
+        num_pending += len(block)
+        if num_pending < block_samples:
+            continue
+        joined = np.concatenate(pending)
+        for start in range(0, num_pending - block_samples + 1, block_samples):
+            yield joined[start : start + block_samples]
+            num_yielded += 1
+        pending = [joined[len(joined) // block_samples * block_samples :]]
+        num_pending = len(pending[0])
+    if num_pending:
+        yield np.concatenate(pending)
+    elif not num_yielded:
+        raise AudioError("holds no samples; remove the file or record it again", path=path)
+
+
+def probe(path: Path | str, *, raw_rate_hz: int | None = None, reading: Reading | None = None) -> AudioInfo:
+    """Read the header of a recording.
+
+    Raises:
+        AudioError: As ``load_waveform``, as far as the header tells.
+    """
+    with closing(open_recording(Path(path), reading or Reading(), raw_rate_hz)) as source:
+        return AudioInfo(source.duration_s, source.sample_rate_hz, source.num_channels)
+
+
+def measure_duration_s(path: Path | str, *, raw_rate_hz: int | None = None) -> float:
+    """Return the length of a recording in seconds: what its header says, else what reading it to the end finds.
+
+    Raises:
+        AudioError: As ``load_waveform``, as far as it is read.
+    """
+    with closing(open_recording(Path(path), Reading(salvage=True), raw_rate_hz)) as source:
+        if source.duration_s is not None:
+            return source.duration_s
+        return sum(len(block) for block in source.blocks(0.0, None)) / source.sample_rate_hz
+
+
+def write_waveform(path: Path | str, waveform: FloatArray, sample_rate_hz: int = 16_000) -> None:
+    """Write a mono waveform in [-1, 1] as 16-bit WAV (or FLAC, by the suffix)."""
+    import soundfile
+
+    soundfile.write(str(path), waveform, sample_rate_hz, subtype="PCM_16")
+
+
+def _resampled_blocks(
+    path: Path,
+    sample_rate_hz: int,
+    channel: int | None,
+    span_s: tuple[float, float | None],
+    raw_rate_hz: int | None,
+    reading: Reading | None,
+) -> Iterator[FloatArray]:
+    """Yield mono blocks at the rate asked for, of no particular size, none of them empty."""
+    import soxr
+
+    reading = reading or Reading()
+    with closing(open_recording(path, reading, raw_rate_hz)) as source:
+        rate_hz = source.sample_rate_hz
+        if channel is not None and not 0 <= channel < source.num_channels:
+            raise AudioError(f"has no channel {channel}; count its {source.num_channels} channel(s) from 0", path=path)
+        resampler = None if rate_hz == sample_rate_hz else soxr.ResampleStream(rate_hz, sample_rate_hz, 1, "float32")
+        blocks = source.blocks(*span_s)
+        if channel is None and source.num_channels > 1:
+            channel, blocks = _audible_channel(source, blocks, reading)
+        for block in blocks:
+            mono = _checked_mono(block, channel, path)
+            if resampler is not None:
+                mono = resampler.resample_chunk(mono)
+            if len(mono):
+                yield np.clip(mono, -1.0, 1.0)
+        if resampler is not None:
+            rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+            if len(rest):
+                yield np.clip(rest, -1.0, 1.0)
+
+
+def _audible_channel(
+    source: Source, blocks: Iterator[FloatArray], reading: Reading
+) -> tuple[int | None, Iterator[FloatArray]]:
+    """Return None for the mean of all channels, or the strongest one where they cancel each other, as in antiphase."""
+    heard: list[FloatArray] = []
+    mixed, apart, length = 0.0, np.zeros(source.num_channels), 0
+    for block in blocks:
+        heard.append(block)
+        mixed += float(np.square(block.mean(axis=1)).sum())
+        apart += np.square(block).sum(axis=0)
+        length += len(block)
+        if length >= _JUDGED_S * source.sample_rate_hz:
+            break
+    blocks = chain(heard, blocks)
+    if not mixed < _LEAST_SHARE * apart.mean():
+        return None, blocks
+    strongest = int(apart.argmax())
+    reading.remark(f"its channels cancel each other; channel {strongest} is read")
+    return strongest, blocks
+
+
+def _checked_mono(block: FloatArray, channel: int | None, path: Path) -> FloatArray:
+    """Turn ``(samples, channels)`` into ``(samples,)``; refuse numbers that are no audio."""
+    if channel is not None:
+        mono = np.ascontiguousarray(block[:, channel])
+    else:
+        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+    peak = float(np.abs(mono).max(initial=0.0))
+    if not np.isfinite(peak):
+        raise AudioError("holds NaN or infinite samples; export the recording again", path=path)
+    if peak > _LARGEST_SAMPLE:
+        raise AudioError(f"holds samples of {peak:.0f} where 1 is full scale; rescale the recording", path=path)
+    return mono
