@@ -21,7 +21,7 @@ constexpr Sign sign_of(unsigned char character) {
   if (character >= 'a' && character <= 'z') return Sign::kLetter;
   if (character >= 'A' && character <= 'Z') return Sign::kCapital;
   if (character == '\'') return Sign::kApostrophe;
-  constexpr std::string_view kCare = "0123456789`&%@+=";
+  constexpr std::string_view kCare = "0123456789`&%@+=#";
   return kCare.find(static_cast<char>(character)) == std::string_view::npos ? Sign::kSpace : Sign::kCare;
 }
 
@@ -69,6 +69,8 @@ inline bool normalize_plain(std::string_view text, std::string& normal) {
       case Sign::kCapital: *to++ = static_cast<char>(text[i] | 0x20); break;
       case Sign::kSpace:
         if (to == word) break;
+        // letters with points, as in U.S.A., may be one word
+        if (text[i] == '.' && to == word + 1 && i + 1 < text.size() && is_letter(text[i + 1])) return false;
         if (needs_care()) return false;
         *to++ = ' ';
         word = to;
