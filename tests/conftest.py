@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,11 @@ from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stderr otherwise
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# which files were checked before is nothing for the cache of whoever runs the tests
+CACHE = tempfile.mkdtemp(prefix="asrkit-tests-")
+os.environ["ASRKIT_CACHE_DIR"] = CACHE
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -29,7 +37,7 @@ def wavs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the variables of whoever runs the tests out of them."""
     for name in list(os.environ):
-        if name.startswith("ASRKIT_") and name != "ASRKIT_SPEECH":
+        if name.startswith("ASRKIT_") and name not in ("ASRKIT_SPEECH", "ASRKIT_CACHE_DIR"):
             monkeypatch.delenv(name)
     for name in ("FORCE_COLOR", "COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)

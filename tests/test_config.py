@@ -187,6 +187,7 @@ def test_the_cache_lies_where_it_is_named_then_where_the_variable_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("ASRKIT_CACHE_DIR")
     assert cache_folder() == Path.home() / ".cache" / "asrkit"
     monkeypatch.setenv("ASRKIT_CACHE_DIR", "elsewhere")
     assert (cache_folder(), cache_folder("named")) == (Path("elsewhere"), Path("named"))

@@ -5,15 +5,92 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import mmap
+import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
 
 from asrkit.errors import ConfigError, LanguageModelError, MissingPathError
 from asrkit.writing import written_whole
 
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
+_MODEL_SUFFIXES = (".gz", ".xz", ".bz2")
+BINARY_MAGIC = b"asrkit n-grams\n"
+KENLM_MAGIC = b"mmap lm http://kheafield.com/code"
+# Models shrink to a third or a tenth. What unpacks to much more than that fills the memory on purpose.
+_MOST_UNPACKED = 50
+_FREE_BYTES = 1 << 26
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model as it lies on the disk.
+
+    Args:
+        path: The file.
+        data: Its bytes, unpacked if it is compressed.
+        status: Of the file that was opened, whatever the path has led to since.
+        is_mapped: Whether the bytes stay on the disk until they are needed.
+    """
+
+    path: Path
+    data: npt.NDArray[np.uint8]
+    status: os.stat_result
+    is_mapped: bool
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is a binary model of asrkit."""
+        return self.data[: len(BINARY_MAGIC)].tobytes() == BINARY_MAGIC
+
+    @property
+    def is_kenlm(self) -> bool:
+        """Whether it is a binary model of KenLM."""
+        return self.data[: len(KENLM_MAGIC)].tobytes() == KENLM_MAGIC
+
+
+def open_model(path: Path) -> ModelFile:
+    """Return a model's bytes; a plain file is mapped, not copied.
+
+    Raises:
+        MissingPathError: There is no such file.
+        LanguageModelError: It cannot be read, is empty, no file, or unpacks to more than a model does.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a pipe would keep us waiting
+            raise LanguageModelError("this is no file", path=path)
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_size == 0:
+                raise LanguageModelError("the file is empty", path=path)
+            if path.suffix not in _MODEL_SUFFIXES:
+                data = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+                return ModelFile(path, data, status, is_mapped=True)
+            unpacked = _unpack(decompressed(file, path), status.st_size, path)
+            return ModelFile(path, np.frombuffer(unpacked, np.uint8), status, is_mapped=False)
+    except FileNotFoundError:
+        raise MissingPathError("no such language model", path=path) from None
+    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+        raise LanguageModelError(f"cannot be read: {error}", path=path) from error
+
+
+def _unpack(stream: IO[bytes], packed_bytes: int, path: Path) -> bytearray:
+    """Read a compressed model to its end, or as far as it can be one."""
+    most = max(_FREE_BYTES, _MOST_UNPACKED * packed_bytes)
+    data = bytearray()
+    while piece := stream.read(_READ_BYTES):
+        data += piece
+        if len(data) > most:
+            raise LanguageModelError(f"unpacks to over {_MOST_UNPACKED} times its size, as no model does", path=path)
+    return data
 
 
 def is_arpa_name(path: Path) -> bool:

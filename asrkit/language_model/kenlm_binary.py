@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import struct
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,48 +11,54 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.errors import LanguageModelError
-from asrkit.language_model.ngram import NgramModel, Perplexity, TextTotals, perplexity_of
+from asrkit.language_model.files import ModelFile
+from asrkit.language_model.perplexity import TextTotals
+from asrkit.language_model.text_source import read_word_list
 
 # After 88 bytes of checks: order, probing multiplier, model type, whether the words follow, version; then the counts.
 _PARAMETERS = struct.Struct("<88x B 3x f I B 3x I")
 _TYPES = ("probing", "probing", "trie", "trie, quantized", "trie, array", "trie, quantized, array")
 _MAX_ORDER = 16
+_MOST_LOG10 = 1e6
 _MAX_WORDS_BYTES = 1 << 28
 _WORD_LISTS = ("{name}.words", "{stem}.words", "unigrams.txt")
 
 
-class KenlmModel(NgramModel):
-    """A KenLM binary behind the interface of ``NgramModel``. It cannot be converted, pruned or mixed.
+class KenlmBinary:
+    """A KenLM binary, which KenLM answers for.
 
     Args:
-        path: The binary. The words are taken from it, else from a word list beside it: ``NAME.words`` or
+        file: The binary. The words are taken from it, else from a word list beside it: ``NAME.words`` or
             ``unigrams.txt``, one word a line.
-        data: Its bytes.
+
+    Attributes:
+        native: The words for the decoder, and where it asks for their probabilities.
 
     Raises:
         LanguageModelError: KenLM is not installed or refuses the file, or there is no word list.
     """
 
-    def __init__(self, path: Path, data: npt.NDArray[np.uint8]) -> None:
+    def __init__(self, file: ModelFile) -> None:
         from asrkit import _native
 
-        kenlm = _import_kenlm(path)
-        self._type, counts, has_words = _read_header(data, path)
-        words = (_words_of(data, counts[0]) if has_words else None) or _words_beside(path)
+        kenlm = _import_kenlm(file.path)
+        self._path = file.path
+        self._type, counts, has_words = _read_header(file.data, file.path)
+        words = (_words_of(file.data, counts[0]) if has_words else None) or _words_beside(file.path)
         try:
-            self._model = kenlm.Model(str(path))
+            self._model = kenlm.Model(str(file.path))
         except (OSError, RuntimeError) as error:
-            raise LanguageModelError(f"KenLM cannot read it: {_first_line(error)}", path=path) from None
+            raise LanguageModelError(f"KenLM cannot read it: {_first_line(error)}", path=file.path) from None
         self._known = frozenset(words)
+        scorer = _Scorer(kenlm, self._model, words, file.path)
         try:
-            native = _native.NgramModel.elsewhere(words, counts, _Scorer(kenlm, self._model, words), 0)
+            self.native = _native.NgramModel.elsewhere(words, counts, scorer, 0)
         except ValueError as error:
-            raise LanguageModelError(str(error), path=path) from None
-        super().__init__(native, path)
+            raise LanguageModelError(str(error), path=file.path) from None
 
     @property
     def format(self) -> str:
-        """What kind of file the model came from."""
+        """What kind of binary it is."""
         return f"KenLM binary, {self._type}"
 
     @property
@@ -61,33 +66,34 @@ class KenlmModel(NgramModel):
         """Whether probabilities are kept in few bits."""
         return "quantized" in self._type
 
-    def score_words(self, sentence: str, *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
+    def score_words(self, words: list[str], bos: bool, eos: bool) -> list[tuple[float, bool]]:
         """Return the log10 probability of each word and whether the model knows it; with ``eos`` the end too."""
-        words = sentence.split()
-        scores = [score for score, _, _ in self._model.full_scores(sentence, bos=bos, eos=eos)]
+        answers = self._model.full_scores(" ".join(words), bos=bos, eos=eos)
+        scores = [_sane(score, self._path) for score, _, _ in answers]
         return list(zip(scores, [*(word in self._known for word in words), True][: len(scores)], strict=True))
 
-    def perplexity(self, texts: Iterable[str]) -> Perplexity:
-        """Measure the model on a text; see ``NgramModel.perplexity``."""
+    def score_text(self, text: bytes) -> TextTotals:
+        """Add up the sentences of a text, one a line."""
         totals = TextTotals()
-        for line in (line for text in texts for line in text.split("\n") if line.strip()):
-            scores = self.score_words(line)
+        for words in filter(None, map(str.split, text.decode().split("\n"))):
+            scores = self.score_words(words, bos=True, eos=True)
             totals.num_sentences += 1
-            totals.num_words += len(scores) - 1
+            totals.num_words += len(words)
             totals.num_unknown += sum(not is_known for _, is_known in scores)
             totals.log10_prob += sum(score for score, _ in scores)
             totals.log10_prob_of_unknown += sum(score for score, is_known in scores if not is_known)
-        return perplexity_of([totals])
+        return totals
 
 
 class _Scorer:
     """Answers the decoder, with numbers for words and for KenLM's states; number 0 is the start of a sentence.
 
-    It knows nothing of the ``KenlmModel``: the extension holds it, and a circle through C++ would never be freed.
+    It knows nothing of the ``KenlmBinary``: the extension holds it, and a circle through C++ would never be freed.
     """
 
-    def __init__(self, kenlm: Any, model: Any, words: list[str]) -> None:
+    def __init__(self, kenlm: Any, model: Any, words: list[str], path: Path) -> None:
         self._new_state = kenlm.State
+        self._path = path
         self._model = model
         self._words = words
         start = kenlm.State()
@@ -102,7 +108,14 @@ class _Scorer:
         number = self._numbers.setdefault(after, len(self._states))
         if number == len(self._states):
             self._states.append(after)
-        return log10_prob, number
+        return _sane(log10_prob, self._path), number
+
+
+def _sane(log10_prob: float, path: Path) -> float:
+    """Pass an answer on; KenLM maps its file unchecked, so a damaged one may answer anything."""
+    if not abs(log10_prob) <= _MOST_LOG10:
+        raise LanguageModelError(f"KenLM answers {log10_prob} where a log10 probability is due: damaged", path=path)
+    return log10_prob
 
 
 def _import_kenlm(path: Path) -> Any:
@@ -141,8 +154,6 @@ def _words_of(data: npt.NDArray[np.uint8], count: int) -> list[str] | None:
 
 
 def _words_beside(path: Path) -> list[str]:
-    from asrkit.language_model.text_source import read_word_list
-
     names = [pattern.format(name=path.name, stem=path.stem) for pattern in _WORD_LISTS]
     for name in names:
         if (path.parent / name).is_file():

@@ -126,7 +126,7 @@ def check_search(decoding: DecodingConfig, lm: Path | None) -> None:
 
 
 def _is_own_binary(lm: Path) -> bool:
-    from asrkit.language_model.ngram import BINARY_MAGIC
+    from asrkit.language_model.files import BINARY_MAGIC
 
     if not lm.is_file():
         return False

@@ -43,6 +43,11 @@ NgramHandle open_binary_bytes(const Bytes& bytes) {
   return open_ngram_file(view_of(bytes), std::shared_ptr<const Bytes>(new Bytes(bytes), release));
 }
 
+void check_binary_bytes(const Bytes& bytes) {
+  nb::gil_scoped_release release;
+  check_ngram_file(view_of(bytes));
+}
+
 // The log10 probability of each word, and whether the model knows it; the end of the sentence last if asked for.
 std::vector<std::pair<double, bool>> score_words(const NgramHandle& model, const std::vector<std::string>& words,
                                                  bool bos, bool eos) {
@@ -93,7 +98,7 @@ class PythonWordModel final : public WordModel {
     {
       nb::gil_scoped_acquire acquire;
       const auto [log10_prob, after] = nb::cast<std::pair<float, ContextId>>((*scorer_)(context, word));
-      answer = {kLn10 * log10_prob, after};
+      answer = {std::min(kLn10 * log10_prob, 0.0f), after};
     }
     const std::lock_guard<std::mutex> lock(mutex_);
     answers_.emplace(key, answer);
@@ -208,7 +213,7 @@ void bind_language_model(nb::module_& module) {
       .def_static("read_arpa", &read_arpa_bytes, "bytes"_a)
       .def_static("open_binary", &open_binary_bytes, "bytes"_a)
       .def_static("elsewhere", &make_elsewhere, "words"_a, "counts"_a, "scorer"_a, "start"_a)
-      .def_static("verify_binary", [](const Bytes& bytes) { return verify_ngram_file(view_of(bytes)); }, "bytes"_a)
+      .def_static("check_binary", &check_binary_bytes, "bytes"_a)
       .def_prop_ro("is_quantized", [](const NgramHandle& model) { return model.view.is_quantized(); })
       .def(
           "score_text",

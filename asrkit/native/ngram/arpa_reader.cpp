@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "text/utf8.hpp"
+
 namespace asrkit {
 
 namespace {
@@ -83,20 +85,6 @@ bool parse_number(std::string_view text, double& value) {
   return at == end && std::isfinite(value);
 }
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : lead >= 0xE0 && lead < 0xF0 ? 3
-                               : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
-    if (length == 0 || lead == 0 || i + length > text.size()) return false;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xC0) != 0x80) return false;
-    }
-    i += length;
-  }
-  return true;
-}
-
 constexpr std::size_t kBatchSize = 256;
 
 class ArpaReader {
@@ -169,8 +157,10 @@ class ArpaReader {
 
   // "-1.2  some words  -0.3"; the back-off may be missing.
   void read_ngram(int order) {
-    const float log10_prob = read_number("probability");
-    if (log10_prob > 0.0f) lines_.fail("the log10 probability is positive");
+    double log10_prob = 0.0, log10_backoff = 0.0;
+    if (!parse_number(lines_.field(), log10_prob)) lines_.fail("the probability is not a finite number");
+    if (log10_prob > 0.0) lines_.fail("the log10 probability is positive");
+    if (!is_log10_prob(log10_prob)) lines_.fail("the log10 probability is out of range");
     WordId words[kMaxNgramOrder];
     std::string_view word;
     for (int i = 0; i < order; ++i) {
@@ -179,18 +169,16 @@ class ArpaReader {
       if (order > 1) words[i] = id_of(word, last_words_[i]);
     }
     const std::string_view backoff_text = lines_.field();
-    float log10_backoff = 0.0f;
     if (!backoff_text.empty()) {
-      double value = 0.0;
-      if (!parse_number(backoff_text, value)) lines_.fail("the back-off is not a finite number");
-      log10_backoff = static_cast<float>(value);
+      if (!parse_number(backoff_text, log10_backoff)) lines_.fail("the back-off is not a finite number");
+      if (!is_log10_backoff(log10_backoff)) lines_.fail("the back-off is out of range");
       if (!lines_.field().empty()) lines_.fail("more fields than an n-gram of this order has");
     }
     if (order == 1) {
       if (!is_utf8(word)) lines_.fail("the word is not valid UTF-8");
-      sink_.add_word(word, log10_prob, log10_backoff);
+      sink_.add_word(word, static_cast<float>(log10_prob), static_cast<float>(log10_backoff));
     } else {
-      batch_.add(words, log10_prob, log10_backoff);
+      batch_.add(words, static_cast<float>(log10_prob), static_cast<float>(log10_backoff));
       batch_lines_.push_back(lines_.number());
     }
   }
@@ -217,12 +205,6 @@ class ArpaReader {
     }
     batch_.clear();
     batch_lines_.clear();
-  }
-
-  float read_number(const char* what) {
-    double value = 0.0;
-    if (!parse_number(lines_.field(), value)) lines_.fail(std::string("the ") + what + " is not a finite number");
-    return static_cast<float>(value);
   }
 
   LineReader lines_;

@@ -1,6 +1,7 @@
 // One model from several: linear interpolation of their probabilities.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <stdexcept>
@@ -57,7 +58,7 @@ inline NgramTrie interpolate(const std::vector<const NgramHandle*>& models, cons
     for (NgramWalk walk(trie, level); !walk.done(); walk.next()) {
       double mixed = 0.0;
       for (std::size_t i = 0; i < readers.size(); ++i) mixed += weights[i] * readers[i].probability(walk.words());
-      grams.log10_probs[walk.node()] = mixed > 0.0 ? static_cast<float>(std::log10(mixed)) : kLog10Zero;
+      grams.log10_probs[walk.node()] = mixed > 0.0 ? static_cast<float>(std::log10(std::min(mixed, 1.0))) : kLog10Zero;
     }
     if (level > 0) renormalize_backoffs(trie, level);
   }

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <limits>
 
+#include "ngram/ngram_check.hpp"
+
 namespace asrkit {
 
 namespace {
@@ -15,7 +17,6 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::uint64_t kByteOrder = 0x0102030405060708ull;
 constexpr std::uint64_t kAlignment = 64;
 constexpr std::uint64_t kMaxCount = 0xFFFFFFFFull;  // of anything but letters; keeps products far from overflow
-constexpr std::size_t kNumCodes = 256;
 // Quantized models of up to so many n-grams have a fuller hash table than in memory: who quantizes wants a small file. In
 // a larger one, which no cache holds, the longer searches would cost too much.
 constexpr std::uint64_t kMaxDense = 1u << 20;
@@ -94,7 +95,8 @@ NgramFileHeader read_header(std::string_view bytes) {
   const std::uint64_t smallest = std::min({header.num_words, header.num_word_slots, header.num_slots, header.num_contexts});
   const std::uint64_t last_word = std::max({header.begin_word, header.end_word, header.unknown_word});
   if (!is_whole || header.order < 1 || header.order > 16 || header.is_quantized > 1 || largest > kMaxCount ||
-      smallest < 1 || last_word >= header.num_words) {
+      smallest < 1 || last_word >= header.num_words || header.counts[0] > header.num_words ||
+      *std::max_element(header.counts + 1, header.counts + 16) > header.num_slots) {
     throw NgramFileError("the header is damaged; convert the model again");
   }
   if (file_size(header) != bytes.size()) {
@@ -179,9 +181,12 @@ NgramHandle open_ngram_file(std::string_view bytes, std::shared_ptr<const void> 
   return {view, {header.counts, header.counts + header.order}, std::move(owner), nullptr};
 }
 
-bool verify_ngram_file(std::string_view bytes) {
+void check_ngram_file(std::string_view bytes) {
   const NgramFileHeader header = read_header(bytes);
-  return data_checksum(header, section_places(header, bytes.data())) == header.data_checksum;
+  if (data_checksum(header, section_places(header, bytes.data())) != header.data_checksum) {
+    throw NgramFileError("the checksum is wrong: the file is damaged; convert the model again");
+  }
+  check_ngram_tables(open_ngram_file(bytes, nullptr));
 }
 
 NgramImage::NgramImage(const NgramHandle& model, bool quantize_it) : owner_(model.owner) {

@@ -31,11 +31,11 @@ struct NgramFileHeader {
 };
 
 // Views a model in the bytes of a file. Checks the header and the sizes, not the data: that takes a read of all of it.
-// The bytes must be aligned to 8 and outlive the view.
+// The bytes must be aligned to 8 and outlive the view. Throws NgramFileError, as does the next.
 NgramHandle open_ngram_file(std::string_view bytes, std::shared_ptr<const void> owner);
 
-// Reads everything and compares checksums.
-bool verify_ngram_file(std::string_view bytes);
+// Reads everything: compares checksums, then looks at every number (see ngram_check.hpp).
+void check_ngram_file(std::string_view bytes);
 
 // A model ready to be written: the pieces of its file, one after the other.
 class NgramImage {

@@ -5,8 +5,8 @@
 // missing, it pays the context's back-off and tries the next shorter context. Most queries end after one or two
 // look-ups, each in one cache line or two.
 //
-// The arrays may lie in a memory-mapped file that nobody has checked: whatever they hold, queries end and read
-// nothing outside them. That costs a comparison for each context.
+// The arrays may lie in a memory-mapped file that changed since it was checked: whatever they hold, queries end and
+// read nothing outside them. That costs a comparison for each context.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,12 @@ namespace asrkit {
 
 using ContextId = std::uint32_t;
 constexpr ContextId kEmptyContext = 0;
+
+// What log10 probabilities and back-offs lie between; no tool writes others. A sum of as many as an order has, or the
+// number it is the logarithm of, fits a double. Not a number is neither.
+constexpr float kLeastLog10 = -10000.0f, kMostLog10Backoff = 20.0f;
+inline bool is_log10_prob(double value) { return value >= kLeastLog10 && value <= 0.0; }
+inline bool is_log10_backoff(double value) { return value >= kLeastLog10 && value <= kMostLog10Backoff; }
 
 // An n-gram of order 2 and more, in an open hash table; empty where word == kNoWord.
 struct NgramEntry {
@@ -43,6 +49,7 @@ struct QuantizedEntry {
   std::uint32_t packed;
 };
 constexpr std::uint32_t kMaxQuantizedContexts = 1u << 24;
+constexpr std::size_t kNumCodes = 256;
 
 // What a look-up finds.
 struct FoundNgram {
@@ -63,7 +70,7 @@ struct NgramView {
   WordId end_word = kNoWord;      // </s>
   WordId unknown_word = kNoWord;  // <unk>
 
-  // A quantized model has these instead of entries and contexts; the tables have 256 values each.
+  // A quantized model has these instead of entries and contexts; the tables have kNumCodes values each.
   const QuantizedEntry* quantized_entries = nullptr;
   const std::uint32_t* quantized_contexts = nullptr;
   const float* log10_probs = nullptr;

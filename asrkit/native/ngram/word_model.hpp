@@ -1,6 +1,7 @@
 // What the search asks of a language model. Probabilities are natural logarithms here and above.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "ngram/ngram_model.hpp"
@@ -16,7 +17,8 @@ class WordModel {
   // The context at the start of a sentence. Equal contexts have equal futures.
   virtual ContextId start() const = 0;
 
-  // ln p(word | context), and the context that follows.
+  // ln p(word | context), and the context that follows. Never positive: what a model's back-offs make more than
+  // certain is certain, and no mass of the search can grow out of the range of a float by it.
   virtual float score(ContextId context, WordId word, ContextId& next) const = 0;
 
   // Announces that score(context, word) may be asked soon.
@@ -36,10 +38,10 @@ class NgramWordModel final : public WordModel {
 
   ContextId start() const override { return view_.start(); }
   float score(ContextId context, WordId word, ContextId& next) const override {
-    return kLn10 * view_.score(context, word, next);
+    return std::min(kLn10 * view_.score(context, word, next), 0.0f);
   }
   void ask_for(ContextId context, WordId word) const override { view_.ask_for(context, word); }
-  float finish(ContextId context) const override { return kLn10 * view_.finish(context); }
+  float finish(ContextId context) const override { return std::min(kLn10 * view_.finish(context), 0.0f); }
   WordId unknown_word() const override { return view_.unknown_word; }
 
  private:

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "search/beam_search.hpp"
 
@@ -15,6 +16,9 @@ std::uint32_t bits_of(float value) {
   return bits;
 }
 
+// Factors of absurd settings leave the range of a float; what is no number then has no mass.
+float or_none(float mass) { return mass > 0.0f ? mass : 0.0f; }
+
 std::size_t count_at_least(const float* values, std::size_t size, float limit) {
   std::uint32_t count = 0;
   for (std::size_t i = 0; i < size; ++i) count += values[i] >= limit ? 1 : 0;
@@ -27,8 +31,10 @@ std::size_t count_at_least(const float* values, std::size_t size, float limit) {
 void BeamSearch::keep_best() {
   const std::size_t num_masses = next_.size + candidates_.size;
   if (masses_.size() < num_masses) masses_.resize(2 * num_masses);
-  for (std::size_t i = 0; i < next_.size; ++i) masses_[i] = next_.blank[i] + next_.other[i];
-  std::copy_n(candidates_.masses.begin(), candidates_.size, masses_.begin() + static_cast<std::ptrdiff_t>(next_.size));
+  for (std::size_t i = 0; i < next_.size; ++i) masses_[i] = or_none(next_.blank[i] + next_.other[i]);
+  for (std::size_t i = 0; i < candidates_.size; ++i) masses_[next_.size + i] = or_none(candidates_.masses[i]);
+  // Something has a mass and the best stays, however wide or narrow the threshold and however sums were rounded.
+  limit_ = std::max(std::min(limit_, 0.9999f * maximum_), std::numeric_limits<float>::min());
   const auto beam = static_cast<std::size_t>(model_.options.beam);
   const bool is_overfull = num_masses > beam && count_at_least(masses_.data(), num_masses, limit_) > beam;
   const float limit = is_overfull ? cutoff(num_masses) : limit_;
@@ -36,6 +42,7 @@ void BeamSearch::keep_best() {
   now_.make_room(std::min(num_masses, beam) + 1);
   keep_prefixes(limit);
   keep_candidates(limit);
+  if (now_.size == 0) std::swap(now_, before_);  // all of it was no number: the step is ignored
   if (must_relink_) relink_parents();
 }
 
@@ -44,18 +51,21 @@ void BeamSearch::keep_best() {
 float BeamSearch::cutoff(std::size_t num_masses) {
   constexpr int kShift = 21;
   const std::uint32_t lowest = bits_of(limit_) >> kShift;
-  buckets_.assign((bits_of(maximum_) >> kShift) - lowest + 1, 0);
-  for (std::size_t i = 0; i < num_masses; ++i) ++buckets_[std::max(bits_of(masses_[i]) >> kShift, lowest) - lowest];
+  const std::uint32_t highest = bits_of(maximum_) >> kShift;  // a sum in another order may be rounded up beyond it
+  const auto bucket_of = [&](float mass) {
+    return std::min(std::max(bits_of(mass) >> kShift, lowest), highest) - lowest;
+  };
+  buckets_.assign(highest - lowest + 1, 0);
+  for (std::size_t i = 0; i < num_masses; ++i) ++buckets_[bucket_of(masses_[i])];
   const auto beam = static_cast<std::size_t>(model_.options.beam);
   std::size_t num_above = 0;
   std::size_t bucket = buckets_.size() - 1;
   for (; num_above + buckets_[bucket] < beam; --bucket) num_above += buckets_[bucket];
-  const auto wanted = static_cast<std::uint32_t>(bucket) + lowest;
   if (bucket_.size() < num_masses) bucket_.resize(2 * num_masses);
   std::size_t size = 0;
   for (std::size_t i = 0; i < num_masses; ++i) {
     bucket_[size] = masses_[i];
-    size += bits_of(masses_[i]) >> kShift == wanted ? 1 : 0;
+    size += bucket_of(masses_[i]) == bucket ? 1 : 0;
   }
   const auto last = bucket_.begin() + static_cast<std::ptrdiff_t>(beam - num_above - 1);
   std::nth_element(bucket_.begin(), last, bucket_.begin() + static_cast<std::ptrdiff_t>(size), std::greater<float>());

@@ -11,6 +11,9 @@ Lexicon::Lexicon(const SymbolSet& symbols, const VocabularyView& vocabulary) : h
     if (!is_marker && speller.spell(word, spelling)) words_.emplace_back(spelling, id);
   }
   std::sort(words_.begin(), words_.end());
+  // A damaged model may list a word twice.
+  const auto is_same = [](const auto& a, const auto& b) { return a.first == b.first; };
+  words_.erase(std::unique(words_.begin(), words_.end(), is_same), words_.end());
 
   // Each node stands for a range of the sorted words that share its prefix.
   struct Range {
