@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,29 @@ def test_hotwords_may_have_weights_of_their_own() -> None:
     for wrong in ("ann=", "ann=much", "ann=nan"):
         with pytest.raises(ConfigError, match="needs a number"):
             DecodingConfig(hotwords=(wrong,))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lm_weight": 1e300}, "lm_weight must lie between 0 and 1000, not 1e\\+300"),
+        ({"lm_weight": math.nan}, "lm_weight must lie between"),
+        ({"unknown_weight": math.inf}, "unknown_weight must lie between"),
+        ({"word_bonus": -1001.0}, "word_bonus must lie within 1000 of 0"),
+        ({"unknown_bonus": math.nan}, "unknown_bonus must lie within"),
+        ({"hotword_weight": 1e39}, "hotword_weight must lie within"),
+        ({"hotwords": ["cat=1e39"]}, "hotword 'cat=1e39' needs a number within 1000 of 0"),
+        ({"beam": 10**12}, "beam must be at most"),
+        ({"n_best": 10**12}, "n_best must be at most"),
+        ({"beam_threshold": math.nan}, "beam_threshold must lie in"),
+        ({"symbol_threshold": math.nan}, "symbol_threshold must be positive"),
+        ({"log_priors": [-1.0, math.nan]}, "log_priors must be"),
+    ],
+)
+def test_the_numbers_of_a_search_are_bounded(settings: dict[str, Any], message: str) -> None:
+    """They come with bundles of strangers, and what leaves the range of a float would be no number in the search."""
+    with pytest.raises(ConfigError, match=message):
+        DecodingConfig.from_dict(settings)
 
 
 def test_the_cache_lies_where_it_is_named_then_where_the_variable_says(

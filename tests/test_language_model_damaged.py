@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 import os
 import random
+import shutil
 import struct
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from damaged_models import KINDS, TINY, BinaryModel, damaged, use_in_search, use_in_tools, utterances, whole_models
+from fake_recognition import write_speech
+from random_bundle import random_bundle
 
 from asrkit import _native
+from asrkit.cli import main
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
 from asrkit.errors import LanguageModelError
@@ -203,3 +209,87 @@ def test_equal_words_are_one_in_the_search(tmp_path: Path) -> None:
     decoder = BeamSearchDecoder(Alphabet(), unchecked(bytes(model.data)), DecodingConfig(beam=20))
     assert decoder._native.num_spelled_words == 2
     assert all(decoder.decode_texts(utterances(random.Random(len(text)))))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with recordings beside it; never written to."""
+    folder = tmp_path_factory.mktemp("bundle")
+    random_bundle(folder / "model", decoding={"beam": 2})
+    write_speech(folder / "wavs" / "a.wav", 0.6)
+    return folder
+
+
+def no_number(model: BinaryModel) -> None:
+    struct.pack_into("<f", model.data, model.unigrams[0], math.nan)
+
+
+def no_numbers(model: BinaryModel) -> None:
+    for at in model.log10_places():
+        struct.pack_into("<f", model.data, at, math.nan)
+
+
+def one_bit(model: BinaryModel) -> None:
+    """The letter b of one word becomes a c, as in the other."""
+    model.data[model.word_place(4)[0]] ^= 1
+
+
+@pytest.mark.parametrize("is_sealed", [False, True], ids=["as it fell", "with a right checksum"])
+@pytest.mark.parametrize("change", [no_number, no_numbers, one_bit])
+@pytest.mark.parametrize("place", ["--lm", "bundle"])
+def test_a_run_with_a_damaged_model_ends_in_one_line(
+    bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    place: str,
+    change: Callable[[BinaryModel], None],
+    is_sealed: bool,
+) -> None:
+    """Each of these once ended in a signal; the model of a bundle needs no option to be used."""
+    shutil.copytree(bundle, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.arpa").write_text(BAT_AND_CAT)
+    path = Path("m.bin" if place == "--lm" else "model/language_model.bin")
+    whole = write_binary(NgramModel.load("m.arpa"), path).read_bytes()
+
+    def transcribe(output: str) -> tuple[int, str]:
+        options = ["--beam", "2", "--lm", str(path)] if place == "--lm" else []
+        monkeypatch.setattr(sys, "argv", ["asrkit", "transcribe", "wavs", "-m", "model", "-o", output, *options])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0), capsys.readouterr().err
+
+    assert transcribe("before")[0] == 0
+    model = BinaryModel(whole)
+    change(model)
+    if is_sealed:
+        model.seal()
+    stamp = path.stat()
+    path.write_bytes(model.data)
+    if place == "bundle":  # as an archive unpacked over it may do: nothing but the contents tells
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    code, said = transcribe("after")
+    assert code == 1 and "Traceback" not in said
+    assert said.splitlines()[-1].startswith(f"asrkit: {path}: ")
+    assert "damaged" in said and said.endswith("; convert the model again\n")
+
+
+BAT_AND_CAT = """\\data\\
+ngram 1=6
+ngram 2=2
+
+\\1-grams:
+-1.0\t<unk>
+-99\t<s>\t-0.3
+-0.7\t</s>
+-0.9\tcab\t-0.2
+-1.2\tbab\t-0.1
+-0.8\ta
+
+\\2-grams:
+-0.4\tcab a
+-0.5\tbab a
+
+\\end\\
+"""

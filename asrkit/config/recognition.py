@@ -11,6 +11,7 @@ from asrkit.config.settings import Settings, normalizer_name, one_of, positive, 
 # emissions find unlikely.
 GUIDED_THRESHOLDS = {"fast": (10.0, 4.5), "accurate": (12.0, 7.0), "thorough": (16.0, 10.0)}
 UNGUIDED_THRESHOLDS = {"fast": (3.0, 3.0), "accurate": (4.0, 4.0), "thorough": (10.0, 5.0)}
+MOST_WEIGHT = 1000.0  # of any weight or bonus: far beyond use, and far within the range of a float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +45,16 @@ class DecodingConfig(Settings):
         one_of("mode", self.mode, tuple(GUIDED_THRESHOLDS))
         one_of("vocabulary", self.vocabulary, ("open", "closed"))
         positive(self, "beam", "n_best")
-        for name in ("lm_weight", "unknown_weight", "prior_scale"):
+        for name, most in (("lm_weight", MOST_WEIGHT), ("unknown_weight", MOST_WEIGHT), ("prior_scale", 10.0)):
             value = getattr(self, name)
-            require(0.0 <= value < math.inf, f"{name} must be finite and not negative, not {value!r}")
+            require(0.0 <= value <= most, f"{name} must lie between 0 and {most:g}, not {value!r}")
         for name in ("word_bonus", "unknown_bonus", "hotword_weight"):
-            require(math.isfinite(getattr(self, name)), f"{name} must be finite, not {getattr(self, name)!r}")
-        require(self.beam <= 1_000_000, f"beam must be at most 1000000, not {self.beam}")
+            value = getattr(self, name)
+            require(abs(value) <= MOST_WEIGHT, f"{name} must lie within {MOST_WEIGHT:g} of 0, not {value!r}")
+        for name in ("beam", "n_best"):
+            value = getattr(self, name)
+            require(value <= 1_000_000, f"{name} must be at most 1000000, not {value}")
         _ = self.hotword_weights  # each can be read
-        require(self.prior_scale <= 10.0, f"prior_scale must be at most 10, not {self.prior_scale}")
         require(
             all(-100.0 <= prior <= 0.0 for prior in self.log_priors),
             "log_priors must be natural logarithms of probabilities, from -100 to 0",
@@ -93,7 +96,10 @@ def _weight_of(hotword: str, number: str) -> float:
         weight = float(number)
     except ValueError:
         weight = math.nan
-    require(math.isfinite(weight), f"hotword {hotword!r} needs a number after the equals sign, such as 'new york=9'")
+    require(
+        abs(weight) <= MOST_WEIGHT,
+        f"hotword {hotword!r} needs a number within {MOST_WEIGHT:g} of 0 after the equals sign, such as 'new york=9'",
+    )
     return weight
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from asrkit.config import DecodingConfig
+from asrkit.config.recognition import MOST_WEIGHT
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
@@ -216,12 +216,14 @@ def derive(native: _native.Decoder, options: _native.SearchOptions, hotwords: Ma
     """Return a decoder with other settings and hotwords that shares the language model.
 
     Raises:
-        DecodingError: A hotword is empty, cannot be spelled, or its weight is not finite.
+        DecodingError: A hotword is empty, cannot be spelled, or its weight is out of range.
     """
     phrases = []
     for phrase, weight in hotwords.items():
-        if not phrase.split() or not math.isfinite(weight):
-            raise DecodingError(f"hotword {phrase!r} with weight {weight!r}: give words and a finite number")
+        if not phrase.split() or not abs(weight) <= MOST_WEIGHT:
+            raise DecodingError(
+                f"hotword {phrase!r} with weight {weight!r}: give words and a number within {MOST_WEIGHT:g} of 0"
+            )
         phrases.append((phrase.split(), float(weight)))
     try:
         return native.derive(options, phrases)
