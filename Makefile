@@ -21,7 +21,7 @@ REF ?= ref.txt
 TEXT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-lm bench-score bench-transcribe bench-train sanitize train transcribe score lm model format docs lock clean
+.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-lm bench-score bench-transcribe bench-train bench-robustness sanitize train transcribe score lm model format docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -100,10 +100,11 @@ docs-fresh: setup
 
 check: lint test ## everything a change must pass, but for the long tests
 
+SANITIZED = LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so) $$($${CXX:-g++} -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(SANITIZE_VENV)/bin/python
+
 sanitize: $(SANITIZE_VENV)/.package ## the tests of the C++ core with AddressSanitizer and UndefinedBehaviorSanitizer
-	LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so) $$($${CXX:-g++} -print-file-name=libubsan.so)" \
-	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	$(SANITIZE_VENV)/bin/python -m pytest -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_*ngram*.py tests/test_language_model*.py tests/test_metrics_alignment.py tests/test_metrics_counting.py tests/test_normalizer.py tests/test_tensorflow_ops.py)
+	ASRKIT_FUZZ_CASES=200 $(SANITIZED) -m pytest -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_*ngram*.py tests/test_language_model*.py tests/test_metrics_alignment.py tests/test_metrics_counting.py tests/test_normalizer.py tests/test_tensorflow_ops.py)
 
 # an environment that sees the packages of .venv but has an extension of its own
 $(SANITIZE_VENV)/.package: $(PACKAGE)
@@ -124,6 +125,9 @@ bench-lm: setup ## language model tools beside kenlm, on TEXT=... or what make l
 
 bench-score: $(VENV)/.bench ## scoring beside jiwer, sclite and kaldialign
 	python benchmarks/score.py
+
+bench-robustness: $(SANITIZE_VENV)/.package ## 2,000 damaged language models, under the sanitizers
+	$(SANITIZED) benchmarks/robustness.py
 
 bench-train: setup ## training steps beside the loop of the Keras example, in one run
 	python benchmarks/training.py

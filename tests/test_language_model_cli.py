@@ -74,6 +74,36 @@ def test_info_verifies(tmp_path: Path) -> None:
     assert "checksum" in refused("info", tmp_path / "m.bin", "--verify")
 
 
+@pytest.mark.parametrize("command", ["convert", "quantize", "prune", "interpolate", "perplexity", "info"])
+@pytest.mark.parametrize("damage", ["a byte", "cut", "zeros", "a huge header"])
+def test_no_command_takes_a_damaged_model(
+    tmp_path: Path, text: Path, command: str, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("convert", TINY, tmp_path / "m.bin")
+    data = bytearray((tmp_path / "m.bin").read_bytes())
+    if damage == "a byte":
+        data[-70] ^= 0xFF
+    elif damage == "cut":
+        del data[300:]
+    elif damage == "zeros":
+        data[256:] = bytes(len(data) - 256)
+    else:
+        data[168:176] = b"\xff" * 8
+    (tmp_path / "bad.bin").write_bytes(data)
+    monkeypatch.chdir(tmp_path)
+    arguments = {
+        "convert": ("convert", "bad.bin", "out.arpa"),
+        "quantize": ("convert", "bad.bin", "out.bin", "--quantize"),
+        "prune": ("prune", "bad.bin", "-o", "out.arpa"),
+        "interpolate": ("interpolate", TINY, "bad.bin", "-o", "out.arpa"),
+        "perplexity": ("perplexity", "bad.bin", text),
+        "info": ("info", "bad.bin"),
+    }
+    message = refused(*arguments[command])
+    assert message.startswith("bad.bin: ") and ("damaged" in message or "cut off" in message)
+    assert not list(tmp_path.glob("out.*"))
+
+
 def test_interpolate_takes_weights_and_text(tmp_path: Path, text: Path) -> None:
     run("build", text, "-o", tmp_path / "own.arpa", "--order", "2", "--discount-fallback")
     result = run("interpolate", TINY, tmp_path / "own.arpa", "-o", tmp_path / "m.arpa", "--weights", "1", "3", "--json")

@@ -74,17 +74,17 @@ def test_no_damage_does_harm(models: list[bytes], tmp_path: Path, part: int) -> 
     assert all(kind in KINDS for kind, _ in outcomes)
 
 
-def sealed(change: object, *, quantize: bool = False, folder: Path) -> Path:
+def sealed(change: Callable[[BinaryModel], None], *, quantize: bool = False, folder: Path) -> Path:
     """Write the tiny model with a change and right checksums."""
     model = BinaryModel(write_binary(NgramModel.load(TINY), folder / "whole.bin", quantize=quantize).read_bytes())
-    change(model)  # type: ignore[operator]
+    change(model)
     model.seal()
     path = folder / "changed.bin"
     path.write_bytes(model.data)
     return path
 
 
-def put(kind: str, value: float, place: str, column: int = 0) -> object:
+def put(kind: str, value: float, place: str | int, column: int = 0) -> Callable[[BinaryModel], None]:
     """Return a change: one number of a section becomes another."""
 
     def change(model: BinaryModel) -> None:
@@ -94,7 +94,7 @@ def put(kind: str, value: float, place: str, column: int = 0) -> object:
     return change
 
 
-def rename(word: int, text: bytes) -> object:
+def rename(word: int, text: bytes) -> Callable[[BinaryModel], None]:
     """Return a change: a word gets another text of the same length."""
 
     def change(model: BinaryModel) -> None:
@@ -139,7 +139,9 @@ def fill_table(model: BinaryModel) -> None:
         pytest.param(lambda m: struct.pack_into("<Q", m.data, 208, 5), False, "another word", id="cat for <s>"),
     ],
 )
-def test_what_a_right_checksum_hides_is_found(tmp_path: Path, change: object, quantize: bool, message: str) -> None:
+def test_what_a_right_checksum_hides_is_found(
+    tmp_path: Path, change: Callable[[BinaryModel], None], quantize: bool, message: str
+) -> None:
     path = sealed(change, quantize=quantize, folder=tmp_path)
     with pytest.raises(
         LanguageModelError, match=rf"changed\.bin: the .*{message}.*; convert the model again$"
@@ -190,25 +192,23 @@ def test_absurd_settings_give_some_text(settings: dict[str, object], beam: int) 
 
 
 def test_equal_words_are_one_in_the_search(tmp_path: Path) -> None:
-    """A lexicon of equal words once read past their ends, level after level."""
-    words = ["bat", "cat", "hat"]
-    text = "\n".join(f"{word} sat" for word in words for _ in range(3))
+    """A lexicon of equal words once read past their ends, level after level, to gigabytes."""
+    words = [f"{first}{second}at" for first in "bcdfghjklm" for second in "abcdefghij"]
     (tmp_path / "m.arpa").write_text(
-        "\\data\\\nngram 1=7\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-1\t</s>\n"
-        + "".join(f"-1\t{word}\n" for word in [*words, "sat"])
+        f"\\data\\\nngram 1={len(words) + 4}\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-1\t</s>\n-1\tsat\n"
+        + "".join(f"-1\t{word}\n" for word in words)
         + "\n\\end\\\n"
     )
     model = BinaryModel(write_binary(NgramModel.load(tmp_path / "m.arpa"), tmp_path / "m.bin").read_bytes())
-    for word in (3, 5):
-        begin, _ = model.word_place(word)
-        model.data[begin : begin + 1] = b"c"
+    for word in range(4, 4 + len(words)):
+        rename(word, b"caat")(model)
     model.seal()
     (tmp_path / "m.bin").write_bytes(model.data)
     with pytest.raises(LanguageModelError, match="listed twice"):
         NgramModel.load(tmp_path / "m.bin")
     decoder = BeamSearchDecoder(Alphabet(), unchecked(bytes(model.data)), DecodingConfig(beam=20))
     assert decoder._native.num_spelled_words == 2
-    assert all(decoder.decode_texts(utterances(random.Random(len(text)))))
+    assert all(decoder.decode_texts(utterances(random.Random(1))))
 
 
 @pytest.fixture(scope="module")

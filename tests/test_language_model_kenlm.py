@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +104,34 @@ def test_damaged_binaries_are_refused(tmp_path: Path) -> None:
         (tmp_path / "cut").write_bytes((GOLDEN / "tiny.trie").read_bytes()[:size])
         with pytest.raises(LanguageModelError, match="cut: "):
             NgramModel.load(tmp_path / "cut")
+
+
+@pytest.mark.parametrize("answer", [float("nan"), float("-inf"), -1e30])
+def test_answers_that_are_no_probabilities_are_refused(monkeypatch: pytest.MonkeyPatch, answer: float) -> None:
+    """KenLM checks nothing that it maps, so a damaged binary may answer anything."""
+    kenlm = importlib.import_module("kenlm")
+
+    class Damaged(kenlm.Model):  # type: ignore[misc, name-defined]
+        def BaseScore(self, *arguments: object) -> float:  # noqa: N802
+            super().BaseScore(*arguments)
+            return answer
+
+        def full_scores(self, sentence: str, **options: bool) -> Iterator[tuple[float, int, bool]]:
+            return ((answer, length, is_unknown) for _, length, is_unknown in super().full_scores(sentence, **options))
+
+    monkeypatch.setattr(kenlm, "Model", Damaged)
+    model = NgramModel.load(GOLDEN / "tiny.probing")
+    decoder = BeamSearchDecoder(Alphabet(), model, DecodingConfig(beam=4))
+    for work in (
+        lambda: model.score("the cat"),
+        lambda: model.perplexity(["the cat"]),
+        lambda: decoder.decode(emissions(1)[0]),
+        lambda: decoder.decode_batch(emissions(6), threads=3),
+    ):
+        with pytest.raises(
+            LanguageModelError, match=r"tiny\.probing: KenLM answers .* where a log10 probability is due"
+        ):
+            work()
 
 
 def test_what_a_binary_cannot_do_is_refused(tmp_path: Path) -> None:

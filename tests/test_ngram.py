@@ -6,6 +6,8 @@ import bz2
 import gzip
 import lzma
 import math
+import os
+import tracemalloc
 from pathlib import Path
 
 import oracles
@@ -14,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asrkit.errors import LanguageModelError, MissingPathError
-from asrkit.language_model import NgramModel
+from asrkit.language_model import NgramModel, files
 
 ROOT = Path(__file__).parents[1]
 TINY = ROOT / "lm" / "tiny.arpa"
@@ -142,6 +144,12 @@ REST = "-0.5\ta\t-0.2\n\n\\2-grams:\n-0.1\t<s> a\n\n\\end\\\n"
         (HEAD + REST.replace("-0.5\ta", "nan\ta"), 9, "not a finite number"),
         (HEAD + REST.replace("-0.5\ta", "1e999\ta"), 9, "not a finite number"),
         (HEAD + REST.replace("-0.5\ta", "0.5\ta"), 9, "positive"),
+        (HEAD + REST.replace("-0.5\ta", "-10001\ta"), 9, "log10 probability is out of range"),
+        (HEAD + REST.replace("-0.5\ta", "-1e300\ta"), 9, "log10 probability is out of range"),
+        (HEAD + REST.replace("-0.1\t<s> a", "-1e5\t<s> a"), 12, "log10 probability is out of range"),
+        (HEAD + REST.replace("-0.2", "1e39"), 9, "back-off is out of range"),
+        (HEAD + REST.replace("-0.2", "20.1"), 9, "back-off is out of range"),
+        (HEAD + REST.replace("-0.2", "-1e9"), 9, "back-off is out of range"),
         (HEAD + REST.replace("-0.2", "inf"), 9, "back-off is not a finite number"),
         (HEAD + REST.replace("-0.2", "-0.2 -0.3"), 9, "more fields"),
         (HEAD + REST.replace("\ta\t", "\t<s>\t"), 9, "'<s>' is listed twice"),
@@ -167,9 +175,39 @@ def test_broken_files_are_named_by_line(tmp_path: Path, text: str, line: int, me
 def test_missing_and_empty_files(tmp_path: Path) -> None:
     with pytest.raises(MissingPathError, match="no such language model"):
         NgramModel.load(tmp_path / "none.arpa")
-    (tmp_path / "empty.arpa").touch()
-    with pytest.raises(LanguageModelError, match="empty"):
-        NgramModel.load(tmp_path / "empty.arpa")
+    for name in ("empty.arpa", "empty.bin", "empty.arpa.gz"):
+        (tmp_path / name).touch()
+        with pytest.raises(LanguageModelError, match=f"{name}: the file is empty"):
+            NgramModel.load(tmp_path / name)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    for name in ("pipe.arpa", "pipe.arpa.gz"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(LanguageModelError, match="this is no file"):
+            NgramModel.load(tmp_path / name)
+    with pytest.raises(LanguageModelError, match="this is no file"):
+        NgramModel.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)]
+)
+def test_what_unpacks_to_more_than_a_model_does_is_refused_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, compress: object
+) -> None:
+    monkeypatch.setattr(files, "_FREE_BYTES", 1 << 20)
+    monkeypatch.setattr(files, "_READ_BYTES", 1 << 16)
+    path = tmp_path / f"bomb.arpa{suffix}"
+    path.write_bytes(compress(b"\\data\\\n" + bytes(1 << 25)))  # type: ignore[operator]
+    tracemalloc.start()
+    with pytest.raises(LanguageModelError, match="unpacks to over 50 times its size"):
+        NgramModel.load(path)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 20 << 20  # xz keeps 8 MB of its own
+    path.write_bytes(compress(TINY.read_bytes()))  # type: ignore[operator]
+    assert NgramModel.load(path).order == 3
 
 
 def test_an_error_that_quotes_bytes_of_no_encoding_is_still_an_error(tmp_path: Path) -> None:
