@@ -275,15 +275,13 @@ def use_in_tools(model: NgramModel, folder: Path) -> None:
     assert all(isinstance(model.score(sentence), float) for sentence in sentences)
     model.perplexity(["\n".join(sentences)])
     other = NgramModel.load(TINY)
+    arpa, binary = folder / "x.arpa", folder / "x.bin"
     for work in (
         lambda: model.sample_ngrams(50),
-        lambda: write_arpa(model, folder / "x.arpa"),
-        lambda: NgramModel.load(folder / "x.arpa"),
-        lambda: prune_model(model, folder / "x.arpa", 1e-3),
-        lambda: NgramModel.load(folder / "x.arpa"),
-        lambda: interpolate_models([model, other], folder / "x.arpa", [1.0, 2.0]),
-        lambda: NgramModel.load(folder / "x.arpa"),
-        lambda: NgramModel.load(write_binary(model, folder / "x.bin", quantize=True)),
+        lambda: NgramModel.load(write_arpa(model, arpa)),
+        lambda: prune_model(model, arpa, 1e-3) and NgramModel.load(arpa),
+        lambda: interpolate_models([model, other], arpa, [1.0, 2.0]) and NgramModel.load(arpa),
+        lambda: NgramModel.load(write_binary(model, binary, quantize=True)),
     ):
         with contextlib.suppress(LanguageModelError):
             work()

@@ -145,7 +145,7 @@ def perplexity(
 def info(
     model: ModelPath,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read all of a binary model and compare its checksums.")
+        bool, typer.Option("--verify", help="Check all of a binary model, though it was checked before.")
     ] = False,
     as_json: Json = False,
 ) -> None:
