@@ -11,9 +11,11 @@ Names are loaded on first use, so that ``import asrkit`` stays cheap.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all the rest here
 if TYPE_CHECKING:
+    from typing import Any
+
     from asrkit.audio import load_waveform
     from asrkit.config import (
         DecodingConfig,

@@ -1,6 +1,7 @@
 """Runs: they learn, go on exactly where they stopped, and say what is wrong."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,13 @@ import soundfile
 from tiny_model import tiny_bundle
 from tiny_run import Recorder, settings
 from tone_speech import write_corpus
-from typer.testing import CliRunner
 
-from asrkit.cli import app
+from asrkit.cli import main
 from asrkit.data import Utterance, write_manifest
 from asrkit.errors import ConfigError, ManifestError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
 from asrkit.presets import run_config
-from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
+from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, save_checkpoint
 from asrkit.training.run import point_latest_at, settle_normalizer, train
 
 pytest.importorskip("keras")
@@ -215,11 +215,24 @@ def test_a_fresh_run_on_unusable_data_leaves_the_earlier_one_alone(tmp_path):
     assert {(tmp_path / part).read_text() for part in (*PARTS, "checkpoint.npz", "log.jsonl")} == {"earlier"}
 
 
-@pytest.mark.parametrize("flags", [[], ["--fresh"]])
-def test_a_stopped_command_says_how_to_go_on(flags, corpus, monkeypatch):
-    def stop(*_, **__):
+@pytest.mark.parametrize(
+    ("flags", "is_kept", "line"),
+    [
+        ([], True, "interrupted; the run is kept in out, the same command goes on with it"),
+        (["--fresh"], True, "interrupted; the run is kept in out, the same command without --fresh goes on with it"),
+        ([], False, "interrupted"),
+    ],
+)
+def test_an_interrupted_command_says_how_to_go_on(flags, is_kept, line, corpus, tmp_path, monkeypatch, capsys):
+    def stop(run, output, **_):
+        if is_kept:
+            save_checkpoint(output / CHECKPOINT, RunState(), {})
         raise KeyboardInterrupt
 
     monkeypatch.setattr("asrkit.training.run.train", stop)
-    result = CliRunner().invoke(app, ["train", str(corpus), *flags])
-    assert ("the same command without --fresh goes on" if flags else "the same command goes on") in result.stderr
+    monkeypatch.setattr(sys, "argv", ["asrkit", "train", str(corpus), "-o", "out", *flags])
+    monkeypatch.chdir(tmp_path)
+    Path("out").mkdir()
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, capsys.readouterr().err) == (130, f"asrkit: {line}\n")

@@ -8,11 +8,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from asrkit.cli.ending import ending_in_one_line
 from asrkit.errors import AsrkitError
 
 # the order of `asrkit --help`: the three verbs, what goes with them, the tools
 _ORDER = ("train", "transcribe", "score", "compare", "status", "data", "lm", "model", "demo", "doctor")
-_INTERRUPTED = 130
 
 
 class _Commands(TyperGroup):
@@ -52,27 +52,20 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; every expected failure becomes one line on stderr and an exit code."""
-    try:
-        app()
-    except AsrkitError as error:
-        print(f"asrkit: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except OSError as error:  # a full disk, a folder without permission
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"asrkit: {where}{error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        _interrupted()
-    except SystemExit as end:
-        if end.code == _INTERRUPTED:  # typer turns Ctrl-C into this code and says nothing
-            _interrupted()
-        raise
+    """Run the command line; whatever ends it early becomes one line on stderr and an exit code."""
+    with ending_in_one_line():
+        try:
+            app()
+        except AsrkitError as error:
+            _fail(str(error), error.exit_code)
+        except OSError as error:  # a full disk, a folder without permission
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(f"{where}{error.strerror or error}", 1)
 
 
-def _interrupted() -> NoReturn:
-    print("asrkit: interrupted", file=sys.stderr)
-    sys.exit(_INTERRUPTED)
+def _fail(line: str, code: int) -> NoReturn:
+    print(f"asrkit: {line}", file=sys.stderr)
+    raise SystemExit(code) from None
 
 
 # each module registers its commands on ``app``

@@ -65,7 +65,7 @@ class TranscriptionProgress(Observer):
     ) -> None:
         self._bar.stop()
         if isinstance(error, KeyboardInterrupt) and self.num_found:
-            self.say(f"{self._num_done:,} of {self._num_todo:,} done; run the same command again to go on")
+            error.add_note(f"{self._num_done:,} of {self._num_todo:,} done; run the same command again to go on")
 
     def say(self, text: str) -> None:
         """Print a line on stderr; text of strangers must be escaped."""

@@ -93,15 +93,17 @@ def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
     from rich.console import Console
 
     from asrkit.report.training_view import TrainingView
+    from asrkit.training.checkpoint import CHECKPOINT
     from asrkit.training.run import point_latest_at, train
 
     console = Console(stderr=True)
     try:
         with TrainingView(console, quiet=quiet) as view:
             bundle = train(run, output, fresh=fresh, observer=view)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         command = "the same command without --fresh" if fresh else "the same command"
-        typer.echo(f"asrkit: stopped; the run is kept in {output}, {command} goes on with it", err=True)
+        if (output / CHECKPOINT).exists():
+            interrupt.add_note(f"the run is kept in {output}, {command} goes on with it")
         raise
     finally:
         page = _report(output)

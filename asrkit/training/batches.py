@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -104,7 +104,9 @@ class BatchMaker:
         return int(-(-size // self.pad_multiple) * self.pad_multiple)
 
 
-def prefetch(make: Callable[[list[int]], Batch], plan: Sequence[list[int]], ahead: int = 4) -> Iterator[Batch]:
+def prefetch(
+    make: Callable[[list[int]], Batch], plan: Sequence[list[int]], ahead: int = 4
+) -> Generator[Batch, None, None]:
     """Yield the batches of a plan in order, prepared by two threads up to ``ahead`` batches early."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         waiting = [pool.submit(make, indices) for indices in plan[:ahead]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class DevResult:
 
 def evaluate(
     network: DeepSpeech2,
-    batches: Sequence[tuple[Batch, list[int]]],
+    batches: Iterable[tuple[Batch, list[int]]],
     examples: Sequence[Example],
     alphabet: Alphabet,
     share: Callable[[Batch], Any] = lambda batch: batch,

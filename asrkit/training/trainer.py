@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from keras import ops
 from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
 from asrkit.features import num_frames
+from asrkit.interrupts import Held, held
 from asrkit.model.bundle import Bundle, save_bundle
 from asrkit.model.network import DeepSpeech2, network_weights, set_network_weights
 from asrkit.text import Alphabet
@@ -98,15 +100,17 @@ class Trainer:
         return self.output_dir / CHECKPOINT
 
     def run(self) -> None:
-        """Train to the end; on an interrupt, write a checkpoint first."""
+        """Train to the end; a signal ends it between two steps.
+
+        Raises:
+            KeyboardInterrupt: It was told to end; the checkpoint holds every step that was taken.
+            TrainingError: The run diverged, or cannot be written down.
+        """
         interval = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_SECONDS)
         try:
-            while not self._is_over():
-                self._epoch()
-        except KeyboardInterrupt:
-            self.save()
-            raise
+            with held() as interrupts:
+                self._train(interrupts)
         except OSError as error:
             raise TrainingError(
                 f"cannot write: {error.strerror or error}; the last good checkpoint is kept: make room, and the same "
@@ -115,11 +119,19 @@ class Trainer:
             ) from error
         finally:
             sys.setswitchinterval(interval)
+
+    def _train(self, interrupts: Held) -> None:
+        try:
+            while not self._is_over():
+                self._epoch(interrupts)
+        except KeyboardInterrupt:
+            self.save()
+            raise
         self.state.finished = True
         self.save()
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, then the log of the epochs that it holds."""
         self._require_finite()
         arrays = {
             "network": [ops.convert_to_numpy(v.value) for v in _state_variables(self.network)],
@@ -127,6 +139,8 @@ class Trainer:
             "average": self.average.values,
         }
         save_checkpoint(self.checkpoint_path, self.state, arrays)
+        if self.state.history:
+            write_whole(self.output_dir / LOG, "".join(json.dumps(row) + "\n" for row in self.state.history))
 
     def _is_over(self) -> bool:
         state, training = self.state, self.config.training
@@ -162,25 +176,26 @@ class Trainer:
                 path=self.output_dir,
             )
 
-    def _epoch(self) -> None:
+    def _epoch(self, interrupts: Held) -> None:
         state = self.state
         plan = plan_batches(self.frames, self.config.training, state.epoch)
         batches = prefetch(lambda indices: self.train_maker.batch(indices, state.epoch), plan[state.batch :])
         started = saved = time.monotonic()
         spent_before, waited = state.epoch_seconds, 0.0
         asked = time.monotonic()
-        for batch in batches:
-            waited += time.monotonic() - asked
-            loss = self._step(batch, plan[state.batch])
-            state.batch += 1
-            now = time.monotonic()
-            state.epoch_seconds = spent_before + now - started
-            self._report_batch(batch, loss, len(plan), waited / max(now - started, 1e-9))
-            if now - saved > _CHECKPOINT_SECONDS:
-                self.save()
-                saved = now
-            asked = time.monotonic()
-        self._finish_epoch()
+        with closing(batches):
+            for batch in interrupts.between(batches):
+                waited += time.monotonic() - asked
+                loss = self._step(batch, plan[state.batch])
+                state.batch += 1
+                now = time.monotonic()
+                state.epoch_seconds = spent_before + now - started
+                self._report_batch(batch, loss, len(plan), waited / max(now - started, 1e-9))
+                if now - saved > _CHECKPOINT_SECONDS:
+                    self.save()
+                    saved = now
+                asked = time.monotonic()
+        self._finish_epoch(interrupts)
 
     def _step(self, batch: Batch, indices: list[int]) -> float:
         self.network.reset_metrics()
@@ -224,11 +239,13 @@ class Trainer:
             )
         )
 
-    def _finish_epoch(self) -> None:
+    def _finish_epoch(self, interrupts: Held) -> None:
         state = self.state
         self._require_finite()
         with self.average.applied():
-            result = evaluate(self.network, self.dev_batches, self.sets.dev, self.alphabet, self.devices.share)
+            # Interrupted here, the epoch is one with all steps taken and nothing judged: the dev set is heard again.
+            batches = interrupts.between(self.dev_batches)
+            result = evaluate(self.network, batches, self.sets.dev, self.alphabet, self.devices.share)
             is_best = (result.wer, result.cer) < (state.best_wer, state.best_cer)
             event = self._epoch_event(result, is_best)
             state.history.append(_history_row(event))
@@ -238,7 +255,6 @@ class Trainer:
         state.epoch += 1
         state.batch, state.loss_sum, state.loss_count, state.epoch_seconds = 0, 0.0, 0, 0.0
         self.save()
-        write_whole(self.output_dir / LOG, "".join(json.dumps(row) + "\n" for row in state.history))
         self.observer.epoch_done(event)
 
     def _epoch_event(self, result: DevResult, is_best: bool) -> EpochDone:
