@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,11 +23,18 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Path]]:
     """Take the commands instead of running them; "score" fails."""
     taken: list[tuple[list[str], Path]] = []
 
-    def run(command: list[str], *, cwd: Path, check: bool) -> subprocess.CompletedProcess[str]:
-        taken.append((command, cwd))
-        return subprocess.CompletedProcess(command, 4 if command[3] == "score" else 0)
+    class Process:
+        def __init__(self, command: list[str], *, cwd: Path) -> None:
+            taken.append((command, cwd))
+            self.code = 4 if command[3] == "score" else 0
 
-    monkeypatch.setattr(demo.subprocess, "run", run)
+        def send_signal(self, number: int) -> None:
+            self.code = 128 + number
+
+        def wait(self) -> int:
+            return self.code
+
+    monkeypatch.setattr(demo.subprocess, "Popen", Process)
     return taken
 
 
@@ -44,6 +52,26 @@ def test_the_demo_ends_with_the_exit_code_of_the_command_that_fails(
 ) -> None:
     assert CliRunner().invoke(app, ["demo", str(tmp_path)]).exit_code == 4
     assert len(commands) == len(STEPS)
+
+
+def test_an_interrupted_demo_passes_the_signal_on_and_leaves_the_last_word_to_its_command(
+    commands: list[tuple[list[str], Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = demo.subprocess.Popen.wait
+
+    def told(process: object) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return wait(process)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(demo.subprocess.Popen, "wait", told)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = CliRunner().invoke(app, ["demo", str(tmp_path)])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.exit_code == 130
+    assert len(commands) == 1
+    assert "asrkit: interrupted" not in result.stderr
 
 
 def test_a_dry_run_only_prints(commands: list[tuple[list[str], Path]], tmp_path: Path) -> None:

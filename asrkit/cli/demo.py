@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from asrkit.cli.app import app
+from asrkit.interrupts import held
 
 # What a score above means: something on the way is broken.
 WORST_WER_PERCENT = 15
@@ -63,6 +64,8 @@ def _show(command: str, title: str | None = None) -> None:
 def _run(arguments: list[str], folder: Path) -> None:
     """Run one command of this very installation; the demo ends where a command fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    code = subprocess.run([sys.executable, "-m", "asrkit", *arguments], cwd=folder, check=False).returncode
-    if code:
-        raise typer.Exit(code)
+    process = subprocess.Popen([sys.executable, "-m", "asrkit", *arguments], cwd=folder)
+    with held(process.send_signal):  # interrupted, the command ends in its own way and says so
+        code = process.wait()
+        if code:
+            raise typer.Exit(code if code > 0 else 128 - code)
