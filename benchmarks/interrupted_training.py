@@ -3,9 +3,9 @@
     python benchmarks/interrupted_training.py --kills 25 --interrupts 25 --terminations 10
 
 Each run is the command itself (`asrkit train`), in a process forked from one that has loaded TensorFlow, so that a
-trial takes seconds; only the learning curve is not drawn. The signal comes at a moment drawn evenly over the time of a
-whole run; a third of Ctrl-C and SIGTERM comes twice within 50 ms. Prints a Markdown table, and ends with exit code 1 if
-anything differs by more than rounding.
+trial takes seconds; only the learning curve is not drawn. Of the signals, 1 in 8 comes before the first step, half
+within or between steps, the rest while an epoch ends; a third of Ctrl-C and SIGTERM comes twice within 50 ms. Prints a
+Markdown table, and ends with exit code 1 if anything differs by more than rounding.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ Losses = dict[str, float]  # of each step, by "epoch batch"
 
 @dataclass(frozen=True)
 class Part:
-    """What one process did: how it ended, what it said, the losses of its steps, and how long it took."""
+    """What one process did: how it ended, what it said, and the losses and times of its steps."""
 
     status: int
     said: str
     losses: Losses
-    seconds: float
+    ends_s: list[float]  # since its start: of each step, and of all
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,8 @@ class Command:
         steps = os.open(self.steps, os.O_WRONLY | os.O_CREAT)
 
         def note(view: TrainingView, event: BatchDone) -> None:
-            os.write(steps, (json.dumps([f"{event.epoch} {event.batch}", event.loss]) + "\n").encode())
+            row = [f"{event.epoch} {event.batch}", event.loss, time.monotonic() - self.began]
+            os.write(steps, (json.dumps(row) + "\n").encode())
 
         TrainingView.batch_done = note  # type: ignore[method-assign]
         learning_curve.draw_learning_curve = lambda *_: None
@@ -139,10 +140,17 @@ class Command:
     def finish(self) -> Part:
         """Wait for its end."""
         status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
-        seconds = time.monotonic() - self.began
-        rows = self.steps.read_text().splitlines() if self.steps.exists() else []
+        rows = [json.loads(line) for line in self.steps.read_text().splitlines()] if self.steps.exists() else []
         said = self.said.read_text(errors="replace") if self.said.exists() else ""
-        return Part(status, said, dict(map(json.loads, rows)), seconds)
+        ends_s = [*(end for _, _, end in rows), time.monotonic() - self.began]
+        return Part(status, said, {key: loss for key, loss, _ in rows}, ends_s)
+
+    def wait_for_steps(self, count: int) -> None:
+        """Return once so many steps are taken, or the process has ended."""
+        while os.waitid(os.P_PID, self.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if self.steps.exists() and self.steps.read_bytes().count(b"\n") >= count:
+                return
+            time.sleep(0.002)
 
 
 def figures(output: Path) -> list[float]:
@@ -162,7 +170,10 @@ def difference(ours: Sequence[float], theirs: Sequence[float]) -> float:
 def interrupt(folder: Path, output: Path, alone: Part, number: signal.Signals, moments: random.Random) -> Trial:
     """Interrupt a run once, go on with it, and say what came of it."""
     command = Command(folder, output, "first")
-    time.sleep(moments.uniform(0, 0.95) * alone.seconds)
+    steps = len(alone.losses)
+    after = moments.choices([0, moments.randint(1, steps), steps // 2, steps], [1, 4, 2, 1])[0]
+    command.wait_for_steps(after)
+    time.sleep(moments.uniform(0, alone.ends_s[after] - (alone.ends_s[after - 1] if after else 0)))
     with contextlib.suppress(ProcessLookupError):
         os.kill(command.process, number)
         if number != signal.SIGKILL and moments.random() < 1 / 3:

@@ -1,7 +1,9 @@
 """Runs: they learn, go on exactly where they stopped, and say what is wrong."""
 
 import json
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,8 @@ from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, sa
 from asrkit.training.run import point_latest_at, settle_normalizer, train
 
 pytest.importorskip("keras")
+
+from asrkit.model.network import DeepSpeech2
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,52 @@ def test_the_normalizer_is_that_of_what_a_run_goes_on_with(corpus, tmp_path):
     first = tiny_bundle(tmp_path / "bundle", normalizer="standard-1")
     start = config.replace(training=config.training.replace(start_from=str(first.path)))
     assert settle_normalizer(start).data.normalizer == "standard-1"
+
+
+class Moments:
+    """Sends this process Ctrl-C, twice in a row, at moments where it must not end: after some call of a function."""
+
+    def __init__(self, monkeypatch):
+        self.planned, self.done = [], []
+        self._plan(monkeypatch, DeepSpeech2, "train_on_batch", 2)  # the weights have moved, nothing is counted
+        self._plan(monkeypatch, DeepSpeech2, "predict_on_batch", 1)  # the dev set is being heard, by averaged weights
+        self._plan(monkeypatch, np, "savez", 4)  # after two interrupted parts and a bundle: the checkpoint of an epoch
+
+    def _plan(self, monkeypatch, owner, name, call):
+        real, calls = getattr(owner, name), []
+
+        def told(*arguments, **named):
+            result = real(*arguments, **named)
+            calls.append(name)
+            if len(calls) == call:
+                self.done.append(name)
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+            return result
+
+        self.planned.append(name)
+        monkeypatch.setattr(owner, name, told)
+
+
+def test_ctrl_c_at_any_moment_takes_no_step_twice_and_none_away(corpus, tmp_path, monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have made the tests ignore it
+    whole, parts = Recorder(), []
+    train(settings(corpus), tmp_path / "whole", cache_dir=tmp_path, observer=whole)
+    moments = Moments(monkeypatch)
+    try:
+        for _ in moments.planned:
+            parts.append(Recorder())
+            with pytest.raises(KeyboardInterrupt):
+                train(settings(corpus), tmp_path / "parts", cache_dir=tmp_path, observer=parts[-1])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    parts.append(Recorder())
+    with ThreadPoolExecutor(1) as pool:  # where no handler can be set, training goes on as well
+        pool.submit(train, settings(corpus), tmp_path / "parts", cache_dir=tmp_path, observer=parts[-1]).result()
+    assert [len(part.losses) for part in parts] == [2, 2, 0, 4]
+    losses = [loss for part in parts for loss in part.losses]
+    np.testing.assert_allclose(losses, whole.losses, rtol=1e-4)
+    assert moments.done == moments.planned
 
 
 def test_a_run_can_begin_with_the_weights_of_another(corpus, tmp_path):
