@@ -17,6 +17,7 @@ from fake_recognition import write_speech
 from random_bundle import random_bundle
 
 from asrkit.cli import app, main
+from asrkit.cli.progress import TranscriptionProgress
 from asrkit.config import DecodingConfig, TranscriptionConfig
 
 LM = """\\data\\
@@ -423,3 +424,12 @@ def test_the_language_model_of_a_bundle_is_used_and_named(project: Path, asrkit)
     assert json.dumps(own) != json.dumps(provenance("none", "--lm", "none")[1])
     for folder, flags in {"none2": ("--lm", "none"), "named": ("--lm", "lm.arpa"), "greedy": ("--beam", "1")}.items():
         assert "comes with the model" not in provenance(folder, *flags)[0]
+
+
+def test_an_interrupted_run_says_how_much_is_done() -> None:
+    view = TranscriptionProgress()
+    view.found(1200)
+    view.scanned(1200, 100, 9.0)
+    with pytest.raises(KeyboardInterrupt) as end, view:
+        raise KeyboardInterrupt
+    assert end.value.__notes__ == ["0 of 1,100 done; run the same command again to go on"]
