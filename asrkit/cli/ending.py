@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LINE = "asrkit: interrupted"
 # How long what was interrupted may clean up before another signal ends it at once.
-_PATIENCE_S = 2.0
+_PATIENCE_S = 5.0
 
 
 def end_at_once(number: int, frame: FrameType | None) -> NoReturn:
@@ -33,8 +33,8 @@ def end_at_once(number: int, frame: FrameType | None) -> NoReturn:
 def ending_in_one_line() -> Iterator[None]:
     """Make Ctrl-C and SIGTERM end a program with KeyboardInterrupt, one line, and exit code 130 or 143.
 
-    Notes on the exception (``add_note``) become part of the line. Another signal within two seconds changes nothing, so
-    that what cleans up is not broken off; while Python shuts down, none does.
+    Notes on the exception (``add_note``) become part of the line. Another signal within a few seconds changes nothing,
+    so that what cleans up is not broken off; while Python shuts down, none does.
     """
     received: list[tuple[int, float]] = []
 
