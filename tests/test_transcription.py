@@ -297,9 +297,12 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_done(
     monkeypatch.setattr(outputs, "write_atomically", fill)
     with pytest.raises(TranscriptionError, match=r"no space left.*what is done stays done"):
         run(wavs, tmp_path, config=TranscriptionConfig(batch_size=1, jobs=1))
-    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 3
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 4  # one of them without its file
     monkeypatch.undo()
-    assert run(wavs, tmp_path).num_transcribed == 3
+    again = run(wavs, tmp_path)
+    assert (again.num_transcribed, again.num_reused) == (2, 4)
+    run(wavs, tmp_path / "whole")
+    assert len(list(tmp_path.glob("speaker*/*.txt"))) == len(list((tmp_path / "whole").glob("speaker*/*.txt"))) == 6
 
 
 def test_outcomes_may_come_in_any_order(wavs: Path, tmp_path: Path) -> None:

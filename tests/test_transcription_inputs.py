@@ -5,11 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from asrkit.errors import ManifestError, MissingPathError, TranscriptionError
-from asrkit.transcription.identifiers import escape_id, file_name, safe_path, unique_stems
 from asrkit.transcription.recordings import find_recordings
 
 
@@ -158,71 +155,3 @@ def test_a_broken_manifest_is_an_error(tree: Path) -> None:
     manifest.write_text("utterance_id\tpath\nu\twavs/a/x.wav\nu\twavs/b/x.WAV\n")
     with pytest.raises(ManifestError, match=r"list\.tsv:3: duplicate id 'u'"):
         find_recordings([manifest])
-
-
-@pytest.mark.parametrize(
-    ("paths", "names"),
-    [
-        (["x.wav", "y.wav"], ["x", "y"]),
-        (["x.wav", "x.mp3", "y.wav"], ["x.wav", "x.mp3", "y"]),
-        (["a/x.wav", "b/x.wav"], ["a/x", "b/x"]),
-        (["x.wav", "x.mp3", "x.wav.ogg"], ["x.wav", "x.mp3", "x.wav.ogg"]),  # the stem of the third is taken
-        (["X.wav", "x.mp3"], ["X.wav", "x.mp3"]),  # one name where the file system ignores case
-        (["hyp.wav", "results.ogg", "a/hyp.wav"], ["hyp.wav", "results.ogg", "a/hyp"]),  # names the run itself needs
-        (["no_suffix", "v1.2/x"], ["no_suffix", "v1.2/x"]),
-    ],
-)
-def test_clashing_stems_keep_their_suffix(paths: list[str], names: list[str]) -> None:
-    assert unique_stems(paths) == names
-
-
-@given(st.lists(st.from_regex(r"\A(?:[ab]/)?[xX](?:\.(?:wav|mp3)){0,3}\Z"), unique_by=str.lower, max_size=12))
-def test_names_are_unique_on_any_file_system(paths: list[str]) -> None:
-    names = unique_stems(paths)
-    assert len({name.lower() for name in names}) == len(paths)
-
-
-@pytest.mark.parametrize(
-    ("name", "escaped"),
-    [
-        ("plain/name-1.a", "plain/name-1.a"),
-        ("my file", "my%20file"),
-        ("tab\tline\nend", "tab%09line%0Aend"),
-        ("100%", "100%25"),
-        ("\udcff", "%FF"),  # a byte that is not UTF-8
-        ("日本語 😀", "日本語%20😀"),
-        ("\x1b[31mred", "%1B[31mred"),
-    ],
-)
-def test_ids_hold_nothing_that_breaks_a_line(name: str, escaped: str) -> None:
-    assert escape_id(name) == escaped
-
-
-@given(st.text(), st.text())
-def test_different_names_give_different_ids(first: str, second: str) -> None:
-    assert (escape_id(first) == escape_id(second)) == (first == second)
-    assert len(escape_id(first).split()) <= 1
-
-
-@pytest.mark.parametrize(
-    ("utterance_id", "path"),
-    [
-        ("a/b", "a/b"),
-        ("/etc/passwd", "etc/passwd"),
-        ("../../x", "%2E%2E/%2E%2E/x"),
-        ("..\\x", "%2E%2E/x"),
-        ("hyp", "hyp%"),
-        ("C:/x", "C%3A/x"),
-        ("/", "%"),
-    ],
-)
-def test_paths_of_strangers_stay_inside(utterance_id: str, path: str) -> None:
-    assert safe_path(utterance_id) == path
-
-
-def test_long_names_are_shortened_and_stay_apart() -> None:
-    first, second = ("é" * 120 + end for end in ("a" * 14, "a" * 13 + "b"))
-    names = [file_name(stem, ".TextGrid") for stem in (first, second)]
-    assert names[0] != names[1]
-    assert all(len(name.encode()) <= 255 and name.endswith(".TextGrid") for name in names)
-    assert file_name("short", ".txt") == "short.txt"

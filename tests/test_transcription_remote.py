@@ -15,7 +15,7 @@ from fake_recognition import expected_text, run, write_speech
 
 from asrkit.config import TranscriptionConfig
 from asrkit.errors import ConfigError, TranscriptionError
-from asrkit.transcription.remote import fetch, is_url
+from asrkit.transcription.remote import _local, fetch, is_url
 
 
 @pytest.fixture(autouse=True)
@@ -151,6 +151,27 @@ def test_a_name_never_leaves_the_cache(memory: Any, cache: Path) -> None:
     copies = [path for path in cache.parent.rglob("*evil*") if not path.name.startswith(".")]
     assert [path.name for path in copies] == ["evil.wav"] and copies[0].is_relative_to(cache)
     del memory.store["/corpus/../../evil.wav"]
+
+
+def test_two_keys_never_share_a_copy(tmp_path: Path) -> None:
+    places = ["bucket/a/b.wav", "bucket/a//b.wav", "bucket/a\\b.wav", "bucket//a/b.wav", "bucket/a/b.wav?v=1"]
+    copies = [_local(tmp_path, place) for place in places]
+    assert len(set(copies)) == len(places)
+    assert copies[0] == tmp_path / "bucket/a/b.wav" and all(copy.is_relative_to(tmp_path) for copy in copies)
+
+
+def test_a_key_that_is_a_folder_of_another_fails_alone(memory: Any, cache: Path, tmp_path: Path) -> None:
+    memory.pipe("/corpus/a/one.wav.d/deep.wav", memory.cat("/corpus/b/two.wav"))
+    (first,) = fetch(["memory://corpus/a/one.wav.d/deep.wav"], lambda path, top: True)
+    (copy,) = first.files  # type: ignore[union-attr]
+    copy.unlink()
+    for leftover in copy.parent.iterdir():
+        leftover.unlink()
+    copy.parent.rmdir()
+    copy.parent.write_bytes(b"a file where the folder would be")
+    summary = run(["memory://corpus"], tmp_path / "out")
+    assert (summary.num_transcribed, summary.exit_code) == (2, 3)
+    assert "cannot be written" in summary.failures[0].reason
 
 
 def test_a_web_server(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from asrkit.errors import ConfigError
-from asrkit.transcription.identifiers import escape_rest
+from asrkit.text.identifiers import escape_rest
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
 

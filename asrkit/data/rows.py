@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from asrkit.data.utterance import Utterance
+from asrkit.text.identifiers import ids_of_rows, is_id
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _utterance(row: Row, audio_root: Path, require_text: bool, require_audio: bo
         _RowError: Something is wrong with it.
     """
     utterance_id = row.utterance_id or ""
-    if not utterance_id or any(character.isspace() or not character.isprintable() for character in utterance_id):
+    if not is_id(utterance_id):
         raise _RowError(f"the id {utterance_id!r} must not be empty nor hold spaces or control characters")
     text = None if row.text is None else " ".join(row.text.split())
     if require_text and not text:
@@ -135,14 +135,10 @@ def _seconds(value: str | float | None, name: str) -> float | None:
 
 
 def _with_ids(rows: list[Row | Problem]) -> Iterator[Row | Problem]:
-    """Name rows without an id after their file; where names collide, after path and start."""
-    stems = Counter(Path(row.audio).stem for row in rows if isinstance(row, Row) and row.utterance_id is None)
+    """Name rows without an id after their file."""
+    nameless = [row for row in rows if isinstance(row, Row) and row.utterance_id is None]
+    ids = iter(ids_of_rows([(str(row.audio), row.start_s) for row in nameless]))
     for row in rows:
         if isinstance(row, Row) and row.utterance_id is None:
-            path = Path(row.audio)
-            name = path.stem
-            if stems[name] > 1:
-                name = "-".join(part for part in path.with_suffix("").parts if part not in (path.anchor, ".", ".."))
-                name += "" if row.start_s in (None, "") else f"-{row.start_s}"
-            row = dataclasses.replace(row, utterance_id="_".join(name.split()))
+            row = dataclasses.replace(row, utterance_id=next(ids))
         yield row

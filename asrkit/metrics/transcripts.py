@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from asrkit.errors import ConfigError, MissingPathError, ScoringError
+from asrkit.text.identifiers import ids_of_rows
 
 FORMATS = ("auto", "lines", "ids", "trn", "tsv", "jsonl", "ctm", "stm", "folder")
 Role = Literal["hypothesis", "reference"]
@@ -28,6 +29,7 @@ _TEXT_FIELDS: dict[str, tuple[str, ...]] = {
     "reference": ("text", "reference", "ref", "normalized_text", "transcript", "transcription", "sentence"),
 }
 _SPEAKER_FIELDS = ("speaker", "speaker_id", "spk")
+_START_FIELDS = ("start", "offset")
 _DURATION_FIELDS = ("duration_s", "duration", "seconds")
 _DETAIL_FIELDS = ("words", "nbest", "confidence", "provenance")
 _TRN_ID = re.compile(r"[^()\s]+\)\Z")
@@ -273,15 +275,15 @@ def _mend(value: Any) -> Any:
 
 def _from_records(path: str, format: str, records: Sequence[tuple[int, dict[str, Any]]], role: Role) -> Transcripts:
     """Take ids, texts and what else is known from tables or JSON lines."""
-    ids, texts, numbers = [], [], []
+    texts, numbers = [], []
     for number, record in records:
         text = _first(record, _TEXT_FIELDS[role])
         if not isinstance(text, str):
             known = ", ".join(_TEXT_FIELDS[role])
             raise ScoringError(f"has no text; it is looked for under {known}", path=path, line=number)
-        ids.append(_record_id(path, number, record))
         texts.append(text)
         numbers.append(number)
+    ids = _record_ids(path, records)
     _check_unique(path, ids, numbers)
     return Transcripts(path, format, texts, ids, _details([record for _, record in records]))
 
@@ -310,7 +312,7 @@ def read_table_columns(path: Path | str) -> tuple[list[str], dict[str, list[Any]
         speakers = with_ids(Transcripts(str(path), "lines", _lines(text)))
         return speakers.ids or [], {"speaker": [name.strip() for name in speakers.texts]}
     records = list(_json_records(str(path), text)) if format == "jsonl" else _table_records(str(path), text)
-    ids = [_record_id(str(path), number, record) for number, record in records]
+    ids = _record_ids(str(path), records)
     _check_unique(str(path), ids, [number for number, _ in records])
     return ids, _details([record for _, record in records])
 
@@ -330,11 +332,18 @@ def _to_float(value: Any) -> float | None:
     return number if math.isfinite(number) and number >= 0.0 else None
 
 
-def _record_id(path: str, number: int, record: dict[str, Any]) -> str:
-    value = _first(record, _ID_FIELDS)
-    if isinstance(value, str | int) and str(value):
-        return str(value)
-    audio = _first(record, _AUDIO_FIELDS)
-    if isinstance(audio, str) and audio:
-        return PurePosixPath(audio.replace("\\", "/")).stem
-    raise ScoringError(f"has no id; it is looked for under {', '.join(_ID_FIELDS)}", path=path, line=number)
+def _record_ids(path: str, records: Sequence[tuple[int, dict[str, Any]]]) -> list[str]:
+    """Return the id of each record; where it brings none, the one that its recording has in all commands."""
+    given: list[str | None] = []
+    nameless: list[tuple[str, Any]] = []
+    for number, record in records:
+        value, audio = _first(record, _ID_FIELDS), _first(record, _AUDIO_FIELDS)
+        is_id = isinstance(value, str | int) and bool(str(value))
+        given.append(str(value) if is_id else None)
+        if not is_id:
+            if not isinstance(audio, str) or not audio.strip():
+                raise ScoringError(f"has no id; it is looked for under {', '.join(_ID_FIELDS)}", path=path, line=number)
+            start = _first(record, _START_FIELDS)
+            nameless.append((audio.strip(), start.strip() if isinstance(start, str) else start))
+    made = iter(ids_of_rows(nameless))
+    return [next(made) if name is None else name for name in given]

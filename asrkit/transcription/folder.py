@@ -12,15 +12,19 @@ from typing import IO, Any
 
 from asrkit.emissions import EMISSIONS_SUFFIX, read_info
 from asrkit.errors import DecodingError, TranscriptionError
-from asrkit.transcription.identifiers import file_name
-from asrkit.transcription.outputs import unwritable, write_atomically
-from asrkit.transcription.results import HYPOTHESES_NAME, RESULTS_NAME, ResultsLog
+from asrkit.transcription.naming import (
+    EMISSIONS_FOLDER,
+    FAILURES_NAME,
+    HYPOTHESES_NAME,
+    LOCK_NAME,
+    OWN_NAMES,
+    RESULTS_NAME,
+    RUN_NAME,
+    file_in,
+)
+from asrkit.transcription.outputs import for_one_recording, is_file, unwritable, write_atomically
+from asrkit.transcription.results import ResultsLog
 from asrkit.writing import TEMPORARY_PATTERN, written_whole
-
-FAILURES_NAME = "failures.tsv"
-RUN_NAME = "run.json"
-EMISSIONS_FOLDER = "emissions"
-_LOCK_NAME = ".asrkit.lock"
 
 
 class OutputFolder:
@@ -39,10 +43,16 @@ class OutputFolder:
         self._lock: IO[bytes] | None = None
         self._failures: list[tuple[str, str, str]] = []
         self._description: dict[str, Any] = {}
+        for name in OWN_NAMES:
+            if (path / name).is_dir():
+                raise TranscriptionError(
+                    "is a folder where the run keeps a file of its own; move it or name another folder with -o",
+                    path=path / name,
+                )
         if not read_only:
             try:
                 path.mkdir(parents=True, exist_ok=True)
-                self._lock = _locked(path / _LOCK_NAME)
+                self._lock = _locked(path / LOCK_NAME)
             except OSError as error:
                 raise unwritable(path, error) from None
         self.results = ResultsLog(path, read_only=read_only)
@@ -68,10 +78,11 @@ class OutputFolder:
         """
         try:
             (self.path / FAILURES_NAME).unlink(missing_ok=True)
-            for leftover in self.path.rglob(TEMPORARY_PATTERN):
-                leftover.unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.path, error) from None
+        for leftover in self.path.rglob(TEMPORARY_PATTERN):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
         asked = set(utterance_ids)
         others = [i for i in self._made_with(provenance["key"]) if not asked & {i, i.rpartition(".ch")[0]}]
         self._describe(state="running", num_recordings=len(asked), num_others=len(others), provenance=dict(provenance))
@@ -95,14 +106,12 @@ class OutputFolder:
         """Store the emissions of a recording whose transcript goes to ``output``.
 
         Raises:
-            TranscriptionError: The disk is full, or the folder cannot be written to.
+            InTheWayError: Something keeps this file from being written.
+            TranscriptionError: The disk is full.
         """
         path = self._emissions_path(output)
-        try:
-            with written_whole(path) as file:
-                file.write(data)
-        except OSError as error:
-            raise unwritable(path, error) from None
+        with for_one_recording(path), written_whole(path) as file:
+            file.write(data)
 
     def has_emissions(self, output: str, audio_fingerprint: str, model_fingerprint: str) -> bool:
         """Whether the emissions of a recording are stored, made from this audio by this model."""
@@ -113,8 +122,7 @@ class OutputFolder:
         return (info.audio_fingerprint, info.model_fingerprint) == (audio_fingerprint, model_fingerprint)
 
     def _emissions_path(self, output: str) -> Path:
-        name = Path(output)
-        return self.path / EMISSIONS_FOLDER / name.parent / file_name(name.name, EMISSIONS_SUFFIX)
+        return file_in(self.path / EMISSIONS_FOLDER, output, EMISSIONS_SUFFIX)
 
     def finish(
         self, done: Collection[str], failed: Collection[str], unread: Collection[Path], summary: Mapping[str, Any]
@@ -196,7 +204,7 @@ def refuse_strangers(folder: Path, paths: Iterable[Path]) -> None:
         return
     own = (folder / name for name in (RESULTS_NAME, HYPOTHESES_NAME, FAILURES_NAME))
     for path in itertools.chain(own, paths):
-        if path.is_file() and path.stat().st_size:
+        if is_file(path) and path.stat().st_size:
             raise TranscriptionError(
                 "is there already and comes from elsewhere; name another folder with -o, or --overwrite", path=path
             )
@@ -205,7 +213,7 @@ def refuse_strangers(folder: Path, paths: Iterable[Path]) -> None:
 def is_in_use(path: Path) -> bool:
     """Whether a run is writing into an output folder right now."""
     try:
-        _locked(path / _LOCK_NAME, create=False).close()
+        _locked(path / LOCK_NAME, create=False).close()
     except TranscriptionError:
         return True
     except OSError:

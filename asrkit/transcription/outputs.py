@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.formats import FORMATS
-from asrkit.transcription.identifiers import file_name
+from asrkit.transcription.naming import file_in
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript
 from asrkit.writing import written_whole
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class InTheWayError(TranscriptionError):
+    """The files of one recording cannot be written; those of others may be."""
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -37,43 +43,58 @@ class TranscriptFiles:
 
     def paths(self, recording: Recording) -> list[Path]:
         """Return where the transcripts of a recording go, in the order of the formats."""
-        name = Path(recording.output)
-        parent = recording.path.parent if self._folder is None else self._folder / name.parent
-        return [parent / file_name(name.name, form.suffix) for form in self._formats]
+        folder, name = self._folder, recording.output
+        if folder is None:
+            folder, name = recording.path.parent, name.rpartition("/")[2]
+        return [file_in(folder, name, form.suffix) for form in self._formats]
 
     def write(self, recording: Recording, transcript: Transcript) -> None:
         """Write a transcript in every format.
 
         Raises:
-            TranscriptionError: The disk is full, or the folder cannot be written to.
+            InTheWayError: Something keeps this recording's files from being written.
+            TranscriptionError: The disk is full.
         """
         for form, path in zip(self._formats, self.paths(recording), strict=True):
-            try:
+            with for_one_recording(path):
                 write_atomically(path, form.render(transcript))
-            except OSError as error:
-                raise unwritable(path, error) from None
 
     def exist(self, recording: Recording) -> bool:
         """Whether every file of a recording is there."""
-        return all(path.exists() for path in self.paths(recording))
+        return all(map(is_file, self.paths(recording)))
 
     def in_the_way(self, recording: Recording) -> Path | None:
         """Return a file beside the audio that writing would replace; in an output folder nothing is anybody else's."""
         if not self.beside_audio:
             return None
-        return next((path for path in self.paths(recording) if path.exists()), None)
+        return next(filter(is_file, self.paths(recording)), None)
 
     def remove(self, recording: Recording) -> None:
         """Delete the files of a recording that is about to be written anew.
 
         Raises:
-            TranscriptionError: The disk is full, or the folder cannot be written to.
+            InTheWayError: One is there and cannot be deleted.
         """
-        for path in self.paths(recording):
-            try:
+        for path in filter(is_file, self.paths(recording)):
+            with for_one_recording(path):
                 path.unlink(missing_ok=True)
-            except OSError as error:
-                raise unwritable(path, error) from None
+
+
+@contextmanager
+def for_one_recording(path: Path) -> Iterator[None]:
+    """Make what keeps a file from being written a matter of its recording alone; only a full disk concerns all.
+
+    Raises:
+        InTheWayError: A folder is in the way, the name is too long for the file system, writing there is not allowed.
+        TranscriptionError: The disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise unwritable(path, error) from None
+        why = (error.strerror or str(error)).lower()
+        raise InTheWayError(f"cannot be written ({why}); mend that and run the same command again", path=path) from None
 
 
 def unwritable(path: Path, error: OSError) -> TranscriptionError:
@@ -87,3 +108,8 @@ def unwritable(path: Path, error: OSError) -> TranscriptionError:
         "or name another folder",
         path=path,
     )
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; unlike with ``Path.is_file``, no name is an error."""
+    return os.path.isfile(path)  # noqa: PTH113

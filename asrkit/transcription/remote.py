@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from asrkit.config import cache_folder
 from asrkit.errors import ConfigError, TranscriptionError
-from asrkit.transcription.identifiers import file_name, safe_path
-from asrkit.transcription.outputs import DISK_FULL, unwritable
-from asrkit.transcription.recordings import Listing, is_manifest
+from asrkit.transcription.listing import Listing
+from asrkit.transcription.naming import file_in, plain_path, safe_path
+from asrkit.transcription.outputs import DISK_FULL, InTheWayError, for_one_recording, unwritable
+from asrkit.transcription.recordings import is_manifest
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped,unused-ignore]
@@ -60,6 +61,10 @@ def fetch(
     if not any(map(is_url, inputs)):
         return list(inputs)
     cache = cache_folder(cache_dir) / "remote"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(cache, error) from None
     fetcher = _Fetcher(cache, wanted, recursive, progress or (lambda num_files, num_all: None))
     return [fetcher.fetch(str(given)) if is_url(given) else given for given in inputs]
 
@@ -148,7 +153,7 @@ def _problem(url: str, error: Exception) -> str:
     """
     if isinstance(error, ImportError):
         raise _not_installed(url, error) from None
-    if isinstance(error, TranscriptionError):
+    if isinstance(error, TranscriptionError) and not isinstance(error, InTheWayError):
         raise error
     if isinstance(error, FileNotFoundError):
         return f"there is nothing to transcribe at {url}, or it cannot be reached"
@@ -159,25 +164,23 @@ def _problem(url: str, error: Exception) -> str:
 def _local(root: Path, place: str) -> Path:
     """Return where a remote file is copied to, never outside ``root``."""
     plain = place.partition("://")[2] if "://" in place else place
-    parts = safe_path(plain.partition("?")[0].strip("/")).split("/")
-    if "?" in plain:  # a signed URL, say: the query tells files apart, but is no part of a name
-        parts.insert(-1, hashlib.sha256(plain.encode()).hexdigest()[:8])
-    return root.joinpath(*(file_name(part, "") for part in parts))
+    *parents, name = plain_path(plain.partition("?")[0]).split("/")
+    if "?" in plain or "//" in plain or "\\" in plain:  # tells files apart, but is no part of a name
+        parents.append(hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:8])
+    return file_in(root, safe_path("/".join([*parents, name])), "")
 
 
 def _copy(system: AbstractFileSystem, place: str, path: Path) -> None:
     """Copy a file, complete or not at all, unless the copy is that of the same version."""
     info: dict[str, Any] = system.info(place)
     version = json.dumps([str(info.get(name)) for name in _VERSION_FIELDS])
-    note = path.with_name(f".{file_name(path.name, '.version')}")
+    note = file_in(path.parent, f".{path.name}", ".version")
     if path.is_file() and note.is_file() and note.read_text(encoding="utf-8") == version:
         return
-    partial = path.with_name(f".{file_name(path.name, '.part')}")
-    try:
+    partial = file_in(path.parent, f".{path.name}", ".part")
+    with for_one_recording(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()
-    except OSError as error:
-        raise unwritable(path, error) from None
     try:
         system.get_file(place, str(partial))
         partial.replace(path)

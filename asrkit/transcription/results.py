@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from asrkit.errors import TranscriptionError
+from asrkit.transcription.naming import HYPOTHESES_NAME, RESULTS_NAME
 from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.transcript import Transcript
 from asrkit.writing import written_whole
-
-RESULTS_NAME = "results.jsonl"
-HYPOTHESES_NAME = "hyp.txt"
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,7 @@ class ResultsLog:
                 self._file.truncate(self._end)
         except OSError as error:
             raise (unreadable if read_only else unwritable)(self.path, error) from None
+        self._ids = {_made_from(entry): utterance_id for utterance_id, entry in self._entries.items()}
 
     def close(self) -> None:
         """Let the file go; every line appended so far stays."""
@@ -71,6 +70,10 @@ class ResultsLog:
     def get(self, utterance_id: str) -> Entry | None:
         """Return the latest entry of an id, or None."""
         return self._entries.get(utterance_id)
+
+    def earlier_id(self, key: str, audio: str, audio_fingerprint: str) -> str | None:
+        """Return the id under which an earlier run made the same transcript, or None."""
+        return self._ids.get((key, audio, audio_fingerprint))
 
     def read(self, utterance_id: str) -> Transcript:
         """Read a transcript back."""
@@ -143,6 +146,10 @@ def _whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
                 return
             yield offset, line
             offset += len(line)
+
+
+def _made_from(entry: Entry) -> tuple[str, str, str]:
+    return entry.key, entry.audio, entry.audio_fingerprint
 
 
 def _entry(row: dict[str, Any], offset: int, length: int) -> Entry:

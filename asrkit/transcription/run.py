@@ -10,22 +10,22 @@ from pathlib import Path
 
 from asrkit.audio import AUDIO_SUFFIXES, RAW_SUFFIXES
 from asrkit.config import DecodingConfig, TranscriptionConfig
-from asrkit.emissions import EmissionsInfo, pack_emissions
-from asrkit.errors import ConfigError, TranscriptionError
+from asrkit.errors import ConfigError
 from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.estimate import estimate_run
 from asrkit.transcription.folder import OutputFolder, refuse_strangers
+from asrkit.transcription.ledger import Ledger, failure_of
+from asrkit.transcription.listing import wanted_files
 from asrkit.transcription.local import LocalRunner, Runner
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.pieces import Decoder
 from asrkit.transcription.recipe import Recipe
-from asrkit.transcription.recognizer import Model, Network, Outcome
-from asrkit.transcription.recordings import Recording, find_recordings, wanted_files
+from asrkit.transcription.recognizer import Model, Network
+from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.remote import fetch, is_url
 from asrkit.transcription.scanning import Scanned, Scanner, State
 from asrkit.transcription.stored import find_emissions
-from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
-from asrkit.transcription.transcript import Transcript
+from asrkit.transcription.summary import Observer, TranscriptionSummary
 
 _PENDING = (State.NEW, State.CHANGED)
 
@@ -82,7 +82,7 @@ def transcribe(
         raise ConfigError("transcripts cannot be written beside recordings on other machines; drop --in-place")
     observer = observer or Observer()
     recipe = Recipe.make(model, lm, decoding, config, network, make_decoder, keep_emissions=keep_emissions)
-    recordings = _find(inputs, recipe.config, audio_root, observer)
+    recordings = _find(inputs, recipe.config, audio_root, observer, in_place=in_place)
     run = _Run(recipe, output_dir, make_runner, observer, in_place=in_place, overwrite=overwrite)
     if plan:
         return run.estimate(recordings)
@@ -90,7 +90,12 @@ def transcribe(
 
 
 def _find(
-    inputs: Sequence[Path | str], config: TranscriptionConfig, audio_root: Path | None, observer: Observer
+    inputs: Sequence[Path | str],
+    config: TranscriptionConfig,
+    audio_root: Path | None,
+    observer: Observer,
+    *,
+    in_place: bool,
 ) -> list[Recording]:
     """List the recordings; what lies on other machines is copied first."""
     suffixes = AUDIO_SUFFIXES | RAW_SUFFIXES if config.raw_rate_hz else AUDIO_SUFFIXES
@@ -102,6 +107,8 @@ def _find(
         exclude=config.exclude,
         audio_root=audio_root,
         suffixes=suffixes,
+        split_channels=config.channels == "split",
+        in_place=in_place,
     )
 
 
@@ -166,14 +173,12 @@ class _Run:
         mirror = None if in_place else self.output_dir
         self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config.format)
         self._make_runner = make_runner or _runner
-        self._seen: set[str] = set()
-        self._unread: dict[str, Path] = {}  # failed before anything was known of their audio
 
     def list(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Say what there is to do, and do nothing."""
         for item in self._look(recordings):
             if item.state is State.UNUSABLE:
-                self.observer.failed(_failure(item.recording, item.recording.problem))
+                self.observer.failed(failure_of(item.recording, item.recording.problem))
             self.summary.planned.append((item.recording.utterance_id, item.state.value, item.recording.path))
             self.summary.num_reused += item.state is State.DONE
             self.summary.audio_s += item.recording.duration_s
@@ -204,16 +209,13 @@ class _Run:
             if folder is not None:
                 stack.enter_context(closing(folder))
                 folder.begin([recording.utterance_id for recording in recordings], self.recipe.provenance)
-            outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder))))  # type: ignore[type-var]
+            ledger = Ledger(folder, self.files, self.recipe.model, self.summary, self.observer)
+            outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder, ledger))))  # type: ignore[type-var]
             for batch in outcomes:
-                self._take(batch, folder)
-            self.summary.failures.sort(key=lambda failure: failure.utterance_id)
+                ledger.take(batch)
             self.summary.elapsed_s = time.monotonic() - started
             self.summary.stage_cpu_s = runner.stage_cpu_s()
-            if folder is not None:
-                failed = {failure.utterance_id for failure in self.summary.failures}
-                summary = self.summary.to_dict()
-                folder.finish(self._seen - failed, failed - self._unread.keys(), self._unread.values(), summary)
+            ledger.finish()
         return self.summary
 
     def _open_folder(self, recordings: Sequence[Recording]) -> OutputFolder | None:
@@ -241,95 +243,13 @@ class _Run:
             is_complete=has_emissions,
         )
 
-    def _batches(self, recordings: Sequence[Recording], folder: OutputFolder | None) -> Iterator[Batch]:
+    def _batches(self, recordings: Sequence[Recording], folder: OutputFolder | None, ledger: Ledger) -> Iterator[Batch]:
         """Yield batches of what is to do, and settle on the way what is not."""
         for chunk in self._scanner(folder).scan(recordings, self.config.jobs):
-            todo: list[Recording] = []
-            num_reused = 0
-            for item in chunk:
-                self._check_id(item)
-                if item.state is State.UNUSABLE:
-                    self._fail(item.recording, item.recording.problem, folder)
-                elif item.state in (State.DONE, State.UNRENDERED):
-                    num_reused += 1
-                    if item.state is State.UNRENDERED and folder is not None and self.files is not None:
-                        self.files.write(item.recording, folder.results.read(item.recording.utterance_id))
-                else:
-                    todo.append(item.recording)
-            self.summary.num_reused += num_reused
+            todo = [item.recording for item in chunk if item.state in _PENDING]
+            num_reused = ledger.settle([item for item in chunk if item.state not in _PENDING])
             self.observer.scanned(len(chunk), num_reused, sum(recording.duration_s for recording in todo))
             yield from plan_batches(todo, self.config)
-
-    def _check_id(self, item: Scanned) -> None:
-        """Channels get their ids late; a file may own the name already."""
-        utterance_id = item.recording.utterance_id
-        if utterance_id in self._seen:
-            raise TranscriptionError(
-                f"two recordings would be called {utterance_id!r}; rename one or transcribe them into different folders"
-            )
-        self._seen.add(utterance_id)
-
-    def _take(self, outcomes: Sequence[Outcome], folder: OutputFolder | None) -> None:
-        """Write what became of a batch: first the files, then the lines that vouch for them.
-
-        Beside the audio it is the other way round: a file that no line vouches for would be taken for the user's.
-        """
-        transcripts = []
-        for outcome in outcomes:
-            if outcome.transcript is None:
-                self._fail(outcome.recording, outcome.problem, folder)
-                continue
-            transcripts.append(outcome.transcript)
-            if folder is not None and outcome.emissions is not None:
-                info = self._emissions_info(outcome)
-                folder.write_emissions(outcome.recording.output, pack_emissions(outcome.emissions, info))
-        done = [(outcome.recording, outcome.transcript) for outcome in outcomes if outcome.transcript is not None]
-        beside_audio = self.files is not None and self.files.beside_audio
-        if folder is not None and beside_audio:
-            self._write(done, remove=True)
-            folder.results.append(transcripts)
-        self._write(done)
-        if folder is not None and not beside_audio:
-            folder.results.append(transcripts)
-        for transcript in transcripts:
-            self.summary.num_transcribed += 1
-            self.summary.audio_s += transcript.duration_s
-            self.observer.transcribed(transcript)
-
-    def _write(self, done: Sequence[tuple[Recording, Transcript]], *, remove: bool = False) -> None:
-        if self.files is None:
-            return
-        for recording, transcript in done:
-            if remove:
-                self.files.remove(recording)
-            else:
-                self.files.write(recording, transcript)
-
-    def _fail(self, recording: Recording, problem: str | None, folder: OutputFolder | None) -> None:
-        failure = _failure(recording, problem)
-        self.summary.failures.append(failure)
-        if not recording.fingerprint:
-            self._unread[failure.utterance_id] = recording.path
-        if folder is not None:
-            folder.note_failure(failure.utterance_id, failure.audio, failure.reason)
-        self.observer.failed(failure)
-
-    def _emissions_info(self, outcome: Outcome) -> EmissionsInfo:
-        recording, model = outcome.recording, self.recipe.model
-        return EmissionsInfo(
-            utterance_id=recording.utterance_id,
-            alphabet=model.alphabet.symbols,
-            step_ms=model.step_ms,
-            duration_s=recording.duration_s,
-            audio=str(recording.path),
-            audio_fingerprint=recording.fingerprint,
-            model=model.name,
-            model_fingerprint=model.fingerprint,
-        )
-
-
-def _failure(recording: Recording, problem: str | None) -> Failure:
-    return Failure(recording.utterance_id, str(recording.path), problem or "")
 
 
 def _runner(recipe: Recipe) -> Runner:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from asrkit.audio import measure_duration_s, probe
+from asrkit.errors import AudioError
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.recognizer import reason
 from asrkit.transcription.recordings import Recording
@@ -30,10 +31,17 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Scanned:
-    """A recording and what is to be done with it."""
+    """A recording and what is to be done with it.
+
+    Args:
+        recording: With its length and fingerprint.
+        state: What is known of it.
+        earlier_id: The id that an earlier run gave it, when its transcript is there under another one.
+    """
 
     recording: Recording
     state: State
+    earlier_id: str | None = None
 
 
 class Scanner:
@@ -67,11 +75,13 @@ class Scanner:
         self._raw_rate_hz = raw_rate_hz
         self._overwrite = overwrite
         self._is_complete = is_complete
+        self._ids: Set[str] = frozenset()
 
     def scan(self, recordings: Sequence[Recording], threads: int) -> Iterator[list[Scanned]]:
         """Yield what is known of recordings, chunk by chunk."""
         source = iter(recordings)
         size = _FIRST_CHUNK
+        self._ids = {recording.utterance_id for recording in recordings}
         with ThreadPoolExecutor(threads, "asrkit-scan") as pool:
             while chunk := list(islice(source, size)):
                 yield [item for items in pool.map(self._look, chunk) for item in items]
@@ -82,7 +92,7 @@ class Scanner:
         if recording.problem is not None:
             return [Scanned(recording, State.UNUSABLE)]
         if recording.emissions_path is not None:
-            return [Scanned(recording, self._compare(recording))]
+            return [self._compare(recording)]
         try:
             status = recording.path.stat()
             stamp = f"{status.st_size}-{status.st_mtime_ns}"
@@ -94,17 +104,18 @@ class Scanner:
             return [Scanned(replace(recording, problem=reason(error, recording)), State.UNUSABLE)]
 
     def _with_length(self, recording: Recording) -> Scanned:
-        state = self._compare(recording)
-        if state is State.NEW and self._files is not None and not self._overwrite:
+        item = self._compare(recording)
+        is_first = item.state is State.NEW or item.earlier_id is not None
+        if is_first and self._files is not None and not self._overwrite:
             foreign = self._files.in_the_way(recording)
             if foreign is not None:
                 problem = f"{foreign.name} is there already and comes from elsewhere; --overwrite replaces it"
                 return Scanned(replace(recording, problem=problem), State.UNUSABLE)
-        if state in (State.NEW, State.CHANGED):
+        if item.state in (State.NEW, State.CHANGED):
             whole_s = measure_duration_s(recording.path, raw_rate_hz=self._raw_rate_hz)
             length_s = min(recording.end_s or whole_s, whole_s) - (recording.start_s or 0.0)
-            recording = replace(recording, duration_s=max(length_s, 0.0))
-        return Scanned(recording, state)
+            return replace(item, recording=replace(recording, duration_s=max(length_s, 0.0)))
+        return item
 
     def _channels(self, recording: Recording) -> list[Recording]:
         if not self._split_channels:
@@ -112,7 +123,7 @@ class Scanner:
         num_channels = probe(recording.path, raw_rate_hz=self._raw_rate_hz).num_channels
         if num_channels == 1:
             return [recording]
-        return [
+        channels = [
             replace(
                 recording,
                 utterance_id=f"{recording.utterance_id}.ch{channel + 1}",
@@ -122,12 +133,23 @@ class Scanner:
             )
             for channel in range(num_channels)
         ]
+        for part in channels:
+            if part.utterance_id in self._ids:  # only a manifest brings such ids
+                raise AudioError(
+                    f"its channel would have the id {part.utterance_id!r} of another recording; rename one"
+                )
+        return channels
 
-    def _compare(self, recording: Recording) -> State:
-        entry = None if self._results is None else self._results.get(recording.utterance_id)
-        if entry is None:
-            return State.NEW
-        made_from = (entry.key, entry.audio, entry.audio_fingerprint)
-        if made_from != (self._key, str(recording.path), recording.fingerprint) or not self._is_complete(recording):
-            return State.CHANGED
-        return State.DONE if self._files is None or self._files.exist(recording) else State.UNRENDERED
+    def _compare(self, recording: Recording) -> Scanned:
+        """Say what was made of a recording before, under whatever id."""
+        if self._results is None:
+            return Scanned(recording, State.NEW)
+        made_from = (self._key, str(recording.path), recording.fingerprint)
+        entry = self._results.get(recording.utterance_id)
+        is_same = entry is not None and made_from == (entry.key, entry.audio, entry.audio_fingerprint)
+        earlier_id = None if is_same else self._results.earlier_id(*made_from)
+        if not (is_same or earlier_id) or not self._is_complete(recording):
+            return Scanned(recording, State.NEW if entry is None else State.CHANGED)
+        if is_same and (self._files is None or self._files.exist(recording)):
+            return Scanned(recording, State.DONE)
+        return Scanned(recording, State.UNRENDERED, earlier_id)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.errors import MissingPathError, TranscriptionError
-from asrkit.transcription.folder import FAILURES_NAME, RUN_NAME, is_in_use
+from asrkit.transcription.folder import is_in_use
+from asrkit.transcription.naming import FAILURES_NAME, RUN_NAME
 from asrkit.transcription.results import read_results, unreadable
 
 

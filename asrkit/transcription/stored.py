@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asrkit.config import FeatureConfig
 from asrkit.emissions import EMISSIONS_SUFFIX, EmissionsInfo, read_info
 from asrkit.errors import DecodingError, MissingPathError, TranscriptionError
 from asrkit.text import Alphabet
-from asrkit.transcription.folder import EMISSIONS_FOLDER
-from asrkit.transcription.identifiers import absolute, escape_id, escape_rest
+from asrkit.text.identifiers import escape_id, escape_rest
+from asrkit.transcription.naming import EMISSIONS_FOLDER, Wish, absolute
 from asrkit.transcription.recognizer import reason
-from asrkit.transcription.recordings import Recording, check_ids
+from asrkit.transcription.recordings import Recording, named
 
 
 @dataclass(frozen=True)
@@ -44,30 +44,29 @@ def find_emissions(folder: Path) -> tuple[StoredModel, list[Recording]]:
     """
     folder = _folder_of(folder)
     infos: list[EmissionsInfo] = []
-    recordings: list[Recording] = []
+    wishes: list[tuple[Wish, Recording]] = []
     for path in _files_of(folder):
         output = path.relative_to(folder).as_posix().removesuffix(EMISSIONS_SUFFIX)
+        bad = Recording("", path, "")
         try:
             info = read_info(path)
         except DecodingError as error:
-            bad = Recording(escape_id(output), path, output)
-            recordings.append(Recording(escape_id(output), path, output, problem=reason(error, bad)))
+            wishes.append((Wish.of_output(output), replace(bad, problem=reason(error, bad))))
             continue
         infos.append(info)
-        recordings.append(
-            Recording(
-                escape_rest(info.utterance_id),
-                Path(info.audio),
-                output,
-                emissions_path=path,
-                duration_s=info.duration_s,
-                fingerprint=info.audio_fingerprint,
-            )
+        utterance_id = escape_rest(info.utterance_id) or escape_id(output)
+        stored = Recording(
+            "",
+            Path(info.audio),
+            "",
+            emissions_path=path,
+            duration_s=info.duration_s,
+            fingerprint=info.audio_fingerprint,
         )
+        wishes.append((Wish.of_output(output, utterance_id), stored))
     if not infos:
         raise _no_emissions(folder)
-    check_ids(recordings)
-    return _one_model(infos, folder), sorted(recordings, key=lambda recording: recording.utterance_id)
+    return _one_model(infos, folder), named(wishes)
 
 
 def stored_model(folder: Path) -> StoredModel:
@@ -91,7 +90,7 @@ def _folder_of(folder: Path) -> Path:
 
 
 def _files_of(folder: Path) -> list[Path]:
-    return sorted(folder.rglob(f"*{EMISSIONS_SUFFIX}"))
+    return sorted(path for path in folder.rglob(f"*{EMISSIONS_SUFFIX}") if path.is_file())
 
 
 def _no_emissions(folder: Path) -> TranscriptionError:

@@ -1,0 +1,161 @@
+"""What became of each recording of a run, written down as soon as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from asrkit.emissions import EmissionsInfo, pack_emissions
+from asrkit.transcription.folder import OutputFolder
+from asrkit.transcription.outputs import InTheWayError, TranscriptFiles
+from asrkit.transcription.recognizer import Model, Outcome
+from asrkit.transcription.recordings import Recording
+from asrkit.transcription.scanning import Scanned, State
+from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
+from asrkit.transcription.transcript import Transcript
+
+
+class Ledger:
+    """Writes transcripts and failures; what goes wrong with one recording stays with it.
+
+    Args:
+        folder: The output folder; None writes nothing.
+        files: The files of each recording; None writes none.
+        model: What made the emissions.
+        summary: Counts and failures are added to it.
+        observer: Told about each recording.
+    """
+
+    def __init__(
+        self,
+        folder: OutputFolder | None,
+        files: TranscriptFiles | None,
+        model: Model,
+        summary: TranscriptionSummary,
+        observer: Observer,
+    ) -> None:
+        self._folder = folder
+        self._files = files
+        self._model = model
+        self._summary = summary
+        self._observer = observer
+        self._done: set[str] = set()
+        self._useless: set[str] = set()  # what was made of other audio of that name does not hold either
+        self._unread: list[Path] = []  # nobody knows about their audio
+
+    def settle(self, items: Sequence[Scanned]) -> int:
+        """Deal with recordings that need no work, and return how many of them are done.
+
+        Raises:
+            TranscriptionError: The disk is full, or the folder cannot be written to.
+        """
+        before = len(self._done)
+        for item in items:
+            if item.state is State.UNUSABLE:
+                self._give_up(item.recording, item.recording.problem)
+            elif item.state is State.DONE or self._write_again(item):
+                self._done.add(item.recording.utterance_id)
+        num_reused = len(self._done) - before
+        self._summary.num_reused += num_reused
+        return num_reused
+
+    def take(self, outcomes: Sequence[Outcome]) -> None:
+        """Write what became of a batch: first the lines of the results, then the files that they vouch for.
+
+        Files of an earlier answer go before both: what is there when this is interrupted is never taken for the new
+        answer nor, beside the audio, for somebody else's.
+
+        Raises:
+            TranscriptionError: The disk is full, or the folder cannot be written to.
+        """
+        made: list[tuple[Outcome, Transcript]] = []
+        for outcome in outcomes:
+            if outcome.transcript is None:
+                self._give_up(outcome.recording, outcome.problem)
+            elif self._clear(outcome.recording):
+                made.append((outcome, outcome.transcript))
+        if self._folder is not None:
+            self._folder.results.append([transcript for _, transcript in made])
+        for outcome, transcript in made:
+            if self._write(outcome, transcript):
+                self._done.add(transcript.utterance_id)
+                self._summary.num_transcribed += 1
+                self._summary.audio_s += transcript.duration_s
+                self._observer.transcribed(transcript)
+
+    def finish(self) -> None:
+        """Write the sorted tables of the folder.
+
+        Raises:
+            TranscriptionError: The disk is full, or the folder cannot be written to.
+        """
+        self._summary.failures.sort(key=lambda failure: failure.utterance_id)
+        if self._folder is not None:
+            self._folder.finish(self._done, self._useless, self._unread, self._summary.to_dict())
+
+    def _write_again(self, item: Scanned) -> bool:
+        """Write the files of what an earlier run transcribed, perhaps under another id."""
+        if self._folder is None:
+            return True
+        results, utterance_id = self._folder.results, item.recording.utterance_id
+        transcript = replace(results.read(item.earlier_id or utterance_id), utterance_id=utterance_id)
+        if item.earlier_id is not None:
+            results.append([transcript])
+        return self._write(Outcome(item.recording), transcript)
+
+    def _clear(self, recording: Recording) -> bool:
+        return self._files is None or self._attempt(recording, partial(self._files.remove, recording))
+
+    def _write(self, outcome: Outcome, transcript: Transcript) -> bool:
+        return self._attempt(outcome.recording, partial(self._write_files, outcome, transcript))
+
+    def _attempt(self, recording: Recording, write: Callable[[], None]) -> bool:
+        """Touch files of one recording; what stands in the way is its failure, and its results stay."""
+        try:
+            write()
+        except InTheWayError as error:
+            self._fail(recording, str(error))
+            return False
+        return True
+
+    def _write_files(self, outcome: Outcome, transcript: Transcript) -> None:
+        if self._folder is not None and outcome.emissions is not None:
+            packed = pack_emissions(outcome.emissions, self._emissions_info(outcome.recording))
+            self._folder.write_emissions(outcome.recording.output, packed)
+        if self._files is not None:
+            self._files.write(outcome.recording, transcript)
+
+    def _emissions_info(self, recording: Recording) -> EmissionsInfo:
+        model = self._model
+        return EmissionsInfo(
+            utterance_id=recording.utterance_id,
+            alphabet=model.alphabet.symbols,
+            step_ms=model.step_ms,
+            duration_s=recording.duration_s,
+            audio=str(recording.path),
+            audio_fingerprint=recording.fingerprint,
+            model=model.name,
+            model_fingerprint=model.fingerprint,
+        )
+
+    def _give_up(self, recording: Recording, problem: str | None) -> None:
+        """Take note of a recording whose audio is no use."""
+        if recording.fingerprint:
+            self._useless.add(recording.utterance_id)
+        else:
+            self._unread.append(recording.path)
+        self._fail(recording, problem)
+
+    def _fail(self, recording: Recording, problem: str | None) -> None:
+        failure = failure_of(recording, problem)
+        self._summary.failures.append(failure)
+        if self._folder is not None:
+            self._folder.note_failure(failure.utterance_id, failure.audio, failure.reason)
+        self._observer.failed(failure)
+
+
+def failure_of(recording: Recording, problem: str | None) -> Failure:
+    """Return what is said of a recording that failed."""
+    return Failure(recording.utterance_id, str(recording.path), problem or "")
