@@ -172,7 +172,7 @@ def test_what_cannot_be_written_is_a_failure_of_its_own(
         utterance_id, audio, why = line.split("\t")
         assert (utterance_id, audio) == ("d/b", str(tmp_path / "in/d/b.wav"))
         assert str(blocked.relative_to(tmp_path)) in why and "cannot be written" in why
-        assert sorted(rows_of(out)) == ["a", "c", "d/b"]  # the text itself is not lost
+        assert sorted(rows_of(out)) == (["a", "c"] if keep else ["a", "c", "d/b"])  # the text itself is not lost
         assert {(out / f"{name}.txt").read_text() for name in "ac"} == {rows_of(out)[name] + "\n" for name in "ac"}
     shutil.rmtree(blocked) if how == "folder" else blocked.parent.unlink()
     code, said = asrkit(*arguments)

@@ -62,10 +62,10 @@ class Ledger:
         return num_reused
 
     def take(self, outcomes: Sequence[Outcome]) -> None:
-        """Write what became of a batch: first the lines of the results, then the files that they vouch for.
+        """Write what became of a batch: emissions, the lines of the results, then the files that these vouch for.
 
-        Files of an earlier answer go before both: what is there when this is interrupted is never taken for the new
-        answer nor, beside the audio, for somebody else's.
+        Files of an earlier answer go before: what is there when this is interrupted is never taken for the new answer
+        nor, beside the audio, for somebody else's.
 
         Raises:
             TranscriptionError: The disk is full, or the folder cannot be written to.
@@ -74,12 +74,12 @@ class Ledger:
         for outcome in outcomes:
             if outcome.transcript is None:
                 self._give_up(outcome.recording, outcome.problem)
-            elif self._clear(outcome.recording):
+            elif self._attempt(outcome.recording, partial(self._prepare, outcome)):
                 made.append((outcome, outcome.transcript))
         if self._folder is not None:
             self._folder.results.append([transcript for _, transcript in made])
         for outcome, transcript in made:
-            if self._write(outcome, transcript):
+            if self._write(outcome.recording, transcript):
                 self._done.add(transcript.utterance_id)
                 self._summary.num_transcribed += 1
                 self._summary.audio_s += transcript.duration_s
@@ -103,13 +103,17 @@ class Ledger:
         transcript = replace(results.read(item.earlier_id or utterance_id), utterance_id=utterance_id)
         if item.earlier_id is not None:
             results.append([transcript])
-        return self._write(Outcome(item.recording), transcript)
+        return self._write(item.recording, transcript)
 
-    def _clear(self, recording: Recording) -> bool:
-        return self._files is None or self._attempt(recording, partial(self._files.remove, recording))
+    def _prepare(self, outcome: Outcome) -> None:
+        if self._files is not None:
+            self._files.remove(outcome.recording)
+        if self._folder is not None and outcome.emissions is not None:
+            packed = pack_emissions(outcome.emissions, self._emissions_info(outcome.recording))
+            self._folder.write_emissions(outcome.recording.output, packed)
 
-    def _write(self, outcome: Outcome, transcript: Transcript) -> bool:
-        return self._attempt(outcome.recording, partial(self._write_files, outcome, transcript))
+    def _write(self, recording: Recording, transcript: Transcript) -> bool:
+        return self._files is None or self._attempt(recording, partial(self._files.write, recording, transcript))
 
     def _attempt(self, recording: Recording, write: Callable[[], None]) -> bool:
         """Touch files of one recording; what stands in the way is its failure, and its results stay."""
@@ -119,13 +123,6 @@ class Ledger:
             self._fail(recording, str(error))
             return False
         return True
-
-    def _write_files(self, outcome: Outcome, transcript: Transcript) -> None:
-        if self._folder is not None and outcome.emissions is not None:
-            packed = pack_emissions(outcome.emissions, self._emissions_info(outcome.recording))
-            self._folder.write_emissions(outcome.recording.output, packed)
-        if self._files is not None:
-            self._files.write(outcome.recording, transcript)
 
     def _emissions_info(self, recording: Recording) -> EmissionsInfo:
         model = self._model
