@@ -8,8 +8,11 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_recognition import FakeDecoder, FakeModel, FakeNetwork, Watcher, contents, expected_text, run, write_speech
 from oracles_naming import former_file, former_name_of_id
@@ -222,6 +225,18 @@ def test_an_old_file_that_cannot_be_replaced_is_no_new_transcript(
     assert watcher.ids == ["speaker1/clip%201"]  # the file there was not taken for the new one
 
 
+def test_a_folder_is_scored_against_its_manifest(tmp_path: Path, asrkit: Invoke) -> None:
+    """File names with spaces, signs and accents, and no ids: both name a recording the same."""
+    names = ["a b 0.wav", "a_b_0.wav", "100%.flac", "ünï.wav"]
+    for seed, name in enumerate(names):
+        write_speech(tmp_path / "nemo wavs" / name, 0.4, seed)
+    rows = [{"audio_filepath": f"nemo wavs/{name}", "duration": 0.4, "text": "abc"} for name in names]
+    (tmp_path / "m.json").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    assert asrkit("transcribe", "nemo wavs", "-o", "one")[0] == asrkit("transcribe", "m.json", "-o", "two")[0] == 0
+    assert rows_of(tmp_path / "one") == rows_of(tmp_path / "two")
+    assert asrkit("score", "one/hyp.txt", "m.json") == (0, "")
+
+
 def test_a_channel_never_takes_the_id_of_another(tmp_path: Path) -> None:
     stereo = write_speech(tmp_path / "in/a.wav", 0.5, channels=2)
     write_speech(tmp_path / "in/a.ch1.wav", 0.4, seed=1)
@@ -254,14 +269,18 @@ def test_stored_emissions_of_a_stranger_get_good_names(tmp_path: Path) -> None:
         info = EmissionsInfo(utterance_id, model.alphabet.symbols, 40.0, 1.0, f"/{index}.wav", "s", "fake", "f1")
         file = tmp_path / f"stored/{path}.emissions.npz"
         file.parent.mkdir(parents=True, exist_ok=True)
-        features = [FakeNetwork().weights.T[:4].repeat(index + 2, axis=0)]
-        file.write_bytes(pack_emissions(FakeNetwork().emissions([features[0][:, :8]])[0].astype("float16"), info))
+        features = FakeNetwork().weights.T[:4].repeat(index + 2, axis=0)
+        file.write_bytes(pack_emissions(FakeNetwork().emissions([features])[0].astype(np.float16), info))
         assert read_info(file) == info
     out = tmp_path / "out"
-    summary = decode_emissions(tmp_path / "stored", output_dir=out, make_decoder=lambda: FakeDecoder(model.alphabet))
+    decode = partial(decode_emissions, tmp_path / "stored", output_dir=out)
+    summary = decode(make_decoder=lambda: FakeDecoder(model.alphabet))
     assert (summary.num_transcribed, summary.exit_code) == (5, 0)
     assert sorted(rows_of(out)) == ["../up", "a/", "con", "hyp", "x%20y"]
     assert len((out / "hyp.txt").read_text().splitlines()) == len(texts_below(out)) == 5
+    info = replace(info, utterance_id="new")  # all else is what the last one says of itself
+    (tmp_path / "stored/new.emissions.npz").write_bytes(pack_emissions(np.full((3, 7), -2, np.float16), info))
+    assert decode(make_decoder=lambda: FakeDecoder(model.alphabet)).num_transcribed == 1
 
 
 def as_the_former_version_wrote(out: Path, audio: dict[str, Path]) -> None:

@@ -147,7 +147,9 @@ class Scanner:
         made_from = (self._key, str(recording.path), recording.fingerprint)
         entry = self._results.get(recording.utterance_id)
         is_same = entry is not None and made_from == (entry.key, entry.audio, entry.audio_fingerprint)
-        earlier_id = None if is_same else self._results.earlier_id(*made_from)
+        # What stored emissions say of their audio may be the same for all of them.
+        may_differ = not is_same and recording.emissions_path is None
+        earlier_id = self._results.earlier_id(*made_from) if may_differ else None
         if not (is_same or earlier_id) or not self._is_complete(recording):
             return Scanned(recording, State.NEW if entry is None else State.CHANGED)
         if is_same and (self._files is None or self._files.exist(recording)):
