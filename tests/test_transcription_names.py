@@ -333,6 +333,18 @@ def test_other_ids_are_no_reason_to_listen_again(tmp_path: Path) -> None:
         assert (out / name).read_text().strip() == expected_text(source)
 
 
+def test_recordings_may_change_their_ids_among_themselves(tmp_path: Path) -> None:
+    ids = ["a", "b", "c", "d"]
+    audio = write_manifest(tmp_path / "m.tsv", ids)
+    run(tmp_path / "m.tsv", tmp_path / "out")
+    rows = [f"{utterance_id}\taudio/{index}.wav\n" for utterance_id, index in zip(ids, (1, 2, 3, 0), strict=True)]
+    (tmp_path / "m.tsv").write_text("utterance_id\tpath\n" + "".join(rows))
+    assert run(tmp_path / "m.tsv", tmp_path / "out").num_reused == 4
+    expected = {name: expected_text(audio[index]) for name, index in zip(ids, (1, 2, 3, 0), strict=True)}
+    assert rows_of(tmp_path / "out") == expected
+    assert {name: (tmp_path / f"out/{name}.txt").read_text().strip() for name in ids} == expected
+
+
 def test_a_kill_between_two_ids_of_one_recording_loses_nothing(tmp_path: Path) -> None:
     for seed in range(4):
         write_speech(tmp_path / f"in/d/{seed}.wav", 0.4, seed)

@@ -97,11 +97,11 @@ class Ledger:
 
     def _write_again(self, item: Scanned) -> bool:
         """Write the files of what an earlier run transcribed, perhaps under another id."""
-        if self._folder is None:
+        if self._folder is None or item.earlier is None:
             return True
-        results, utterance_id = self._folder.results, item.recording.utterance_id
-        transcript = replace(results.read(item.earlier_id or utterance_id), utterance_id=utterance_id)
-        if item.earlier_id is not None:
+        results = self._folder.results
+        transcript = replace(results.read(item.earlier), utterance_id=item.recording.utterance_id)
+        if item.is_renamed:
             results.append([transcript])
         return self._write(item.recording, transcript)
 

@@ -67,7 +67,7 @@ class TranscriptFiles:
         """Return a file beside the audio that writing would replace; in an output folder nothing is anybody else's."""
         if not self.beside_audio:
             return None
-        return next(filter(is_file, self.paths(recording)), None)
+        return next(filter(os.path.lexists, self.paths(recording)), None)
 
     def remove(self, recording: Recording) -> None:
         """Delete the files of a recording that is about to be written anew.

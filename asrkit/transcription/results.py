@@ -55,7 +55,7 @@ class ResultsLog:
                 self._file.truncate(self._end)
         except OSError as error:
             raise (unreadable if read_only else unwritable)(self.path, error) from None
-        self._ids = {_made_from(entry): utterance_id for utterance_id, entry in self._entries.items()}
+        self._earlier = {_made_from(entry): entry for entry in self._entries.values()}
 
     def close(self) -> None:
         """Let the file go; every line appended so far stays."""
@@ -71,13 +71,13 @@ class ResultsLog:
         """Return the latest entry of an id, or None."""
         return self._entries.get(utterance_id)
 
-    def earlier_id(self, key: str, audio: str, audio_fingerprint: str) -> str | None:
-        """Return the id under which an earlier run made the same transcript, or None."""
-        return self._ids.get((key, audio, audio_fingerprint))
+    def made_from(self, key: str, audio: str, audio_fingerprint: str) -> Entry | None:
+        """Return what an earlier run made with this key of this audio, under whatever id."""
+        return self._earlier.get((key, audio, audio_fingerprint))
 
-    def read(self, utterance_id: str) -> Transcript:
+    def read(self, entry: Entry) -> Transcript:
         """Read a transcript back."""
-        return Transcript.from_row(json.loads(self._line(self._entries[utterance_id])))
+        return Transcript.from_row(json.loads(self._line(entry)))
 
     def append(self, transcripts: Sequence[Transcript]) -> None:
         """Add lines; afterwards they survive a kill of this process.

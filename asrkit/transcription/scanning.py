@@ -13,7 +13,7 @@ from asrkit.errors import AudioError
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.recognizer import reason
 from asrkit.transcription.recordings import Recording
-from asrkit.transcription.results import ResultsLog
+from asrkit.transcription.results import Entry, ResultsLog
 
 # The first look is short, so that work starts at once; later ones are long, so that batches fit well.
 _FIRST_CHUNK, _LARGEST_CHUNK = 64, 4096
@@ -36,12 +36,14 @@ class Scanned:
     Args:
         recording: With its length and fingerprint.
         state: What is known of it.
-        earlier_id: The id that an earlier run gave it, when its transcript is there under another one.
+        earlier: Its transcript, where an earlier run made it and only files are missing.
+        is_renamed: Whether that has another id.
     """
 
     recording: Recording
     state: State
-    earlier_id: str | None = None
+    earlier: Entry | None = None
+    is_renamed: bool = False
 
 
 class Scanner:
@@ -105,8 +107,7 @@ class Scanner:
 
     def _with_length(self, recording: Recording) -> Scanned:
         item = self._compare(recording)
-        is_first = item.state is State.NEW or item.earlier_id is not None
-        if is_first and self._files is not None and not self._overwrite:
+        if (item.state is State.NEW or item.is_renamed) and self._files is not None and not self._overwrite:
             foreign = self._files.in_the_way(recording)
             if foreign is not None:
                 problem = f"{foreign.name} is there already and comes from elsewhere; --overwrite replaces it"
@@ -145,13 +146,13 @@ class Scanner:
         if self._results is None:
             return Scanned(recording, State.NEW)
         made_from = (self._key, str(recording.path), recording.fingerprint)
-        entry = self._results.get(recording.utterance_id)
-        is_same = entry is not None and made_from == (entry.key, entry.audio, entry.audio_fingerprint)
-        # What stored emissions say of their audio may be the same for all of them.
-        may_differ = not is_same and recording.emissions_path is None
-        earlier_id = self._results.earlier_id(*made_from) if may_differ else None
-        if not (is_same or earlier_id) or not self._is_complete(recording):
-            return Scanned(recording, State.NEW if entry is None else State.CHANGED)
+        own = self._results.get(recording.utterance_id)
+        is_same = own is not None and made_from == (own.key, own.audio, own.audio_fingerprint)
+        earlier = own if is_same else None
+        if recording.emissions_path is None:  # what emissions say of their audio may be the same for all of them
+            earlier = earlier or self._results.made_from(*made_from)
+        if earlier is None or not self._is_complete(recording):
+            return Scanned(recording, State.NEW if own is None else State.CHANGED)
         if is_same and (self._files is None or self._files.exist(recording)):
             return Scanned(recording, State.DONE)
-        return Scanned(recording, State.UNRENDERED, earlier_id)
+        return Scanned(recording, State.UNRENDERED, earlier, is_renamed=not is_same)
