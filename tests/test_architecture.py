@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,36 @@ def test_the_layers_are_drawn_as_the_contract_has_them() -> None:
     drawn = re.search(r"^    errors <- .*\n(?:^    .*\n)*", (REPOSITORY / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     assert drawn is not None
     assert re.split(r"\s*<-\s*", drawn[0].strip()) == contract[::-1]
+
+
+def inner_imports(path: Path) -> set[str]:
+    """Return the modules of the package that a file imports anywhere, also within functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def test_modules_of_the_metrics_import_one_way() -> None:
+    """No two of them need each other, a package of them counted as one and its own modules one by one."""
+    paths = {
+        ".".join(path.relative_to(REPOSITORY).with_suffix("").parts): path
+        for path in (PACKAGE / "metrics").rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    for depth in (3, 4):  # asrkit.metrics.transcripts, asrkit.metrics.transcripts.fields
+
+        def home(name: str, depth: int = depth) -> str:
+            return ".".join(name.split(".")[:depth])
+
+        needs: dict[str, set[str]] = {home(name): set() for name in paths}
+        for name, path in paths.items():
+            needs[home(name)] |= {home(other) for other in inner_imports(path)} & needs.keys() - {home(name)}
+        assert needs
+        assert list(TopologicalSorter(needs).static_order())  # raises CycleError on a circle
 
 
 def test_library_code_does_not_print() -> None:

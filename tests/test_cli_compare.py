@@ -13,6 +13,10 @@ import pytest
 from asrkit.cli import main
 from asrkit.config import ScoringConfig
 
+SAID = (
+    "asrkit: the lines of both files are read as `id text`, for instance id 'u00', text "
+    "'the quick brown fox number 0'; --format lines if not\n"
+)
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -41,7 +45,7 @@ def asrkit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_a_verdict_for_people(asrkit: Run) -> None:
     code, out, err = asrkit("compare", "a.txt", "b.txt", "ref.txt", "--worst", "1")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, SAID)
     assert "B is better by 15.50 % absolute, 100.0 % relative." in out
     assert "The difference is settled: B is better on speech like this." in out
     assert out.count("quack") == 1
@@ -61,7 +65,7 @@ def test_every_view_of_a_comparison(asrkit: Run, tmp_path: Path) -> None:
     code, out, err = asrkit("compare", "a.txt", "b.txt", "ref.txt", "--markdown", "--html", "c.html")
     assert code == 0
     assert out.startswith("## a.txt against b.txt\n")
-    assert err == "asrkit: wrote c.html\n"
+    assert err == f"{SAID}asrkit: wrote c.html\n"
     assert (tmp_path / "c.html").read_text().startswith("<!doctype html>")
     assert [path.name for path in tmp_path.glob(".c.html*")] == []
 
@@ -70,7 +74,7 @@ def test_every_view_of_a_score(asrkit: Run, tmp_path: Path) -> None:
     arguments = ["--speakers", "speakers", "--vocabulary", "words", "--train-text", "ref.txt", "--keywords", "words"]
     code, out, err = asrkit("score", "a.txt", "ref.txt", "--html", "r.html", "--json", *arguments)
     details = json.loads(out)["details"]
-    assert (code, err) == (0, "asrkit: wrote r.html\n")
+    assert (code, err) == (0, f"{SAID}asrkit: wrote r.html\n")
     assert [k["recall"] for k in details["keywords"]] == [0.0, 1.0, 0.5]
     assert details["out_of_vocabulary"]["num_words"] == 2
     assert len(details["speakers"]) == 7

@@ -11,13 +11,23 @@ from pathlib import Path
 import pytest
 
 from asrkit.cli import main
-from asrkit.cli.score_options import Characters, Engine, Missing, NormalizerName, TranscriptFormat, Weights
+from asrkit.cli.score_options import (
+    Characters,
+    Engine,
+    Extra,
+    Missing,
+    NormalizerName,
+    TranscriptFormat,
+    Weights,
+)
 from asrkit.config import ScoringConfig
 from asrkit.metrics import counting, joining, transcripts
 from asrkit.metrics.scoring import score
 from asrkit.text import normalizer
 
 HYP = "u2 two lines\nu1 the cat sat on the mat\nu3\n"
+SAID = "asrkit: the lines of both files are read as `id text`, for instance id {}, text {}; --format lines if not\n"
+TOLD = SAID.format("'u1'", "'The cat sat on a mat.'")
 REF = "u1 The cat sat on a mat.\nu2 Two lines!\nu3 lost\n"
 
 
@@ -47,7 +57,7 @@ def asrkit_score(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
 
 def test_the_report_as_people_see_it(asrkit_score) -> None:
     code, out, err = asrkit_score("hyp.txt", "ref.txt")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, TOLD)
     lines = out.splitlines()
     assert lines[0] == "hyp.txt against ref.txt: 3 utterances, joined by id (read as ids)"
     assert lines[4].split() == ["WER", "standard-2", "22.22", "0.00-100.00", "2", "9", "7", "1", "1", "0"]
@@ -66,7 +76,7 @@ def test_the_report_as_people_see_it(asrkit_score) -> None:
 def test_json_is_complete_and_clean(asrkit_score) -> None:
     code, out, err = asrkit_score("hyp.txt", "ref.txt", "--json", "--worst", "1")
     values = json.loads(out)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, TOLD)
     assert values["schema"] == "asrkit-score-1"
     wer = values["scores"]["normalized"]["wer"]
     assert (wer["errors"], wer["num_reference"], wer["hits"]) == (2, 9, 7)
@@ -167,6 +177,7 @@ def test_text_cannot_steer_the_terminal(asrkit_score, folder: Path) -> None:
         (NormalizerName, ("auto", *normalizer.NORMALIZERS)),
         (Weights, counting.WEIGHTS),
         (Missing, joining.MISSING_POLICIES),
+        (Extra, joining.EXTRA_POLICIES),
         (Characters, counting.UNITS[1:]),
         (Engine, ("native", "jiwer")),
     ],
@@ -200,4 +211,4 @@ print("LOADED", *sorted(heavy & {name.partition(".")[0] for name in sys.modules}
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "LOADED\n"
+    assert done.stderr == f"{TOLD}LOADED\n"

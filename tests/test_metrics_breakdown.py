@@ -53,9 +53,9 @@ def test_lengths_and_durations_fall_into_ranges(tmp_path: Path) -> None:
         json.dumps({"id": f"u{i}", "text": text, "duration": seconds, "speaker": f"s{i % 2}"})
         for i, (text, seconds) in enumerate(zip(texts, (0.5, 2.0, 4.99, 5.0, 60.0), strict=True))
     ]
-    path = tmp_path / "ref.jsonl"
-    path.write_text("\n".join(rows))
-    breakdown = break_down(score(path, path))
+    for name in ("hyp.jsonl", "ref.jsonl"):
+        (tmp_path / name).write_text("\n".join(rows))
+    breakdown = break_down(score(tmp_path / "hyp.jsonl", tmp_path / "ref.jsonl"))
     assert [(g.name, g.num_utterances) for g in breakdown.lengths] == [
         ("0 words", 1),
         ("1 to 5 words", 2),

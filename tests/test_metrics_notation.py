@@ -1,4 +1,4 @@
-"""NIST's optional words and alternatives: the reading that fits best, in trn and stm only."""
+"""NIST's optional words and alternatives: the readings that fit best, in trn, stm and ctm only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles_alignment import best_counts
 
+from asrkit.config import ScoringConfig
 from asrkit.errors import ScoringError
-from asrkit.metrics.notation import choose, parse, resolve
+from asrkit.metrics.notation import parse, resolve
 from asrkit.metrics.scoring import score
 from asrkit.text.normalizer import get_normalizer
 
@@ -32,7 +33,7 @@ NONE = get_normalizer("none")
     ],
 )
 def test_the_reading_that_fits_best_is_taken(reference: str, hypothesis: str, reading: str) -> None:
-    assert resolve(reference, hypothesis, NONE).text == reading
+    assert resolve(reference, hypothesis, NONE).reference == reading
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,8 @@ def test_the_reading_that_fits_best_is_taken(reference: str, hypothesis: str, re
     ],
 )
 def test_the_weights_of_nist_forgive_as_sclite_does(reference: str, hypothesis: str, reading: tuple[str, int]) -> None:
-    assert resolve(reference, hypothesis, NONE, "nist") == reading
+    read = resolve(reference, hypothesis, NONE, "nist")
+    assert (read.reference, read.left_out) == reading
 
 
 ALTERNATIVES = """rec 1 0.1 0.3 so
@@ -91,8 +93,9 @@ def test_broken_alternatives_of_a_ctm_file_are_an_error(old: str, new: str, mess
         score(tmp_path / "h.ctm", tmp_path / "r.stm")
 
 
-def test_many_alternatives_are_settled_in_turn() -> None:
-    assert choose("{ a / b / c } " * 12, "c b a " * 4, NONE) == " ".join(["c", "b", "a"] * 4)
+def test_any_number_of_alternatives_is_tried_on_both_sides() -> None:
+    read = resolve("c b {a / x} " * 4, "{ a / b / c } " * 12, NONE, sides=(True, True))
+    assert read.hypothesis == read.reference == " ".join(["c", "b", "a"] * 4)
 
 
 WORDS = st.lists(st.sampled_from("abc"), max_size=3)
@@ -101,7 +104,7 @@ WORDS = st.lists(st.sampled_from("abc"), max_size=3)
 @given(st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=3), st.lists(st.sampled_from("abc"), max_size=6))
 def test_no_reading_fits_better(groups: list[list[list[str]]], hypothesis: list[str]) -> None:
     reference = " ".join("{" + " / ".join(" ".join(option) or "@" for option in group) + "}" for group in groups)
-    found = resolve(reference, " ".join(hypothesis), NONE).text.split()
+    found = resolve(reference, " ".join(hypothesis), NONE).reference.split()
 
     def goodness(reading: list[str]) -> tuple[int, int]:
         hits, *errors = best_counts(hypothesis, reading)
@@ -112,10 +115,68 @@ def test_no_reading_fits_better(groups: list[list[list[str]]], hypothesis: list[
     assert goodness(found) == min(map(goodness, readings))
 
 
-@pytest.mark.parametrize("reference", ["{a / b", "a } b", "(a", "a ) b", "{ " + "(a)" * 12 + " }", "{ " * 5_000])
-def test_broken_notation_is_an_error(reference: str) -> None:
+@pytest.mark.parametrize("text", ["{ " + "{a / b} " * 12 + " }", "{ " * 100 + "}" * 100])
+def test_too_many_ways_are_an_error(text: str) -> None:
     with pytest.raises(ScoringError):
-        parse(reference)
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        ("the colo(u)r", [["the"], ["colo(u)r"]]),  # brackets inside a word
+        ("and/or {a / b}", [["and/or"], ["a", "b"]]),  # a slash inside a word
+        ("{w>mrhm b", [["{w>mrhm"], ["b"]]),  # a brace that is never closed, as in Buckwalter's letters
+        ("a } b / c ( d )", [[sign] for sign in ["a", "}", "b", "/", "c", "(", "d", ")"]]),
+        ("(a b) c", [["(a"], ["b)"], ["c"]]),  # not all of a word
+        ("{1, 2} x", [["1, 2"], ["x"]]),
+        ("{a/b}c", [["a", "b"], ["c"]]),
+        ("{ and/or / x }", [["and", "or", "x"]]),
+        ("{ a / } b", [["a"], ["b"]]),  # an empty option is none; @ is
+        ("x{a/b}c d", [["x{a/b}c"], ["d"]]),
+        (r"b;tag c a\;s", [["b"], ["c"], ["a;s"]]),
+        ("a @ b", [["a"], [""], ["b"]]),
+        ("{ " * 5_000, [["{"]] * 5_000),
+    ],
+)
+def test_signs_mean_something_as_words_of_their_own_only(text: str, ways: list[list[str]]) -> None:
+    assert [[" ".join(way.words) for way in slot] for slot in parse(text)] == ways
+
+
+ODD = st.lists(
+    st.sampled_from(
+        ["a", "b", "(uh)", "@", "%uh", "{a / b}", "{a/(b)/@}", "b-", "-a", "{w>", "x;t", "}", "/", "(", "()", r"a\;s"]
+    ),
+    max_size=8,
+)
+
+
+@pytest.mark.parametrize("weights", ["unit", "nist"])
+@given(words=ODD)
+def test_a_text_against_itself_has_no_error(weights: str, words: list[str]) -> None:
+    text = " ".join(words)
+    read = resolve(text, text, NONE, weights, sides=(True, True))
+    assert read.reference == read.hypothesis
+
+
+@given(
+    st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=2),
+    st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=2),
+)
+def test_no_two_readings_fit_better(ref: list[list[list[str]]], hyp: list[list[list[str]]]) -> None:
+    def written(groups: list[list[list[str]]]) -> str:
+        return " ".join("{" + " / ".join(" ".join(option) or "@" for option in group) + "}" for group in groups)
+
+    def readings(groups: list[list[list[str]]]) -> list[list[str]]:
+        return [[word for part in parts for word in part] for parts in product(*groups)]
+
+    def goodness(said: list[str], meant: list[str]) -> tuple[int, int]:
+        hits, *errors = best_counts(said, meant)
+        return sum(errors), -hits
+
+    found = resolve(written(ref), written(hyp), NONE, sides=(True, True))
+    best = min(goodness(said, meant) for said in readings(hyp) for meant in readings(ref))
+    assert goodness(found.hypothesis.split(), found.reference.split()) == best
 
 
 def test_notation_counts_in_trn_and_nowhere_else(tmp_path: Path) -> None:
@@ -127,3 +188,34 @@ def test_notation_counts_in_trn_and_nowhere_else(tmp_path: Path) -> None:
     assert marked.normalized.words.total().errors == 0
     assert marked.signature().endswith("|notation:nist")
     assert score(tmp_path / "h.txt", tmp_path / "r.txt").normalized.words.total().errors == 2
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "errors", "words"),
+    [
+        ("mail @ home", "mail @ home", 0, 2),
+        ("%hesitation yes", "%hesitation yes", 0, 2),
+        ("a {b / c}", "a {b / c}", 0, 2),
+        ("a {b / c}", "a {c / d}", 0, 2),
+        ("the set {1, 2} of things", "the set {1, 2} of things", 0, 6),
+        ("the colo(u)r and/or {a / b}", "the color and/or a", 1, 4),
+        ("{w>mrhm klm", "{w>mrhm klm", 0, 2),
+        ("x (uh)", "x (uh)", 0, 2),
+    ],
+)
+def test_both_sides_of_a_trn_file_are_read_alike(
+    reference: str, hypothesis: str, errors: int, words: int, tmp_path: Path
+) -> None:
+    (tmp_path / "h.trn").write_text(f"{hypothesis} (s-1)\n")
+    (tmp_path / "r.trn").write_text(f"{reference} (s-1)\n")
+    total = score(tmp_path / "h.trn", tmp_path / "r.trn").raw.words.total()
+    assert (total.errors, total.num_reference) == (errors, words)
+
+
+def test_the_notation_can_be_turned_off(tmp_path: Path) -> None:
+    (tmp_path / "h.trn").write_text("so gonna (u1)\n")
+    (tmp_path / "r.trn").write_text("so {gonna / going} (u1)\n")
+    assert score(tmp_path / "h.trn", tmp_path / "r.trn").raw.words.total().errors == 0
+    report = score(tmp_path / "h.trn", tmp_path / "r.trn", ScoringConfig(notation="none"))
+    assert (report.raw.words.total().errors, report.raw.words.total().num_reference) == (3, 4)
+    assert "notation" not in report.signature()

@@ -15,13 +15,19 @@ class TranscriptFormat(StrEnum):
     """The formats of ``asrkit.metrics.transcripts.FORMATS``."""
 
     AUTO = "auto"
+    VTT = "vtt"
+    SRT = "srt"
+    JSONL = "jsonl"
+    JSON = "json"
+    TSV = "tsv"
+    ICEFALL = "icefall"
+    TRN = "trn"
+    STM = "stm"
+    CTM = "ctm"
+    LJSPEECH = "ljspeech"
+    CSV = "csv"
     LINES = "lines"
     IDS = "ids"
-    TRN = "trn"
-    TSV = "tsv"
-    JSONL = "jsonl"
-    CTM = "ctm"
-    STM = "stm"
     FOLDER = "folder"
 
 
@@ -65,6 +71,20 @@ class Missing(StrEnum):
     DELETIONS = "deletions"
 
 
+class Extra(StrEnum):
+    """The policies of ``asrkit.metrics.joining.EXTRA_POLICIES``."""
+
+    ERROR = "error"
+    IGNORE = "ignore"
+
+
+class Notation(StrEnum):
+    """Whether signs of NIST's formats mean something."""
+
+    NIST = "nist"
+    NONE = "none"
+
+
 class Characters(StrEnum):
     """What a CER counts."""
 
@@ -81,6 +101,26 @@ HypothesisOption = Annotated[str | None, typer.Option("--hyp", help="Hypotheses,
 ReferenceOption = Annotated[str | None, typer.Option("--ref", help="References, instead of the argument.")]
 Format = Annotated[
     TranscriptFormat, typer.Option("--format", help="How to read both files; auto tells by name and content.")
+]
+HypothesisFormat = Annotated[
+    TranscriptFormat | None, typer.Option("--hyp-format", help="How to read the hypotheses, instead of --format.")
+]
+ReferenceFormat = Annotated[
+    TranscriptFormat | None, typer.Option("--ref-format", help="How to read the references, instead of --format.")
+]
+HypothesisField = Annotated[
+    str | None, typer.Option("--hyp-field", metavar="NAME", help="The column or key that holds the hypothesis.")
+]
+ReferenceField = Annotated[
+    str | None, typer.Option("--ref-field", metavar="NAME", help="The column or key that holds the reference.")
+]
+NotationName = Annotated[
+    Notation | None,
+    typer.Option(
+        "--notation",
+        show_default=ScoringConfig.notation,
+        help="Whether [bold](uh)[/] and [bold]{a / b}[/] in trn, stm and ctm are optional words and alternatives.",
+    ),
 ]
 Normalizer = Annotated[
     NormalizerName | None,
@@ -130,6 +170,10 @@ EngineName = Annotated[
 MissingPolicy = Annotated[
     Missing | None,
     typer.Option("--missing", show_default=ScoringConfig.missing, help="What a reference without a hypothesis is."),
+]
+ExtraPolicy = Annotated[
+    Extra | None,
+    typer.Option("--extra", show_default=ScoringConfig.extra, help="What a hypothesis without a reference is."),
 ]
 CharactersUnit = Annotated[
     Characters | None,

@@ -154,6 +154,12 @@ class ScoringConfig(Settings):
     weights: str = "unit"  # or "nist": the alignment of NIST's sclite
     engine: str = "native"  # or "jiwer": let jiwer itself count
     missing: str = "error"  # or "deletions": a reference without a hypothesis is all deleted
+    extra: str = "error"  # or "ignore": a hypothesis without a reference is passed over, and counted
+    hyp_format: str = "auto"  # of the hypotheses, where the two sides differ
+    ref_format: str = "auto"
+    hyp_field: str = ""  # of tables and JSON: the field that holds the text; "" chooses by name
+    ref_field: str = ""
+    notation: str = "nist"  # optional words and alternatives in trn, stm and ctm; or "none"
     characters: str = "char"  # what a CER counts; or "char-nospace", "grapheme"
     resamples: int = 1_000  # of the bootstrap; 0: no interval
     confidence: float = 0.95  # of the interval
@@ -165,6 +171,8 @@ class ScoringConfig(Settings):
         one_of("weights", self.weights, ("unit", "nist"))
         one_of("engine", self.engine, ("native", "jiwer"))
         one_of("missing", self.missing, ("error", "deletions"))
+        one_of("extra", self.extra, ("error", "ignore"))
+        one_of("notation", self.notation, ("nist", "none"))
         one_of("characters", self.characters, ("char", "char-nospace", "grapheme"))
         require(self.resamples >= 0, f"resamples must not be negative, not {self.resamples}")
         require(0.0 < self.confidence < 1.0, f"confidence must lie between 0 and 1, not {self.confidence!r}")

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from asrkit.errors import ScoringError
 from asrkit.metrics.counts import ErrorCounts
-from asrkit.metrics.joining import Pairs
 from asrkit.metrics.keywords import KeywordScore, find_keywords
 from asrkit.metrics.scoring import ScoreReport
-from asrkit.metrics.transcripts import read_table_columns
 
 _LENGTHS = (1, 6, 11, 21, 41)  # words; each group reaches up to the next
 _DURATIONS_S = (0.0, 2.0, 5.0, 10.0, 20.0)
@@ -312,26 +307,3 @@ def _worst_tenth(report: ScoreReport) -> float | None:
     if errors.sum() == 0:
         return None
     return float(errors[: max(1, len(errors) // 10)].sum() / errors.sum())
-
-
-def add_columns(pairs: Pairs, path: Path | str) -> Pairs:
-    """Add what a manifest, or a table of ``id speaker`` lines, says about the utterances.
-
-    Raises:
-        ScoringError: The pairs are joined by line, or the manifest lacks some of the utterances.
-    """
-    if pairs.joined_by != "id":
-        raise ScoringError("speakers are looked up by utterance id, but these files have none", path=path)
-    ids, columns = read_table_columns(path)
-    place = {name: index for index, name in enumerate(ids)}
-    absent = [name for name in pairs.ids if name not in place]
-    if absent:
-        raise ScoringError(
-            f"lacks {len(absent)} of {len(pairs)} utterances: {', '.join(map(repr, absent[:3]))}",
-            path=path,
-            utterance_ids=absent,
-        )
-    added: dict[str, list[Any]] = {
-        name: [values[place[utterance]] for utterance in pairs.ids] for name, values in columns.items()
-    }
-    return replace(pairs, columns={**pairs.columns, **added})

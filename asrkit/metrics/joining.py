@@ -8,16 +8,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError, ScoringError
-from asrkit.metrics.transcripts import Transcripts, read_transcripts, with_ids
+from asrkit.metrics.ids import decide_ids, match_ids
+from asrkit.metrics.notation import Sides
+from asrkit.metrics.transcripts import Transcripts, read_columns, read_text, read_transcripts, with_ids
+from asrkit.metrics.transcripts.formats import detect_format
+from asrkit.metrics.transcripts.time_marked import read_ctm
 
 MISSING_POLICIES = ("error", "deletions")
+EXTRA_POLICIES = ("error", "ignore")
 
 _HYPOTHESIS_NAME = re.compile(r"(^|[^a-z])(hyps?|hypothes[ie]s|pred|preds|predictions?|results?|output)([^a-z]|$)")
 _REFERENCE_NAME = re.compile(r"(^|[^a-z])(refs?|references?|gold|truth|labels?|targets?)([^a-z]|$)")
 
-# So many first words are enough to see whether they look like ids.
-_SAMPLE = 1_000
+_NOTATED = ("trn", "stm", "ctm")
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class Pairs:
         joined_by: "id" or "line".
         missing: Ids of references without a hypothesis, scored as deletions.
         columns: What else is known of the utterances, from the references first, then from the hypotheses.
-        notation: Whether the references may hold NIST's optional words and alternatives.
+        notation: Whether references and hypotheses may hold NIST's optional words and alternatives.
+        notes: What a user should know about the joining.
     """
 
     ids: list[str]
@@ -40,7 +46,8 @@ class Pairs:
     joined_by: str = "line"
     missing: tuple[str, ...] = ()
     columns: dict[str, list[Any]] = field(default_factory=dict)
-    notation: bool = False
+    notation: Sides = (False, False)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of utterances."""
@@ -48,39 +55,78 @@ class Pairs:
 
 
 def read_pair(
-    hypotheses: Path | str, references: Path | str, format: str = "auto"
+    hypotheses: Path | str, references: Path | str, format: str = "auto", config: ScoringConfig | None = None
 ) -> tuple[Transcripts, Transcripts, tuple[str, ...]]:
     """Read both sides; together they tell whether lines begin with ids.
+
+    Args:
+        hypotheses: A file or folder of recognized texts.
+        references: The same of true texts.
+        format: Of both sides, unless the settings name one for a side.
+        config: The formats and fields of each side, and what concerns time-marked words.
 
     Returns:
         The hypotheses, the references, and notes a user should see.
 
     Raises:
         MissingPathError: A path does not exist.
-        ScoringError: A file cannot be used.
+        ScoringError: A file cannot be used, or would be scored against itself.
     """
-    ref_format = "auto" if format == "ctm" else format
-    ref = read_transcripts(references, "reference", ref_format)
-    if ref.format == "stm" and _is_ctm(hypotheses, format):
-        from asrkit.metrics.time_marked import read_ctm
-
-        hyp = read_ctm(hypotheses, ref)
+    config = config or ScoringConfig()
+    told = [side if side != "auto" else format for side in (config.hyp_format, config.ref_format)]
+    ref_format = "stm" if told[1] == "ctm" else told[1]  # one word for both sides means the pair
+    ref = read_transcripts(references, "reference", ref_format, config.ref_field)
+    if ref.format == "stm" and _is_ctm(hypotheses, told[0], config):
+        between = "next" if config.weights == "nist" else "nearest"
+        hyp = read_ctm(hypotheses, ref, between=between, extra=config.extra)
     else:
-        hyp = read_transcripts(hypotheses, "hypothesis", "auto" if format in ("stm", "ctm") else format)
+        hyp = read_transcripts(hypotheses, "hypothesis", told[0], config.hyp_field)
+    _refuse_same_field(hyp, ref)
+    if told[0] == "auto" and hyp.format == "lines" and _lies_beside_results(hyp.path):
+        hyp = with_ids(hyp)
     notes = [*hyp.notes, *ref.notes]
-    if format == "auto":
-        hyp, ref, note = _decide_ids(hyp, ref)
+    if "lines" not in told:
+        hyp, ref, note = decide_ids(hyp, ref)
         notes += note
+    if _is_same_file(hyp.path, ref.path) and not hyp.text_field:
+        notes.append(f"{hyp.path} is scored against itself")
     if _look_swapped(str(hypotheses), str(references)):
         notes.append(
             f"the hypothesis is read from {hypotheses} and the reference from {references}; if they are swapped, "
             "give the hypothesis first or use --hyp and --ref"
         )
-    return hyp, ref, tuple(notes)
+    return hyp, ref, tuple(dict.fromkeys(notes))
 
 
-def _is_ctm(path: Path | str, format: str) -> bool:
-    return format == "ctm" or (format in ("auto", "stm") and str(path).lower().endswith(".ctm"))
+def _is_ctm(path: Path | str, told: str, config: ScoringConfig) -> bool:
+    """Tell whether the hypotheses of an stm file are the words of a ctm file."""
+    if config.hyp_format == "auto" and told == "stm":  # one word for both sides means the pair
+        told = "auto"
+    if told != "auto" or str(path) == "-" or not Path(path).is_file():
+        return told == "ctm"
+    return detect_format(str(path), read_text(path)) == "ctm"
+
+
+def _lies_beside_results(path: str) -> bool:
+    """Tell whether this is the ``hyp.txt`` of an output folder of ``asrkit transcribe``, whose lines begin with ids."""
+    return PurePath(path).name == "hyp.txt" and Path(path).with_name("results.jsonl").is_file()
+
+
+def _refuse_same_field(hyp: Transcripts, ref: Transcripts) -> None:
+    """Raise where hypotheses and references are the very same texts."""
+    if hyp.text_field and hyp.text_field == ref.text_field and _is_same_file(hyp.path, ref.path):
+        raise ScoringError(
+            f"its field {hyp.text_field!r} would be scored against itself; name the other one with --hyp-field or "
+            "--ref-field",
+            path=hyp.path,
+        )
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return False
 
 
 def _look_swapped(hypotheses: str, references: str) -> bool:
@@ -90,93 +136,32 @@ def _look_swapped(hypotheses: str, references: str) -> bool:
     return looks_ref and looks_hyp
 
 
-def _decide_ids(hyp: Transcripts, ref: Transcripts) -> tuple[Transcripts, Transcripts, list[str]]:
-    """Tell ``id text`` from plain lines, with the other side as the witness."""
-    undecided = [side for side in (hyp, ref) if side.format == "lines"]
-    if not undecided:
-        return hyp, ref, []
-    if len(undecided) == 1:
-        # The other side has ids, so these lines must have them as well, or nothing can be joined.
-        return (with_ids(hyp), ref, []) if hyp.format == "lines" else (hyp, with_ids(ref), [])
-    begin_with_ids = [_begin_with_ids(side) for side in (hyp, ref)]
-    if all(begin_with_ids):
-        return with_ids(hyp), with_ids(ref), []
-    if any(begin_with_ids):
-        _refuse_ids_on_one_side(*((hyp, ref) if begin_with_ids[0] else (ref, hyp)))
-    hyp_words, ref_words = _first_words(hyp.texts), _first_words(ref.texts)
-    if _are_ids(hyp_words, ref_words):
-        return with_ids(hyp), with_ids(ref), []
-    same = len(ref_words) > 1 and sorted(hyp_words) == sorted(ref_words) and len(set(ref_words)) == len(ref_words)
-    note = (
-        "read as plain lines, although the first words of both files could be ids; "
-        "use --format ids if they are, --format lines if not"
-    )
-    return hyp, ref, [note] if same else []
-
-
-def _begin_with_ids(side: Transcripts) -> bool:
-    words = _first_words(side.texts[:_SAMPLE])
-    return bool(words) and sum(map(_looks_like_id, words)) >= 0.9 * len(words)
-
-
-def _refuse_ids_on_one_side(with_them: Transcripts, without: Transcripts) -> None:
-    """Raise where ids would be counted as words; single lines are too few to tell."""
-    first = _first_words(with_them.texts)
-    if len(first) < 2 or len(set(first)) < len(first):
-        return
-    raise ScoringError(
-        f"the lines of {with_them.path} begin with ids such as {first[0]!r}, those of {without.path} do not; use a "
-        "manifest or lines of `id text` on both sides, or --format lines if these are words"
-    )
-
-
-def _first_words(lines: Sequence[str]) -> list[str]:
-    return [words[0] for words in (line.split(maxsplit=1) for line in lines) if words]
-
-
-def _looks_like_id(word: str) -> bool:
-    has_digit = any(character.isdigit() for character in word)
-    return has_digit and any(character.isalpha() or character in "-_./:" for character in word)
-
-
-def _are_ids(hyp: Sequence[str], ref: Sequence[str]) -> bool:
-    """Decide whether first words that do not look like ids are ids all the same."""
-    if not ref or not hyp:
-        return False
-    if len(set(ref)) < len(ref) or set(hyp) != set(ref):
-        return False
-    # The same words begin the lines of both sides, each once. By chance this happens in a few lines only, and hardly
-    # ever in sorted order or in an order of its own on either side.
-    if len(hyp) > len(ref) or list(hyp) != list(ref):
-        return len(ref) > 2
-    is_sorted = list(ref) == sorted(ref)
-    is_numbered = len(ref) > 2 and all(word.isdigit() for word in ref)
-    return is_numbered or len(ref) >= 20 or (is_sorted and len(ref) >= 5)
-
-
-def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error") -> Pairs:
+def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error", extra: str = "error") -> Pairs:
     """Join both sides by id, or by line when neither has ids.
 
     Args:
         hypotheses: Recognized texts.
         references: True texts.
         missing: "error", or "deletions" to score a reference without a hypothesis as all deleted.
+        extra: "error", or "ignore" to pass over a hypothesis without a reference.
 
     Raises:
         ScoringError: Ids are missing, extra or disjoint, or the numbers of lines differ.
-        ConfigError: The policy is unknown.
+        ConfigError: A policy is unknown.
     """
     if missing not in MISSING_POLICIES:
         raise ConfigError(f"unknown policy for missing hypotheses {missing!r}; known: {', '.join(MISSING_POLICIES)}")
+    if extra not in EXTRA_POLICIES:
+        raise ConfigError(f"unknown policy for extra hypotheses {extra!r}; known: {', '.join(EXTRA_POLICIES)}")
     if (hypotheses.ids is None) != (references.ids is None):
         raise ScoringError(
             f"{hypotheses.path} is read as {hypotheses.format} and {references.path} as {references.format}, "
             "but only one of them has utterance ids; use the same kind of file on both sides"
         )
-    notation = references.format in ("trn", "stm")
+    notation = references.format in _NOTATED, hypotheses.format in _NOTATED
     if hypotheses.ids is None or references.ids is None:
         return _join_lines(hypotheses, references)
-    return replace(_join_ids(hypotheses, references, missing), notation=notation)
+    return replace(_join_ids(hypotheses, references, missing, extra), notation=notation)
 
 
 def _join_lines(hypotheses: Transcripts, references: Transcripts) -> Pairs:
@@ -190,34 +175,19 @@ def _join_lines(hypotheses: Transcripts, references: Transcripts) -> Pairs:
     return Pairs(ids, hypotheses.texts, references.texts)
 
 
-def _join_ids(hypotheses: Transcripts, references: Transcripts, missing: str) -> Pairs:
+def _join_ids(hypotheses: Transcripts, references: Transcripts, missing: str, extra: str) -> Pairs:
     assert hypotheses.ids is not None
     assert references.ids is not None
     if hypotheses.ids == references.ids:
         columns = {**hypotheses.columns, **references.columns}
         return Pairs(references.ids, hypotheses.texts, references.texts, "id", (), columns)
-    place = {name: index for index, name in enumerate(hypotheses.ids)}
+    spelled = match_ids(hypotheses.ids, references.ids)
+    names = [spelled.get(name, name) for name in hypotheses.ids]
+    place = {name: index for index, name in enumerate(names)}
     known = set(references.ids)
     absent = [name for name in references.ids if name not in place]
-    extra = [name for name in hypotheses.ids if name not in known]
-    if references.ids and len(absent) == len(references.ids):
-        raise ScoringError(
-            f"{hypotheses.path} and {references.path} have no utterance id in common: "
-            f"{_name(hypotheses.ids)} against {_name(references.ids)}",
-            utterance_ids=absent,
-        )
-    if extra:
-        raise ScoringError(
-            f"{hypotheses.path} has {_count(extra)} that {references.path} lacks: {_name(extra)}; "
-            "add the references or remove the hypotheses",
-            utterance_ids=extra,
-        )
-    if absent and missing == "error":
-        raise ScoringError(
-            f"{hypotheses.path} lacks {_count(absent)} of {references.path}: {_name(absent)}; "
-            "add the hypotheses, or count them as deletions with --missing deletions",
-            utterance_ids=absent,
-        )
+    beyond = [name for name in names if name not in known]
+    _check_ids(hypotheses, references, absent, beyond, missing, extra)
     order = [place.get(name) for name in references.ids]
     texts = ["" if index is None else hypotheses.texts[index] for index in order]
     columns = {
@@ -226,7 +196,45 @@ def _join_ids(hypotheses: Transcripts, references: Transcripts, missing: str) ->
     }
     for name, values in references.columns.items():
         columns[name] = values
-    return Pairs(list(references.ids), texts, references.texts, "id", tuple(absent), columns)
+    notes = []
+    if spelled:
+        one, other = next(iter(spelled.items()))
+        notes.append(
+            f"{_count(list(spelled))} joined although the ids differ in spelling, such as {one!r} and {other!r}"
+        )
+    if beyond:
+        notes.append(f"{_count(beyond)} of {hypotheses.path} without a reference passed over: {_name(beyond)}")
+    return Pairs(list(references.ids), texts, references.texts, "id", tuple(absent), columns, notes=tuple(notes))
+
+
+def _check_ids(
+    hypotheses: Transcripts,
+    references: Transcripts,
+    absent: Sequence[str],
+    beyond: Sequence[str],
+    missing: str,
+    extra: str,
+) -> None:
+    """Raise where ids have no counterpart and that is not wanted."""
+    if hypotheses.ids and references.ids and len(absent) == len(references.ids):
+        raise ScoringError(
+            f"{hypotheses.path} and {references.path} have no utterance id in common: "
+            f"{_name(hypotheses.ids or [])} against {_name(references.ids)}",
+            utterance_ids=absent,
+        )
+    if beyond and extra == "error":
+        raise ScoringError(
+            f"{hypotheses.path} has {_count(beyond)} that {references.path} lacks: {_name(beyond)}; "
+            "add the references, remove the hypotheses, or pass over them with --extra ignore",
+            utterance_ids=beyond,
+        )
+    if absent and missing == "error":
+        field = f" under {hypotheses.text_field!r}" if hypotheses.text_field else ""
+        raise ScoringError(
+            f"{hypotheses.path} lacks {_count(absent)} of {references.path}{field}: {_name(absent)}; "
+            "add the hypotheses, or count them as deletions with --missing deletions",
+            utterance_ids=absent,
+        )
 
 
 def _count(ids: Sequence[str]) -> str:
@@ -235,3 +243,26 @@ def _count(ids: Sequence[str]) -> str:
 
 def _name(ids: Sequence[str]) -> str:
     return ", ".join(map(repr, ids[:3])) + (", ..." if len(ids) > 3 else "")
+
+
+def add_columns(pairs: Pairs, path: Path | str) -> Pairs:
+    """Add what a manifest, or a table of ``id speaker`` lines, says about the utterances.
+
+    Raises:
+        ScoringError: The pairs are joined by line, or the manifest lacks some of the utterances.
+    """
+    if pairs.joined_by != "id":
+        raise ScoringError("speakers are looked up by utterance id, but these files have none", path=path)
+    ids, columns = read_columns(path)
+    place = {name: index for index, name in enumerate(ids)}
+    absent = [name for name in pairs.ids if name not in place]
+    if absent:
+        raise ScoringError(
+            f"lacks {len(absent)} of {len(pairs)} utterances: {', '.join(map(repr, absent[:3]))}",
+            path=path,
+            utterance_ids=absent,
+        )
+    added: dict[str, list[Any]] = {
+        name: [values[place[utterance]] for utterance in pairs.ids] for name, values in columns.items()
+    }
+    return replace(pairs, columns={**pairs.columns, **added})

@@ -15,8 +15,9 @@ from asrkit.config import ScoringConfig
 from asrkit.metrics.alignment import Step, align
 from asrkit.metrics.counting import CountTable, IntArray, count_pairs
 from asrkit.metrics.intervals import Interval, rate_interval
-from asrkit.metrics.joining import Pairs, join, read_pair
+from asrkit.metrics.joining import Pairs, add_columns, join, read_pair
 from asrkit.metrics.normalizing import normalizer_of, raw_normalizer_of, settle
+from asrkit.metrics.notation import resolve, uses_notation
 from asrkit.metrics.transcripts import Transcripts
 from asrkit.text.normalizer import Normalizer
 
@@ -122,7 +123,7 @@ class ScoreReport:
         }
         if self.config.engine == "native":
             del parts["engine"]
-        if self.pairs.notation:
+        if any(self.pairs.notation):
             parts["notation"] = "nist"
         return "|".join(["wer" if unit == "word" else "cer", *(f"{key}:{value}" for key, value in parts.items())])
 
@@ -149,8 +150,7 @@ class _Scorer:
     views: dict[str, View] = field(default_factory=dict)
 
     def view(self, normalizer: Normalizer) -> View:
-        hypotheses = self._hypotheses(normalizer)
-        references, left_out = self._references(normalizer, hypotheses)
+        hypotheses, references, left_out = self._texts(normalizer)
         words = self._count("word", hypotheses, references, left_out)
         characters = self._count(self.config.characters, hypotheses, references)
         return self._add(normalizer, hypotheses, references, words, characters)
@@ -169,29 +169,21 @@ class _Scorer:
         fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit, self.config.weights)
         return (known.words if unit == "word" else known.characters).replace_rows(changed, fresh)
 
-    def _hypotheses(self, normalizer: Normalizer) -> list[str]:
-        """Return the hypotheses, of alternatives those that fit best."""
-        hypotheses = normalizer.normalize_all(self.pairs.hypotheses)
-        alternatives = self.pairs.columns.get("alternatives")
-        if not alternatives:
-            return hypotheses
-        from asrkit.metrics.notation import choose
-
-        return [
-            hyp if ways is None else choose(ways, ref, normalizer, self.config.weights)
-            for hyp, ref, ways in zip(hypotheses, self.pairs.references, alternatives, strict=True)
-        ]
-
-    def _references(self, normalizer: Normalizer, hypotheses: list[str]) -> tuple[list[str], IntArray | None]:
-        """Return the references as they are read, and how many optional words each leaves out where that counts."""
-        if not self.pairs.notation:
-            return normalizer.normalize_all(self.pairs.references), None
-        from asrkit.metrics.notation import resolve
-
-        pairs = zip(self.pairs.references, hypotheses, strict=True)
-        readings = [resolve(ref, hyp, normalizer, self.config.weights) for ref, hyp in pairs]
-        left_out = np.array([reading.left_out for reading in readings], np.int64)
-        return [reading.text for reading in readings], left_out if self.config.weights == "nist" else None
+    def _texts(self, normalizer: Normalizer) -> tuple[list[str], list[str], IntArray | None]:
+        """Return both sides as they are read, and how many optional words are left out where that counts."""
+        pairs, weights = self.pairs, self.config.weights
+        hypotheses = normalizer.normalize_all(pairs.hypotheses)
+        references = normalizer.normalize_all(pairs.references)
+        if not any(pairs.notation):
+            return hypotheses, references, None
+        left_out = np.zeros(len(pairs), np.int64)
+        ways = pairs.columns.get("alternatives") or [None] * len(pairs)
+        for i, (ref, hyp) in enumerate(zip(pairs.references, pairs.hypotheses, strict=True)):
+            said = ways[i] or hyp
+            if uses_notation(ref, said, weights, pairs.notation):
+                reading = resolve(ref, said, normalizer, weights, sides=pairs.notation)
+                references[i], hypotheses[i], left_out[i] = reading
+        return hypotheses, references, left_out if weights == "nist" else None
 
     def _add(
         self, normalizer: Normalizer, hypotheses: list[str], references: list[str], words: CountTable, chars: CountTable
@@ -321,18 +313,18 @@ def score(
     """
     config = config or ScoringConfig()
     if isinstance(hypotheses, str | Path) and isinstance(references, str | Path):
-        hyp, ref, notes = read_pair(hypotheses, references, format)
-        pairs = join(hyp, ref, config.missing)
+        hyp, ref, notes = read_pair(hypotheses, references, format, config)
+        pairs = join(hyp, ref, config.missing, config.extra)
+        if config.notation == "none":
+            pairs = replace(pairs, notation=(False, False))
         paths, formats = (hyp.path, ref.path), (hyp.format, ref.format)
     else:
         hyp = Transcripts("hypotheses", "values", [str(text) for text in _as_texts(hypotheses)])
         ref = Transcripts("references", "values", [str(text) for text in _as_texts(references)])
         pairs, notes, paths, formats = join(hyp, ref), (), ("", ""), ("values", "values")
     if speakers is not None:
-        from asrkit.metrics.breakdown import add_columns
-
         pairs = add_columns(pairs, speakers)
-    return score_pairs(pairs, config, paths=paths, formats=formats, notes=notes)
+    return score_pairs(pairs, config, paths=paths, formats=formats, notes=(*notes, *pairs.notes))
 
 
 def _as_texts(texts: Path | str | Sequence[str]) -> Sequence[str]:

@@ -1,0 +1,267 @@
+"""Which fields of tables and JSON are the text, the id and the rest: decided once for a whole file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from asrkit.errors import ScoringError
+from asrkit.metrics.transcripts.files import stem_of
+from asrkit.metrics.transcripts.values import Role, Transcripts, check_unique, shorten
+from asrkit.text.identifiers import ids_of_rows
+
+# The names under which files keep what a scorer needs, the likelier ones first.
+_ID_FIELDS = ("utterance_id", "id", "utt_id", "utterance", "utt", "key", "name", "uttid", "sample_id", "segment_id")
+_AUDIO_FIELDS = (
+    "audio",
+    "audio_filepath",
+    "path",
+    "audio_path",
+    "wav",
+    "file",
+    "file_name",
+    "filename",
+    "wav_filename",
+)
+_HYPOTHESIS_FIELDS = ("pred_text", "hypothesis", "hyp", "prediction", "pred", "predicted_text", "predicted", "asr")
+_REFERENCE_FIELDS = ("reference", "ref", "references", "ground_truth", "groundtruth", "gt", "gold", "truth", "target")
+_OWN_TEXT_FIELDS: dict[Role, tuple[str, ...]] = {"hypothesis": _HYPOTHESIS_FIELDS, "reference": _REFERENCE_FIELDS}
+_TEXT_FIELDS = ("text", "normalized_text", "transcript", "transcription", "sentence", "label", "words")
+_SPEAKER_FIELDS = ("speaker", "speaker_id", "spk", "client_id")
+_DURATION_FIELDS = ("duration_s", "duration", "seconds")
+_START_FIELDS = ("start", "start_time", "start_s", "offset", "begin", "timestamp", "timestamps", "result")
+_END_FIELDS = ("end", "end_time", "end_s")
+_DETAIL_FIELDS = ("words", "nbest", "confidence", "provenance")
+_NAMES = (*_ID_FIELDS, *_AUDIO_FIELDS, "session_id")  # of utterances
+_ALL_TEXT_FIELDS = {*_HYPOTHESIS_FIELDS, *_REFERENCE_FIELDS, *_TEXT_FIELDS}
+
+
+class Record(NamedTuple):
+    """A row of a table or an object of a JSON file, and the line it begins on."""
+
+    line: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The records of a file, before it is decided which field is what.
+
+    Args:
+        path: Where they were read.
+        format: How.
+        records: In their order.
+        notes: What was guessed so far.
+    """
+
+    path: str
+    format: str
+    records: list[Record]
+    notes: tuple[str, ...] = field(default=())
+
+
+def names_text(names: Sequence[str]) -> bool:
+    """Tell whether names of columns are those of a table of transcripts: a text, and what it belongs to."""
+    known = {name.strip().lower() for name in names}
+    others = {*_NAMES, *_START_FIELDS}
+    references = {*_REFERENCE_FIELDS, *_TEXT_FIELDS}
+    has_both_sides = bool(known & references) and not known.isdisjoint(_HYPOTHESIS_FIELDS)
+    return has_both_sides or bool(known & _ALL_TEXT_FIELDS and known & others)
+
+
+def has_text(values: dict[str, Any]) -> bool:
+    """Tell whether a JSON object holds a text under a name that is known."""
+    return any(isinstance(values.get(name), str) for name in _ALL_TEXT_FIELDS)
+
+
+def is_record(values: dict[str, Any]) -> bool:
+    """Tell whether a JSON object is an utterance with an id of its own, and no document about one recording."""
+    return has_text(values) and any(values.get(name) not in (None, "") for name in _NAMES)
+
+
+def choose_fields(table: Table, role: Role, told: str = "") -> Transcripts:
+    """Turn records into the transcripts of one side.
+
+    A hypothesis whose field is null or absent is no hypothesis: its id is left out, so that it is missing.
+
+    Args:
+        table: The records.
+        role: Which side they are for; files that hold both sides keep them under different names.
+        told: The field that holds the text, "" to choose one by its name.
+
+    Raises:
+        ScoringError: There is no such field, a reference lacks it, or records cannot be told apart.
+    """
+    name, note = _text_field(table, role, told)
+    notes = [*table.notes, *([note] if note else [])]
+    records, texts = [], []
+    for record in table.records:
+        text = _text(table.path, record, name)
+        if text is None and role == "reference":
+            raise ScoringError(f"has no text under {name!r}", path=table.path, line=record.line)
+        if text is not None:
+            records.append(record)
+            texts.append(text)
+    if _is_one_recording(table.records):
+        joined = " ".join(text.strip() for text in texts)
+        notes.append(f"{table.path}: its {len(texts)} segments are read as the text of one recording")
+        document = stem_of(table.path)
+        return Transcripts(table.path, table.format, [joined], None, {}, tuple(notes), name, document)
+    ids = record_ids(table.path, records)
+    columns = describe([record.values for record in records])
+    return Transcripts(table.path, table.format, texts, ids, columns, tuple(notes), name)
+
+
+def _text_field(table: Table, role: Role, told: str) -> tuple[str, str]:
+    """Return the name of the field that holds the text, and what to say if there was a choice."""
+    present: dict[str, Any] = {}
+    for record in table.records:
+        for name, value in record.values.items():
+            if present.get(name) is None:
+                present[name] = value
+    if told:
+        known = {str(name).lower(): name for name in present}
+        if told not in present and told.lower() not in known and table.records:
+            names = ", ".join(map(repr, list(present)[:12]))
+            raise ScoringError(f"has no field {told!r}; its fields are {names}", path=table.path)
+        return (told if told in present else known.get(told.lower(), told)), ""
+    if not present:
+        return "text", ""
+    option = "--hyp-field" if role == "hypothesis" else "--ref-field"
+    own = [name for name in _OWN_TEXT_FIELDS[role] if name in present and not _is_nested(present[name])]
+    common = [name for name in _TEXT_FIELDS if isinstance(present.get(name), str) or _is_single(present.get(name))]
+    usable = own or common
+    if not usable:
+        looked = ", ".join((*_OWN_TEXT_FIELDS[role], *_TEXT_FIELDS))
+        raise ScoringError(
+            f"has no text for the {role}; it is looked for under {looked}; name another field with {option}",
+            path=table.path,
+            line=table.records[0].line,
+        )
+    if len(usable) == 1:
+        return usable[0], ""
+    return usable[0], (
+        f"{table.path}: {usable[0]!r} is taken for the text of the {role}, for instance "
+        f"{shorten(str(present[usable[0]]))}, and not {' or '.join(map(repr, usable[1:]))}; {option} chooses"
+    )
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list) and not _is_single(value)
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], str)
+
+
+def _text(path: str, record: Record, name: str) -> str | None:
+    value = record.values.get(name)
+    if isinstance(value, list) and _is_single(value):
+        value = value[0]
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if not isinstance(value, str):
+        raise ScoringError(f"has no text under {name!r} but {shorten(str(value))}", path=path, line=record.line)
+    return value
+
+
+def _is_one_recording(records: Sequence[Record]) -> bool:
+    """Tell whether records are the timed pieces of one recording, as Whisper writes and numbers them."""
+    if all(find(values, _START_FIELDS) is None for _, values in records):
+        return False
+    names = [find(values, _NAMES) for _, values in records]
+    return all(name is None for name in names) or names in ([*range(len(names))], [*range(1, len(names) + 1)])
+
+
+def record_ids(path: str, records: Sequence[Record]) -> list[str]:
+    """Return the id of each record: a field of its own, else the name of its recording, with times where these repeat.
+
+    Raises:
+        ScoringError: A record has none, or one stands there twice.
+    """
+    names = _own_ids(records) or _ids_from_audio(records) or _ids_of_sessions(records) or _row_numbers(records)
+    if names is None:
+        line = next(
+            (line for line, values in records if find(values, (*_ID_FIELDS, *_AUDIO_FIELDS)) is None), records[0].line
+        )
+        raise ScoringError(f"has no id; it is looked for under {', '.join(_ID_FIELDS)}", path=path, line=line)
+    check_unique(path, names, [record.line for record in records])
+    return names
+
+
+def _row_numbers(records: Sequence[Record]) -> list[str] | None:
+    """Number the rows of a file that holds both sides in each of them, so that nothing has to be joined."""
+    has_both = all(
+        not values.keys().isdisjoint(_HYPOTHESIS_FIELDS)
+        and not values.keys().isdisjoint((*_REFERENCE_FIELDS, *_TEXT_FIELDS))
+        for _, values in records
+    )
+    return [str(record.line) for record in records] if has_both else None
+
+
+def _own_ids(records: Sequence[Record]) -> list[str] | None:
+    for name in _ID_FIELDS:
+        values = [record.values.get(name) for record in records]
+        if all((isinstance(value, str) and value) or type(value) is int for value in values):
+            return [str(value) for value in values]
+    return None
+
+
+def _ids_from_audio(records: Sequence[Record]) -> list[str] | None:
+    """Name utterances after their recordings, as all commands do."""
+    for name in _AUDIO_FIELDS:
+        found = [_audio_path(record.values.get(name)) for record in records]
+        if all(found):
+            starts = [find(record.values, _START_FIELDS) for record in records]
+            return ids_of_rows(list(zip(found, starts, strict=True)))
+    return None
+
+
+def _audio_path(value: Any) -> str:
+    if isinstance(value, dict):  # of Hugging Face datasets
+        value = value.get("path")
+    return value if isinstance(value, str) else ""
+
+
+def _ids_of_sessions(records: Sequence[Record]) -> list[str] | None:
+    """Name the segments of a SegLST file: session, speaker, start and end."""
+    if not all(isinstance(record.values.get("session_id"), str) for record in records):
+        return None
+    parts = ("session_id", "speaker", "start_time", "end_time")
+    return ["-".join(str(values[part]) for part in parts if part in values) for _, values in records]
+
+
+def describe(records: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return what records tell beside the text; columns without any value are left out."""
+    columns = {name: [record.get(name) for record in records] for name in _DETAIL_FIELDS}
+    if any(isinstance(words, str) for words in columns["words"]):  # the text itself, in SegLST files
+        del columns["words"]
+    columns["speaker"] = [find(record, _SPEAKER_FIELDS) for record in records]
+    columns["duration_s"] = [_duration(record) for record in records]
+    columns["audio"] = [find(record, _AUDIO_FIELDS) for record in records]
+    return {name: values for name, values in columns.items() if any(value not in (None, "") for value in values)}
+
+
+def _duration(record: dict[str, Any]) -> float | None:
+    told = to_seconds(find(record, _DURATION_FIELDS))
+    start, end = to_seconds(find(record, _START_FIELDS)), to_seconds(find(record, _END_FIELDS))
+    return told if told is not None or start is None or end is None or end < start else end - start
+
+
+def find(record: dict[str, Any], names: Sequence[str]) -> Any:
+    """Return the first value that a record has under one of the names."""
+    for name in names:
+        if record.get(name) is not None:
+            return record[name]
+    return None
+
+
+def to_seconds(value: Any) -> float | None:
+    """Return a number of seconds, or None for anything else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number >= 0.0 else None

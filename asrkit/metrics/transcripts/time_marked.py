@@ -1,0 +1,289 @@
+"""NIST's time-marked formats: stm segments as references, ctm words as hypotheses.
+
+Each ctm word belongs to the stm segment that holds its middle, so that no word is lost; between two segments of its
+recording and channel to the nearest one, or to the next one as in sclite. Words inside segments marked to be ignored
+are dropped.
+
+Source:
+    SCTK, doc/infmts.htm.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from asrkit.errors import ScoringError
+from asrkit.metrics.transcripts.files import read_text
+from asrkit.metrics.transcripts.values import Transcripts, check_unique
+
+_IGNORED = ("ignore_time_segment_in_scoring", "ignoretimesegmentinscoring")
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One line of an stm file; times in seconds."""
+
+    utterance_id: str
+    recording: str
+    channel: str
+    speaker: str
+    start_s: float
+    end_s: float
+    text: str
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether words inside it do not count."""
+        return self.text.lower() in _IGNORED
+
+    def distance_s(self, time_s: float) -> float:
+        """How far a time lies outside the segment; 0 inside."""
+        return max(self.start_s - time_s, time_s - self.end_s, 0.0)
+
+
+def _rows(path: str, text: str) -> list[tuple[int, str]]:
+    rows = [(number, line) for number, line in enumerate(text.split("\n"), 1)]
+    return [(number, line) for number, line in rows if line.strip() and not line.lstrip().startswith(";;")]
+
+
+def _parse_times(path: str, line: int, *cells: str) -> list[float]:
+    try:
+        return [float(cell) for cell in cells]
+    except ValueError:
+        raise ScoringError(f"has no times in seconds where {' '.join(cells)!r} stands", path=path, line=line) from None
+
+
+def looks_like_stm(lines: Sequence[str]) -> bool:
+    """Tell whether all lines have two rising times in seconds after recording, channel and speaker."""
+    return _have_times(lines, 3) and all(float(row[3]) <= float(row[4]) for row in _cells(lines))
+
+
+def looks_like_ctm(lines: Sequence[str]) -> bool:
+    """Tell whether all lines have a start and a duration in seconds after recording and channel, and one word."""
+    return _have_times(lines, 2) and all(5 <= len(row) <= 8 for row in _cells(lines))
+
+
+def _cells(lines: Sequence[str]) -> list[list[str]]:
+    rows = [line.split() for line in lines if not line.lstrip().startswith(";;")]
+    return [row for row in rows if len(row) < 4 or row[2:4] != ["*", "*"]]  # a mark of alternatives
+
+
+def _have_times(lines: Sequence[str], place: int) -> bool:
+    rows = _cells(lines)
+    return bool(rows) and all(len(row) > 4 and all(map(_is_time, row[place : place + 2])) for row in rows)
+
+
+def _is_time(cell: str) -> bool:
+    return cell.replace(".", "", 1).isascii() and cell.replace(".", "", 1).isdigit()
+
+
+def parse_stm(path: str, text: str) -> list[Segment]:
+    """Parse ``recording channel speaker start end [<labels>] words``.
+
+    Where several speakers have the same times on one channel, the speaker stands in the ids of their segments.
+
+    Raises:
+        ScoringError: A line cannot be read, or a segment stands there twice.
+    """
+    rows = []
+    for number, line in _rows(path, text):
+        cells = line.split(maxsplit=5)
+        if len(cells) < 5:
+            raise ScoringError("needs recording, channel, speaker, start and end", path=path, line=number)
+        words = cells[5] if len(cells) > 5 else ""
+        if words.startswith("<") and ">" in words:
+            words = words[words.index(">") + 1 :]
+        rows.append((number, cells, _parse_times(path, number, *cells[3:5]), words.strip()))
+    places = Counter((cells[0], cells[1], *cells[3:5]) for _, cells, _, _ in rows)
+    segments = []
+    for _, cells, (start_s, end_s), words in rows:
+        recording, channel, speaker, start, end = cells[:5]
+        is_shared = places[recording, channel, start, end] > 1
+        name = "-".join((recording, channel, *([speaker] if is_shared else []), start, end))
+        segments.append(Segment(name, recording, channel, speaker, start_s, end_s, words))
+    check_unique(path, [segment.utterance_id for segment in segments], [number for number, *_ in rows])
+    return segments
+
+
+def read_stm(path: str, text: str) -> Transcripts:
+    """Turn an stm file into references, one for each segment that counts."""
+    segments = [segment for segment in parse_stm(path, text) if not segment.is_ignored]
+    columns: dict[str, list[Any]] = {
+        "speaker": [segment.speaker for segment in segments],
+        "duration_s": [segment.end_s - segment.start_s for segment in segments],
+    }
+    ids = [segment.utterance_id for segment in segments]
+    return Transcripts(path, "stm", [segment.text for segment in segments], ids, columns)
+
+
+@dataclass(frozen=True)
+class _Word:
+    """One word of a ctm file, or its alternatives: one list of words for each way."""
+
+    start_s: float
+    duration_s: float
+    ways: tuple[tuple[dict[str, Any], ...], ...]
+
+    @property
+    def notation(self) -> str:
+        """The word, or the ways as NIST writes them in references."""
+        ways = [" ".join(word["word"] for word in way if word["word"] != "@") or "@" for way in self.ways]
+        return ways[0] if len(ways) == 1 else "{ " + " / ".join(ways) + " }"
+
+
+class _Track:
+    """The segments of one channel of a recording, in the order of their starts."""
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self.segments = segments
+        self._ordered = sorted(segments, key=lambda segment: segment.start_s)
+        self._ends = list(accumulate((segment.end_s for segment in self._ordered), max))
+
+    def find(self, middle_s: float, between: str) -> Segment:
+        """Return the segment of a word; the next one is the first that ends after the middle of the word."""
+        if between == "next":
+            return self._ordered[min(bisect_right(self._ends, middle_s), len(self._ordered) - 1)]
+        return min(self.segments, key=lambda segment: segment.distance_s(middle_s))
+
+
+def _tracks(path: str) -> dict[tuple[str, str], _Track]:
+    segments: dict[tuple[str, str], list[Segment]] = defaultdict(list)
+    for segment in parse_stm(path, read_text(path)):
+        segments[segment.recording, segment.channel].append(segment)
+    return {name: _Track(found) for name, found in segments.items()}
+
+
+def read_ctm(
+    path: Path | str, references: Transcripts, *, between: str = "nearest", extra: str = "error"
+) -> Transcripts:
+    """Read ``recording channel start duration word [confidence]`` lines into the segments of an stm file.
+
+    Alternatives between ``<ALT_BEGIN>``, ``<ALT>`` and ``<ALT_END>`` lines stand where the first of their words does;
+    the column "alternatives" keeps them, in the notation of references, where a segment has any. A recording without
+    any word is missing, not empty: its segments get no hypothesis. Recordings and channels may differ in case.
+
+    Args:
+        path: The ctm file.
+        references: The segments.
+        between: Which segment gets a word that lies in none: the "nearest" one or the "next" one.
+        extra: "error", or "ignore" to pass over recordings that the references lack.
+
+    Raises:
+        ScoringError: A line cannot be read, or names a recording that the stm file does not know.
+    """
+    tracks = _tracks(references.path)
+    folded: dict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
+    for recording, channel in tracks:
+        folded[recording.casefold(), channel.casefold()].append((recording, channel))
+    words: dict[str, list[_Word]] = {}
+    known: dict[tuple[str, str], tuple[str, str]] = {}
+    ignored: list[str] = []
+    for recording, channel, line, word in _ctm_words(str(path)):
+        track = tracks.get(known.setdefault((recording, channel), _known(recording, channel, tracks, folded)))
+        if track is None and extra == "error":
+            raise ScoringError(
+                f"recording {recording!r}, channel {channel!r} is not in {references.path}; add its segments, or pass "
+                "over such words with --extra ignore",
+                path=path,
+                line=line,
+            )
+        if track is None:
+            ignored.append(recording)
+            continue
+        for segment in track.segments:
+            words.setdefault(segment.utterance_id, [])
+        words[track.find(word.start_s + word.duration_s / 2, between).utterance_id].append(word)
+    ids = [name for name in references.ids or [] if name in words]
+    for name in ids:
+        words[name].sort(key=lambda word: word.start_s)
+    first = [[part for word in words[name] for part in word.ways[0] if part["word"] != "@"] for name in ids]
+    columns: dict[str, list[Any]] = {"words": first}
+    if any(len(word.ways) > 1 for name in ids for word in words[name]):
+        columns["alternatives"] = [
+            " ".join(word.notation for word in words[name]) if any(len(word.ways) > 1 for word in words[name]) else None
+            for name in ids
+        ]
+    return Transcripts(
+        str(path),
+        "ctm",
+        [" ".join(part["word"] for part in parts) for parts in first],
+        ids,
+        columns,
+        tuple(_note_names(str(path), known, ignored)),
+    )
+
+
+def _known(
+    recording: str,
+    channel: str,
+    tracks: dict[tuple[str, str], _Track],
+    folded: dict[tuple[str, ...], list[tuple[str, str]]],
+) -> tuple[str, str]:
+    """Return the recording and channel of the references that a word names, itself where there is none."""
+    if (recording, channel) in tracks:
+        return recording, channel
+    found = folded.get((recording.casefold(), channel.casefold()), [])
+    return found[0] if len(found) == 1 else (recording, channel)
+
+
+def _note_names(path: str, known: dict[tuple[str, str], tuple[str, str]], ignored: Sequence[str]) -> Iterator[str]:
+    changed = [(one, other) for one, other in known.items() if one != other]
+    if changed:
+        one, other = (" ".join(name) for name in changed[0])
+        yield f"{path}: recordings and channels differ from the references in case, for instance {one!r} and {other!r}"
+    if ignored:
+        names = list(dict.fromkeys(ignored))
+        shown = ", ".join(map(repr, names[:_MOST_NAMED])) + (", ..." if len(names) > _MOST_NAMED else "")
+        yield f"{path}: {len(ignored):,} words of recordings without references are passed over: {shown}"
+
+
+def _ctm_words(path: str) -> Iterator[tuple[str, str, int, _Word]]:
+    """Yield recording, channel, line and word, with the alternatives of one place as one word."""
+    ways: list[list[dict[str, Any]]] | None = None
+    opened = 0
+    for number, line in _rows(path, read_text(path)):
+        cells = line.split()
+        if len(cells) < 5:
+            raise ScoringError("needs recording, channel, start, duration and word", path=path, line=number)
+        mark = cells[4].upper()
+        if mark not in ("<ALT_BEGIN>", "<ALT>", "<ALT_END>"):
+            word = _parse_word(path, number, cells)
+            if ways is None:
+                yield cells[0], cells[1], number, _Word(word["start_s"], word["end_s"] - word["start_s"], ((word,),))
+            else:
+                ways[-1].append(word)
+        elif mark == "<ALT_BEGIN>" and ways is None:
+            ways, opened = [[]], number
+        elif mark == "<ALT>" and ways is not None:
+            ways.append([])
+        elif mark == "<ALT_END>" and ways is not None:
+            yield cells[0], cells[1], number, _join_ways(path, number, ways)
+            ways = None
+        else:
+            raise ScoringError(f"{cells[4]} is not where it can be", path=path, line=number)
+    if ways is not None:
+        raise ScoringError("<ALT_BEGIN> has no <ALT_END>", path=path, line=opened)
+
+
+def _parse_word(path: str, number: int, cells: list[str]) -> dict[str, Any]:
+    start_s, duration_s = _parse_times(path, number, *cells[2:4])
+    confidence = _parse_times(path, number, cells[5])[0] if len(cells) > 5 else None
+    return {"word": cells[4], "start_s": start_s, "end_s": start_s + duration_s, "confidence": confidence}
+
+
+def _join_ways(path: str, number: int, ways: list[list[dict[str, Any]]]) -> _Word:
+    timed = [word for way in ways for word in way]
+    if not timed:
+        raise ScoringError("alternatives without any word; write @ for nothing", path=path, line=number)
+    odd = next((word["word"] for word in timed if set("{}/()") & set(word["word"])), None)
+    if odd is not None:
+        raise ScoringError(f"{odd!r} cannot stand among alternatives", path=path, line=number)
+    start_s = timed[0]["start_s"]
+    return _Word(start_s, max(word["end_s"] for word in timed) - start_s, tuple(map(tuple, ways)))

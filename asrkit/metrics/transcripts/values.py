@@ -1,0 +1,102 @@
+"""What reading gives: the texts of one side, with ids where there are ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from asrkit.errors import ScoringError
+
+Role = Literal["hypothesis", "reference"]
+
+# What people write in sentences with digits: numbers, times, dates, sums, ranges, ordinals, numbers with a unit.
+_NUMBER = re.compile(
+    r"[^\w]*\d+(?:(?:[.,:/'’–-]|--)\d+)?(?:[.,:/]\d+)*[^\w]*(?:[^\W\d]{1,3}[.,]?|\d{4}-\d\d?-\d\d?|\d\d?-\d\d?-\d{4})?\Z"
+)
+
+
+@dataclass(frozen=True)
+class Transcripts:
+    """The texts of one side.
+
+    Args:
+        path: Where they were read.
+        format: How; one of ``FORMATS`` other than "auto".
+        texts: One for each utterance, as written; empty ones included.
+        ids: One for each utterance, or None when only the line tells which is which.
+        columns: What else is known, one value per utterance: "speaker", "duration_s", "audio", "words", "nbest",
+            "confidence", "provenance", "alternatives".
+        notes: What a user should know about the reading.
+        text_field: The field that holds the text, where a format has fields.
+        document: The name of the recording, where the file is all of one recording and tells no id.
+    """
+
+    path: str
+    format: str
+    texts: list[str]
+    ids: list[str] | None = None
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    text_field: str = ""
+    document: str | None = None
+
+    def __len__(self) -> int:
+        """Number of utterances."""
+        return len(self.texts)
+
+
+def split_lines(text: str) -> list[str]:
+    """Split at line feeds alone; other Unicode line ends are spaces inside a line."""
+    lines = text.split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def with_ids(transcripts: Transcripts) -> Transcripts:
+    """Read the first word of each line as its id; lines without any word are no utterances."""
+    ids, texts, numbers = [], [], []
+    for number, line in enumerate(transcripts.texts, 1):
+        parts = line.split(maxsplit=1)
+        if parts:
+            ids.append(parts[0])
+            texts.append(parts[1] if len(parts) > 1 else "")
+            numbers.append(number)
+    check_unique(transcripts.path, ids, numbers)
+    return replace(transcripts, format="ids", texts=texts, ids=ids)
+
+
+def check_unique(path: str, ids: Sequence[str], lines: Sequence[int]) -> None:
+    """Make sure that no id stands there twice.
+
+    Raises:
+        ScoringError: One does; the message names the lines.
+    """
+    if len(set(ids)) == len(ids):
+        return
+    first: dict[str, int] = {}
+    repeated = []
+    for name, line in zip(ids, lines, strict=True):
+        if first.setdefault(name, line) != line:
+            repeated.append((name, first[name], line))
+    if repeated:
+        examples = ", ".join(f"{name!r} on lines {one} and {other}" for name, one, other in repeated[:3])
+        more = f" and {len(repeated) - 3} more" if len(repeated) > 3 else ""
+        raise ScoringError(
+            f"repeats utterance ids: {examples}{more}; keep one line for each",
+            path=path,
+            line=repeated[0][2],
+            utterance_ids=[name for name, _, _ in repeated],
+        )
+
+
+def shorten(text: str, most: int = 40) -> str:
+    """Return a text as an example in a note: quoted, on one line, short, and harmless in a terminal."""
+    return repr(text if len(text) <= most else text[: most - 3] + "...")
+
+
+def looks_like_id(word: str) -> bool:
+    """Tell whether a word can hardly be anything but an id: digits among letters or signs, and no number."""
+    if not any(character.isdigit() for character in word) or _NUMBER.match(word):
+        return False
+    return any(character.isalpha() or character in "-_./:" for character in word)
