@@ -12,9 +12,10 @@ from asrkit.errors import ScoringError
 Role = Literal["hypothesis", "reference"]
 
 # What people write in sentences with digits: numbers, times, dates, sums, ranges, ordinals, numbers with a unit.
-_NUMBER = re.compile(
-    r"[^\w]*\d+(?:(?:[.,:/'’–-]|--)\d+)?(?:[.,:/]\d+)*[^\w]*(?:[^\W\d]{1,3}[.,]?|\d{4}-\d\d?-\d\d?|\d\d?-\d\d?-\d{4})?\Z"
-)
+_DIGITS = r"\d+(?:[.,:/'’]\d+)*"
+_DATE = r"\d{4}-\d\d?-\d\d?|\d\d?-\d\d?-\d{4}"
+_NUMBER = re.compile(rf"\W*(?:{_DATE}|{_DIGITS}(?:[–—-]{_DIGITS})?\W?[^\W\d_]{{0,3}})\W*\Z")
+_CODE = re.compile(r"0\d{3,}|\d{7,}|\d+-\d{5,}")  # what they do not
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ def shorten(text: str, most: int = 40) -> str:
 
 def looks_like_id(word: str) -> bool:
     """Tell whether a word can hardly be anything but an id: digits among letters or signs, and no number."""
+    if _CODE.fullmatch(word):
+        return True
     if not any(character.isdigit() for character in word) or _NUMBER.match(word):
         return False
     return any(character.isalpha() or character in "-_./:" for character in word)
