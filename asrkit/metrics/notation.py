@@ -14,19 +14,13 @@ Source:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
 from asrkit.errors import ScoringError
+from asrkit.metrics.ways import Slot, Way, fit, join_ways
 from asrkit.text.normalizer import Normalizer
-
-
-class Way(NamedTuple):
-    """One way to say a part of a text, and how many optional words it leaves out."""
-
-    words: tuple[str, ...]
-    left_out: int = 0
 
 
 class Reading(NamedTuple):
@@ -37,37 +31,11 @@ class Reading(NamedTuple):
     left_out: int = 0
 
 
-class _Price(NamedTuple):
-    """What a step of an alignment adds to a cell: its cost, then what decides between equal costs."""
-
-    cost: int
-    tie: int
-
-
-class _Prices(NamedTuple):
-    hit: _Price
-    substitution: _Price
-    gap: _Price
-    left_out: _Price
-
-
-_PRICES = {
-    "unit": _Prices(_Price(0, -1), _Price(1, 0), _Price(1, 0), _Price(0, 0)),  # fewest errors, then most hits
-    "nist": _Prices(_Price(0, 0), _Price(4, 1), _Price(3, 1), _Price(2, 0)),  # of sclite, then fewest errors
-}
-
-Slot = list[Way]  # the ways to say one part of a text
-
 Sides = tuple[bool, bool]  # whether reference and hypothesis use the notation
 
-# Cost, tie, and the ways chosen so far as (before, side, way).
-_Cell = tuple[int, int, "tuple[object, int, Way] | None"]
-
 _REFERENCE: Sides = (True, False)
-_FREE = _Price(0, 0)
 _MOST_OPTIONS = 1_000
 _DEEPEST = 50
-_NEVER: _Cell = (1 << 60, 0, None)
 _WORD, _BRACES = re.compile(r"\S+"), re.compile("[{}]")
 _SIGNS = re.compile(r"[{(@%;\\]")
 _TAGS = re.compile(r"(?<!\\);.*", re.DOTALL)
@@ -141,12 +109,7 @@ def _expand(slots: list[Slot], text: str) -> Slot:
         number *= len(slot)
     if number > _MOST_OPTIONS:
         raise ScoringError(f"more than {_MOST_OPTIONS} ways to say {text[:60]!r}")
-    return [_join(parts) for parts in product(*slots)]
-
-
-def _join(ways: Iterable[Way]) -> Way:
-    ways = list(ways)
-    return Way(tuple(word for way in ways for word in way.words), sum(way.left_out for way in ways))
+    return [join_ways(parts) for parts in product(*slots)]
 
 
 def resolve(
@@ -171,7 +134,8 @@ def resolve(
         completed = _complete_fragments(ref, hyp, normalizer) if sides[0] else ref
         hyp = _complete_fragments(hyp, ref, normalizer) if sides[1] else hyp
         ref = completed
-    return _fit(_normalize(ref, normalizer), _normalize(hyp, normalizer), _PRICES[weights])
+    read, said = fit(_normalize(ref, normalizer), _normalize(hyp, normalizer), weights)
+    return Reading(" ".join(read.words), " ".join(said.words), read.left_out + said.left_out)
 
 
 def uses_notation(reference: str, hypothesis: str, weights: str, sides: Sides) -> bool:
@@ -196,51 +160,6 @@ def _normalize(slots: list[Slot], normalizer: Normalizer) -> list[Slot]:
         list(dict.fromkeys(Way(tuple(normalizer(" ".join(way.words)).split()), way.left_out) for way in slot))
         for slot in _join_fixed(slots)
     ]
-
-
-class _Arc(NamedTuple):
-    """A step through a text whose parts can be said in several ways: from a node, over a word or over none."""
-
-    origin: int
-    word: str | None
-    cost: int = 0
-    way: Way | None = None  # chosen on this arc
-
-
-def _arcs(slots: list[Slot], prices: _Prices) -> list[list[_Arc]]:
-    """Return the arcs that lead to each node, in the order of the text; node 0 is its beginning."""
-    nodes: list[list[_Arc]] = [[]]
-    for slot in slots:
-        start, ends = len(nodes) - 1, []
-        for way in slot:
-            at = start
-            for place, word in enumerate(way.words or (None,)):
-                begins, ends_here = place == 0, place >= len(way.words) - 1
-                cost = way.left_out * prices.left_out.cost if begins else 0
-                arc = _Arc(at, word, cost, way if begins else None)
-                if ends_here:
-                    ends.append(arc)
-                else:
-                    nodes.append([arc])
-                    at = len(nodes) - 1
-        nodes.append(ends)
-    return nodes
-
-
-def _fit(ref: list[Slot], hyp: list[Slot], prices: _Prices) -> Reading:
-    """Align every way to say the reference with every way to say the hypothesis, and return the two that fit best."""
-    nodes = _arcs(hyp, prices)
-    row = _insert([(0, 0, None), *[_NEVER] * (len(nodes) - 1)], nodes, prices)
-    for slot in ref:
-        rows = [_extend(row, way, nodes, prices) for way in slot]
-        row = _insert([min(cells, key=_goodness) for cells in zip(*rows, strict=True)], nodes, prices)
-    sides: tuple[list[Way], list[Way]] = ([], [])
-    chosen: object = row[-1][2]
-    while isinstance(chosen, tuple):
-        chosen, side, way = chosen
-        sides[side].append(way)
-    read, said = (_join(ways[::-1]) for ways in sides)
-    return Reading(" ".join(read.words), " ".join(said.words), read.left_out + said.left_out)
 
 
 def _complete_fragments(slots: list[Slot], others: list[Slot], normalizer: Normalizer) -> list[Slot]:
@@ -281,48 +200,8 @@ def _join_fixed(slots: list[Slot]) -> Iterator[Slot]:
             fixed.append(slot[0])
             continue
         if fixed:
-            yield [_join(fixed)]
+            yield [join_ways(fixed)]
         fixed = []
         yield slot
     if fixed:
-        yield [_join(fixed)]
-
-
-def _goodness(cell: _Cell) -> tuple[int, int]:
-    return cell[:2]
-
-
-def _add(cell: _Cell, price: _Price, arc: _Arc | None = None) -> _Cell:
-    """Return the cell that a step leads to; an arc of the hypothesis adds its own cost and its way."""
-    if arc is None:
-        return cell[0] + price.cost, cell[1] + price.tie, cell[2]
-    chosen = cell[2] if arc.way is None else (cell[2], 1, arc.way)
-    return cell[0] + price.cost + arc.cost, cell[1] + price.tie, chosen
-
-
-def _extend(row: list[_Cell], way: Way, nodes: list[list[_Arc]], prices: _Prices) -> list[_Cell]:
-    """Align one way of saying a part of the reference after every node of the hypothesis."""
-    cost = way.left_out * prices.left_out.cost
-    row = [(before + cost, tie, (chosen, 0, way)) for before, tie, chosen in row]
-    for word in way.words:
-        last = row
-        row = []
-        for place, arcs in enumerate(nodes):
-            candidates = [
-                _add(last[arc.origin], prices.hit if arc.word == word else prices.substitution, arc)
-                for arc in arcs
-                if arc.word is not None
-            ]
-            candidates.append(_add(last[place], prices.gap))
-            candidates += [_add(row[arc.origin], _FREE if arc.word is None else prices.gap, arc) for arc in arcs]
-            row.append(min(candidates, key=_goodness))
-    return row
-
-
-def _insert(row: Sequence[_Cell], nodes: list[list[_Arc]], prices: _Prices) -> list[_Cell]:
-    """Return a row in which words of the hypothesis may stand alone before each node."""
-    done: list[_Cell] = []
-    for cell, arcs in zip(row, nodes, strict=True):
-        alone = [_add(done[arc.origin], _FREE if arc.word is None else prices.gap, arc) for arc in arcs]
-        done.append(min([cell, *alone], key=_goodness))
-    return done
+        yield [join_ways(fixed)]
