@@ -97,6 +97,8 @@ def counts(report: ScoreReport) -> tuple[int, int]:
         ("a.csv", "u1,hello, my {}\nu2,x, y\n", "csv", (1, 5)),  # commas of texts that are not quoted
         ("a.csv", '"u1","hello, {}"\n"u2","x y"\n', "csv", (1, 4)),
         ("a.csv", "hello {},u1\nx y z,u2\n", "csv", (1, 5)),  # the id comes last
+        ("a.csv", ",text\n0,hello {}\n", "csv", (1, 2)),  # the index of pandas
+        ("a.csv", ",id,sentence\n0,u1,hello {}\n", "csv", (1, 2)),
         ("a.txt", "LJ1|hello {}\nLJ2|x y\n", "ljspeech", (1, 4)),
         ("metadata.csv", "LJ1|Hello {}!|hello {}\nLJ2|3|three\n", "ljspeech", (1, 3)),
         ("a.txt", "hello {} (s-1)\n;; comment\nx y (s-2)\n", "trn", (1, 4)),
@@ -179,6 +181,8 @@ def test_a_file_of_both_sides_is_never_scored_against_itself(
             "has no field 'said'; its fields are 'audio_filepath', 'text', 'pred_",
         ),
         ("m.jsonl", '{"id":"a","text":5}\n', {}, "no text"),
+        ("m.csv", "datei,text\nu1,hello\n", {}, "has no id"),  # a header all the same, and no utterance
+        ("m.tsv", "datei\ttext\nu1\thello\n", {}, "has no id"),
     ],
 )
 def test_what_would_flatter_is_refused(
@@ -311,6 +315,17 @@ def test_names_of_recordings_that_repeat_get_folders_and_starts(tmp_path: Path) 
     row = '{{"audio_filepath":"{}/a.wav","offset":{},"text":"x"}}\n'.format
     read = read_transcripts(write(tmp_path / "m.jsonl", row("d", 0.0) + row("d", 1.5) + row("e/f", 0.0)))
     assert read.ids == ["d-a-0.0", "d-a-1.5", "e-f-a-0.0"]
+
+
+def test_numbered_parts_of_recordings_are_utterances(tmp_path: Path) -> None:
+    row = '{{"id":{0},"audio_filepath":"{0}.wav","offset":0.0,"text":"x"}}\n'.format
+    assert read_transcripts(write(tmp_path / "m.jsonl", row(0) + row(1))).ids == ["0", "1"]
+
+
+def test_ids_are_those_of_the_whole_file_whatever_is_absent(tmp_path: Path) -> None:
+    row = '{{"audio_filepath":"{}/a.wav","text":"x","pred_text":{}}}\n'.format
+    report = report_on(tmp_path, ("m.jsonl", row("d", '"x"') + row("e", "null")), None, missing="deletions")
+    assert (report.pairs.ids, report.pairs.missing) == (["d-a", "e-a"], ("e-a",))
 
 
 def test_a_table_of_speakers_needs_no_header(tmp_path: Path) -> None:

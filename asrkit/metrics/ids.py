@@ -7,7 +7,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from asrkit.errors import ScoringError
@@ -188,7 +187,7 @@ def match_ids(hyp: Sequence[str], ref: Sequence[str]) -> dict[str, str]:
 def _fold(name: str, depth: int) -> str:
     """Bring an id into the form in which different spellings of it are equal."""
     name = "_".join(unicodedata.normalize("NFC", unquote(name).replace("\\", "/")).casefold().split())
-    name = _SUFFIX.sub("", "/".join(PurePosixPath(name).parts[-depth:]))
+    name = _SUFFIX.sub("", "/".join(name.split("/")[-depth:]))
     return _DECIMAL.sub(lambda match: f"{int(match[1])}.{match[2]}".rstrip("0").rstrip("."), name)
 
 

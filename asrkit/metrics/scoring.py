@@ -123,6 +123,8 @@ class ScoreReport:
         }
         if self.config.engine == "native":
             del parts["engine"]
+        if self.config.extra != "error":
+            parts["extra"] = self.config.extra
         if any(self.pairs.notation):
             parts["notation"] = "nist"
         return "|".join(["wer" if unit == "word" else "cer", *(f"{key}:{value}" for key, value in parts.items())])

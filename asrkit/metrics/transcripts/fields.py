@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from asrkit.errors import ScoringError
@@ -13,18 +13,8 @@ from asrkit.metrics.transcripts.values import Role, Transcripts, check_unique, s
 from asrkit.text.identifiers import ids_of_rows
 
 # The names under which files keep what a scorer needs, the likelier ones first.
-_ID_FIELDS = ("utterance_id", "id", "utt_id", "utterance", "utt", "key", "name", "uttid", "sample_id", "segment_id")
-_AUDIO_FIELDS = (
-    "audio",
-    "audio_filepath",
-    "path",
-    "audio_path",
-    "wav",
-    "file",
-    "file_name",
-    "filename",
-    "wav_filename",
-)
+_ID_FIELDS = ("utterance_id", "id", "utt_id", "utterance", "utt", "key", "name", "uttid", "sample_id", "index")
+_AUDIO_FIELDS = ("audio", "audio_filepath", "path", "audio_path", "wav", "file", "file_name", "filename", "audio_file")
 _HYPOTHESIS_FIELDS = ("pred_text", "hypothesis", "hyp", "prediction", "pred", "predicted_text", "predicted", "asr")
 _REFERENCE_FIELDS = ("reference", "ref", "references", "ground_truth", "groundtruth", "gt", "gold", "truth", "target")
 _OWN_TEXT_FIELDS: dict[Role, tuple[str, ...]] = {"hypothesis": _HYPOTHESIS_FIELDS, "reference": _REFERENCE_FIELDS}
@@ -59,16 +49,20 @@ class Table:
     path: str
     format: str
     records: list[Record]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
-def names_text(names: Sequence[str]) -> bool:
-    """Tell whether names of columns are those of a table of transcripts: a text, and what it belongs to."""
-    known = {name.strip().lower() for name in names}
-    others = {*_NAMES, *_START_FIELDS}
-    references = {*_REFERENCE_FIELDS, *_TEXT_FIELDS}
-    has_both_sides = bool(known & references) and not known.isdisjoint(_HYPOTHESIS_FIELDS)
-    return has_both_sides or bool(known & _ALL_TEXT_FIELDS and known & others)
+def column_names(cells: Sequence[str]) -> list[str]:
+    """Return the names of the columns of a table; one without a name is the index that pandas writes."""
+    return [cell.strip().strip('"').lower() or "index" for cell in cells]
+
+
+def names_text(cells: Sequence[str]) -> bool:
+    """Tell whether cells name the columns of a table of transcripts: a text, and what it belongs to or plain names."""
+    names = column_names(cells)
+    is_known = any(name in _NAMES or name in _START_FIELDS for name in names)
+    are_plain = all(len(name.split()) == 1 and not any(sign.isdigit() for sign in name) for name in names)
+    return len(names) > 1 and not _ALL_TEXT_FIELDS.isdisjoint(names) and (is_known or are_plain)
 
 
 def has_text(values: dict[str, Any]) -> bool:
@@ -96,22 +90,22 @@ def choose_fields(table: Table, role: Role, told: str = "") -> Transcripts:
     """
     name, note = _text_field(table, role, told)
     notes = [*table.notes, *([note] if note else [])]
-    records, texts = [], []
-    for record in table.records:
+    ids = None if _is_one_recording(table.records) else record_ids(table.path, table.records)
+    places, texts = [], []
+    for place, record in enumerate(table.records):
         text = _text(table.path, record, name)
         if text is None and role == "reference":
             raise ScoringError(f"has no text under {name!r}", path=table.path, line=record.line)
         if text is not None:
-            records.append(record)
+            places.append(place)
             texts.append(text)
-    if _is_one_recording(table.records):
+    if ids is None:
         joined = " ".join(text.strip() for text in texts)
         notes.append(f"{table.path}: its {len(texts)} segments are read as the text of one recording")
         document = stem_of(table.path)
         return Transcripts(table.path, table.format, [joined], None, {}, tuple(notes), name, document)
-    ids = record_ids(table.path, records)
-    columns = describe([record.values for record in records])
-    return Transcripts(table.path, table.format, texts, ids, columns, tuple(notes), name)
+    columns = describe([table.records[place].values for place in places])
+    return Transcripts(table.path, table.format, texts, [ids[place] for place in places], columns, tuple(notes), name)
 
 
 def _text_field(table: Table, role: Role, told: str) -> tuple[str, str]:
@@ -171,7 +165,9 @@ def _is_one_recording(records: Sequence[Record]) -> bool:
     """Tell whether records are the timed pieces of one recording, as Whisper writes and numbers them."""
     if all(find(values, _START_FIELDS) is None for _, values in records):
         return False
-    names = [find(values, _NAMES) for _, values in records]
+    if any(find(values, (*_AUDIO_FIELDS, "session_id")) is not None for _, values in records):
+        return False
+    names = [find(values, _ID_FIELDS) for _, values in records]
     return all(name is None for name in names) or names in ([*range(len(names))], [*range(1, len(names) + 1)])
 
 

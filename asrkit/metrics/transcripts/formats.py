@@ -205,7 +205,7 @@ def _read_files(path: Path, role: Role, format: str, field: str) -> Transcripts:
     """Read a folder with a file for each recording, named after it; the first suffix that is there counts."""
     files = next((found for found in _files_of(path, format) if found), [])
     if not files:
-        raise ScoringError("is a folder without .txt files; name a file of transcripts", path=path)
+        raise ScoringError("is a folder without .txt files, subtitles or JSON; name a file of transcripts", path=path)
     ids, texts = [], []
     for file in files:
         relative = file.relative_to(path)

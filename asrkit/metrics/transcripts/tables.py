@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from asrkit.errors import ScoringError
-from asrkit.metrics.transcripts.fields import Record, Table, names_text
+from asrkit.metrics.transcripts.fields import Record, Table, column_names, names_text
 from asrkit.metrics.transcripts.values import looks_like_id, shorten, split_lines
 
 _SAMPLE = 1_000  # so many lines show what a file is
@@ -27,7 +27,7 @@ _RECOG = re.compile(r"(?:(?P<id>\S+?):\s+)?(?P<side>ref|hyp)=(?P<value>.*)\Z", r
 def read_tsv(path: str, text: str) -> Table:
     """Read a tab-separated table with a header and without quoting."""
     rows = split_lines(text)
-    names = _header(rows[0].split("\t")) if rows else []
+    names = column_names(rows[0].split("\t")) if rows else []
     records = [_record(path, number, names, row.split("\t")) for number, row in enumerate(rows[1:], 2) if row.strip()]
     return Table(path, "tsv", records)
 
@@ -39,7 +39,7 @@ def read_csv(path: str, text: str) -> Table:
     if not rows:
         return Table(path, "csv", [])
     if names_text(rows[0][1]) or _is_unknown_header([cells for _, cells in rows[:_SAMPLE]]):
-        names = _header(rows[0][1])
+        names = column_names(rows[0][1])
         return Table(path, "csv", [_record(path, number, names, cells) for number, cells in rows[1:]])
     width = 2 if _has_bare_commas(text, rows, sign) else min(len(cells) for _, cells in rows)
     if min(len(cells) for _, cells in rows) < 2:
@@ -98,10 +98,6 @@ def _said(path: str, what: str, records: Sequence[Record], place: str) -> str:
     return f"{path}: read as {what}: id {shorten(first['id'])}, text {shorten(first['text'])} ({which})"
 
 
-def _header(cells: Sequence[str]) -> list[str]:
-    return [name.strip().lower() for name in cells]
-
-
 def _record(path: str, number: int, names: Sequence[str], cells: Sequence[str]) -> Record:
     if len(cells) != len(names):
         raise ScoringError(f"has {len(cells)} cells but the header has {len(names)}", path=path, line=number)
@@ -140,11 +136,7 @@ def is_ljspeech(lines: Sequence[str]) -> bool:
 
 def _header_delimiter(text: str) -> str | None:
     first = text.split("\n", 1)[0]
-    return next((sign for sign in _DELIMITERS if sign in first and names_text(_unquoted(first.split(sign)))), None)
-
-
-def _unquoted(cells: Sequence[str]) -> list[str]:
-    return [cell.strip().strip('"') for cell in cells]
+    return next((sign for sign in _DELIMITERS if sign in first and names_text(first.split(sign))), None)
 
 
 def _delimiter(lines: Sequence[str]) -> str | None:
