@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asrkit.data import scan_manifest
-from asrkit.metrics.transcripts import read_table_columns, read_transcripts
+from asrkit.metrics.transcripts import read_columns, read_transcripts
 from asrkit.text.identifiers import escape_id, escape_rest, ids_of_rows, is_id
 from asrkit.transcription.recordings import find_recordings
 
@@ -86,7 +86,7 @@ def test_a_folder_its_manifest_and_a_reference_agree_on_ids(kind: str, tmp_path:
     assert sorted(recording.utterance_id for recording in find_recordings([manifest])) == ids
     assert sorted(utterance.id for utterance in scan_manifest(manifest)[0]) == ids
     assert sorted(read_transcripts(manifest).ids or []) == ids
-    assert sorted(read_table_columns(manifest)[0]) == ids
+    assert sorted(read_columns(manifest)[0]) == ids
 
 
 def test_parts_and_twins_have_the_same_ids_for_all_readers(tmp_path: Path) -> None:

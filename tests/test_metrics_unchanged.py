@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asrkit.config import ScoringConfig
 from asrkit.metrics.scoring import score
 
 SPOKEN = (
@@ -111,7 +112,7 @@ FROZEN: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
 
 @pytest.mark.parametrize("kind", ["lines", "ids", "trn", "stm", "jsonl", "results", "hyp.txt", "manifest", "folder"])
 def test_old_formats_keep_their_counts(kind: str, tmp_path: Path) -> None:
-    report = score(*write_sides(tmp_path, kind))
+    report = score(*write_sides(tmp_path, kind), ScoringConfig(normalizer="standard-1"))
     counts = [
         (total.hits, total.substitutions, total.deletions, total.insertions)
         for total in (report.raw.words.total(), report.normalized.words.total())

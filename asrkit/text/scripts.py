@@ -12,6 +12,8 @@ _RANGES = (
     *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x31F0, 0x31FF)),
     *((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAA60, 0xAA7F), (0xF900, 0xFAFF), (0xFF66, 0xFF9F), (0x20000, 0x3FFFF)),
 )
+# Characters between spaces, on average, of text that was cut into words: Han and Kana, and Thai with its neighbors.
+_LONGEST_WORD, _LONGEST_ALPHABETIC_WORD = 2.5, 8
 _CLASS = "".join(f"{chr(first)}-{chr(last)}" for first, last in _RANGES)
 _ANY = re.compile(f"[{_CLASS}]")
 
@@ -30,15 +32,23 @@ def _unit() -> re.Pattern[str]:
 
 
 def is_unspaced(texts: Iterable[str]) -> bool:
-    """Tell whether there are more characters of scripts without spaces than words of others."""
-    characters = words = 0
+    """Tell whether texts are mostly in scripts without spaces, and have none between their words indeed.
+
+    Text that was cut into words, as NIST's Mandarin, has one to two characters between spaces; in Thai words are longer.
+    """
+    characters = alphabetic = runs = others = 0
     for text in texts:
         if text.isascii():
-            words += text.count(" ") + 1 if text else 0
+            others += text.count(" ") + 1 if text else 0
             continue
-        characters += len(_ANY.findall(text))
-        words += sum(_ANY.search(word) is None for word in text.split())
-    return characters > words
+        for word in text.split():
+            found = _ANY.findall(word)
+            runs += bool(found)
+            others += not found
+            characters += len(found)
+            alphabetic += sum(character < "\u1800" for character in found)
+    most = _LONGEST_ALPHABETIC_WORD if 2 * alphabetic > characters else _LONGEST_WORD
+    return characters > others and characters > most * runs
 
 
 def separate(text: str) -> str:
