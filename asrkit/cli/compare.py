@@ -47,8 +47,8 @@ def compare_command(
 ) -> None:
     """Tell whether system B is better than system A, how sure that is, and what it would take to be sure.
 
-    The difference comes with an interval from resamples that both share, the probability of improvement, the matched
-    pairs test of NIST (MAPSSWE), and utterances won and lost.
+    The difference comes with an interval, the probability that chance makes it so large, the probability of
+    improvement, the matched pairs test of NIST (MAPSSWE), and utterances won and lost.
 
     Example: asrkit compare baseline/hyp.txt new/hyp.txt ref.txt --html compare.html
     """

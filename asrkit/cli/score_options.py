@@ -189,12 +189,10 @@ Resamples = Annotated[
         "--resamples",
         min=0,
         show_default=str(ScoringConfig.resamples),
-        help="Bootstrap resamples of the interval; 0 for none.",
+        help="Random draws behind tests and probabilities; 0 for no interval either.",
     ),
 ]
-Seed = Annotated[
-    int | None, typer.Option("--seed", show_default=str(ScoringConfig.seed), help="Seed of the resamples.")
-]
+Seed = Annotated[int | None, typer.Option("--seed", show_default=str(ScoringConfig.seed), help="Seed of these draws.")]
 Speakers = Annotated[
     Path | None,
     typer.Option("--speakers", help="A manifest, or lines of [bold]id speaker[/]: the interval is by speaker then."),

@@ -161,7 +161,7 @@ class ScoringConfig(Settings):
     ref_field: str = ""
     notation: str = "nist"  # optional words and alternatives in trn, stm and ctm; or "none"
     characters: str = "char"  # what a CER counts; or "char-nospace", "grapheme"
-    resamples: int = 1_000  # of the bootstrap; 0: no interval
+    resamples: int = 1_000  # random draws behind tests and probabilities; 0: no interval either
     confidence: float = 0.95  # of the interval
     seed: int = 1
 

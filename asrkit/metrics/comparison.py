@@ -9,8 +9,8 @@ Source:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,21 @@ import numpy.typing as npt
 from asrkit.config import ScoringConfig
 from asrkit.errors import ScoringError
 from asrkit.metrics.alignment import trace
-from asrkit.metrics.intervals import FEWEST_SPEAKERS, IntArray, Interval, pool_by, resample
+from asrkit.metrics.intervals import (
+    FEWEST_TO_SETTLE,
+    IntArray,
+    Interval,
+    choose_units,
+    difference_interval,
+    resample,
+    swap_test,
+)
 from asrkit.metrics.scoring import ScoreReport, score
+from asrkit.metrics.student import two_sided_p
 
 # A segment ends where both systems have so many words right in a row.
 _GOOD_WORDS = 2
+_SWAPS = 10  # for each resample; they cost little
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class MatchedPairs:
         mean: Mean difference of errors per segment, A minus B.
         standard_deviation: Of that difference.
         z: The test statistic; positive when B is better. None when it is undefined.
-        p: Two-sided probability of so large a difference by chance; None when undefined.
+        p: Two-sided probability of so large a difference by chance, by Student's t; None when undefined.
     """
 
     num_segments: int
@@ -53,7 +63,10 @@ class Comparison:
         a: Scores of the first system.
         b: Scores of the second.
         difference: WER of A minus WER of B; positive when B is better. None when undefined.
-        interval: Of the difference, from resamples that both systems share.
+        interval: Of the difference.
+        p: Two-sided probability of so large a difference if each unit (utterance or speaker) could as well have fallen
+            the other way; None without an interval.
+        num_apart: Units in which the systems do not make the same number of errors.
         probability_of_improvement: Share of resamples in which B makes fewer errors.
         matched_pairs: The MAPSSWE test.
         wins: Utterances with fewer errors in B.
@@ -68,6 +81,8 @@ class Comparison:
     b: ScoreReport
     difference: float | None
     interval: Interval | None
+    p: float | None
+    num_apart: int
     probability_of_improvement: float | None
     matched_pairs: MatchedPairs
     wins: int
@@ -78,8 +93,13 @@ class Comparison:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the interval of the difference leaves zero out."""
-        return self.interval is not None and not self.interval.low <= 0.0 <= self.interval.high
+        """Whether the interval of the difference leaves zero out, and swapping the systems at random says so too.
+
+        Fewer than six units that differ never settle anything.
+        """
+        if self.interval is None or self.p is None or self.num_apart < FEWEST_TO_SETTLE:
+            return False
+        return not self.interval.low <= 0.0 <= self.interval.high and self.p <= 1.0 - self.interval.confidence
 
 
 def errors_by_place(letters: str) -> tuple[list[int], list[int]]:
@@ -102,31 +122,43 @@ def errors_by_place(letters: str) -> tuple[list[int], list[int]]:
     return words, gaps
 
 
-def segment_differences(a: str, b: str) -> list[tuple[int, int]]:
+def segment_differences(a: str, b: str, shared: str | None = None) -> list[tuple[int, int]]:
     """Cut one utterance into segments and count the errors of both systems in each.
 
-    A segment begins with an error of either system and ends where both have two words right in a row.
+    A segment begins with an error of either system and ends where both have two words right in a row, each in its own
+    reading of the reference.
 
     Args:
         a: The alignment of the first system's hypothesis, in letters.
         b: That of the second.
+        shared: The second system's reading of the reference aligned with the first's: "=" a word of both, "D" one of
+            the first alone, "I" one of the second, "S" one of each; by default the readings are one.
     """
     (words_a, gaps_a), (words_b, gaps_b) = errors_by_place(a), errors_by_place(b)
     segments: list[tuple[int, int]] = []
     is_open, run = False, 0
-    for place in range(len(gaps_a)):
-        steps = [(gaps_a[place], gaps_b[place], False)]
-        if place < len(words_a):
-            steps.append((words_a[place], words_b[place], True))
-        for errors_a, errors_b, is_word in steps:
-            if errors_a or errors_b:
-                last = segments.pop() if is_open else (0, 0)
-                segments.append((last[0] + errors_a, last[1] + errors_b))
-                is_open, run = True, 0
-            elif is_word:
-                run += 1
-                is_open = is_open and run < _GOOD_WORDS
+    for errors_a, errors_b, is_word in _steps(words_a, gaps_a, words_b, gaps_b, shared):
+        if errors_a or errors_b:
+            last = segments.pop() if is_open else (0, 0)
+            segments.append((last[0] + errors_a, last[1] + errors_b))
+            is_open, run = True, 0
+        elif is_word:
+            run += 1
+            is_open = is_open and run < _GOOD_WORDS
     return segments
+
+
+def _steps(
+    words_a: list[int], gaps_a: list[int], words_b: list[int], gaps_b: list[int], shared: str | None
+) -> Iterator[tuple[int, int, bool]]:
+    """Yield the errors of both systems in each gap and each word of either reading, and whether it is a word."""
+    i = j = 0
+    yield gaps_a[0], gaps_b[0], False
+    for letter in "=" * len(words_a) if shared is None else shared:
+        in_a, in_b = letter != "I", letter != "D"
+        yield words_a[i] if in_a else 0, words_b[j] if in_b else 0, True
+        i, j = i + in_a, j + in_b
+        yield gaps_a[i] if in_a else 0, gaps_b[j] if in_b else 0, False
 
 
 def match_pairs(differences: npt.NDArray[np.int64]) -> MatchedPairs:
@@ -137,83 +169,90 @@ def match_pairs(differences: npt.NDArray[np.int64]) -> MatchedPairs:
     if deviation == 0.0:
         return MatchedPairs(number, mean, deviation, None, None)
     z = mean / (deviation / math.sqrt(number))
-    return MatchedPairs(number, mean, deviation, z, math.erfc(abs(z) / math.sqrt(2.0)))
+    return MatchedPairs(number, mean, deviation, z, two_sided_p(z, number - 1))
 
 
 def _all_segments(a: ScoreReport, b: ScoreReport) -> IntArray:
     differences: list[int] = []
-    texts = zip(a.normalized.hypotheses, b.normalized.hypotheses, a.normalized.references, strict=True)
-    for hypothesis_a, hypothesis_b, reference in texts:
-        if hypothesis_a == hypothesis_b == reference:
+    sides = (a.normalized.hypotheses, b.normalized.hypotheses, a.normalized.references, b.normalized.references)
+    for hypothesis_a, hypothesis_b, reference_a, reference_b in zip(*sides, strict=True):
+        if hypothesis_a == reference_a and hypothesis_b == reference_b:
             continue
-        words = reference.split()
-        letters = [trace(text.split(), words, a.config.weights) for text in (hypothesis_a, hypothesis_b)]
-        differences += [errors_a - errors_b for errors_a, errors_b in segment_differences(*letters)]
+        words_a, words_b = reference_a.split(), reference_b.split()
+        letters_a = trace(hypothesis_a.split(), words_a, a.config.weights)
+        letters_b = trace(hypothesis_b.split(), words_b, b.config.weights)
+        shared = "=" * len(words_a) if reference_a == reference_b else trace(words_b, words_a)
+        segments = segment_differences(letters_a, letters_b, shared)
+        differences += [errors_a - errors_b for errors_a, errors_b in segments]
     return np.array(differences, np.int64)
 
 
-def _paired_interval(
-    values: IntArray, config: ScoringConfig, unit: str
-) -> tuple[Interval | None, float | None, float | None]:
-    """Return the interval of the difference, the probability of improvement, and the error of the difference."""
-    if config.resamples == 0 or len(values) < 2 or values[:, 2].sum() == 0:
-        return None, None, None
-    sums = resample(values, config.resamples, config.seed)
-    sums = sums[sums[:, 2] > 0]
-    differences = (sums[:, 0] - sums[:, 1]) / sums[:, 2]
-    tail = (1.0 - config.confidence) / 2.0
-    low, high = np.quantile(differences, [tail, 1.0 - tail])
-    interval = Interval(float(low), float(high), config.confidence, unit, len(values))
-    return interval, float((differences > 0).mean()), float(differences.std())
+def _count_both(a: ScoreReport, b: ScoreReport) -> IntArray:
+    """Return errors and reference words of A, then of B, ``(utterances, 4)``."""
+    tables = a.normalized.words, b.normalized.words
+    return np.stack([column for table in tables for column in (table.errors, table.num_reference)], axis=1)
 
 
-def _needed_share(difference: float | None, interval: Interval | None, deviation: float | None) -> float | None:
+def _rates_apart(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return WER of A minus WER of B of each row of sums, leaving out those without words."""
+    sums = sums[(sums[:, 1] > 0) & (sums[:, 3] > 0)]
+    return np.asarray(sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3])
+
+
+def _needed_share(difference: float, interval: Interval | None, is_settled: bool) -> float | None:
     """Return how many times as much audio would bring zero just outside the interval.
 
     The width of an interval falls with the square root of the number of utterances.
     """
-    if not difference or interval is None or not deviation or not interval.low <= 0.0 <= interval.high:
+    if is_settled or not difference or interval is None:
         return None
-    half_width = (interval.high - interval.low) / 2.0
-    return (half_width / abs(difference)) ** 2
+    share = ((interval.high - interval.low) / 2.0 / abs(difference)) ** 2
+    return max(share, FEWEST_TO_SETTLE / interval.num_units) if share > 1.0 else None
 
 
 def compare_reports(a: ScoreReport, b: ScoreReport) -> Comparison:
     """Compare two reports of the same references.
+
+    Where references hold alternatives, each system keeps the reading that it fits best, as in NIST's sc_stats.
 
     Raises:
         ScoringError: The reports are of different utterances or references.
     """
     if a.pairs.ids != b.pairs.ids or a.pairs.references != b.pairs.references:
         raise ScoringError("the two reports are of different references and cannot be compared")
-    table_a, table_b = a.normalized.words, b.normalized.words
-    if a.normalized.references != b.normalized.references:
-        raise ScoringError(
-            "the references hold alternatives that the two systems resolve differently; compare them without "
-            "the notation, from id lines instead of trn or stm"
-        )
-    values = np.stack([table_a.errors, table_b.errors, table_a.num_reference], axis=1)
-    unit, grouped = "utterance", values
-    if a.speakers is not None and len(set(a.speakers)) >= FEWEST_SPEAKERS:
-        unit, grouped = "speaker", pool_by(values, a.speakers)
-    interval, probability, deviation = _paired_interval(grouped, a.config, unit)
-    total = int(values[:, 2].sum())
-    difference = int((values[:, 0] - values[:, 1]).sum()) / total if total else None
-    share = _needed_share(difference, interval, deviation)
-    hours = total_hours(a)
-    by_utterance = np.sign(values[:, 0] - values[:, 1])
-    return Comparison(
+    config = a.config
+    values = _count_both(a, b)
+    units, unit = choose_units(values, a.speakers)
+    apart = _rates_apart(values.sum(axis=0, keepdims=True).astype(np.float64))
+    difference = float(apart[0]) if len(apart) else None
+    interval = p = probability = None
+    if config.resamples and difference is not None:
+        interval = difference_interval(units, config.confidence, unit)
+    if interval is not None:
+        p = swap_test(units, _SWAPS * config.resamples, config.seed)
+        probability = float((_rates_apart(resample(units, config.resamples, config.seed)) > 0).mean())
+    by_utterance = np.sign(values[:, 0] - values[:, 2])
+    comparison = Comparison(
         a,
         b,
         difference,
         interval,
+        p,
+        int((units[:, 0] != units[:, 2]).sum()),
         probability,
         match_pairs(_all_segments(a, b)),
         int((by_utterance > 0).sum()),
         int((by_utterance < 0).sum()),
         int((by_utterance == 0).sum()),
-        None if share is None else math.ceil(share * len(values)),
-        None if share is None or hours is None else share * hours,
+        None,
+        None,
+    )
+    share = _needed_share(difference or 0.0, interval, comparison.is_settled)
+    hours = total_hours(a)
+    return replace(
+        comparison,
+        needed_utterances=None if share is None else math.ceil(share * len(values)),
+        needed_hours=None if share is None or hours is None else share * hours,
     )
 
 

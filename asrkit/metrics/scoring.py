@@ -21,8 +21,6 @@ from asrkit.metrics.notation import resolve, uses_notation
 from asrkit.metrics.transcripts import Transcripts
 from asrkit.text.normalizer import Normalizer
 
-_MOST_FOR_CHARACTERS = 20_000
-
 
 @dataclass(frozen=True)
 class View:
@@ -36,7 +34,7 @@ class View:
         words: Word counts of each utterance.
         characters: Character counts of each utterance.
         word_interval: Of the WER; made for the chosen normalizer only.
-        character_interval: Of the CER, likewise, up to 20,000 utterances: beyond, it is as narrow as it is slow.
+        character_interval: Of the CER, likewise.
     """
 
     normalizer: str
@@ -198,22 +196,16 @@ class _Scorer:
             words,
             chars,
             self._interval(normalizer, words),
-            self._interval(normalizer, chars, _MOST_FOR_CHARACTERS),
+            self._interval(normalizer, chars),
         )
         self.views[normalizer.label] = view
         return view
 
-    def _interval(self, normalizer: Normalizer, table: CountTable, most: int | None = None) -> Interval | None:
-        if normalizer.name == "none" != self.config.normalizer or (most is not None and len(table) > most):
+    def _interval(self, normalizer: Normalizer, table: CountTable) -> Interval | None:
+        if normalizer.name == "none" != self.config.normalizer or self.config.resamples == 0:
             return None
-        return rate_interval(
-            table.errors,
-            table.num_reference,
-            resamples=self.config.resamples,
-            confidence=self.config.confidence,
-            seed=self.config.seed,
-            speakers=self.speakers,
-        )
+        confidence = self.config.confidence
+        return rate_interval(table.errors, table.num_reference, confidence=confidence, speakers=self.speakers)
 
 
 def _jiwer_counter(hypotheses: Sequence[str], references: Sequence[str], unit: str, weights: str) -> CountTable:

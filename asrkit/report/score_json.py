@@ -132,6 +132,8 @@ def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
         "b": score_to_json(comparison.b, worst=0),
         "difference": comparison.difference,
         "interval": interval_to_json(comparison.interval),
+        "p": comparison.p,
+        "num_apart": comparison.num_apart,
         "probability_of_improvement": comparison.probability_of_improvement,
         "mapsswe": asdict(comparison.matched_pairs),
         "wins": comparison.wins,

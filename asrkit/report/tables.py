@@ -11,7 +11,7 @@ from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.confidence import Calibration, Oracle
 from asrkit.metrics.counts import ErrorCounts
 from asrkit.metrics.details import Details
-from asrkit.metrics.intervals import Interval
+from asrkit.metrics.intervals import FEWEST_TO_SETTLE, Interval
 from asrkit.metrics.scoring import ScoreReport, View
 from asrkit.report import wording
 
@@ -251,14 +251,17 @@ def verdict(comparison: Comparison) -> list[str]:
         lines.append(
             f"A minus B: {100 * comparison.difference:+.2f} points, {100 * interval.confidence:g} % interval "
             f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f} "
-            f"({wording.plural(interval.num_units, interval.unit)} resampled)."
+            f"({wording.plural(interval.num_units, interval.unit)})."
         )
-    if comparison.probability_of_improvement is not None:
+    if comparison.p is not None:
+        lines.append(f"So large a difference comes by chance with {wording.p_value(comparison.p)}.")
+    if comparison.probability_of_improvement is not None and comparison.num_apart:
         lines.append(
             f"B makes fewer errors in {wording.percent(comparison.probability_of_improvement, 1)} of resamples."
         )
     lines.append(_matched_pairs_line(comparison))
-    lines.append(f"B wins {comparison.wins:,} utterances, loses {comparison.losses:,}, ties {comparison.ties:,}.")
+    wins = wording.plural(comparison.wins, "utterance")
+    lines.append(f"B wins {wins}, loses {comparison.losses:,}, ties {comparison.ties:,}.")
     lines.append(_settled_line(comparison, better))
     return lines
 
@@ -267,13 +270,20 @@ def _matched_pairs_line(comparison: Comparison) -> str:
     test = comparison.matched_pairs
     if test.z is None or test.p is None:
         return f"MAPSSWE: {wording.plural(test.num_segments, 'segment')}, too few or too alike to test."
-    p = f"p = {test.p:.3f}" if test.p >= 0.001 else "p < 0.001"
-    return f"MAPSSWE: {wording.plural(test.num_segments, 'segment')}, Z = {test.z:.2f}, {p}."
+    segments = wording.plural(test.num_segments, "segment")
+    return f"MAPSSWE: {segments}, Z = {test.z:.2f}, {wording.p_value(test.p)}."
 
 
 def _settled_line(comparison: Comparison, better: str) -> str:
     if comparison.is_settled:
         return f"The difference is settled: {better} is better on speech like this."
+    interval = comparison.interval
+    if interval is not None and 0 < comparison.num_apart < FEWEST_TO_SETTLE:
+        apart = wording.plural(comparison.num_apart, interval.unit)
+        return (
+            f"The difference is not settled: the systems differ in {apart}, and fewer than {FEWEST_TO_SETTLE} may "
+            "fall the same way by chance."
+        )
     if comparison.needed_utterances is None:
         return "The difference is not settled."
     number = comparison.a.num_utterances

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from asrkit.metrics.counts import ErrorCounts
-from asrkit.metrics.intervals import Interval
+from asrkit.metrics.intervals import FEWEST_SPEAKERS, Interval
 from asrkit.metrics.scoring import NormalizerEffect, ScoreReport
 
 UNDEFINED = "undefined"
@@ -28,12 +28,14 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
 
 
-def describe_interval(interval: Interval, resamples: int) -> str:
-    """Say how an interval was made."""
-    return (
-        f"{100 * interval.confidence:g} % interval: {resamples:,} bootstrap resamples of "
-        f"{plural(interval.num_units, interval.unit)}"
-    )
+def p_value(p: float) -> str:
+    """Write a probability: ``p = 0.031``, ``p < 0.001``."""
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
+def describe_interval(interval: Interval) -> str:
+    """Say what an interval takes as independent."""
+    return f"{100 * interval.confidence:g} % interval over {plural(interval.num_units, interval.unit)}"
 
 
 def describe_effect(effect: NormalizerEffect, label: str) -> str:
@@ -76,7 +78,9 @@ def remarks(report: ScoreReport) -> list[str]:
     if counts.rate is None:
         lines.append("The references hold no word: the rate is undefined.")
     if view.word_interval is not None:
-        lines.append(describe_interval(view.word_interval, report.config.resamples))
+        few = len(set(report.speakers or ()))
+        alone = f"; {plural(few, 'speaker')} tell nothing of others" if 0 < few < FEWEST_SPEAKERS else ""
+        lines.append(describe_interval(view.word_interval) + alone)
     if report.effect is not None:
         lines.append(describe_effect(report.effect, view.normalizer))
     measures = [
