@@ -184,11 +184,65 @@ def bench_long_pairs(folder: Path) -> None:
         )
 
 
+def write_marked(folder: Path, segments: int, *, alternatives: bool) -> None:
+    """Write one long recording as stm and ctm, ten words a segment."""
+    draw = np.random.default_rng(segments)
+    letters = [*"etaoinshrdlucmfw"]
+    with (folder / "ref.stm").open("w") as stm, (folder / "hyp.ctm").open("w") as ctm:
+        for i in range(segments):
+            said = ["".join(draw.choice(letters, 4)) for _ in range(10)]
+            marked = [*said[:5], "{ um / uh / @ }", *said[5:]] if alternatives and i % 2 else said
+            stm.write(f"rec 1 spk {4 * i:.2f} {4 * i + 3.9:.2f} {' '.join(marked)}\n")
+            for place, (word, kind) in enumerate(zip(said, draw.random(10), strict=True)):
+                if kind > 0.05:
+                    ctm.write(f"rec 1 {4 * i + 0.1 + 0.3 * place:.2f} 0.20 {word if kind > 0.1 else 'x'}\n")
+
+
+def write_line(folder: Path, words: int) -> None:
+    """Write one line with a single place that can be said in two ways."""
+    hypotheses, references = make_pairs(1, words, seed=words)
+    said = references[0].split()
+    marked = [*said[: words // 2], "{um / uh}", *said[words // 2 :]]
+    (folder / "ref.trn").write_text(f"{' '.join(marked)} (s-1)\n")
+    (folder / "hyp.trn").write_text(f"{hypotheses[0]} (s-1)\n")
+
+
+def bench_notation(folder: Path) -> None:
+    """Time what only NIST's tools score, beside them."""
+    program = shutil.which("sclite") or "/usr/lib/sctk/bin/sclite"
+    if not Path(program).exists():
+        print("sclite is not installed: no comparison of stm, ctm and alternatives")
+        return
+    print("commands on NIST's formats, CPU seconds of the second run: asrkit, sclite (goal: within 5 times)")
+
+    def seconds(arguments: list[str]) -> float:
+        before = os.times()
+        subprocess.run(arguments, cwd=folder, capture_output=True, check=True)
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    def beside(what: str, hyp: str, ref: str) -> None:
+        sides = ["-r", ref, ref[-3:], "-h", hyp, hyp[-3:], *(["-i", "rm"] if ref.endswith("trn") else [])]
+        both = [sys.executable, "-m", "asrkit", "score", hyp, ref], [program, "-D", "-F", *sides, "-o", "sum", "stdout"]
+        ours, theirs = (min(seconds(command) for _ in range(2)) for command in both)
+        print(f"  {what:<48}{ours:8.2f}{theirs:8.2f}   {ours / theirs:.1f} times")
+
+    for number in (1_000, 4_000):
+        for alternatives in (False, True):
+            write_marked(folder, number, alternatives=alternatives)
+            name = f"stm and ctm, {number:,} segments{', alternatives' if alternatives else ''}"
+            beside(name, "hyp.ctm", "ref.stm")
+    for number in (1_000, 2_000):
+        write_line(folder, number)
+        beside(f"trn, one line of {number:,} words, alternatives", "hyp.trn", "ref.trn")
+
+
 def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory() as name:
         bench_corpora(Path(name))
         bench_long_pairs(Path(name))
+        bench_notation(Path(name))
 
 
 if __name__ == "__main__":
