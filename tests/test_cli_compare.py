@@ -100,11 +100,81 @@ def test_a_language_model_is_a_vocabulary(asrkit: Run, tmp_path: Path) -> None:
     assert "brown" in oov["examples"]
 
 
+@pytest.mark.parametrize(
+    ("systems", "most", "code", "message", "why"),
+    [
+        (
+            ["b.txt", "a.txt"],
+            "15.5",
+            4,
+            "the WER of B is 15.50 points above that of A",
+            "40 errors in 258 words: 15.504",
+        ),
+        (["b.txt", "a.txt"], "15.51", 0, "", "no more than allowed"),
+        (["a.txt", "b.txt"], "0", 0, "", "a fall is no rise"),
+        (["a.txt", "a.txt"], "0", 0, "", "nor is nothing"),
+        (["b.txt", "b.txt", "a.txt"], "1", 4, "the WER of C is 15.50 points above", "any system after the first"),
+        (["a.txt", "b.txt", "a.txt"], "1", 0, "", "what counts is the first, not the one before"),
+    ],
+)
+def test_a_rise_above_the_threshold_ends_with_4(
+    asrkit: Run, systems: list[str], most: str, code: int, message: str, why: str
+) -> None:
+    ended, out, err = asrkit("compare", *systems, "ref.txt", "--max-rise", most)
+    assert ended == code, why
+    assert message in err
+    assert out
+
+
+def test_a_rise_over_references_without_words_misses(asrkit: Run, tmp_path: Path) -> None:
+    for name in ("x", "y", "z"):
+        (tmp_path / name).write_text("\n")
+    code, _, err = asrkit("compare", "x", "y", "z", "--max-rise", "5")
+    assert (code, err) == (4, "asrkit: the WER of B is undefined and cannot meet --max-rise 5\n")
+
+
+def test_three_systems_in_every_view(asrkit: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_text((tmp_path / "a.txt").read_text().replace("brown", "clown", 3))
+    three = ["compare", "a.txt", "b.txt", "c.txt", "ref.txt"]
+    code, out, err = asrkit(*three, "--worst", "1", "--html", "r.html")
+    assert (code, err) == (0, "asrkit: wrote r.html\n")
+    lines = [line.split() for line in out.splitlines()]
+    assert [line[0] for line in lines if line[1:2] in (["a.txt"], ["b.txt"], ["c.txt"])] == ["B", "A", "C"]
+    assert "A - B  +15.50  +10.70 to +20.31  < 0.001             B is better" in out
+    assert out.count("B is better") == 2
+    assert out.count("not settled") == 1
+    page = (tmp_path / "r.html").read_text()
+    assert "errors C" in page
+    values = json.loads(asrkit(*three, "--json")[1])
+    assert (values["schema"], values["order"]) == ("asrkit-ranking-1", ["B", "A", "C"])
+    assert [(pair["a"], pair["b"], pair["is_settled"]) for pair in values["pairs"]] == [
+        ("A", "B", True),
+        ("A", "C", False),
+        ("B", "C", True),
+    ]
+    markdown = asrkit(*three, "--markdown")[1]
+    assert markdown.startswith("## 3 systems, the best with WER 0.00 %\n")
+    assert "| A - C | -1.16 |" in markdown
+
+
+def test_markdown_shows_the_worst_regressions(asrkit: Run) -> None:
+    out = asrkit("compare", "b.txt", "a.txt", "ref.txt", "--markdown")[1]
+    assert "### Worst regressions" in out
+    assert out.count("~~quick~~ **quack**") == 3
+    assert "Worst regressions" not in asrkit("compare", "a.txt", "b.txt", "ref.txt", "--markdown")[1]
+
+
+def test_one_system_is_a_wrong_usage(asrkit: Run) -> None:
+    code, _, err = asrkit("compare", "a.txt", "ref.txt")
+    assert code == 2
+    assert "give the hypotheses of two systems or more, then the references" in err
+
+
 def test_the_command_has_the_parameters_of_its_library_function() -> None:
     from asrkit.cli.compare import compare_command
-    from asrkit.metrics.comparison import compare
+    from asrkit.metrics.ranking import rank
 
-    shown = {"worst", "json", "markdown", "html", "audio_root", "embed_audio"}
-    library = set(inspect.signature(compare).parameters) - {"config"}
+    shown = {"paths", "worst", "json", "markdown", "html", "audio_root", "embed_audio", "max_rise"}
+    library = set(inspect.signature(rank).parameters) - {"config", "systems", "references"}
     settings = set(ScoringConfig().to_dict()) - {"confidence"}
     assert set(inspect.signature(compare_command).parameters) - shown == library | settings

@@ -12,10 +12,11 @@ from rich.console import Console
 from asrkit.config import ScoringConfig
 from asrkit.metrics.comparison import compare
 from asrkit.metrics.details import find_details
+from asrkit.metrics.ranking import rank
 from asrkit.metrics.scoring import score
 from asrkit.report.alignment_text import alignment_text
 from asrkit.report.markdown import comparison_to_markdown, escape, score_to_markdown
-from asrkit.report.score_json import comparison_to_json, score_to_json
+from asrkit.report.score_json import comparison_to_json, ranking_to_json, score_to_json
 from asrkit.report.score_terminal import print_comparison, print_score
 from asrkit.report.tables import verdict
 from asrkit.report.wording import visible
@@ -178,3 +179,5 @@ def test_the_json_is_documented_key_by_key() -> None:
     written = {*values, *values["scores"]["raw"]["wer"], *values["details"]}
     assert documented(text, "## asrkit-score-1") == written
     assert documented(text, "## asrkit-comparison-1") == set(comparison_to_json(compare(["a"], ["b"], ["a"])))
+    ranking = ranking_to_json(rank([["a"], ["b"], ["a"]], ["a"]))
+    assert documented(text, "## asrkit-ranking-1") == {*ranking, *ranking["pairs"][0]} - {"a", "b"}

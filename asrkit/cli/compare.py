@@ -1,4 +1,4 @@
-"""``asrkit compare``: two systems on the same references."""
+"""``asrkit compare``: two systems or more on the same references."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ import typer
 
 from asrkit.cli import score_options as options
 from asrkit.cli.app import app
-from asrkit.cli.score import players, say, settings_from, write_page
+from asrkit.cli.score import MISSED, players, say, settings_from, write_page
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from asrkit.metrics.comparison import Comparison
+    from asrkit.metrics.ranking import Ranking
+
+_ROUNDING = 1e-9  # points; a rise of exactly so many is no more than that
 
 
 @app.command("compare")
 def compare_command(
-    first: Annotated[str, typer.Argument(metavar="A", help="Hypotheses of system A: a file or a folder.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Hypotheses of system B.")],
-    references: Annotated[str, typer.Argument(metavar="REF", help="References of both.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B [C ...] REF", help="Hypotheses of each system, files or folders, then their references."
+        ),
+    ],
     format: options.Format = options.TranscriptFormat.AUTO,
     hyp_format: options.HypothesisFormat = None,
     ref_format: options.ReferenceFormat = None,
@@ -44,44 +49,83 @@ def compare_command(
     html: options.Html = None,
     audio_root: options.AudioRoot = None,
     embed_audio: options.EmbedAudio = False,
+    max_rise: options.MaxRise = None,
 ) -> None:
     """Tell whether system B is better than system A, how sure that is, and what it would take to be sure.
 
     The difference comes with an interval, the probability that chance makes it so large, the probability of
-    improvement, the matched pairs test of NIST (MAPSSWE), and utterances won and lost.
+    improvement, the matched pairs test of NIST (MAPSSWE), and utterances won and lost. Of more than two systems there
+    is a ranking, and a verdict on each pair that allows for so many comparisons.
 
     Example: asrkit compare baseline/hyp.txt new/hyp.txt ref.txt --html compare.html
     """
+    if len(paths) < 3:
+        raise ConfigError("give the hypotheses of two systems or more, then the references: asrkit compare A B REF")
     config = settings_from(locals())
-    from asrkit.metrics.comparison import compare
+    from asrkit.metrics.ranking import rank
 
-    comparison = compare(first, second, references, config, format=format.value, speakers=speakers)
-    for note in dict.fromkeys([*comparison.a.notes, *comparison.b.notes]):
+    ranking = rank(paths[:-1], paths[-1], config, format=format.value, speakers=speakers)
+    for note in dict.fromkeys(note for report in ranking.reports for note in report.notes):
         say(note)
-    _show(comparison, worst=worst, json=json, markdown=markdown)
+    _show(ranking, worst=worst, json=json, markdown=markdown)
     if html is not None:
-        from asrkit.report.html import render_comparison
+        from asrkit.report.html import render_comparison, render_ranking
 
-        recordings = players(comparison.a, html, audio_root, speakers, embed_audio)
-        write_page(html, render_comparison(comparison, recordings))
+        recordings = players(ranking.reports[0], html, audio_root, speakers, embed_audio)
+        is_pair = len(ranking.reports) == 2
+        page = render_comparison(ranking.pairs[0].comparison, recordings) if is_pair else None
+        write_page(html, page or render_ranking(ranking, recordings))
+    if max_rise is not None:
+        _check_rise(ranking, max_rise)
 
 
-def _show(comparison: Comparison, *, worst: int, json: bool, markdown: bool) -> None:
+def _show(ranking: Ranking, *, worst: int, json: bool, markdown: bool) -> None:
     if json and markdown:
         raise ConfigError("choose one of --json and --markdown")
+    comparison = ranking.pairs[0].comparison if len(ranking.reports) == 2 else None
     if json:
         from json import dumps
 
-        from asrkit.report.score_json import comparison_to_json
+        from asrkit.report.score_json import comparison_to_json, ranking_to_json
 
-        typer.echo(dumps(comparison_to_json(comparison), ensure_ascii=False, indent=2))
+        values = ranking_to_json(ranking) if comparison is None else comparison_to_json(comparison)
+        typer.echo(dumps(values, ensure_ascii=False, indent=2))
     elif markdown:
-        from asrkit.report.markdown import comparison_to_markdown
+        from asrkit.report.markdown import comparison_to_markdown, ranking_to_markdown
 
-        typer.echo(comparison_to_markdown(comparison), nl=False)
+        page = ranking_to_markdown(ranking) if comparison is None else comparison_to_markdown(comparison, worst=worst)
+        typer.echo(page, nl=False)
     else:
         from rich.console import Console
 
-        from asrkit.report.score_terminal import print_comparison
+        from asrkit.report.score_terminal import print_comparison, print_ranking
 
-        print_comparison(comparison, Console(highlight=False), worst=worst)
+        console = Console(highlight=False)
+        if comparison is None:
+            print_ranking(ranking, console, worst=worst)
+        else:
+            print_comparison(comparison, console, worst=worst)
+
+
+def _check_rise(ranking: Ranking, max_rise: float) -> None:
+    """Exit with 4 when the WER of a system lies more than so many points above the first one's, or is undefined."""
+    from asrkit.metrics.ranking import system_name
+
+    is_missed = False
+    for pair in ranking.pairs:
+        if pair.first != 0:
+            continue
+        name, difference = system_name(pair.second), pair.comparison.difference
+        if difference is None:
+            say(f"the WER of {name} is undefined and cannot meet --max-rise {max_rise:g}")
+        elif -100 * difference > max_rise + _ROUNDING:
+            sure = "settled" if pair.is_settled else "not settled"
+            say(
+                f"the WER of {name} is {-100 * difference:.2f} points above that of A, more than "
+                f"--max-rise {max_rise:g} (the difference is {sure})"
+            )
+        else:
+            continue
+        is_missed = True
+    if is_missed:
+        raise typer.Exit(MISSED)

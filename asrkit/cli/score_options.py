@@ -226,6 +226,15 @@ Emissions = Annotated[
 LanguageModel = Annotated[
     Path | None, typer.Option("--lm", help="The language model of that run; its vocabulary, too.")
 ]
+MaxRise = Annotated[
+    float | None,
+    typer.Option(
+        "--max-rise",
+        min=0.0,
+        metavar="POINTS",
+        help="Exit with 4 when a WER, in percent, is more than so many points above that of A.",
+    ),
+]
 MaxWer = Annotated[
     float | None, typer.Option("--max-wer", min=0.0, help="Exit with 4 when the WER, in percent, is higher.")
 ]

@@ -92,6 +92,13 @@ class Comparison:
     needed_hours: float | None
 
     @property
+    def regressions(self) -> list[int]:
+        """Places of the utterances in which B makes more errors than A, the widest apart first."""
+        rise = self.b.normalized.words.errors - self.a.normalized.words.errors
+        order = np.lexsort((np.arange(len(rise)), -rise))
+        return [int(i) for i in order[: int((rise > 0).sum())]]
+
+    @property
     def is_settled(self) -> bool:
         """Whether the interval of the difference leaves zero out, and swapping the systems at random says so too.
 

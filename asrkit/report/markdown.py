@@ -5,9 +5,10 @@ from __future__ import annotations
 from asrkit.metrics.alignment import Step
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.details import Details
+from asrkit.metrics.ranking import Ranking
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
-from asrkit.report.tables import ReportTable, comparison_table, detail_tables, rate_table, verdict
+from asrkit.report.tables import ReportTable, comparison_table, detail_tables, ranking_tables, rate_table, verdict
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~&"})
 
@@ -64,12 +65,28 @@ def _worst_line(report: ScoreReport, index: int) -> str:
     return f"- {escape(report.pairs.ids[index])}, {counts}: {_alignment(report.align(index))}"
 
 
-def comparison_to_markdown(comparison: Comparison) -> str:
-    """Return a comparison as Markdown."""
+def ranking_to_markdown(ranking: Ranking) -> str:
+    """Return several systems as Markdown."""
+    best = ranking.reports[ranking.order[0]]
+    parts = [f"## {len(ranking.reports)} systems, the best with WER {wording.percent(best.word_error_rate)}"]
+    parts += [_table(content) for content in ranking_tables(ranking)]
+    return "\n\n".join([*parts, f"`{best.signature()}`"]) + "\n"
+
+
+def comparison_to_markdown(comparison: Comparison, *, worst: int = 0) -> str:
+    """Return a comparison as Markdown.
+
+    Args:
+        comparison: What to write.
+        worst: How many of the utterances to include in which B makes the most errors more than A.
+    """
+    regressions = comparison.regressions[:worst]
     parts = [
         f"## {escape(comparison.a.hypothesis_path or 'A')} against {escape(comparison.b.hypothesis_path or 'B')}",
         _table(comparison_table(comparison)),
         "\n".join(f"- {escape(line)}" for line in verdict(comparison)),
+        *(["### Worst regressions"] if regressions else []),
+        *(["\n".join(_worst_line(comparison.b, index) for index in regressions)] if regressions else []),
         f"`{comparison.a.signature()}`",
     ]
     return "\n\n".join(parts) + "\n"

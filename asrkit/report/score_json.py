@@ -11,10 +11,12 @@ from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.counts import ErrorCounts
 from asrkit.metrics.details import Details
 from asrkit.metrics.intervals import Interval
+from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport, View
 
 SCHEMA = "asrkit-score-1"
 COMPARISON_SCHEMA = "asrkit-comparison-1"
+RANKING_SCHEMA = "asrkit-ranking-1"
 
 
 def counts_to_json(counts: ErrorCounts) -> dict[str, Any]:
@@ -130,6 +132,37 @@ def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
         "schema": COMPARISON_SCHEMA,
         "a": score_to_json(comparison.a, worst=0),
         "b": score_to_json(comparison.b, worst=0),
+        **_difference_to_json(comparison),
+        "is_settled": comparison.is_settled,
+        "needed_utterances": comparison.needed_utterances,
+        "needed_hours": comparison.needed_hours,
+    }
+
+
+def ranking_to_json(ranking: Ranking) -> dict[str, Any]:
+    """Return several systems as plain values, schema ``asrkit-ranking-1``."""
+    return {
+        "schema": RANKING_SCHEMA,
+        "systems": [
+            {"name": system_name(place), **score_to_json(report, worst=0)}
+            for place, report in enumerate(ranking.reports)
+        ],
+        "order": [system_name(place) for place in ranking.order],
+        "pairs": [
+            {
+                "a": system_name(pair.first),
+                "b": system_name(pair.second),
+                **_difference_to_json(pair.comparison),
+                "adjusted_p": pair.adjusted_p,
+                "is_settled": pair.is_settled,
+            }
+            for pair in ranking.pairs
+        ],
+    }
+
+
+def _difference_to_json(comparison: Comparison) -> dict[str, Any]:
+    return {
         "difference": comparison.difference,
         "interval": interval_to_json(comparison.interval),
         "p": comparison.p,
@@ -139,7 +172,4 @@ def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
         "wins": comparison.wins,
         "losses": comparison.losses,
         "ties": comparison.ties,
-        "is_settled": comparison.is_settled,
-        "needed_utterances": comparison.needed_utterances,
-        "needed_hours": comparison.needed_hours,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -9,10 +10,11 @@ from rich.text import Text
 
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.details import Details
+from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
 from asrkit.report.alignment_text import alignment_text
-from asrkit.report.tables import ReportTable, comparison_table, detail_tables, rate_table, verdict
+from asrkit.report.tables import ReportTable, comparison_table, detail_tables, ranking_tables, rate_table, verdict
 
 _WIDEST = 100
 
@@ -57,18 +59,38 @@ def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5
     console.print()
     for line in verdict(comparison):
         console.print(Text(line))
-    differences = comparison.b.normalized.words.errors - comparison.a.normalized.words.errors
-    order = sorted(range(len(differences)), key=lambda i: (-abs(int(differences[i])), i))
-    for index in [i for i in order if differences[i]][:worst]:
+    _print_widest_apart([comparison.a, comparison.b], console, worst)
+
+
+def print_ranking(ranking: Ranking, console: Console, *, worst: int = 5) -> None:
+    """Print several systems, the best first, the verdict on each pair, and the utterances in which they differ most.
+
+    Args:
+        ranking: What to show.
+        console: Where.
+        worst: How many utterances to show.
+    """
+    console.print(Text(wording.visible(wording.describe_join(ranking.reports[0]))))
+    for content in ranking_tables(ranking):
         console.print()
-        better = "A" if differences[index] > 0 else "B"
-        heading = Text(_utterance_name(comparison.a, index), style="bold")
-        heading.append(f"   {better} has {wording.plural(abs(int(differences[index])), 'error')} fewer", "not bold dim")
+        _print_table(content, console, title=False)
+    _print_widest_apart(ranking.reports, console, worst)
+
+
+def _print_widest_apart(reports: list[ScoreReport], console: Console, worst: int) -> None:
+    errors = np.stack([report.normalized.words.errors for report in reports])
+    apart = errors.max(axis=0) - errors.min(axis=0)
+    order = sorted(range(len(apart)), key=lambda i: (-int(apart[i]), i))
+    for index in [i for i in order if apart[i]][:worst]:
+        console.print()
+        better = system_name(int(errors[:, index].argmin()))
+        heading = Text(_utterance_name(reports[0], index), style="bold")
+        heading.append(f"   {better} has {wording.plural(int(apart[index]), 'error')} fewer", "not bold dim")
         console.print(heading)
-        for name, report in (("A", comparison.a), ("B", comparison.b)):
-            _print_alignment(report, index, console, name=name)
+        for place, report in enumerate(reports):
+            _print_alignment(report, index, console, name=system_name(place))
     console.print()
-    console.print(Text(comparison.a.signature(), style="dim"), soft_wrap=True)
+    console.print(Text(reports[0].signature(), style="dim"), soft_wrap=True)
 
 
 def _print_table(content: ReportTable, console: Console, *, title: bool = True) -> None:

@@ -12,6 +12,7 @@ from asrkit.metrics.confidence import Calibration, Oracle
 from asrkit.metrics.counts import ErrorCounts
 from asrkit.metrics.details import Details
 from asrkit.metrics.intervals import FEWEST_TO_SETTLE, Interval
+from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport, View
 from asrkit.report import wording
 
@@ -214,14 +215,46 @@ def _calibration_tables(calibration: Calibration | None) -> list[ReportTable]:
 
 
 def comparison_table(comparison: Comparison) -> ReportTable:
-    """Return both systems and their difference."""
+    """Return both systems."""
+    return _system_table([comparison.a, comparison.b], [0, 1])
+
+
+def ranking_tables(ranking: Ranking) -> list[ReportTable]:
+    """Return the systems, the best first, and the verdict on each pair."""
+    columns = ["", "points", "95 %", "p", "MAPSSWE p", "verdict"]
+    columns[2] = f"{100 * ranking.reports[0].config.confidence:g} %"
+    rows = []
+    for pair in ranking.pairs:
+        difference, interval = pair.comparison.difference, pair.comparison.interval
+        names = system_name(pair.first), system_name(pair.second)
+        better = names[1] if (difference or 0.0) > 0 else names[0]
+        matched = pair.comparison.matched_pairs.p
+        rows.append(
+            [
+                f"{names[0]} - {names[1]}",
+                wording.UNDEFINED if difference is None else f"{100 * difference:+.2f}",
+                "" if interval is None else f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}",
+                "" if pair.adjusted_p is None else wording.short_p(pair.adjusted_p),
+                "" if matched is None else wording.short_p(matched),
+                f"{better} is better" if pair.is_settled else "not settled",
+            ]
+        )
+    note = f"p of swapping the systems at random, for {wording.plural(len(rows), 'comparison')} at once (Holm)"
+    return [
+        _system_table(ranking.reports, ranking.order),
+        ReportTable("Pairs", columns, rows, frozenset({1, 2, 3, 4}), note),
+    ]
+
+
+def _system_table(reports: Sequence[ScoreReport], order: Sequence[int]) -> ReportTable:
     columns = ["", "WER", "errors", "sub", "del", "ins", "SER"]
     rows = []
-    for name, report in (("A", comparison.a), ("B", comparison.b)):
+    for place in order:
+        report = reports[place]
         counts = report.normalized.words.total()
         rows.append(
             [
-                f"{name}  {report.hypothesis_path}".strip(),
+                f"{system_name(place)}  {report.hypothesis_path}".strip(),
                 wording.percent(counts.rate),
                 f"{counts.errors:,}",
                 f"{counts.substitutions:,}",

@@ -30,7 +30,12 @@ def plural(number: int, noun: str) -> str:
 
 def p_value(p: float) -> str:
     """Write a probability: ``p = 0.031``, ``p < 0.001``."""
-    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+    return f"p {short_p(p)}" if p < 0.001 else f"p = {short_p(p)}"
+
+
+def short_p(p: float) -> str:
+    """Write a probability in a table: ``0.031``, ``< 0.001``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def describe_interval(interval: Interval) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from asrkit.metrics.breakdown import GroupScore
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.details import Details
+from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
 from asrkit.report.html.audio import Players
 from asrkit.report.html.charts import Bar, bar_chart
 from asrkit.report.html.document import document
 from asrkit.report.html.markup import alignment, section, table, tag, text
-from asrkit.report.tables import comparison_table, detail_tables, rate_table, verdict
+from asrkit.report.tables import comparison_table, detail_tables, ranking_tables, rate_table, verdict
 
 # A page with more utterances than this is no longer mailed or scrolled with pleasure.
 MOST_UTTERANCES = 2_000
@@ -64,6 +67,22 @@ def render_comparison(
     return document(f"WER {title}", "".join(parts))
 
 
+def render_ranking(ranking: Ranking, players: Players | None = None, *, most_utterances: int = MOST_UTTERANCES) -> str:
+    """Return several systems side by side as one HTML document; the arguments are those of :func:`render_score`."""
+    reports = ranking.reports
+    errors = np.stack([report.normalized.words.errors for report in reports])
+    apart = errors.max(axis=0) - errors.min(axis=0)
+    order = sorted(range(len(apart)), key=lambda i: (-int(apart[i]), i))[:most_utterances]
+    parts = [
+        tag("p", text(wording.describe_join(reports[0]))),
+        *(section(content.title, table(content)) for content in ranking_tables(ranking)),
+        _utterance_section(reports, order, players, len(apart)),
+        tag("footer", tag("code", text(reports[0].signature()))),
+    ]
+    best = reports[ranking.order[0]]
+    return document(f"WER of {len(reports)} systems, best {wording.percent(best.word_error_rate)}", "".join(parts))
+
+
 def _worst_first(report: ScoreReport) -> list[int]:
     wrong = report.worst
     is_wrong = set(wrong)
@@ -107,7 +126,7 @@ def _group_bars(groups: list[GroupScore]) -> list[Bar]:
 
 def _utterance_section(reports: list[ScoreReport], order: list[int], players: Players | None, total: int) -> str:
     columns = [("utterance", "text"), *([("speaker", "text")] if reports[0].speakers else []), ("words", "number")]
-    names = [""] if len(reports) == 1 else [" A", " B"]
+    names = [""] if len(reports) == 1 else [f" {system_name(place)}" for place in range(len(reports))]
     columns += [(f"errors{name}", "number") for name in names]
     if len(reports) == 1:
         columns.append(("WER", "number"))
