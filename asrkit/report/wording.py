@@ -84,7 +84,7 @@ def remarks(report: ScoreReport) -> list[str]:
         lines.append("The references hold no word: the rate is undefined.")
     if view.word_interval is not None:
         few = len(set(report.speakers or ()))
-        alone = f"; {plural(few, 'speaker')} tell nothing of others" if 0 < few < FEWEST_SPEAKERS else ""
+        alone = f"; {plural(few, 'speaker')} are too few to tell of others" if 1 < few < FEWEST_SPEAKERS else ""
         lines.append(describe_interval(view.word_interval) + alone)
     if report.effect is not None:
         lines.append(describe_effect(report.effect, view.normalizer))
