@@ -84,6 +84,29 @@ def test_every_view_of_a_score(asrkit: Run, tmp_path: Path) -> None:
     assert "Confusions" in asrkit("score", "a.txt", "ref.txt", "--details")[1]
 
 
+def test_scores_by_a_column_in_every_view(asrkit: Run, tmp_path: Path) -> None:
+    rows = "".join(f"u{i:02d}\t{'uk' if i < 20 else 'us'}\ts{i % 3}\n" for i in range(40))
+    (tmp_path / "who.tsv").write_text(f"id\taccent\tspeaker\n{rows}")
+    half_right = (tmp_path / "b.txt").read_text().splitlines(keepends=True)[20:]
+    (tmp_path / "d.txt").write_text(
+        "".join((tmp_path / "a.txt").read_text().splitlines(keepends=True)[:20] + half_right)
+    )
+    given = ["score", "d.txt", "ref.txt", "--speakers", "who.tsv", "--by", "accent", "--by", "speaker"]
+    code, out, err = asrkit(*given, "--html", "r.html")
+    assert (code, err) == (0, "asrkit: wrote r.html\n")
+    assert "By accent" in out
+    assert "the gap is settled: p < 0.001 (utterances of each speaker shuffled)" in out
+    assert "3 speakers are too few to tell of others" in out
+    assert "By accent" in (tmp_path / "r.html").read_text()
+    fields = json.loads(asrkit(*given, "--json")[1])["by"]
+    assert [field["field"] for field in fields] == ["accent", "speaker"]
+    assert [(group["name"], group["errors"]) for group in fields[0]["groups"]] == [("uk", 20), ("us", 0)]
+    assert fields[0]["groups"][0]["interval"]["num_units"] == 20
+    assert "### By speaker" in asrkit(*given, "--markdown")[1]
+    code, _, err = asrkit("score", "a.txt", "ref.txt", "--by", "accent")
+    assert (code, "column 'accent' is in no manifest given" in err) == (2, True)
+
+
 @pytest.mark.parametrize("command", [["score", "a.txt", "ref.txt"], ["compare", "a.txt", "b.txt", "ref.txt"]])
 def test_one_view_at_a_time_on_stdout(asrkit: Run, command: list[str]) -> None:
     code, out, err = asrkit(*command, "--json", "--markdown")

@@ -107,6 +107,7 @@ def test_the_schema_of_the_json() -> None:
         "normalizer_effect",
         "worst",
         "details",
+        "by",
         "notes",
     ]
     assert list(values["scores"]["raw"]) == ["normalizer", "wer", "cer", "mer", "wil", "wip", "ser"]

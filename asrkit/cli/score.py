@@ -18,6 +18,7 @@ from asrkit.writing import write_whole
 
 if TYPE_CHECKING:
     from asrkit.metrics.details import Details
+    from asrkit.metrics.groups import FieldScore
     from asrkit.metrics.scoring import ScoreReport
     from asrkit.report.html.audio import Players
 
@@ -88,6 +89,7 @@ def score_command(
     resamples: options.Resamples = None,
     seed: options.Seed = None,
     speakers: options.Speakers = None,
+    by: options.By = None,
     worst: options.Worst = 5,
     details: options.WithDetails = False,
     vocabulary: options.Vocabulary = None,
@@ -117,11 +119,13 @@ def score_command(
         say(note)
     sources = _Sources(vocabulary or lm, train_text, keywords, emissions, lm)
     tables = sources.find_details(report) if details or html is not None or sources.any() else None
-    _show(report, tables, worst=worst, json=json, markdown=markdown)
+    groups = _score_by(report, by or [])
+    _show(report, tables, groups, worst=worst, json=json, markdown=markdown)
     if html is not None and tables is not None:
         from asrkit.report.html import render_score
 
-        write_page(html, render_score(report, tables, players(report, html, audio_root, speakers, embed_audio)))
+        recordings = players(report, html, audio_root, speakers, embed_audio)
+        write_page(html, render_score(report, tables, recordings, fields=groups))
     if max_wer is not None:
         check_gate(report.word_error_rate, max_wer)
 
@@ -170,7 +174,23 @@ def _vocabulary_words(path: Path) -> list[str]:
     return [line.split()[0] for line in read_text(path).split("\n") if line.strip()]
 
 
-def _show(report: ScoreReport, details: Details | None, *, worst: int, json: bool, markdown: bool) -> None:
+def _score_by(report: ScoreReport, names: list[str]) -> list[FieldScore]:
+    if not names:
+        return []
+    from asrkit.metrics.groups import score_by
+
+    return [score_by(report, name) for name in dict.fromkeys(names)]
+
+
+def _show(
+    report: ScoreReport,
+    details: Details | None,
+    fields: list[FieldScore],
+    *,
+    worst: int,
+    json: bool,
+    markdown: bool,
+) -> None:
     if json and markdown:
         raise ConfigError("choose one of --json and --markdown")
     if json:
@@ -178,17 +198,19 @@ def _show(report: ScoreReport, details: Details | None, *, worst: int, json: boo
 
         from asrkit.report.score_json import score_to_json
 
-        typer.echo(dumps(score_to_json(report, worst=worst, details=details), ensure_ascii=False, indent=2))
+        typer.echo(
+            dumps(score_to_json(report, worst=worst, details=details, fields=fields), ensure_ascii=False, indent=2)
+        )
     elif markdown:
         from asrkit.report.markdown import score_to_markdown
 
-        typer.echo(score_to_markdown(report, worst=worst, details=details), nl=False)
+        typer.echo(score_to_markdown(report, worst=worst, details=details, fields=fields), nl=False)
     else:
         from rich.console import Console
 
         from asrkit.report.score_terminal import print_score
 
-        print_score(report, Console(highlight=False), worst=worst, details=details)
+        print_score(report, Console(highlight=False), worst=worst, details=details, fields=fields)
 
 
 def players(report: ScoreReport, page: Path, root: Path | None, manifest: Path | None, embed: bool) -> Players:

@@ -197,6 +197,15 @@ Speakers = Annotated[
     Path | None,
     typer.Option("--speakers", help="A manifest, or lines of [bold]id speaker[/]: the interval is by speaker then."),
 ]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        metavar="FIELD",
+        help="A column of a manifest, such as speaker, accent or snr: the score of each group, and a test of the gap. "
+        "May be repeated.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON (docs/score-json.md) to standard output.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Write Markdown to standard output.")]
 Html = Annotated[

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from asrkit.metrics.alignment import Step
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.details import Details
+from asrkit.metrics.groups import FieldScore
 from asrkit.metrics.ranking import Ranking
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
-from asrkit.report.tables import ReportTable, comparison_table, detail_tables, ranking_tables, rate_table, verdict
+from asrkit.report.tables import (
+    ReportTable,
+    comparison_table,
+    detail_tables,
+    field_table,
+    ranking_tables,
+    rate_table,
+    verdict,
+)
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~&"})
 
@@ -39,13 +50,16 @@ def _alignment(steps: tuple[Step, ...]) -> str:
     return " ".join(words)
 
 
-def score_to_markdown(report: ScoreReport, *, worst: int = 5, details: Details | None = None) -> str:
+def score_to_markdown(
+    report: ScoreReport, *, worst: int = 5, details: Details | None = None, fields: Sequence[FieldScore] = ()
+) -> str:
     """Return a report as Markdown.
 
     Args:
         report: What to write.
         worst: How many of the worst utterances to include.
         details: Further tables.
+        fields: Scores by the columns asked for.
     """
     parts = [f"## WER {wording.percent(report.word_error_rate)}", escape(wording.describe_join(report))]
     if report.pairs.missing:
@@ -54,7 +68,8 @@ def score_to_markdown(report: ScoreReport, *, worst: int = 5, details: Details |
     if worst and report.worst:
         parts.append("### Worst utterances")
         parts.append("\n".join(_worst_line(report, index) for index in report.worst[:worst]))
-    for table in detail_tables(details) if details is not None else []:
+    tables = [field_table(field, report) for field in fields]
+    for table in [*tables, *(detail_tables(details) if details is not None else [])]:
         parts += [f"### {escape(table.title)}", _table(table)]
     parts.append(f"`{report.signature()}`")
     return "\n\n".join(parts) + "\n"

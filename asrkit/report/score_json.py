@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -10,6 +11,7 @@ from asrkit.metrics.breakdown import GroupScore
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.counts import ErrorCounts
 from asrkit.metrics.details import Details
+from asrkit.metrics.groups import FieldScore
 from asrkit.metrics.intervals import Interval
 from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport, View
@@ -70,13 +72,16 @@ def utterance_to_json(report: ScoreReport, index: int) -> dict[str, Any]:
     }
 
 
-def score_to_json(report: ScoreReport, *, worst: int = 5, details: Details | None = None) -> dict[str, Any]:
+def score_to_json(
+    report: ScoreReport, *, worst: int = 5, details: Details | None = None, fields: Sequence[FieldScore] = ()
+) -> dict[str, Any]:
     """Return a report as plain values.
 
     Args:
         report: What to write.
         worst: How many of the worst utterances to include.
         details: Further tables, under "details"; null when they were not asked for.
+        fields: Scores by the columns asked for.
     """
     return {
         "schema": SCHEMA,
@@ -94,6 +99,7 @@ def score_to_json(report: ScoreReport, *, worst: int = 5, details: Details | Non
         "normalizer_effect": None if report.effect is None else asdict(report.effect),
         "worst": [utterance_to_json(report, index) for index in report.worst[:worst]],
         "details": None if details is None else details_to_json(details),
+        "by": [_field_to_json(field) for field in fields],
         "notes": list(report.notes),
     }
 
@@ -124,6 +130,19 @@ def details_to_json(details: Details, *, most_words: int = 100) -> dict[str, Any
 
 def _group_to_json(group: GroupScore) -> dict[str, Any]:
     return {"name": group.name, "num_utterances": group.num_utterances, **counts_to_json(group.counts)}
+
+
+def _field_to_json(field: FieldScore) -> dict[str, Any]:
+    groups = [
+        {
+            "name": group.name,
+            "num_utterances": group.num_utterances,
+            **counts_to_json(group.counts),
+            "interval": interval_to_json(group.interval),
+        }
+        for group in field.groups
+    ]
+    return {"field": field.field, "groups": groups, "p": field.p, "shuffled": field.shuffled}
 
 
 def comparison_to_json(comparison: Comparison) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich import box
 from rich.console import Console
@@ -10,23 +12,40 @@ from rich.text import Text
 
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.details import Details
+from asrkit.metrics.groups import FieldScore
 from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
 from asrkit.report.alignment_text import alignment_text
-from asrkit.report.tables import ReportTable, comparison_table, detail_tables, ranking_tables, rate_table, verdict
+from asrkit.report.tables import (
+    ReportTable,
+    comparison_table,
+    detail_tables,
+    field_table,
+    ranking_tables,
+    rate_table,
+    verdict,
+)
 
 _WIDEST = 100
 
 
-def print_score(report: ScoreReport, console: Console, *, worst: int = 5, details: Details | None = None) -> None:
-    """Print the rates with their counts, then the worst utterances, then the details.
+def print_score(
+    report: ScoreReport,
+    console: Console,
+    *,
+    worst: int = 5,
+    details: Details | None = None,
+    fields: Sequence[FieldScore] = (),
+) -> None:
+    """Print the rates with their counts, then the groups asked for, the worst utterances, and the details.
 
     Args:
         report: What to show.
         console: Where.
         worst: How many of the worst utterances to show.
         details: Further tables.
+        fields: Scores by the columns asked for.
     """
     console.print(Text(wording.visible(wording.describe_join(report))))
     if report.pairs.missing:
@@ -35,6 +54,9 @@ def print_score(report: ScoreReport, console: Console, *, worst: int = 5, detail
     _print_table(rate_table(report), console, title=False)
     for line in wording.remarks(report):
         console.print(Text(line, style="dim"))
+    for field in fields:
+        console.print()
+        _print_table(field_table(field, report), console)
     if worst and report.worst:
         console.print()
         _print_worst(report, console, worst)

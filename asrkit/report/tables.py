@@ -11,6 +11,7 @@ from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.confidence import Calibration, Oracle
 from asrkit.metrics.counts import ErrorCounts
 from asrkit.metrics.details import Details
+from asrkit.metrics.groups import FieldScore, GroupRate
 from asrkit.metrics.intervals import FEWEST_TO_SETTLE, Interval
 from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport, View
@@ -118,7 +119,7 @@ def _word_tables(breakdown: Breakdown, most_rows: int) -> list[ReportTable]:
     ]
 
 
-def _group_rows(groups: Sequence[GroupScore]) -> list[list[str]]:
+def _group_rows(groups: Sequence[GroupScore | GroupRate]) -> list[list[str]]:
     return [
         [
             group.name,
@@ -145,6 +146,21 @@ def _group_tables(breakdown: Breakdown, most_rows: int) -> list[ReportTable]:
         ReportTable("By length", columns, _group_rows(breakdown.lengths), numeric, held),
         ReportTable("By duration", columns, _group_rows(breakdown.durations), numeric),
     ]
+
+
+def field_table(field: FieldScore, report: ScoreReport, *, most_rows: int = 20) -> ReportTable:
+    """Return the score of each group that a column tells apart, and how sure the gap is."""
+    percent = f"{100 * report.config.confidence:g} %"
+    columns = ["", "utterances", "words", "WER", percent, "sub", "del", "ins"]
+    shown = field.groups[:most_rows]
+    rows = [
+        [*row[:4], wording.span(group.interval), *row[4:]] for row, group in zip(_group_rows(shown), shown, strict=True)
+    ]
+    notes = [f"the first {most_rows} of {len(field.groups):,}"] if len(field.groups) > most_rows else []
+    if field.p is not None:
+        sure = "" if field.p <= 1.0 - report.config.confidence else "not "
+        notes.append(f"the gap is {sure}settled: {wording.p_value(field.p)} ({field.shuffled} shuffled)")
+    return ReportTable(f"By {field.field}", columns, rows, _right_from(1, columns), "; ".join(notes))
 
 
 def _vocabulary_tables(breakdown: Breakdown) -> list[ReportTable]:

@@ -237,7 +237,19 @@ def describe(records: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     columns["speaker"] = [find(record, _SPEAKER_FIELDS) for record in records]
     columns["duration_s"] = [_duration(record) for record in records]
     columns["audio"] = [find(record, _AUDIO_FIELDS) for record in records]
+    columns |= _other_columns(records)
     return {name: values for name, values in columns.items() if any(value not in (None, "") for value in values)}
+
+
+def _other_columns(records: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the fields that mean nothing to a scorer, such as an accent, where they hold single values."""
+    known = {*_ALL_TEXT_FIELDS, *_NAMES, *_SPEAKER_FIELDS, *_DURATION_FIELDS, *_START_FIELDS, *_END_FIELDS}
+    known |= {*_DETAIL_FIELDS, "alternatives"}
+    names = dict.fromkeys(name for record in records for name in record if name not in known)
+    columns = {name: [record.get(name) for record in records] for name in names}
+    return {
+        name: values for name, values in columns.items() if not any(isinstance(value, list | dict) for value in values)
+    }
 
 
 def _duration(record: dict[str, Any]) -> float | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from asrkit.metrics.breakdown import GroupScore
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.details import Details
+from asrkit.metrics.groups import FieldScore
 from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
@@ -14,7 +17,7 @@ from asrkit.report.html.audio import Players
 from asrkit.report.html.charts import Bar, bar_chart
 from asrkit.report.html.document import document
 from asrkit.report.html.markup import alignment, section, table, tag, text
-from asrkit.report.tables import comparison_table, detail_tables, ranking_tables, rate_table, verdict
+from asrkit.report.tables import comparison_table, detail_tables, field_table, ranking_tables, rate_table, verdict
 
 # A page with more utterances than this is no longer mailed or scrolled with pleasure.
 MOST_UTTERANCES = 2_000
@@ -26,6 +29,7 @@ def render_score(
     details: Details,
     players: Players | None = None,
     *,
+    fields: Sequence[FieldScore] = (),
     most_utterances: int = MOST_UTTERANCES,
 ) -> str:
     """Return a score as one HTML document.
@@ -34,6 +38,7 @@ def render_score(
         report: What to show.
         details: Its tables.
         players: Where recordings lie, if anywhere.
+        fields: Scores by the columns asked for.
         most_utterances: How many utterances to list, the worst first; what is left out is told.
     """
     counts = report.normalized.words.total()
@@ -42,6 +47,7 @@ def render_score(
         tag("p", text(wording.describe_join(report))),
         tag("p", text(wording.missing_line(report)), class_="alarm") if report.pairs.missing else "",
         section("Error rates", table(rate_table(report)) + _paragraphs(wording.remarks(report))),
+        *(section(content.title, table(content)) for content in (field_table(field, report) for field in fields)),
         section("Where the errors lie", tag("div", _charts(report, details), class_="charts")),
         _utterance_section([report], order, players, report.num_utterances),
         *(section(content.title, table(content)) for content in detail_tables(details, most_rows=_MOST_GROUPS)),
