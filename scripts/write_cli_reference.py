@@ -37,7 +37,7 @@ Results go to stdout, everything else to stderr. Exit codes:
 | 1 | failed: one line on stderr; also when every input failed |
 | 2 | wrong usage, a named path that is missing, bad tables or ids |
 | 3 | some inputs failed, the others are done |
-| 4 | a threshold was missed, as with `--max-wer` |
+| 4 | a threshold was missed, as with `--max-wer` or `--max-rise` |
 | 130, 143 | interrupted by Ctrl-C, by SIGTERM |
 """
 
