@@ -41,6 +41,7 @@ $(VENV)/.requirements: requirements.txt requirements-dev.txt | $(VENV)/.python
 
 # without build isolation CMake's cache stays valid, so that a changed C++ file rebuilds in seconds
 $(PACKAGE): $(VENV)/.requirements pyproject.toml CMakeLists.txt $(wildcard asrkit/native/*/*)
+	$(VENV)/bin/python scripts/remove_former.py
 	$(PIP) install --quiet --no-build-isolation --no-deps -e .
 	@rm -f $(VENV)/.package-* && touch $@
 

@@ -2,6 +2,7 @@
 
 AsrkitError
 ├── ConfigError            unknown key, value out of range (also a ValueError)
+├── MissingPackageError    a task needs a package that is not installed (also an ImportError)
 ├── MissingPathError       a path named by the user does not exist           .path
 ├── AudioError             unreadable, empty, unsupported recording          .path
 ├── ManifestError          malformed line, duplicate id, missing text        .path .line
@@ -34,6 +35,10 @@ class ConfigError(AsrkitError, ValueError):
     """A setting is unknown or out of range."""
 
     exit_code = 2
+
+
+class MissingPackageError(AsrkitError, ImportError):
+    """A package that only some tasks need is not installed."""
 
 
 class _FileError(AsrkitError):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from asrkit.packages import version_of
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "asrkit"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -146,7 +148,21 @@ def loaded_modules(code: str) -> set[str]:
     return set(done.stdout.rpartition("LOADED")[2].split())
 
 
-HEAVY = {"keras", "tensorflow", "jax", "onnx", "onnxruntime", "matplotlib", "pandas", "kenlm", "pyctcdecode", "jiwer"}
+HEAVY = {
+    "keras",
+    "tensorflow",
+    "jax",
+    "onnx",
+    "onnxruntime",
+    "matplotlib",
+    "pandas",
+    "kenlm",
+    "pyctcdecode",
+    "jiwer",
+    "av",
+    "ray",
+    "fsspec",
+}
 
 
 def test_the_package_itself_loads_nothing_heavy() -> None:
@@ -186,8 +202,6 @@ def test_every_marker_of_the_tests_is_registered() -> None:
 
 
 def test_the_version_stands_in_one_place() -> None:
-    from importlib.metadata import version
-
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert version("asrkit") == project["version"]
+    assert version_of() == project["version"]
     assert [p.name for p in SOURCES if project["version"] in p.read_text(encoding="utf-8")] == []

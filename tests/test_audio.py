@@ -87,10 +87,10 @@ def test_media_is_known_by_its_content_not_its_name(tmp_path: Path) -> None:
     assert len(load_waveform(path)) > 15_000
 
 
-def test_without_pyav_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyav_the_error_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
-    with pytest.raises(AudioError, match=r"\.m4a needs PyAV; run: pip install av"):
+    with pytest.raises(AudioError, match=r"\.m4a needs a package that is not installed: pip install av"):
         load_waveform(tmp_path / "a.m4a")
 
 

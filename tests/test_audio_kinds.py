@@ -378,7 +378,7 @@ def test_an_mp3_without_a_length_needs_pyav(tmp_path: Path, monkeypatch: pytest.
     path = encode(tmp_path / "a.mp3", voice("a"), "libmp3lame", write_xing="0")
     with_length = encode(tmp_path / "b.mp3", voice("a"), "libmp3lame")
     monkeypatch.setitem(__import__("sys").modules, "av", None)
-    with pytest.raises(AudioError, match="has no header with its length; needs PyAV; run: pip install av"):
+    with pytest.raises(AudioError, match="has no header with its length, so it needs PyAV: pip install av"):
         load_waveform(path)
     assert_holds(load_waveform(with_length), "a")
 

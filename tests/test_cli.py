@@ -4,6 +4,9 @@ import dataclasses
 import importlib
 import inspect
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -19,6 +22,7 @@ from typer.testing import CliRunner
 from asrkit import config
 from asrkit.cli import app, doctor, main
 from asrkit.errors import AudioError, ConfigError
+from asrkit.packages import version_of
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -39,7 +43,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_version_goes_to_stdout() -> None:
     done = run("--version")
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"asrkit {version('asrkit')}\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"asrkit {version_of()}\n", "")
 
 
 def test_a_wrong_command_is_wrong_usage() -> None:
@@ -108,7 +112,7 @@ def test_doctor_tells_what_is_here() -> None:
     done = run("doctor", "--json")
     report = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
-    assert report["asrkit"] == version("asrkit")
+    assert report["asrkit"] == version_of()
     assert report["extension"]["ok"]
     assert report["packages"]["numpy"] == version("numpy")
     assert report["problems"] == []
@@ -116,30 +120,57 @@ def test_doctor_tells_what_is_here() -> None:
 
 def test_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "asrkit.cli.doctor._requirements", lambda: ["numpy>=1", "no-such-package>=2", 'x; extra == "y"']
+        "asrkit.cli.doctor._requirements",
+        lambda: ["numpy>=1", "no-such-package>=2", "numpy; extra == 'y'", "x; extra == 'y'", "z; extra == 'y'"],
     )
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "problem: no-such-package is not installed: pip install no-such-package" in result.output
-    assert "not installed (asrkit[y])" in result.output
+    assert re.search(rf"^for y +numpy {version('numpy')}, missing: pip install x z *$", result.output, re.MULTILINE)
     monkeypatch.setattr("asrkit.cli.doctor._requirements", list)
     result = CliRunner().invoke(app, ["doctor"])
-    assert result.exit_code == 1 and "asrkit is not installed as a package" in result.output
+    assert result.exit_code == 1 and "asrkit is not installed, only lying there: pip install ." in result.output
 
 
 def test_doctor_looks_for_what_the_package_declares() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    required, _ = doctor.requirements(project["dependencies"])
-    assert {"numpy", "typer", "rich", "matplotlib", "zstandard"} <= set(required)
-    assert set(doctor.diagnose()["packages"]) == set(required)
+    required = doctor.requirements(project["dependencies"])["core"]
+    assert {"numpy", "typer", "rich", "onnxruntime"} <= set(required)
+    report = doctor.diagnose()
+    assert set(report["packages"]) == set(required)
+    assert set(report["tasks"]) == project["optional-dependencies"].keys() - {"dev"}
+    assert set(report["tasks"]["train"]) == {"keras", "matplotlib", "tensorflow"}
+
+
+def test_what_a_task_lacks_is_no_problem_of_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asrkit.cli.doctor._requirements", lambda: ["numpy>=1", "no-such-package>=2; extra == 'y'"])
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    assert result.exit_code == 0
+    assert json.loads(result.output)["tasks"] == {"y": {"no-such-package": None}}
+
+
+@pytest.mark.parametrize(
+    ("packages", "installed", "words"),
+    [
+        ({}, set(), "nothing for Python"),
+        ({"av": "1.0"}, set(), "av 1.0"),
+        ({"jax": None, "keras": "3.0"}, {"keras"}, "keras 3.0, missing: pip install jax"),
+        ({"jax": None}, {"pyctcdecode"}, "missing: pip install jax, but not beside pyctcdecode"),
+        ({"pyctcdecode": None}, {"jax"}, "missing: pip install pyctcdecode, but not beside jax"),
+    ],
+)
+def test_a_task_is_told_with_what_it_lacks(packages: dict[str, Any], installed: set[str], words: str) -> None:
+    assert doctor._in_words(packages, installed).startswith(words)
+    assert not packages or doctor._in_words(packages, installed) == words
 
 
 def test_requirements_are_told_apart_by_their_markers() -> None:
     lines = [
         "a>=1", "b-c<2,>=1.26; python_version < \"9.0\"", "b-c>=3; python_version >= \"9.0\"",
-        "old>=1; python_version < '3.1'", "d[http]>=2; extra == \"remote\"", "d; extra == 'dev'", "e==1 ; extra=='dev'",
+        "old>=1; python_version < '3.1'", "e; python_version < '3.1' and extra == 'gone'",
+        "d[http]>=2; extra == \"remote\"", "d; extra == 'dev'", "e==1 ; extra=='dev'",
     ]  # fmt: skip
-    assert doctor.requirements(lines) == (["a", "b-c"], {"old": "Python < 3.1", "d": "asrkit[remote]"})
+    assert doctor.requirements(lines) == {"core": ["a", "b-c"], "remote": ["d"], "gone": []}
 
 
 # command -> the library function it presents

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from asrkit.audio import probe
 from asrkit.cli.app import app
 from asrkit.data import Utterance, read_manifest
-from asrkit.errors import SynthesisError
+from asrkit.errors import MissingPackageError, SynthesisError
 from asrkit.synth import SynthSizes, Voice, espeak, synthesize, synthesize_corpus
 from asrkit.synth.corpus import VOICES
 from asrkit.synth.sentences import distinct_sentences, vocabulary
@@ -113,10 +113,10 @@ def test_unknown_voices_and_empty_texts_are_named() -> None:
         synthesize("")
 
 
-def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_synthesizer_the_error_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     monkeypatch.setattr(espeak, "_engine", None)
-    with pytest.raises(SynthesisError, match=r"run: pip install 'asrkit\[demo\]'"):
+    with pytest.raises(MissingPackageError, match="pip install espeakng-loader"):
         synthesize("hello")
 
 

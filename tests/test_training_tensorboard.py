@@ -6,7 +6,7 @@ import pytest
 from tiny_run import settings
 from tone_speech import write_corpus
 
-from asrkit.errors import ConfigError
+from asrkit.errors import MissingPackageError
 from asrkit.training.observer import BatchDone, EpochDone, Observers, RunStart, Sample, TrainingObserver
 from asrkit.training.run import train
 from asrkit.training.tensorboard import TensorBoardLog
@@ -65,7 +65,7 @@ def test_a_run_writes_events_when_asked(tmp_path, monkeypatch):
 
 def test_without_tensorflow_the_error_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(ConfigError, match=r"pip install tensorflow, or leave --tensorboard away"):
+    with pytest.raises(MissingPackageError, match=r"pip install tensorflow, or leave --tensorboard away"):
         TensorBoardLog(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

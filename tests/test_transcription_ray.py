@@ -16,7 +16,7 @@ from asrkit.errors import LanguageModelError
 from asrkit.transcription import Observer, TranscriptionSummary, transcribe
 from asrkit.transcription.recipe import Recipe
 
-ray = pytest.importorskip("ray", reason="the extra asrkit[ray] is not installed")
+ray = pytest.importorskip("ray", reason="Ray is not installed (pip install ray)")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="SIGKILL")]
 
 CONFIG = TranscriptionConfig(runner="ray", jobs=2, batch_size=3, window_s=8.0, overlap_s=2.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import sys
 import threading
+import types
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +16,7 @@ import pytest
 from fake_recognition import expected_text, run, write_speech
 
 from asrkit.config import TranscriptionConfig
-from asrkit.errors import ConfigError, TranscriptionError
+from asrkit.errors import ConfigError, MissingPackageError, TranscriptionError
 from asrkit.transcription.remote import _local, fetch, is_url
 
 
@@ -176,7 +178,7 @@ def test_a_key_that_is_a_folder_of_another_fails_alone(memory: Any, cache: Path,
 
 def test_a_web_server(tmp_path: Path) -> None:
     pytest.importorskip("fsspec", reason="fsspec is not installed (pip install fsspec)")
-    pytest.importorskip("aiohttp", reason="aiohttp is not installed (pip install 'fsspec[http]')")
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed (pip install aiohttp)")
     audio = write_speech(tmp_path / "web/my clip.wav", 0.7)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "web"))
     handler.log_message = lambda *_: None  # type: ignore[attr-defined]
@@ -192,9 +194,16 @@ def test_a_web_server(tmp_path: Path) -> None:
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "fsspec.core", None)
-    with pytest.raises(ConfigError, match=r"asrkit\[remote\]"):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(MissingPackageError, match=r"^s3://bucket/a.wav needs .*: pip install (fsspec )?s3fs$"):
         run(["s3://bucket/a.wav"], tmp_path / "out")
+
+
+def test_a_provider_of_fsspec_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec", reason="fsspec is not installed (pip install fsspec)")
+    monkeypatch.setitem(sys.modules, "adlfs", None)
+    with pytest.raises(MissingPackageError, match=r"^abfs://box/a\.wav: Install adlfs to access Azure"):
+        run(["abfs://box/a.wav"], tmp_path / "out")
 
 
 def test_a_provider_that_refuses_costs_only_its_own_files(
@@ -203,6 +212,7 @@ def test_a_provider_that_refuses_costs_only_its_own_files(
     def refuse(url: str) -> None:
         raise RuntimeError("no credentials")
 
+    monkeypatch.setitem(sys.modules, "gcsfs", types.ModuleType("gcsfs"))
     monkeypatch.setattr("fsspec.core.url_to_fs", refuse)
     summary = run(["gs://bucket/a.wav", tmp_path / "local"], tmp_path / "out")
     assert (summary.num_transcribed, summary.exit_code) == (2, 3)

@@ -11,7 +11,8 @@ from asrkit.audio.media import MediaSource
 from asrkit.audio.parts import find_parts
 from asrkit.audio.sound_file import SoundFileSource, tells_its_length
 from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated
-from asrkit.errors import AudioError
+from asrkit.errors import AudioError, MissingPackageError
+from asrkit.packages import is_installed, needed
 
 SOUNDFILE_SUFFIXES = frozenset(
     {".aif", ".aifc", ".aiff", ".au", ".bwf", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".snd", ".sph", ".w64"}
@@ -65,33 +66,31 @@ def _open(path: Path, head: bytes, reading: Reading, raw_rate_hz: int | None) ->
     import soundfile
 
     parts = find_parts(path, head)
-    needs_media = _is_media(head) or (_is_mp3(path, head) and _can_use_media())
+    needs_media = _is_media(head) or (_is_mp3(path, head) and is_installed("av"))
     first_error: Exception | None = None
     if not needs_media:
         if _is_mp3(path, head) and not tells_its_length(path):
-            raise AudioError(f"has no header with its length; {_NEEDS_MEDIA}", path=path)
+            raise AudioError("has no header with its length, so it needs PyAV: pip install av", path=path)
         try:
             sources = [SoundFileSource(part, reading, raw_rate_hz) for part in parts]
-            if all(source.duration_s is not None for source in sources) or not _can_use_media():
+            if all(source.duration_s is not None for source in sources) or not is_installed("av"):
                 return _joined(sources, reading)
             for source in sources:  # libsndfile reads as far as the header says, and it cannot be believed
                 source.close()
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that needs more words
             first_error = error
     try:
-        import av
-    except ImportError:
-        reason = "" if first_error is None else f" ({reason_of(first_error)})"
-        raise AudioError(f"{path.suffix or 'this format'}{reason} {_NEEDS_MEDIA}", path=path) from None
+        with needed(path.suffix or "this format", "av"):
+            import av
+    except MissingPackageError as error:
+        reason = "" if first_error is None else f" (libsndfile: {reason_of(first_error)})"
+        raise AudioError(f"{error}{reason}", path=path) from None
     try:
         return _joined([MediaSource(part, reading) for part in parts], reading)
     except (av.FFmpegError, OSError, ValueError) as error:
         if parts[-1].cut is not None:
             raise truncated(path, parts[-1].cut) from None
         raise AudioError(_why_not(error), path=path) from None
-
-
-_NEEDS_MEDIA = "needs PyAV; run: pip install av"
 
 
 def _other_kind(head: bytes) -> str | None:
@@ -104,15 +103,6 @@ def _why_not(error: Exception) -> str:
     if "invalid data" in reason:
         return "not a readable recording (no audio format known to libsndfile or FFmpeg); convert it to WAV or FLAC"
     return f"not a readable recording ({reason}); convert it to WAV or FLAC"
-
-
-def _can_use_media() -> bool:
-    from importlib.util import find_spec
-
-    try:
-        return find_spec("av") is not None
-    except ValueError:  # made unimportable by hand
-        return False
 
 
 def _head(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from asrkit.cli.ending import ending_in_one_line
 from asrkit.errors import AsrkitError
+from asrkit.packages import version_of
 
 # the order of `asrkit --help`: the three verbs, what goes with them, the tools
 _ORDER = ("train", "transcribe", "score", "compare", "status", "data", "lm", "model", "demo", "doctor")
@@ -35,9 +36,7 @@ app = typer.Typer(
 
 def _print_version(value: bool) -> None:
     if value:
-        from importlib.metadata import version
-
-        typer.echo(f"asrkit {version('asrkit')}")
+        typer.echo(f"asrkit {version_of()}")
         raise typer.Exit
 
 

@@ -12,6 +12,7 @@ import typer
 from asrkit.cli.app import app
 from asrkit.cli.bars import Bars
 from asrkit.errors import ConfigError
+from asrkit.packages import require_installed
 
 if TYPE_CHECKING:
     from asrkit.data.preparation import Preparation
@@ -163,6 +164,8 @@ def stats_command(
     from asrkit.data import scan_manifest
     from asrkit.data.statistics import corpus_statistics, measure_durations
 
+    if plot is not None:
+        require_installed("--plot", "matplotlib")
     utterances, problems = scan_manifest(manifest, audio_root, require_text=False)
     measured, errors = measure_durations(utterances)
     statistics = corpus_statistics(measured)

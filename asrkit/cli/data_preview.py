@@ -9,6 +9,7 @@ import typer
 
 from asrkit.cli.data import data_app, say
 from asrkit.cli.train import run_settings
+from asrkit.packages import require_installed
 
 
 @data_app.command("preview", epilog="Example: asrkit data preview data/an4/train.tsv -o preview")
@@ -28,6 +29,7 @@ def preview_command(
     from asrkit.report.preview_page import render_preview
     from asrkit.training.preview import preview_augmentation
 
+    require_installed("data preview", "matplotlib")
     run = run_settings(manifest, None, preset, config, None, list(setting or []))
     previews = preview_augmentation(run, output, count=count, epochs=epochs)
     page = output / "index.html"

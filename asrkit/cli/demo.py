@@ -13,6 +13,8 @@ import typer
 
 from asrkit.cli.app import app
 from asrkit.interrupts import held
+from asrkit.packages import require_installed
+from asrkit.training.backend import training_modules
 
 # What a score above means: something on the way is broken.
 WORST_WER_PERCENT = 15
@@ -43,6 +45,8 @@ def demo(
 
     Every command is printed before it runs, to be repeated one by one. About two minutes on two cores.
     """
+    if not dry_run:
+        require_installed("the demo", "espeakng_loader", *training_modules())
     started = time.monotonic()
     _show(f"mkdir -p {shlex.quote(str(folder))} && cd {shlex.quote(str(folder))}")
     for title, command in STEPS:

@@ -13,54 +13,56 @@ from typing import Annotated, Any
 import typer
 
 from asrkit.cli.app import app
+from asrkit.packages import DISTRIBUTION, UNKNOWN, namesake, version_of
+from asrkit.training.backend import keras_backend
 
 _NAME = re.compile(r"[\w.-]+")
 _EXTRA = re.compile(r"""extra\s*==\s*["']([\w-]+)["']""")
 _PYTHON = re.compile(r"""python_version\s*(<|>=)\s*["'](\d+)\.(\d+)["']""")
+# pyctcdecode allows no NumPy 2, and with NumPy 1 pip takes a JAX of years ago
+_APART = {"jax": "pyctcdecode", "pyctcdecode": "jax"}
 
 
-def requirements(lines: Iterable[str]) -> tuple[list[str], dict[str, str]]:
-    """Tell what asrkit needs here from what is good to have.
+def requirements(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Sort what asrkit declares to need on this Python by the task that needs it.
 
     Args:
         lines: Requirements as the package's metadata gives them, such as ``av>=12; extra == "media"``.
 
     Returns:
-        The distributions that are needed, and the others with where they are to be had: the Pythons, or the extra
-        that brings them.
+        Distributions for each extra but ``dev``; ``core`` comes first.
     """
-    required: list[str] = []
-    optional: dict[str, str] = {}
+    tasks: dict[str, list[str]] = {"core": []}
     for line in lines:
         requirement, _, marker = line.partition(";")
-        name = _NAME.findall(requirement)[0]
         extra, python = _EXTRA.search(marker), _PYTHON.search(marker)
-        if extra:
-            if extra[1] != "dev":
-                optional.setdefault(name, f"asrkit[{extra[1]}]")
-        elif python and (sys.version_info >= (int(python[2]), int(python[3]))) != (python[1] == ">="):
-            optional.setdefault(name, f"Python {python[1]} {python[2]}.{python[3]}")
-        else:
-            required.append(name)
-    return required, {name: source for name, source in optional.items() if name not in required}
+        names = tasks.setdefault(extra[1] if extra else "core", [])
+        if not python or (sys.version_info >= (int(python[2]), int(python[3]))) == (python[1] == ">="):
+            names.append(_NAME.findall(requirement)[0])
+    tasks.pop("dev", None)
+    return tasks
 
 
 def _requirements() -> list[str]:
     from importlib.metadata import PackageNotFoundError, requires
 
     try:
-        return requires("asrkit") or []
+        return requires(DISTRIBUTION) or []
     except PackageNotFoundError:
         return []
 
 
-def _version(distribution: str) -> str | None:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
+def _other_distribution() -> str | None:
+    """Return what is wrong where a distribution called ``asrkit`` is installed too, or None."""
+    former = namesake()
+    if former is None:
         return None
+    version, is_ours = former
+    whose = f"our former asrkit {version}" if is_ours else f"asrkit {version}, another product,"
+    return (
+        f"{whose} is installed beside {DISTRIBUTION}, in the same folder: pip uninstall asrkit, then "
+        "pip install --force-reinstall --no-deps . in a clone"
+    )
 
 
 def _extension() -> dict[str, Any]:
@@ -79,41 +81,32 @@ def _onnx_providers() -> list[str]:
     return list(onnxruntime.get_available_providers())
 
 
-def _keras_backend() -> str:
-    """Return the backend Keras would use, without the seconds that importing it takes."""
-    from pathlib import Path
-
-    if backend := os.environ.get("KERAS_BACKEND"):
-        return backend
-    config = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
-    try:
-        return str(json.loads(config.read_text(encoding="utf-8"))["backend"])
-    except (OSError, ValueError, KeyError):
-        return "tensorflow"
-
-
 def diagnose() -> dict[str, Any]:
-    """Describe this installation in plain values; ``problems`` lists what keeps asrkit from working."""
-    names, optional = requirements(_requirements())
-    required = {name: _version(name) for name in names}
+    """Describe this installation in plain values; ``problems`` lists what keeps asrkit's core from working."""
+    tasks = {
+        task: {name: None if version_of(name) == UNKNOWN else version_of(name) for name in names}
+        for task, names in requirements(_requirements()).items()
+    }
+    core = tasks.pop("core")
     extension = _extension()
-    problems = [] if names else ["asrkit is not installed as a package: pip install it, or what it needs is not known"]
-    problems += [f"{name} is not installed: pip install {name}" for name, found in required.items() if found is None]
+    problems = [] if core else ["asrkit is not installed, only lying there: pip install . in its folder"]
+    problems += [f"{name} is not installed: pip install {name}" for name, found in core.items() if found is None]
     if not extension["ok"]:
-        problems.append(f"the C++ extension does not load ({extension['error']}): reinstall asrkit")
+        problems.append(f"the C++ extension does not load ({extension['error']}): pip install . in a clone builds it")
+    if other := _other_distribution():
+        problems.append(other)
     return {
-        "asrkit": _version("asrkit"),
+        "asrkit": version_of(),
         "python": platform.python_version(),
         "executable": sys.executable,
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "extension": extension,
-        "keras_backend": _keras_backend(),
+        "keras_backend": keras_backend(),
         "onnx_providers": _onnx_providers(),
-        "packages": required,
-        "optional": {name: _version(name) for name in optional},
-        "optional_from": optional,
+        "packages": core,
+        "tasks": tasks,
         "variables": {name: value for name, value in sorted(os.environ.items()) if name.startswith("ASRKIT_")},
         "problems": problems,
     }
@@ -143,23 +136,36 @@ def _print(report: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     extension = report["extension"]
     rows = {
-        "asrkit": report["asrkit"] or "not installed as a package",
+        "asrkit": report["asrkit"],
         "Python": f"{report['python']}  {report['executable']}",
         "platform": f"{report['platform']}, {report['cpus']} CPUs",
         "extension": extension["path"] if extension["ok"] else f"does not load: {extension['error']}",
         "Keras backend": report["keras_backend"],
         "ONNX providers": ", ".join(report["onnx_providers"]) or "none",
     }
+    installed = {name for packages in report["tasks"].values() for name, found in packages.items() if found}
     rows |= {name: found or "missing" for name, found in report["packages"].items()}
-    source = report["optional_from"]
-    rows |= {name: found or f"not installed ({source[name]})" for name, found in report["optional"].items()}
+    rows |= {f"for {task}": _in_words(packages, installed) for task, packages in report["tasks"].items()}
     rows |= report["variables"]
     for name, value in rows.items():
-        style = "red" if value == "missing" else "dim" if value.startswith("not installed (") else ""
+        style = "red" if value == "missing" else "dim" if "missing: " in value else ""
         table.add_row(escape(name), f"[{style}]{escape(value)}[/]" if style else escape(value))
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     for problem in report["problems"]:
         console.print(f"[red]problem:[/] {escape(problem)}")
     if not report["problems"]:
-        console.print("[green]All that asrkit needs is here.[/]")
+        console.print("[green]The core is complete; what is dim above is for other tasks.[/]")
+
+
+def _in_words(packages: dict[str, str | None], installed: set[str]) -> str:
+    """Return the versions of a task's packages, and what to install, given what is installed for other tasks."""
+    if not packages:
+        return f"nothing for Python {platform.python_version()}"
+    words = [f"{name} {version}" for name, version in packages.items() if version]
+    missing = [name for name, version in packages.items() if version is None]
+    if missing:
+        enemies = {_APART[name] for name in missing if name in _APART} & installed
+        apart = f", but not beside {' and '.join(enemies)}" if enemies else ""
+        words.append(f"missing: pip install {' '.join(missing)}{apart}")
+    return ", ".join(words)

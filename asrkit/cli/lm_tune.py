@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asrkit.cli.lm import Json, Quiet, lm_app, progress_bars, remark
-from asrkit.errors import ConfigError
+from asrkit.errors import ConfigError, MissingPackageError
+from asrkit.packages import require_installed
 
 if TYPE_CHECKING:
     from asrkit.tuning import TuningResult
@@ -42,6 +43,8 @@ def tune(
     from asrkit.report.frontier import plot_frontier
     from asrkit.tuning import emit_dev_set, tune_decoding
 
+    if plot is not None:
+        require_installed("--plot", "matplotlib")
     choice = choose_model(model)
     if choice.is_boxed and not dry_run:
         raise ConfigError(
@@ -67,12 +70,17 @@ def tune(
         )
     if not dry_run:
         bundle.with_decoding(result.settings)
-    figure = plot_frontier(result, plot or lm.with_suffix(".tuning.png"))
+    figure = None
+    try:
+        figure = plot_frontier(result, plot or lm.with_suffix(".tuning.png"))
+    except MissingPackageError as error:  # the search took minutes, and nobody asked for a figure
+        remark(f"no figure: {error}", quiet)
     if as_json:
-        typer.echo(json.dumps({**result.to_dict(), "stored": not dry_run, "plot": str(figure)}))
+        typer.echo(json.dumps({**result.to_dict(), "stored": not dry_run, "plot": figure and str(figure)}))
         return
     _print_result(result, f"not stored (--dry-run) in {bundle.path}" if dry_run else f"stored in {bundle.path}")
-    remark(f"figure: {figure}", quiet)
+    if figure is not None:
+        remark(f"figure: {figure}", quiet)
     if not dry_run:
         remark(f"asrkit transcribe --model {bundle.path} --lm {lm} now uses these settings", quiet)
 

@@ -11,7 +11,7 @@ import typer
 
 from asrkit.cli.app import app
 from asrkit.cli.settings import Project, named_model, parse_assignment
-from asrkit.errors import AsrkitError, ConfigError, MissingPathError
+from asrkit.errors import AsrkitError, ConfigError, MissingPackageError, MissingPathError
 
 if TYPE_CHECKING:
     from asrkit.config import RunConfig
@@ -145,7 +145,10 @@ def _report(output: Path) -> Path | None:
     history = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     page = output / "report.html"
     try:
-        draw_learning_curve(history, output / "learning_curve.png")
+        try:
+            draw_learning_curve(history, output / "learning_curve.png")
+        except MissingPackageError as error:
+            typer.echo(f"asrkit: no learning_curve.png: {error}", err=True)
         page.write_text(render_training(history, Bundle.load(output).card), encoding="utf-8")
     except (OSError, AsrkitError):
         return None  # why the run ended is more worth telling

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import importlib
 import logging
 import lzma
 import math
@@ -16,8 +15,9 @@ from typing import Any
 from asrkit.config import DecodingConfig
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, Word
-from asrkit.errors import ConfigError, LanguageModelError
+from asrkit.errors import LanguageModelError
 from asrkit.language_model import NgramModel
+from asrkit.packages import needed
 from asrkit.text import Alphabet
 
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
@@ -35,7 +35,7 @@ class PyctcdecodeDecoder:
         config: Search settings.
 
     Raises:
-        ConfigError: pyctcdecode is not installed.
+        MissingPackageError: pyctcdecode is not installed.
         LanguageModelError: The language model did not come from a file that KenLM can read.
         DecodingError: The priors do not fit the alphabet.
     """
@@ -43,10 +43,11 @@ class PyctcdecodeDecoder:
     def __init__(
         self, alphabet: Alphabet, lm: NgramModel | Path | str | None = None, config: DecodingConfig | None = None
     ) -> None:
-        try:
-            self._module: Any = importlib.import_module("pyctcdecode")
-        except ImportError:
-            raise ConfigError("pyctcdecode is not installed (it needs Python < 3.13); use the decoder 'beam'") from None
+        modules = ["pyctcdecode"] if lm is None else ["pyctcdecode", "kenlm"]
+        with needed("the decoder 'pyctcdecode'", *modules, instead="use the decoder 'beam'"):
+            import pyctcdecode
+
+        self._module: Any = pyctcdecode
         self.config = config or DecodingConfig()
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
         self._num_symbols = len(alphabet)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.errors import ConfigError, LanguageModelError, MissingPathError
+from asrkit.packages import needed
 from asrkit.writing import written_whole
 
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
@@ -142,12 +143,8 @@ def decompressed(file: IO[bytes], path: Path, mode: str = "rb") -> IO[bytes]:
 
 
 def _zstandard(file: IO[bytes], path: Path, mode: str) -> Any:
-    try:
+    with needed(f"reading or writing {path}", "zstandard", instead="use .gz, .xz or .bz2"):
         import zstandard
-    except ImportError:
-        raise LanguageModelError(
-            ".zst files need the package zstandard: pip install zstandard, or use .gz, .xz or .bz2", path=path
-        ) from None
     return zstandard.open(cast("BinaryIO", file), mode, closefd=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import struct
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from asrkit.errors import LanguageModelError
 from asrkit.language_model.files import ModelFile
 from asrkit.language_model.perplexity import TextTotals
 from asrkit.language_model.text_source import read_word_list
+from asrkit.packages import needed
 
 # After 88 bytes of checks: order, probing multiplier, model type, whether the words follow, version; then the counts.
 _PARAMETERS = struct.Struct("<88x B 3x f I B 3x I")
@@ -119,13 +119,9 @@ def _sane(log10_prob: float, path: Path) -> float:
 
 
 def _import_kenlm(path: Path) -> Any:
-    try:
-        return importlib.import_module("kenlm")
-    except ImportError:
-        raise LanguageModelError(
-            "a KenLM binary needs the package kenlm: pip install kenlm, or use the ARPA file it was made from",
-            path=path,
-        ) from None
+    with needed(f"{path}, a KenLM binary,", "kenlm", instead="use the ARPA file it was made from"):
+        import kenlm
+    return kenlm
 
 
 def _read_header(data: npt.NDArray[np.uint8], path: Path) -> tuple[str, list[int], bool]:

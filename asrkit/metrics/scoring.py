@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,9 @@ from asrkit.metrics.joining import Pairs, add_columns, join, read_pair
 from asrkit.metrics.normalizing import normalizer_of, raw_normalizer_of, settle
 from asrkit.metrics.notation import resolve, uses_notation
 from asrkit.metrics.transcripts import Transcripts
+from asrkit.packages import version_of
 from asrkit.text.normalizer import Normalizer
+
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class ScoreReport:
             "join": self.pairs.joined_by,
             "missing": self.config.missing,
             "n": str(self.num_utterances),
-            "v": version("asrkit"),
+            "v": version_of(),
         }
         if self.config.engine == "native":
             del parts["engine"]

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.errors import ConfigError
+from asrkit.packages import needed
 
 
 def new_figure(width: float, height: float) -> Any:
     """Return an empty figure of so many inches, which arranges its panels by itself."""
-    from matplotlib.figure import Figure
+    with needed("drawing a figure", "matplotlib"):
+        from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from asrkit.packages import needed
 from asrkit.report.html.document import document
 from asrkit.report.html.markup import section, tag, text
 from asrkit.training.preview import Preview, Take
@@ -61,8 +62,9 @@ def draw_features(features: Any, loudest: float) -> bytes:
         features: ``(frames, bins)``; exactly 0 where they are masked.
         loudest: The value of the brightest color, and minus it the darkest.
     """
-    import matplotlib as mpl
-    from matplotlib import image
+    with needed("drawing spectrograms", "matplotlib"):
+        import matplotlib as mpl
+        from matplotlib import image
 
     colors = mpl.colormaps["magma"](np.clip(features.T[::-1] / (2 * loudest) + 0.5, 0, 1))
     colors[(features == 0).T[::-1]] = (0.5, 0.5, 0.5, 1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from asrkit.metrics.breakdown import GroupScore
@@ -15,6 +14,7 @@ from asrkit.metrics.groups import FieldScore
 from asrkit.metrics.intervals import Interval
 from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport, View
+from asrkit.packages import version_of
 
 SCHEMA = "asrkit-score-1"
 COMPARISON_SCHEMA = "asrkit-comparison-1"
@@ -85,7 +85,7 @@ def score_to_json(
     """
     return {
         "schema": SCHEMA,
-        "asrkit_version": version("asrkit"),
+        "asrkit_version": version_of(),
         "hypothesis": {"path": report.hypothesis_path, "format": report.formats[0]},
         "reference": {"path": report.reference_path, "format": report.formats[1]},
         "joined_by": report.pairs.joined_by,

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.errors import SynthesisError
+from asrkit.packages import needed
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -48,15 +49,13 @@ class _Engine:
     """The one instance of the library in this process."""
 
     def __init__(self) -> None:
-        try:
+        with needed("speech synthesis", "espeakng_loader"):
             import espeakng_loader
-
-            library_path, data_path = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
+        library_path, data_path = espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
+        try:
             self._library = ctypes.CDLL(library_path)
-        except (ImportError, OSError) as error:
-            raise SynthesisError(
-                f"speech synthesis needs espeak-ng ({error}); run: pip install 'asrkit[demo]'"
-            ) from None
+        except OSError as error:
+            raise SynthesisError(f"espeak-ng cannot be loaded ({error}); reinstall espeakng-loader") from None
         self._library.espeak_Synth.argtypes = [
             ctypes.c_char_p,
             ctypes.c_size_t,

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import cache
 
 from asrkit.errors import ConfigError
+from asrkit.packages import needed, version_of
 
 # Where a comma begins the decimals and a point or space groups thousands; elsewhere it is the other way round.
 _DECIMAL_COMMA = frozenset(
@@ -82,16 +83,15 @@ def number_speller(language: str) -> tuple[Callable[[str], str], str]:
     """Return what spells the numbers of a text in a language, and the version of the package behind it.
 
     Raises:
-        ConfigError: num2words is not installed, or does not know the language.
+        MissingPackageError: num2words is not installed.
+        ConfigError: It does not know the language.
     """
-    try:
+    with needed(
+        f"spelling numbers in the language {language!r}",
+        "num2words",
+        instead="use the normalizer basic, which leaves digits as they are",
+    ):
         import num2words
-    except ImportError:
-        raise ConfigError(
-            f"numbers in the language {language!r} need the package num2words: pip install num2words, "
-            "or use the normalizer basic, which leaves digits as they are"
-        ) from None
-    from importlib.metadata import version
 
     if language not in num2words.CONVERTER_CLASSES:
         known = ", ".join(sorted({name.partition("_")[0] for name in num2words.CONVERTER_CLASSES}))
@@ -123,4 +123,4 @@ def number_speller(language: str) -> tuple[Callable[[str], str], str]:
                 return str(num2words.num2words(int(whole), lang=language, to="year"))
         return str(num2words.num2words(int(whole), lang=language))
 
-    return lambda text: pattern.sub(spell_one, text), version("num2words")
+    return lambda text: pattern.sub(spell_one, text), version_of("num2words")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from asrkit.errors import ConfigError
+from asrkit.packages import needed, version_of
 from asrkit.text.languages import lower, number_speller, primary_language
 from asrkit.text.spoken_variants import fold_variants
 from asrkit.text.written_numbers import spell_numbers
@@ -307,13 +308,6 @@ def _say_and_fold(name: str, version: str, say: Callable[[str], str]) -> Normali
 
 
 def _load_whisper() -> Normalizer:
-    from importlib.metadata import version
-
-    try:
+    with needed("the whisper normalizer", "whisper_normalizer", instead="use the standard normalizer"):
         from whisper_normalizer.english import EnglishTextNormalizer
-    except ImportError:
-        raise ConfigError(
-            "the whisper normalizer needs the package whisper-normalizer: pip install whisper-normalizer, "
-            "or use the standard normalizer"
-        ) from None
-    return Normalizer("whisper", version("whisper-normalizer"), EnglishTextNormalizer())
+    return Normalizer("whisper", version_of("whisper-normalizer"), EnglishTextNormalizer())

@@ -1,19 +1,64 @@
-"""Starting Keras' backend."""
+"""Starting Keras and its backend."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from asrkit.errors import ConfigError
+from asrkit.packages import needed
+
+_BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def keras_backend() -> str:
+    """Return the backend that Keras uses or will use, without the seconds that importing it takes."""
+    keras_module: Any = sys.modules.get("keras")
+    if keras_module:
+        return str(keras_module.backend.backend())
+    if backend := os.environ.get("KERAS_BACKEND"):
+        return backend
+    config = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
+    try:
+        return str(json.loads(config.read_text(encoding="utf-8"))["backend"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"
+
+
+def training_modules() -> tuple[str, ...]:
+    """Return the modules that training needs: Keras and its backend.
+
+    Raises:
+        ConfigError: The backend is not one that can train.
+    """
+    backend = keras_backend()
+    if backend not in _BACKENDS:
+        raise ConfigError(f"Keras' backend is set to {backend!r}; set KERAS_BACKEND to {' or '.join(_BACKENDS)}")
+    return "keras", backend
 
 
 @contextlib.contextmanager
 def quiet_backend() -> Iterator[None]:
-    """Keep TensorFlow's start-up messages, which tell nothing, off the terminal; ``TF_CPP_MIN_LOG_LEVEL=0`` shows them.
+    """Import Keras and build networks in this block, with TensorFlow's start-up messages off the terminal.
 
-    It writes them to file descriptor 2 before any of its own settings is read.
+    They tell nothing, and go to file descriptor 2 before any of TensorFlow's own settings is read;
+    ``TF_CPP_MIN_LOG_LEVEL=0`` shows them.
+
+    Raises:
+        MissingPackageError: Keras or its backend is not installed.
+        ConfigError: The backend is not one that can train.
     """
+    with needed("training", *training_modules()), _silence():
+        yield
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         yield
         return

@@ -15,8 +15,9 @@ from asrkit.data.statistics import measure_durations
 from asrkit.errors import TrainingError
 from asrkit.features import num_frames
 from asrkit.memory import peak_mb
+from asrkit.packages import require_installed
 from asrkit.text import Alphabet
-from asrkit.training.backend import quiet_backend
+from asrkit.training.backend import quiet_backend, training_modules
 from asrkit.training.batches import Batch, BatchMaker, plan_batches
 from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
 from asrkit.training.observer import TrainingObserver
@@ -104,10 +105,12 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
         observer: Told of what is odd about the data.
 
     Raises:
+        MissingPackageError: Keras or its backend is not installed.
         ConfigError: No training data is named.
         ManifestError: A manifest cannot be used.
         TrainingError: No utterance can be learned from.
     """
+    require_installed("training", *training_modules())
     observer = observer or TrainingObserver()
     rejections: list[Rejection] = []
     train, dev = (_usable(part, config, fastest, rejections) for part, fastest in _sets(config, observer))

@@ -6,9 +6,7 @@ import datetime
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +14,10 @@ from asrkit.config import RunConfig, cache_folder
 from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
+from asrkit.packages import require_installed, version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
-from asrkit.training.backend import quiet_backend
+from asrkit.training.backend import keras_backend, quiet_backend, training_modules
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples
 from asrkit.training.observer import Observers, RunStart, TrainingObserver
@@ -49,10 +48,12 @@ def train(
         The bundle with the lowest dev WER.
 
     Raises:
+        MissingPackageError: Keras or its backend is not installed.
         ConfigError: No training data is named, or a fresh run would begin with the model that it throws away.
         ManifestError: A manifest cannot be used.
         TrainingError: No utterance can be learned from, the folder holds another run, or the run diverged.
     """
+    require_installed("training", *training_modules())
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
     config = settle_normalizer(config, None if fresh else output_dir)
@@ -213,25 +214,14 @@ def _card(
         },
         "versions": {
             "python": platform.python_version(),
-            **{name: _version(name) for name in ("asrkit", "keras", "numpy", _backend())},
+            "asrkit": version_of(),
+            **{name: version_of(name) for name in ("keras", "numpy", keras_backend())},
         },
     }
 
 
 def _seconds(examples: Sequence[Example], config: RunConfig) -> float:
     return sum(len(example.samples) for example in examples) / config.features.sample_rate_hz
-
-
-def _backend() -> str:
-    keras_module: Any = sys.modules.get("keras")
-    return str(keras_module.backend.backend()) if keras_module else os.environ.get("KERAS_BACKEND", "tensorflow")
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def point_latest_at(bundle_dir: Path) -> Path | None:

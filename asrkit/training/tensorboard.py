@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from asrkit.errors import ConfigError
+from asrkit.packages import needed
 from asrkit.training.observer import BatchDone, EpochDone, RunStart, TrainingObserver
 
 EVENTS = "tensorboard"
@@ -25,17 +25,13 @@ class TensorBoardLog(TrainingObserver):
         folder: Gets the event files.
 
     Raises:
-        ConfigError: TensorFlow is not installed.
+        MissingPackageError: TensorFlow is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
+        instead = "leave --tensorboard away (log.jsonl and report.html hold the same figures)"
+        with needed("training.tensorboard", "tensorflow", instead=instead):
             import tensorflow as tf
-        except ImportError:
-            raise ConfigError(
-                "training.tensorboard needs TensorFlow, which writes the event files: pip install tensorflow, or leave "
-                "--tensorboard away (log.jsonl and report.html hold the same figures)"
-            ) from None
         self._tf: Any = tf
         self._writer: Any = tf.summary.create_file_writer(str(folder))
 

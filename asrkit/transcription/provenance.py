@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.errors import LanguageModelError, MissingPathError
+from asrkit.packages import version_of
 
 _WHOLE_BYTES = 64 << 20
 _SAMPLES = 64  # of a larger file
@@ -69,7 +69,7 @@ def describe(
     if config.vad:
         deciding["vad"] = True
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
-    return {"key": key, **deciding, "normalizer": normalizer, "language": language, "asrkit": _version()}
+    return {"key": key, **deciding, "normalizer": normalizer, "language": language, "asrkit": version_of()}
 
 
 def _brief(decoding: DecodingConfig, *, has_lm: bool) -> dict[str, Any]:
@@ -81,10 +81,3 @@ def _brief(decoding: DecodingConfig, *, has_lm: bool) -> dict[str, Any]:
         digest = hashlib.sha256("\n".join(decoding.hotwords).encode("utf-8", "surrogateescape")).hexdigest()
         settings["hotwords"] = f"{len(decoding.hotwords)} with hash {digest[:16]}"
     return settings
-
-
-def _version() -> str:
-    try:
-        return version("asrkit")
-    except PackageNotFoundError:  # run from a checkout
-        return "unknown"

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
-from asrkit.errors import AsrkitError, ConfigError, TranscriptionError
+from asrkit.errors import AsrkitError, TranscriptionError
+from asrkit.packages import needed
 from asrkit.transcription.batching import Batch
 from asrkit.transcription.recipe import Recipe
 from asrkit.transcription.recognizer import Outcome, Recognizer
@@ -30,15 +31,14 @@ class RayRunner:
         address: Address of a running cluster, or ``auto``; None starts Ray on this machine for this run.
 
     Raises:
-        ConfigError: Ray is not installed.
+        MissingPackageError: Ray is not installed.
         TranscriptionError: The cluster cannot be reached.
     """
 
     def __init__(self, recipe: Recipe, address: str | None = None) -> None:
-        try:
+        with needed("--runner ray", "ray"):
             import ray
-        except ImportError:
-            raise ConfigError("--runner ray needs Ray; run: pip install 'asrkit[ray]'") from None
+
         self._ray: Any = ray
         self._recipe = recipe.portable()
         self._started = not ray.is_initialized()

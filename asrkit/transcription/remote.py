@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from asrkit.config import cache_folder
-from asrkit.errors import ConfigError, TranscriptionError
+from asrkit.errors import ConfigError, MissingPackageError, TranscriptionError
+from asrkit.packages import needed
 from asrkit.transcription.listing import Listing
 from asrkit.transcription.naming import file_in, plain_path, safe_path
 from asrkit.transcription.outputs import DISK_FULL, InTheWayError, for_one_recording, unwritable
@@ -25,6 +26,15 @@ from asrkit.transcription.recordings import is_manifest
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped,unused-ignore]
 
+# What fsspec needs beside itself; of other schemes it says so.
+_MODULES = {
+    "gcs": ("gcsfs",),
+    "gs": ("gcsfs",),
+    "http": ("aiohttp",),
+    "https": ("aiohttp",),
+    "s3": ("s3fs",),
+    "s3a": ("s3fs",),
+}
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 # What tells one version of a remote file from another; file systems differ in what they know.
 _VERSION_FIELDS = ("size", "mtime", "etag", "ETag", "LastModified", "last_modified", "md5Hash", "updated", "created")
@@ -55,7 +65,7 @@ def fetch(
         progress: Called with the files copied so far, and in all.
 
     Raises:
-        ConfigError: fsspec, or its part for such URLs, is not installed.
+        MissingPackageError: fsspec, or its part for such URLs, is not installed.
         TranscriptionError: The disk is full, or the cache folder cannot be written to.
     """
     if not any(map(is_url, inputs)):
@@ -85,7 +95,7 @@ class _Fetcher:
         try:
             system, place = _open(url)
             top, files = self._list(system, url, place)
-        except ConfigError:
+        except (ConfigError, MissingPackageError):
             raise
         except Exception as error:  # every file system has errors of its own
             path = _local(root, place)
@@ -122,19 +132,14 @@ class _Fetcher:
 
 
 def _open(url: str) -> tuple[AbstractFileSystem, str]:
-    try:
+    scheme = url.partition("://")[0].lower()
+    with needed(url, "fsspec", *_MODULES.get(scheme, ())):
         from fsspec.core import url_to_fs  # type: ignore[import-untyped,unused-ignore]
-
+    try:
         system, place = url_to_fs(url)
-    except ImportError as error:
-        raise _not_installed(url, error) from None
     except ValueError as error:
         raise ConfigError(f"{url}: {error}") from None
     return system, place
-
-
-def _not_installed(url: str, error: ImportError) -> ConfigError:
-    return ConfigError(f"{url} needs the extra 'remote' ({error}): pip install 'asrkit[remote]'")
 
 
 def _host(url: str) -> str:
@@ -149,12 +154,13 @@ def _problem(url: str, error: Exception) -> str:
     """Return why something was not copied, in one line.
 
     Raises:
-        ConfigError, TranscriptionError: The fault lies on this machine, so that no other file would fare better.
+        MissingPackageError: What the place needs is not installed.
+        TranscriptionError: The fault lies on this machine, so that no other file would fare better.
     """
-    if isinstance(error, ImportError):
-        raise _not_installed(url, error) from None
-    if isinstance(error, TranscriptionError) and not isinstance(error, InTheWayError):
+    if isinstance(error, MissingPackageError | TranscriptionError) and not isinstance(error, InTheWayError):
         raise error
+    if isinstance(error, ImportError):  # of a file system that fsspec leaves to another package; it says which
+        raise MissingPackageError(f"{url}: {error}") from None
     if isinstance(error, FileNotFoundError):
         return f"there is nothing to transcribe at {url}, or it cannot be reached"
     text = " ".join(str(error).split()) or type(error).__name__
