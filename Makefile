@@ -79,6 +79,7 @@ test-all: setup ## all tests, the long ones too
 test-jax: setup $(JAX_VENV)/.requirements ## the model on Keras' JAX backend, in an environment without TensorFlow
 	rm -rf build/jax
 	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir build/jax .
+	$(JAX_VENV)/bin/python scripts/remove_former.py
 	$(JAX_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall build/jax/*.whl
 	KERAS_BACKEND=jax $(JAX_VENV)/bin/pytest -m jax tests/test_*jax*.py
 
@@ -111,6 +112,7 @@ sanitize: $(SANITIZE_VENV)/.package ## the tests of the C++ core with AddressSan
 $(SANITIZE_VENV)/.package: $(PACKAGE)
 	$(VENV)/bin/python -m venv --without-pip $(SANITIZE_VENV)
 	cd $(SANITIZE_VENV)/lib/python*/site-packages && ls -d $(CURDIR)/$(VENV)/lib/python*/site-packages > zz_packages.pth
+	$(SANITIZE_VENV)/bin/python scripts/remove_former.py
 	$(SANITIZE_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps --force-reinstall \
 	  -C build-dir=build/sanitize -C cmake.build-type=RelWithDebInfo -C cmake.define.ASRKIT_SANITIZE=ON -e .
 	@touch $@

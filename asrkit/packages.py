@@ -67,7 +67,7 @@ def require_installed(task: str, *modules: str, instead: str = "") -> None:
             limit = f"which is for Python {newest[0]}.{newest[1]} and older"
             raise MissingPackageError(f"{task} needs {module}, {limit}" + (f"; {instead}" if instead else ""))
     what = "a package that is" if len(missing) == 1 else "packages that are"
-    command = f"pip install {packages_of(missing)}"
+    command = f"pip install {_packages(missing)}"
     raise MissingPackageError(f"{task} needs {what} not installed: {command}" + (f", or {instead}" if instead else ""))
 
 
@@ -85,13 +85,12 @@ def needed(task: str, *modules: str, instead: str = "") -> Iterator[None]:
     except ImportError as error:
         reason = str(error).strip().partition("\n")[0]
         raise MissingPackageError(
-            f"{task} needs {packages_of(modules)}, installed but broken ({reason}): "
-            f"pip install --force-reinstall {packages_of(modules)}"
+            f"{task} needs {_packages(modules)}, installed but broken ({reason}): "
+            f"pip install --force-reinstall {_packages(modules)}"
         ) from error
 
 
-def packages_of(modules: Iterable[str]) -> str:
-    """Return what to install for modules, as one types it."""
+def _packages(modules: Iterable[str]) -> str:
     return " ".join(module.replace("_", "-") for module in modules)
 
 

@@ -12,6 +12,7 @@ import typer
 from asrkit.cli.app import app
 from asrkit.cli.settings import Project, named_model, parse_assignment
 from asrkit.errors import AsrkitError, ConfigError, MissingPackageError, MissingPathError
+from asrkit.training.backend import require_training
 
 if TYPE_CHECKING:
     from asrkit.config import RunConfig
@@ -75,6 +76,7 @@ def train(
     # The threads that make features call numpy; its own threads would only wait beside those of the network.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     run = run_settings(data, dev, preset, config, epochs, _assignments(setting, start_from, tensorboard))
+    require_training()  # here too: before the live view, and before a corpus is read
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
         _plan(run, quiet=quiet)

@@ -39,7 +39,8 @@ def make_decoder(
     """Build the decoder that ``config.decoder`` names.
 
     Raises:
-        ConfigError: A language model goes with the greedy decoder, which cannot use it, or pyctcdecode is missing.
+        ConfigError: A language model goes with the greedy decoder, which cannot use it.
+        MissingPackageError: pyctcdecode is asked for and not installed.
         LanguageModelError: The language model cannot be used.
     """
     config = config or DecodingConfig()

@@ -34,7 +34,7 @@ def _unit() -> re.Pattern[str]:
 def is_unspaced(texts: Iterable[str]) -> bool:
     """Tell whether texts are mostly in scripts without spaces, and have none between their words indeed.
 
-    Text that was cut into words, as NIST's Mandarin, has one to two characters between spaces; in Thai words are longer.
+    Text that was cut into words, as NIST's Mandarin, has one to two characters between spaces, and more in Thai.
     """
     characters = alphabetic = runs = others = 0
     for text in texts:

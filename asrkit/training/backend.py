@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.errors import ConfigError
-from asrkit.packages import needed
+from asrkit.packages import needed, require_installed
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -40,6 +40,16 @@ def training_modules() -> tuple[str, ...]:
     if backend not in _BACKENDS:
         raise ConfigError(f"Keras' backend is set to {backend!r}; set KERAS_BACKEND to {' or '.join(_BACKENDS)}")
     return "keras", backend
+
+
+def require_training() -> None:
+    """Make sure, without importing it, that Keras and its backend are installed.
+
+    Raises:
+        MissingPackageError: One of them is not.
+        ConfigError: The backend is not one that can train.
+    """
+    require_installed("training", *training_modules())
 
 
 @contextlib.contextmanager

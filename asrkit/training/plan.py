@@ -15,9 +15,8 @@ from asrkit.data.statistics import measure_durations
 from asrkit.errors import TrainingError
 from asrkit.features import num_frames
 from asrkit.memory import peak_mb
-from asrkit.packages import require_installed
 from asrkit.text import Alphabet
-from asrkit.training.backend import quiet_backend, training_modules
+from asrkit.training.backend import quiet_backend, require_training
 from asrkit.training.batches import Batch, BatchMaker, plan_batches
 from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
 from asrkit.training.observer import TrainingObserver
@@ -110,7 +109,7 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
         ManifestError: A manifest cannot be used.
         TrainingError: No utterance can be learned from.
     """
-    require_installed("training", *training_modules())
+    require_training()
     observer = observer or TrainingObserver()
     rejections: list[Rejection] = []
     train, dev = (_usable(part, config, fastest, rejections) for part, fastest in _sets(config, observer))

@@ -14,10 +14,10 @@ from asrkit.config import RunConfig, cache_folder
 from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
-from asrkit.packages import require_installed, version_of
+from asrkit.packages import version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
-from asrkit.training.backend import keras_backend, quiet_backend, training_modules
+from asrkit.training.backend import keras_backend, quiet_backend, require_training
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples
 from asrkit.training.observer import Observers, RunStart, TrainingObserver
@@ -53,7 +53,7 @@ def train(
         ManifestError: A manifest cannot be used.
         TrainingError: No utterance can be learned from, the folder holds another run, or the run diverged.
     """
-    require_installed("training", *training_modules())
+    require_training()
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
     config = settle_normalizer(config, None if fresh else output_dir)

@@ -10,6 +10,7 @@ from typing import Any
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.errors import ConfigError
+from asrkit.packages import require_installed
 from asrkit.transcription.local import num_cores
 from asrkit.transcription.pieces import Decoder
 from asrkit.transcription.provenance import describe
@@ -108,10 +109,13 @@ def check_search(decoding: DecodingConfig, lm: Path | None) -> None:
     Raises:
         ConfigError: The decoding is greedy, pyctcdecode is asked for what only our decoder can do, or a closed
             vocabulary has no words.
+        MissingPackageError: pyctcdecode is asked for and not installed.
     """
     if decoding.decoder == "pyctcdecode":
         if decoding.hotwords:
             raise ConfigError("hotwords work with the beam decoder only; drop them or choose --decoder beam")
+        modules = ["pyctcdecode"] if lm is None else ["pyctcdecode", "kenlm"]
+        require_installed("the decoder 'pyctcdecode'", *modules, instead="use the decoder 'beam'")
         if lm is not None and _is_own_binary(lm):
             raise ConfigError(f"pyctcdecode cannot read {lm.name}: name an ARPA or KenLM file with --lm, or --lm none")
     if not is_greedy(decoding):
