@@ -4,9 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import tomllib

@@ -22,7 +22,6 @@ from asrkit.packages import version_of
 from asrkit.text.normalizer import Normalizer
 
 
-
 @dataclass(frozen=True)
 class View:
     """The texts under one normalizer, and what an alignment of them counts.
