@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.errors import ScoringError
+from asrkit.metrics.timeline import Timeline
 from asrkit.metrics.transcripts.files import read_text
 from asrkit.metrics.transcripts.values import Transcripts, check_unique
 
@@ -42,10 +43,6 @@ class Segment:
     def is_ignored(self) -> bool:
         """Whether words inside it do not count."""
         return self.text.lower() in _IGNORED
-
-    def distance_s(self, time_s: float) -> float:
-        """How far a time lies outside the segment; 0 inside."""
-        return max(self.start_s - time_s, time_s - self.end_s, 0.0)
 
 
 def _rows(path: str, text: str) -> list[tuple[int, str]]:
@@ -139,10 +136,12 @@ class _Word:
 
 
 class _Track:
-    """The segments of one channel of a recording, in the order of their starts."""
+    """The segments of one channel of a recording."""
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self.segments = segments
+        times = [(segment.start_s, max(segment.start_s, segment.end_s)) for segment in segments]
+        self._timeline = Timeline(times)
         self._ordered = sorted(segments, key=lambda segment: segment.start_s)
         self._ends = list(accumulate((segment.end_s for segment in self._ordered), max))
 
@@ -150,7 +149,7 @@ class _Track:
         """Return the segment of a word; the next one is the first that ends after the middle of the word."""
         if between == "next":
             return self._ordered[min(bisect_right(self._ends, middle_s), len(self._ordered) - 1)]
-        return min(self.segments, key=lambda segment: segment.distance_s(middle_s))
+        return self.segments[self._timeline.find(middle_s)]
 
 
 def _tracks(path: str) -> dict[tuple[str, str], _Track]:
@@ -185,6 +184,7 @@ def read_ctm(
     words: dict[str, list[_Word]] = {}
     known: dict[tuple[str, str], tuple[str, str]] = {}
     ignored: list[str] = []
+    heard: set[_Track] = set()
     for recording, channel, line, word in _ctm_words(str(path)):
         track = tracks.get(known.setdefault((recording, channel), _known(recording, channel, tracks, folded)))
         if track is None and extra == "error":
@@ -197,8 +197,9 @@ def read_ctm(
         if track is None:
             ignored.append(recording)
             continue
-        for segment in track.segments:
-            words.setdefault(segment.utterance_id, [])
+        if track not in heard:
+            heard.add(track)
+            words |= {segment.utterance_id: [] for segment in track.segments}
         words[track.find(word.start_s + word.duration_s / 2, between).utterance_id].append(word)
     ids = [name for name in references.ids or [] if name in words]
     for name in ids:
