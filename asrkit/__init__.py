@@ -14,8 +14,6 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all the rest here
 if TYPE_CHECKING:
-    from typing import Any
-
     from asrkit.audio import load_waveform
     from asrkit.config import (
         DecodingConfig,
@@ -108,10 +106,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'asrkit' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 
