@@ -22,6 +22,10 @@ import time
 import asrkit.interrupts
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def wait():
+    print("ready", flush=True)
+    time.sleep(60)
 """
 COMMAND = """
 from asrkit.cli import doctor, main
@@ -33,9 +37,9 @@ main()
 
 
 def program(work: str) -> subprocess.Popen[str]:
-    """Start a command whose work is these lines, and wait for its first one on stdout."""
+    """Start a command whose work is these lines, and return once it waits to be interrupted."""
     lines = "".join(f"    {line}\n" for line in work.splitlines())
-    code = f"{START}\ndef work():\n    print('ready', flush=True)\n{lines}\n{COMMAND}"
+    code = f"{START}\ndef work():\n{lines}\n{COMMAND}"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stdout.readline() == "ready\n"
     return process
@@ -48,7 +52,7 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_both_signals_end_a_command_after_it_cleaned_up(number: signal.Signals, code: int) -> None:
-    process = program("try:\n    time.sleep(60)\nfinally:\n    print('cleaned up')")
+    process = program("try:\n    wait()\nfinally:\n    print('cleaned up')")
     process.send_signal(number)
     assert end(process) == (code, "cleaned up\n", "asrkit: interrupted\n")
 
@@ -56,7 +60,7 @@ def test_both_signals_end_a_command_after_it_cleaned_up(number: signal.Signals, 
 def test_a_second_signal_does_not_break_off_what_cleans_up() -> None:
     process = program(
         "from asrkit.cli import ending\nending._PATIENCE_S = 60.0  # a busy machine is no failure\n"
-        "try:\n    time.sleep(60)\nfinally:\n    print('cleaning', flush=True)\n    time.sleep(0.5)\n    print('done')"
+        "try:\n    wait()\nfinally:\n    print('cleaning', flush=True)\n    time.sleep(0.5)\n    print('done')"
     )
     process.send_signal(signal.SIGINT)
     assert process.stdout is not None and process.stdout.readline() == "cleaning\n"
@@ -68,7 +72,7 @@ def test_a_second_signal_does_not_break_off_what_cleans_up() -> None:
 def test_a_later_signal_ends_what_hangs() -> None:
     process = program(
         "from asrkit.cli import ending\nending._PATIENCE_S = 0.0\n"
-        "try:\n    time.sleep(60)\nfinally:\n    print('cleaning', flush=True)\n    time.sleep(60)"
+        "try:\n    wait()\nfinally:\n    print('cleaning', flush=True)\n    time.sleep(60)"
     )
     process.send_signal(signal.SIGINT)
     assert process.stdout is not None and process.stdout.readline() == "cleaning\n"
@@ -77,16 +81,14 @@ def test_a_later_signal_ends_what_hangs() -> None:
 
 
 def test_notes_become_part_of_the_line() -> None:
-    process = program(
-        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt as error:\n    error.add_note('a, b')\n    raise"
-    )
+    process = program("try:\n    wait()\nexcept KeyboardInterrupt as error:\n    error.add_note('a, b')\n    raise")
     process.send_signal(signal.SIGTERM)
     assert end(process) == (143, "", "asrkit: interrupted; a, b\n")
 
 
 def test_a_library_that_makes_another_error_of_it_changes_nothing() -> None:
     process = program(
-        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt as error:\n    raise ImportError('cannot load') from error"
+        "try:\n    wait()\nexcept KeyboardInterrupt as error:\n    raise ImportError('cannot load') from error"
     )
     process.send_signal(signal.SIGINT)
     assert end(process) == (130, "", "asrkit: interrupted\n")
@@ -94,7 +96,7 @@ def test_a_library_that_makes_another_error_of_it_changes_nothing() -> None:
 
 def test_an_error_while_saving_is_told_instead() -> None:
     process = program(
-        "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    raise OSError(28, 'No space left on device', 'a.npz')"
+        "try:\n    wait()\nexcept KeyboardInterrupt:\n    raise OSError(28, 'No space left on device', 'a.npz')"
     )
     process.send_signal(signal.SIGINT)
     assert end(process) == (1, "", "asrkit: a.npz: No space left on device\n")
