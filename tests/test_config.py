@@ -193,7 +193,7 @@ def test_hotwords_may_have_weights_of_their_own() -> None:
         ({"word_bonus": -1001.0}, "word_bonus must lie within 1000 of 0"),
         ({"unknown_bonus": math.nan}, "unknown_bonus must lie within"),
         ({"hotword_weight": 1e39}, "hotword_weight must lie within"),
-        ({"hotwords": ["cat=1e39"]}, "hotword 'cat=1e39' needs a number within 1000 of 0"),
+        ({"hotwords": ["cat=1e39"]}, "hotword 'cat=1e39' needs a number after the equals sign, within 1000 of 0"),
         ({"beam": 10**12}, "beam must be at most"),
         ({"n_best": 10**12}, "n_best must be at most"),
         ({"beam_threshold": math.nan}, "beam_threshold must lie in"),

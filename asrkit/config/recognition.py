@@ -98,7 +98,7 @@ def _weight_of(hotword: str, number: str) -> float:
         weight = math.nan
     require(
         abs(weight) <= MOST_WEIGHT,
-        f"hotword {hotword!r} needs a number within {MOST_WEIGHT:g} of 0 after the equals sign, such as 'new york=9'",
+        f"hotword {hotword!r} needs a number after the equals sign, within {MOST_WEIGHT:g} of 0, such as 'new york=9'",
     )
     return weight
 
