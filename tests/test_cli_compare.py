@@ -107,6 +107,17 @@ def test_scores_by_a_column_in_every_view(asrkit: Run, tmp_path: Path) -> None:
     assert (code, "column 'accent' is in no manifest given" in err) == (2, True)
 
 
+def test_the_page_is_written_though_the_reader_of_the_output_leaves(
+    asrkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(*arguments: object, **options: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("asrkit.cli.score._show", leave)
+    assert asrkit("score", "a.txt", "ref.txt", "--html", "r.html")[0] == 1
+    assert (tmp_path / "r.html").is_file()
+
+
 @pytest.mark.parametrize("command", [["score", "a.txt", "ref.txt"], ["compare", "a.txt", "b.txt", "ref.txt"]])
 def test_one_view_at_a_time_on_stdout(asrkit: Run, command: list[str]) -> None:
     code, out, err = asrkit(*command, "--json", "--markdown")

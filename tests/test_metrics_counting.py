@@ -169,6 +169,7 @@ def test_rates_over_nothing_are_undefined() -> None:
     assert counts.match_error_rate == 1.0
     assert counts.information_lost is None
     assert ErrorCounts().match_error_rate is None
+    assert ErrorCounts(deletions=2).information_lost == 1.0  # nothing recognized, nothing preserved
 
 
 def test_wrong_arguments() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError, MissingPathError, ScoringError
 from asrkit.metrics.joining import Pairs, join, read_pair
 from asrkit.metrics.transcripts import read_transcripts
@@ -210,6 +211,56 @@ def test_ctm_words_go_to_the_segment_that_holds_their_middle(tmp_path: Path) -> 
 def test_a_ctm_word_of_an_unknown_recording_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ScoringError, match=r"h\.ctm:1: recording 'r9', channel 'A' is not in"):
         read_pair(write(tmp_path / "h.ctm", "r9 A 0 1 x\n"), write(tmp_path / "r.stm", STM))
+
+
+@pytest.mark.parametrize(
+    ("name", "ctm", "stm", "hyp", "ids", "note"),
+    [
+        (
+            "case",
+            "REC a 0.1 0.2 hello\n",
+            "rec A spk 0.0 1.0 hello\n",
+            ["hello"],
+            ["rec-A-0.0-1.0"],
+            "differ from the references in case",
+        ),
+        (
+            "speakers at once",
+            "r 1 0.1 0.2 a\n",
+            "r 1 ann 0.0 1.0 a\nr 1 bob 0.0 1.0 b\n",
+            ["a", ""],
+            ["r-1-ann-0.0-1.0", "r-1-bob-0.0-1.0"],
+            "1 segments overlap",
+        ),
+        (
+            "ignored",
+            "r 1 0.1 0.2 a\nr 1 1.5 0.1 b\n",
+            "r 1 s 0 1 a\nr 1 s 1 2 IGNORETIMESEGMENTINSCORING\n",
+            ["a"],
+            ["r-1-0-1"],
+            "",
+        ),
+    ],
+)
+def test_segments_and_words_meet(
+    name: str, ctm: str, stm: str, hyp: list[str], ids: list[str], note: str, tmp_path: Path
+) -> None:
+    said, meant, notes = read_pair(write(tmp_path / "dev.ctm.filt", ctm), write(tmp_path / "dev.stm.filt", stm))
+    assert (said.texts, meant.ids) == (hyp, ids)
+    assert [note in told for told in notes] == [True] * bool(note)
+
+
+def test_times_tell_ctm_and_stm_without_any_suffix(tmp_path: Path) -> None:
+    hyp, ref = write(tmp_path / "one", "r 1 0.1 0.2 a 0.9\n"), write(tmp_path / "two", ";; c\nr 1 s 0 1 <o> a\n")
+    said, meant, _ = read_pair(hyp, ref)
+    assert (said.format, meant.format, said.texts, meant.texts) == ("ctm", "stm", ["a"], ["a"])
+
+
+def test_a_word_between_segments_goes_to_the_nearest_or_the_next(tmp_path: Path) -> None:
+    stm = write(tmp_path / "r.stm", "r 1 s 0 1 a\nr 1 s 5 6 b\nr 1 s 6 7 c\n")
+    ctm = write(tmp_path / "h.ctm", "r 1 0.1 0.1 a\nr 1 1.5 0.2 gap\nr 1 5.9 0.2 edge\nr 1 9 0.1 late\n")
+    assert read_pair(ctm, stm)[0].texts == ["a gap", "edge", "late"]
+    assert read_pair(ctm, stm, config=ScoringConfig(weights="nist"))[0].texts == ["a", "gap", "edge late"]
 
 
 def test_ids_on_one_side_only_are_refused_and_not_counted_as_words(tmp_path):

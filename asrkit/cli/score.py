@@ -120,12 +120,12 @@ def score_command(
     sources = _Sources(vocabulary or lm, train_text, keywords, emissions, lm)
     tables = sources.find_details(report) if details or html is not None or sources.any() else None
     groups = _score_by(report, by or [])
-    _show(report, tables, groups, worst=worst, json=json, markdown=markdown)
-    if html is not None and tables is not None:
+    if html is not None and tables is not None:  # first, as a reader of the output may leave early
         from asrkit.report.html import render_score
 
         recordings = players(report, html, audio_root, speakers, embed_audio)
         write_page(html, render_score(report, tables, recordings, fields=groups))
+    _show(report, tables, groups, worst=worst, json=json, markdown=markdown)
     if max_wer is not None:
         check_gate(report.word_error_rate, max_wer)
 

@@ -69,10 +69,10 @@ class ErrorCounts:
 
     @property
     def information_preserved(self) -> float | None:
-        """WIP: hits per reference unit times hits per hypothesis unit; None when either side is empty."""
-        if not self.num_reference or not self.num_hypothesis:
+        """WIP: hits per reference unit times hits per hypothesis unit; 0 without the latter, None without the former."""
+        if not self.num_reference:
             return None
-        return self.hits / self.num_reference * (self.hits / self.num_hypothesis)
+        return self.hits / self.num_reference * (self.hits / max(self.num_hypothesis, 1))
 
     @property
     def information_lost(self) -> float | None:

@@ -17,24 +17,9 @@ from asrkit.metrics.transcripts.values import looks_like_id, shorten
 _SAMPLE = 1_000
 # So many lines hardly ever begin with different words, all of them recognized.
 _MANY = 20
-_SUFFIXES = (
-    "wav",
-    "flac",
-    "mp3",
-    "ogg",
-    "opus",
-    "m4a",
-    "aac",
-    "sph",
-    "wma",
-    "webm",
-    "mp4",
-    "aiff",
-    "amr",
-    "raw",
-    "pcm",
+_SUFFIX = re.compile(
+    r"\.(?:wav|flac|mp3|ogg|opus|m4a|aac|sph|wma|webm|mp4|aiff|amr|raw|pcm|txt|json|srt|vtt|ctm|lab|trn)\Z"
 )
-_SUFFIX = re.compile(rf"\.(?:{'|'.join((*_SUFFIXES, 'txt', 'json', 'srt', 'vtt', 'ctm', 'lab', 'trn'))})\Z")
 _DECIMAL = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?![\d.])")
 
 

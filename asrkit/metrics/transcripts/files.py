@@ -79,7 +79,7 @@ def _decode(path: Path | str, data: bytes) -> str:
 def _is_bare_utf16(data: bytes) -> bool:
     """Tell whether every other byte of the beginning is mostly null, as in Latin letters of 16 bits."""
     sample = data[:1_000]
-    return any(sample[start::2].count(0) > len(sample) // 4 for start in (0, 1))
+    return len(sample) > 5 and any(sample[start::2].count(0) > len(sample) // 4 for start in (0, 1))
 
 
 def suffix_of(path: str) -> str:

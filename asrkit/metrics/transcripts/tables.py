@@ -12,7 +12,7 @@ from asrkit.errors import ScoringError
 from asrkit.metrics.transcripts.fields import Record, Table, column_names, names_text
 from asrkit.metrics.transcripts.values import looks_like_id, shorten, split_lines
 
-_SAMPLE = 1_000  # so many lines show what a file is
+_SAMPLE = 200  # so many lines show what a file is
 _DELIMITERS = ",;|\t"
 # A first cell without spaces, and a text that follows at once: no sentence is set like that. 1,000 is a number.
 _CELLS = {

@@ -59,22 +59,29 @@ def _parse_times(path: str, line: int, *cells: str) -> list[float]:
 
 def looks_like_stm(lines: Sequence[str]) -> bool:
     """Tell whether all lines have two rising times in seconds after recording, channel and speaker."""
-    return _have_times(lines, 3) and all(float(row[3]) <= float(row[4]) for row in _cells(lines))
+    return _are_timed(lines, 3) and all(float(row[3]) <= float(row[4]) for row in _cells(lines))
 
 
 def looks_like_ctm(lines: Sequence[str]) -> bool:
     """Tell whether all lines have a start and a duration in seconds after recording and channel, and one word."""
-    return _have_times(lines, 2) and all(5 <= len(row) <= 8 for row in _cells(lines))
+    return _are_timed(lines, 2) and all(5 <= len(row) <= 8 for row in _cells(lines))
 
 
-def _cells(lines: Sequence[str]) -> list[list[str]]:
-    rows = [line.split() for line in lines if not line.lstrip().startswith(";;")]
-    return [row for row in rows if len(row) < 4 or row[2:4] != ["*", "*"]]  # a mark of alternatives
+def _cells(lines: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the cells of all lines but comments and marks of alternatives, which have no times."""
+    for line in lines:
+        row = line.split()
+        if not line.lstrip().startswith(";;") and row[2:4] != ["*", "*"]:
+            yield row
 
 
-def _have_times(lines: Sequence[str], place: int) -> bool:
-    rows = _cells(lines)
-    return bool(rows) and all(len(row) > 4 and all(map(_is_time, row[place : place + 2])) for row in rows)
+def _are_timed(lines: Sequence[str], place: int) -> bool:
+    found = 0
+    for row in _cells(lines):
+        if len(row) < 5 or not all(map(_is_time, row[place : place + 2])):
+            return False
+        found += 1
+    return found > 0
 
 
 def _is_time(cell: str) -> bool:
@@ -144,6 +151,11 @@ class _Track:
         self._timeline = Timeline(times)
         self._ordered = sorted(segments, key=lambda segment: segment.start_s)
         self._ends = list(accumulate((segment.end_s for segment in self._ordered), max))
+
+    @property
+    def num_overlaps(self) -> int:
+        """Segments that begin before an earlier one has ended."""
+        return sum(segment.start_s < end_s for segment, end_s in zip(self._ordered[1:], self._ends, strict=False))
 
     def find(self, middle_s: float, between: str) -> Segment:
         """Return the segment of a word; the next one is the first that ends after the middle of the word."""
@@ -217,7 +229,7 @@ def read_ctm(
         [" ".join(part["word"] for part in parts) for parts in first],
         ids,
         columns,
-        tuple(_note_names(str(path), known, ignored)),
+        tuple(_notes(str(path), references.path, tracks, known, ignored)),
     )
 
 
@@ -234,7 +246,19 @@ def _known(
     return found[0] if len(found) == 1 else (recording, channel)
 
 
-def _note_names(path: str, known: dict[tuple[str, str], tuple[str, str]], ignored: Sequence[str]) -> Iterator[str]:
+def _notes(
+    path: str,
+    reference_path: str,
+    tracks: dict[tuple[str, str], _Track],
+    known: dict[tuple[str, str], tuple[str, str]],
+    ignored: Sequence[str],
+) -> Iterator[str]:
+    overlaps = sum(track.num_overlaps for track in tracks.values())
+    if overlaps:
+        yield (
+            f"{reference_path}: {overlaps:,} segments overlap an earlier one of their channel; a word in both belongs "
+            "to one of them"
+        )
     changed = [(one, other) for one, other in known.items() if one != other]
     if changed:
         one, other = (" ".join(name) for name in changed[0])

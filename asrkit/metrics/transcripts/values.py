@@ -56,14 +56,16 @@ def split_lines(text: str) -> list[str]:
 
 def with_ids(transcripts: Transcripts) -> Transcripts:
     """Read the first word of each line as its id; lines without any word are no utterances."""
-    ids, texts, numbers = [], [], []
-    for number, line in enumerate(transcripts.texts, 1):
+    ids, texts = [], []
+    for line in transcripts.texts:
         parts = line.split(maxsplit=1)
         if parts:
             ids.append(parts[0])
             texts.append(parts[1] if len(parts) > 1 else "")
-            numbers.append(number)
-    check_unique(transcripts.path, ids, numbers)
+    if len(set(ids)) < len(ids):
+        check_unique(
+            transcripts.path, ids, [number for number, line in enumerate(transcripts.texts, 1) if line.split()]
+        )
     return replace(transcripts, format="ids", texts=texts, ids=ids)
 
 
