@@ -387,3 +387,67 @@ def test_words_with_times_against_their_segments_have_no_error(
     name, content = written("stm", rows)
     ctm = [f"spk-{n} 1 {place}.0 0.5 {word}" for n, text in enumerate(rows) for place, word in enumerate(text.split())]
     assert counts(report_on(folder, ("a.ctm", "\n".join(ctm)), (name, content)))[0] == 0
+
+
+PIECES = [
+    "u1",
+    "u2",
+    "text",
+    "id",
+    "pred_text",
+    "hello",
+    "1",
+    "0.5",
+    "-->",
+    "00:00:01.000",
+    "(u1)",
+    ";;",
+    '"',
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    ";",
+]
+PIECES += [
+    "|",
+    "\t",
+    "\n",
+    "\n\n",
+    " ",
+    "WEBVTT",
+    "ref=",
+    "hyp=['a']",
+    "null",
+    '{"id": "u1", "text": "x"}',
+    "<ALT_BEGIN>",
+    "*",
+    "\x00",
+    "é",
+    "\\ud800",
+]
+
+
+@settings(max_examples=300)
+@given(
+    content=st.lists(st.sampled_from(PIECES), max_size=25).map("".join),
+    suffix=st.sampled_from(
+        ["", ".txt", ".json", ".jsonl", ".csv", ".tsv", ".srt", ".vtt", ".trn", ".stm", ".ctm", ".gz"]
+    ),
+    role=st.sampled_from(["hypothesis", "reference"]),
+    told=st.sampled_from([name for name in FORMATS if name != "folder"]),
+)
+def test_whatever_a_file_holds_it_is_read_or_named(
+    content: str, suffix: str, role: str, told: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = write(tmp_path_factory.getbasetemp() / f"fuzz{suffix}", content)
+    for format in ("auto", told):
+        try:
+            read = read_transcripts(path, role, format)  # type: ignore[arg-type]
+        except ScoringError as error:
+            assert "fuzz" in str(error)
+            continue
+        assert read.ids is None or len(read.ids) == len(set(read.ids)) == len(read.texts)
+        assert all(isinstance(text, str) for text in read.texts)

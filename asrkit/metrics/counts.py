@@ -69,7 +69,7 @@ class ErrorCounts:
 
     @property
     def information_preserved(self) -> float | None:
-        """WIP: hits per reference unit times hits per hypothesis unit; 0 without the latter, None without the former."""
+        """WIP: hits per reference unit times hits per hypothesis unit; None without reference, 0 without hypothesis."""
         if not self.num_reference:
             return None
         return self.hits / self.num_reference * (self.hits / max(self.num_hypothesis, 1))
