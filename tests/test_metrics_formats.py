@@ -303,6 +303,15 @@ def test_folders_of_every_kind(
     assert bool(told) == any("is read through" in note for note in read.notes)
 
 
+def test_a_format_that_is_told_holds_for_folders_too(tmp_path: Path) -> None:
+    for name, content in {"results.jsonl": '{"id":"u1","text":"a"}\n', "u1.txt": "b\n", "u1.srt": SRT}.items():
+        write(tmp_path / name, content)
+    said = {format: read_transcripts(tmp_path, format=format).texts for format in ("auto", "folder", "lines", "srt")}
+    assert said == {"auto": ["a"], "folder": ["b"], "lines": ["b"], "srt": ["hello {} a b & c"]}
+    with pytest.raises(ScoringError, match="is a folder without"):
+        read_transcripts(tmp_path, format="tsv")
+
+
 def test_subtitles_meet_a_text_of_their_recording(tmp_path: Path) -> None:
     hyp = ("u1.srt", SRT.replace("{}", "word"))
     for ref in ("hello world\na b & c\n", "u1 hello world a b & c\n"):

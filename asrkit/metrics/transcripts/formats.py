@@ -127,8 +127,14 @@ _REFUSED = (
     (re.compile(r"\s*(?:\[\d+:\d\d(?:[.:]\d+)?\].*\n\s*){2,}"), "lyrics with times"),
 )
 
-# What tells the texts of a whole folder: our own runs, Hugging Face and LJSpeech, Common Voice, Kaldi.
-_FOLDER_FILES = ("results.jsonl", "metadata.jsonl", "metadata.csv", "validated.tsv", "text")
+# What tells the texts of a whole folder, and how it is read.
+_FOLDER_FILES = {
+    "results.jsonl": ("jsonl",),  # our own runs
+    "metadata.jsonl": ("jsonl",),  # Hugging Face
+    "metadata.csv": ("ljspeech", "csv"),  # LJSpeech, Hugging Face
+    "validated.tsv": ("tsv",),  # Common Voice
+    "text": ("ids",),  # Kaldi
+}
 _FOLDER_SUFFIXES = (".txt", ".srt", ".vtt", ".json", ".trn", ".stm")
 
 
@@ -184,9 +190,11 @@ def detect_format(path: str, text: str) -> str:
 
 
 def _read_folder(path: Path, role: Role, format: str, field: str) -> Transcripts:
-    for name in _FOLDER_FILES if format != "folder" else ():
-        if (path / name).is_file() and (name == "results.jsonl" or _is_corpus(path)):
-            read = read_transcripts(path / name, role, "ids" if name == "text" and format == "auto" else format, field)
+    for name, formats in _FOLDER_FILES.items():
+        is_told = format == "auto" or format in formats
+        if is_told and (path / name).is_file() and (name == "results.jsonl" or _is_corpus(path)):
+            told = formats[0] if format == "auto" and len(formats) == 1 else format
+            read = read_transcripts(path / name, role, told, field)
             note = (f"{path} is read through its {name}",) if name != "results.jsonl" else ()
             return replace(read, notes=(*note, *read.notes))
     listed = sorted(path.rglob("*.trans.txt"))
