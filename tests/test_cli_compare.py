@@ -93,7 +93,7 @@ def test_scores_by_a_column_in_every_view(asrkit: Run, tmp_path: Path) -> None:
     )
     given = ["score", "d.txt", "ref.txt", "--speakers", "who.tsv", "--by", "accent", "--by", "speaker"]
     code, out, err = asrkit(*given, "--html", "r.html")
-    assert (code, err) == (0, "asrkit: wrote r.html\n")
+    assert (code, err) == (0, f"{SAID}asrkit: wrote r.html\n")
     assert "By accent" in out
     assert "the gap is settled: p < 0.001 (utterances of each speaker shuffled)" in out
     assert "3 speakers are too few to tell of others" in out
@@ -171,7 +171,7 @@ def test_three_systems_in_every_view(asrkit: Run, tmp_path: Path) -> None:
     (tmp_path / "c.txt").write_text((tmp_path / "a.txt").read_text().replace("brown", "clown", 3))
     three = ["compare", "a.txt", "b.txt", "c.txt", "ref.txt"]
     code, out, err = asrkit(*three, "--worst", "1", "--html", "r.html")
-    assert (code, err) == (0, "asrkit: wrote r.html\n")
+    assert (code, err) == (0, f"{SAID}asrkit: wrote r.html\n")
     lines = [line.split() for line in out.splitlines()]
     assert [line[0] for line in lines if line[1:2] in (["a.txt"], ["b.txt"], ["c.txt"])] == ["B", "A", "C"]
     assert "A - B  +15.50  +10.70 to +20.31  < 0.001             B is better" in out

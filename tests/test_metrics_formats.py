@@ -338,7 +338,8 @@ def test_ids_are_those_of_the_whole_file_whatever_is_absent(tmp_path: Path) -> N
 
 
 def test_a_table_of_speakers_needs_no_header(tmp_path: Path) -> None:
-    for content in ("u1 ann\nu2 bob\n", "u1,ann\nu2,bob\n", "id\tspeaker\ttext\nu1\tann\tx\nu2\tbob\ty\n"):
+    headed = ("id\tspeaker\ttext\nu1\tann\tx\nu2\tbob\ty\n", "id,accent,speaker\nu1,uk,ann\nu2,us,bob\n")
+    for content in ("u1 ann\nu2 bob\n", "u1,ann\nu2,bob\n", *headed):
         assert read_columns(write(tmp_path / "s", content))[1]["speaker"] == ["ann", "bob"]
 
 

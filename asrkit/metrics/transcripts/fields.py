@@ -65,6 +65,12 @@ def names_text(cells: Sequence[str]) -> bool:
     return len(names) > 1 and not _ALL_TEXT_FIELDS.isdisjoint(names) and (is_known or are_plain)
 
 
+def names_utterances(cells: Sequence[str]) -> bool:
+    """Tell whether cells name the columns of a table about utterances, with or without their texts."""
+    names = column_names(cells)
+    return len(names) > 1 and not set(names).isdisjoint(_NAMES)
+
+
 def has_text(values: dict[str, Any]) -> bool:
     """Tell whether a JSON object holds a text under a name that is known."""
     return any(isinstance(values.get(name), str) for name in _ALL_TEXT_FIELDS)

@@ -27,6 +27,7 @@ from asrkit.metrics.transcripts.tables import (
     read_csv,
     read_icefall,
     read_ljspeech,
+    read_manifest,
     read_tsv,
 )
 from asrkit.metrics.transcripts.time_marked import looks_like_ctm, looks_like_stm, read_stm
@@ -251,7 +252,7 @@ def read_columns(path: Path | str) -> tuple[list[str], dict[str, list[Any]]]:
         The ids, and the columns as in :class:`Transcripts`.
     """
     text = read_text(path)
-    read = _BY_NAME[detect_format(str(path), text)].read(str(path), text)
+    read = read_manifest(str(path), text) or _BY_NAME[detect_format(str(path), text)].read(str(path), text)
     if isinstance(read, Table):
         columns = describe([record.values for record in read.records])
         if read.notes and "speaker" not in columns:  # a table without a header: id and speaker

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from asrkit.errors import ScoringError
-from asrkit.metrics.transcripts.fields import Record, Table, column_names, names_text
+from asrkit.metrics.transcripts.fields import Record, Table, column_names, names_text, names_utterances
 from asrkit.metrics.transcripts.values import looks_like_id, shorten, split_lines
 
 _SAMPLE = 200  # so many lines show what a file is
@@ -55,6 +55,19 @@ def read_csv(path: str, text: str) -> Table:
     place = max((name for name in names if name != key), key=lambda name: _words_in(name, tables))
     records = [Record(number, {**values, "id": values[key], "text": values[place]}) for number, values in tables]
     return Table(path, "csv", records, (_said(path, "a CSV table without a header", records, place),))
+
+
+def read_manifest(path: str, text: str) -> Table | None:
+    """Read a table about utterances, with or without their texts; None where the first line is no header of one."""
+    first = text.split("\n", 1)[0]
+    sign = next((sign for sign in _DELIMITERS if sign in first and names_utterances(first.split(sign))), None)
+    if sign is None:
+        return None
+    if sign == "\t":
+        return read_tsv(path, text)
+    rows = _csv_rows(path, text, sign)
+    names = column_names(rows[0][1])
+    return Table(path, "csv", [_record(path, number, names, cells) for number, cells in rows[1:]])
 
 
 def _has_bare_commas(text: str, rows: Sequence[tuple[int, list[str]]], sign: str) -> bool:
