@@ -1,10 +1,9 @@
-"""The symbols a model can write."""
+"""The symbols our own models write."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
@@ -13,11 +12,11 @@ import numpy.typing as npt
 
 from asrkit.config import DataConfig
 from asrkit.errors import ConfigError
+from asrkit.text.symbols import Symbols, WordRule
 
 
-@dataclass(frozen=True)
-class Alphabet:
-    """The symbols of a model, one character each, in the order of its outputs; the CTC blank comes last.
+class Alphabet(Symbols):
+    """Symbols of one character each, in the order of the model's outputs; the CTC blank comes last.
 
     Args:
         symbols: All characters the model can write, without the blank.
@@ -26,29 +25,21 @@ class Alphabet:
         ConfigError: A character is repeated, or there is none.
     """
 
-    symbols: str = DataConfig.alphabet
-
-    def __post_init__(self) -> None:
-        if not self.symbols:
+    def __init__(self, symbols: str = DataConfig.alphabet) -> None:
+        if not symbols:
             raise ConfigError("the alphabet is empty; give at least one character")
-        repeated = [symbol for symbol, count in Counter(self.symbols).items() if count > 1]
+        repeated = [symbol for symbol, count in Counter(symbols).items() if count > 1]
         if repeated:
             raise ConfigError(f"the alphabet repeats {repeated[0]!r}; each character may stand once")
+        super().__init__((*symbols, ""), len(symbols), WordRule.SPACE if " " in symbols else WordRule.NONE)
 
-    def __len__(self) -> int:
-        """Number of outputs of the model: the symbols and the blank."""
-        return len(self.symbols) + 1
-
-    @property
-    def blank_index(self) -> int:
-        """Index of the CTC blank, always the last."""
-        return len(self.symbols)
+    def __repr__(self) -> str:
+        return f"Alphabet({self.symbols!r})"
 
     @property
-    def space_index(self) -> int | None:
-        """Index of the word separator, or None when the alphabet has none."""
-        index = self.symbols.find(" ")
-        return None if index < 0 else index
+    def symbols(self) -> str:
+        """All characters, without the blank."""
+        return "".join(self.labels)
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -69,7 +60,7 @@ class Alphabet:
 
     def decode(self, indices: Sequence[int] | npt.NDArray[np.int32]) -> str:
         """Return the text of symbol indices; blanks are left out."""
-        return "".join(self.symbols[index] for index in indices if index != self.blank_index)
+        return "".join(self.labels[index] for index in indices)
 
 
 def steps_needed(text: str) -> int:
