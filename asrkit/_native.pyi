@@ -127,6 +127,26 @@ def find_faulty_step(emissions: Annotated[NDArray[numpy.float32], dict(shape=(No
     Return the first step with NaN, a value above the limit, or no possible symbol; -1 if there is none.
     """
 
+def sample_words(language_model: NgramModel, count: int) -> list[bytes]:
+    """
+    Return about that many words of a language model, from all parts of its vocabulary.
+    """
+
+def count_known(language_model: NgramModel, words: Sequence[str]) -> int:
+    """Return how many of the words are in a language model's vocabulary."""
+
+class Piece:
+    def __init__(self, units: Sequence[int], opens: bool, continues: bool, closes: bool, separates: bool) -> None: ...
+
+class UnitText:
+    def __init__(self, text: bytes, names: Sequence[bytes], alike: int, opens: bool, closes: bool) -> None: ...
+
+class SymbolSet:
+    def __init__(self, pieces: Sequence[Piece], units: Sequence[UnitText], blank: int, space: int | None, is_bytewise: bool) -> None: ...
+
+    @property
+    def are_letters(self) -> bool: ...
+
 class SearchOptions:
     def __init__(self) -> None: ...
 
@@ -214,7 +234,7 @@ class Decoded:
 
 class Decoder:
     @staticmethod
-    def make(symbols: Sequence[str], blank: int, space: int | None, options: SearchOptions, language_model: NgramModel | None) -> Decoder: ...
+    def make(symbols: SymbolSet, options: SearchOptions, language_model: NgramModel | None) -> Decoder: ...
 
     def derive(self, options: SearchOptions, phrases: Sequence[tuple[Sequence[str], float]]) -> Decoder: ...
 

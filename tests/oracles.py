@@ -54,6 +54,24 @@ def texts_of_emissions(log_probs: Sequence[Sequence[float]], labels: Sequence[st
     return dict(totals)
 
 
+Spelled = tuple[str, bool, bool] | None  # what an output adds; whether a word starts before it, or ends after it
+
+
+def texts_of_pieces(log_probs: Sequence[Sequence[float]], pieces: Sequence[Spelled], blank: int) -> dict[str, float]:
+    """Probability of every text by listing all alignments; outputs that are None (but the blank) are never written."""
+    written = [i for i, piece in enumerate(pieces) if piece is not None or i == blank]
+    totals: dict[str, float] = defaultdict(float)
+    for path in itertools.product(written, repeat=len(log_probs)):
+        text = ""
+        for symbol, _ in itertools.groupby(path):
+            if symbol != blank:
+                piece = pieces[symbol]
+                assert piece is not None
+                text += " " * piece[1] + piece[0] + " " * piece[2]
+        totals[" ".join(text.split())] += math.exp(sum(row[s] for row, s in zip(log_probs, path, strict=True)))
+    return dict(totals)
+
+
 def spelling_log(words: Sequence[str], num_symbols: int, spelling: str, order: int = 4) -> float:
     """ln P(spelling) by a Witten-Bell character n-gram of the words, recounted for every query."""
     sequences = [["<", *word, ">"] for word in words]

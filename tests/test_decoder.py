@@ -261,6 +261,8 @@ def test_every_search_option_has_a_setting() -> None:
     assert {renamed.get(name, name) for name in names} == set(DecodingConfig().to_dict()) - {
         "decoder",
         "mode",
+        "lm_units",
+        "lm_case",
         "hotwords",
         "hotword_weight",
         "prior_scale",

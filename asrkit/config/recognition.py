@@ -30,6 +30,8 @@ class DecodingConfig(Settings):
     symbol_threshold: float | None = None  # symbols less likely than exp(-this) are not tried; see thresholds
     lm_weight: float = 0.7
     word_bonus: float = 1.5  # nats per word; counts only with a language model
+    lm_units: str = "auto"  # what its words are: "words", "characters", "tokens" or "token-ids" (NeMo's)
+    lm_case: str = "auto"  # "exact", or "fold": it is asked without regard to case; auto: fold where cases differ
     vocabulary: str = "open"  # "closed": only words of the language model
     prior_scale: float = 0.0  # power of the priors that emissions are divided by; counts only with a language model
     log_priors: tuple[float, ...] = ()  # ln of each output's mean probability, in their order; asrkit lm tune finds it
@@ -43,6 +45,8 @@ class DecodingConfig(Settings):
     def __post_init__(self) -> None:
         one_of("decoder", self.decoder, ("beam", "greedy", "pyctcdecode"))
         one_of("mode", self.mode, tuple(GUIDED_THRESHOLDS))
+        one_of("lm_units", self.lm_units, ("auto", "words", "characters", "tokens", "token-ids"))
+        one_of("lm_case", self.lm_case, ("auto", "exact", "fold"))
         one_of("vocabulary", self.vocabulary, ("open", "closed"))
         positive(self, "beam", "n_best")
         for name, most in (("lm_weight", MOST_WEIGHT), ("unknown_weight", MOST_WEIGHT), ("prior_scale", 10.0)):

@@ -12,44 +12,52 @@ from asrkit.config.recognition import MOST_WEIGHT
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
-from asrkit.errors import DecodingError, LanguageModelError
+from asrkit.decoder.units import find_lm_units, folds_case, native_symbols, symbols_of
+from asrkit.errors import ConfigError, DecodingError, LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.text import Alphabet
+from asrkit.text.symbols import Symbols, WordRule
 
 if TYPE_CHECKING:
     from asrkit import _native
 
 
 class BeamSearchDecoder:
-    """CTC prefix beam search, with or without a word n-gram model.
+    """CTC prefix beam search, with or without an n-gram model.
 
-    Without a language model it finds the word sequence with the highest acoustic score, summed over all alignments.
-    With one it adds ``lm_weight * lm_score + word_bonus * len(words)``; words outside the model's vocabulary are
-    scored by ``<unk>`` and a character n-gram of the known words' spellings.
+    Without a language model it finds the word sequence with the highest acoustic score, summed over all alignments and
+    over all ways in which the outputs can write it. With one it adds ``lm_weight * lm_score + word_bonus *
+    len(words)``; words outside the model's vocabulary are scored by ``<unk>`` and a character n-gram of the known
+    words' spellings.
 
-    Where the alphabet has no space, every symbol is a word of the language model.
+    Where nothing divides words, every character is a word of the language model. A model of tokens scores outputs as
+    they are; then a hypothesis is one way to write a text, and ``word_bonus`` is per token.
 
     Args:
-        alphabet: Symbols of the emissions.
+        symbols: Outputs of the model, or its alphabet.
         lm: A language model, or the path of one.
         config: Search settings; ``decoder`` is not looked at.
         hotwords: Words and phrases with weights of their own, in nats per occurrence, beside ``config.hotwords``.
             Only whole words match; a phrase's weight is paid out while it is spelled and taken back if it fails.
 
     Raises:
-        LanguageModelError: The language model cannot be read, or none of its words can be spelled.
-        DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the alphabet.
+        LanguageModelError: The language model cannot be read, does not fit the outputs, or none of its words can be
+            spelled.
+        DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the outputs.
     """
 
     def __init__(
         self,
-        alphabet: Alphabet,
+        symbols: Symbols | Alphabet,
         lm: NgramModel | Path | str | None = None,
         config: DecodingConfig | None = None,
         *,
         hotwords: Mapping[str, float] | None = None,
     ) -> None:
-        self._setup([*alphabet.symbols, ""], alphabet.blank_index, alphabet.space_index, lm, config, hotwords)
+        self.symbols = symbols_of(symbols) if isinstance(symbols, Alphabet) else symbols
+        self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
+        self._extra_hotwords = dict(hotwords or {})
+        self._build(config or DecodingConfig())
 
     @classmethod
     def from_labels(
@@ -65,7 +73,8 @@ class BeamSearchDecoder:
         """Build a decoder for outputs in any order.
 
         Args:
-            labels: Text of each output; the blank's is not looked at.
+            labels: Text of each output; the blank's is not looked at. Where no label is the space, marks of words and
+                outputs that are never written are told from the labels, as ``Symbols.recognize`` does.
             blank_index: Which output is the blank.
             lm: A language model, or the path of one.
             config: Search settings.
@@ -80,36 +89,32 @@ class BeamSearchDecoder:
         texts = [label for i, label in enumerate(labels) if i != blank_index]
         if "" in texts or len(set(texts)) < len(texts):
             raise DecodingError("labels must not be empty or repeated")
-        spaces = [i for i, label in enumerate(labels) if label == space and i != blank_index]
-        decoder = cls.__new__(cls)
-        decoder._setup(list(labels), blank_index, spaces[0] if spaces else None, lm, config, hotwords)
-        return decoder
+        try:
+            if space in texts:
+                plain = tuple(" " if label == space and i != blank_index else label for i, label in enumerate(labels))
+                symbols = Symbols(plain, blank_index, WordRule.SPACE)
+            else:
+                symbols = Symbols.recognize(labels, blank_index)
+        except ConfigError as error:
+            raise DecodingError(str(error)) from None
+        return cls(symbols, lm, config, hotwords=hotwords)
 
-    def _setup(
-        self,
-        labels: list[str],
-        blank_index: int,
-        space_index: int | None,
-        lm: NgramModel | Path | str | None,
-        config: DecodingConfig | None,
-        hotwords: Mapping[str, float] | None,
-    ) -> None:
+    def _build(self, config: DecodingConfig) -> None:
+        """Make the search's lexicon, and what else does not change with most settings."""
         from asrkit import _native
 
-        config = config or DecodingConfig()
-        self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
-        self._num_symbols = len(labels)
-        self._separator = "" if space_index is None else labels[space_index]
+        lm_units = find_lm_units(self.symbols, self.lm, config.lm_units)
+        folds = folds_case(self.symbols, self.lm, config.lm_case)
+        native = native_symbols(self.symbols, lm_units, folds=folds)
         language_model = None if self.lm is None else self.lm.native
-        options = search_options(config, is_guided=True)
-        self._native = _native.Decoder.make(labels, blank_index, space_index, options, language_model)
+        self._native = _native.Decoder.make(native, search_options(config, is_guided=True), language_model)
         if language_model is not None and self._native.num_spelled_words == 0:
             raise LanguageModelError(
                 "none of the language model's words can be spelled with the alphabet; build it from text "
                 "normalized for this alphabet",
                 path=self.lm.path if self.lm else None,
             )
-        self._extra_hotwords = dict(hotwords or {})
+        self._built_for = (config.lm_units, config.lm_case)
         self._configure(config)
 
     def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
@@ -183,7 +188,7 @@ class BeamSearchDecoder:
     ) -> list[FloatArray]:
         if threads < 1:
             raise DecodingError(f"threads must be positive, not {threads}")
-        return [self._divide(array) for array in check_batch(emissions, lengths, self._num_symbols, names)]
+        return [self._divide(array) for array in check_batch(emissions, lengths, len(self.symbols), names)]
 
     def with_config(self, config: DecodingConfig) -> Self:
         """Return a decoder with other settings and hotwords that shares the language model and its lexicon.
@@ -192,14 +197,17 @@ class BeamSearchDecoder:
             DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the alphabet.
         """
         decoder = copy.copy(self)
-        decoder._configure(config)
+        if (config.lm_units, config.lm_case) == self._built_for:
+            decoder._configure(config)
+        else:
+            decoder._build(config)
         return decoder
 
     def _configure(self, config: DecodingConfig) -> None:
         self.config = config
         hotwords = config.hotword_weights | self._extra_hotwords
         has_lm = self.lm is not None and config.lm_weight > 0
-        self._divide = PriorDivision(config, self._num_symbols, has_lm=self.lm is not None)
+        self._divide = PriorDivision(config, len(self.symbols), has_lm=self.lm is not None)
         options = search_options(config, is_guided=has_lm or bool(hotwords))
         self._native = derive(self._native, options, hotwords)
 
@@ -209,7 +217,8 @@ class BeamSearchDecoder:
         Args:
             name: What to call the utterance in an error.
         """
-        return DecodingStream(self._native.stream(), self._num_symbols, self._divide, self._separator, name)
+        separator = "" if self.symbols.words is WordRule.NONE else " "
+        return DecodingStream(self._native.stream(), len(self.symbols), self._divide, separator, name)
 
 
 def derive(native: _native.Decoder, options: _native.SearchOptions, hotwords: Mapping[str, float]) -> _native.Decoder:

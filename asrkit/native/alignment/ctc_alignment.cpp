@@ -10,93 +10,149 @@ namespace {
 
 constexpr double kSmall = 1e-100;  // sums are rescaled below it
 constexpr float kImpossible = -std::numeric_limits<float>::infinity();
+constexpr std::uint32_t kNone = kNoSymbol;
 
 }  // namespace
 
-void CtcAligner::build_states(const std::vector<std::vector<Symbol>>& words) {
-  states_.assign(1, {symbols_.blank, true, false});
-  first_states_.clear();
-  last_states_.clear();
-  Symbol previous = kNoSymbol;  // the letter that may be followed without a blank
-  for (const std::vector<Symbol>& word : words) {
-    first_states_.push_back(static_cast<std::uint32_t>(states_.size()));
-    for (const Symbol symbol : word) {
-      states_.push_back({symbol, false, previous != kNoSymbol && symbol != previous});
-      states_.push_back({symbols_.blank, false, false});
-      previous = symbol;
-    }
-    last_states_.push_back(static_cast<std::uint32_t>(states_.size() - 2));
-    if (symbols_.has_space()) {
-      states_.push_back({symbols_.space, true, true});
-      previous = kNoSymbol;
-    }
+CtcAligner::CtcAligner(const SymbolSet& symbols, double negligible) : symbols_(symbols), negligible_(negligible) {
+  for (Symbol symbol = 0; symbol < symbols.size(); ++symbol) {
+    if (symbols.pieces[symbol].separates) spaces_.push_back(symbol);
   }
 }
 
-Alignment CtcAligner::align(const float* log_probs, std::size_t num_steps,
-                            const std::vector<std::vector<Symbol>>& words) {
-  build_states(words);
+void CtcAligner::build_states(const TextGraph& graph) {
+  graph_ = &graph;
+  states_.clear();
+  first_states_.assign(1, 0);
+  reach_.assign(graph.places.size(), 0);
+  const auto state_of = [&](std::uint32_t place, Symbol symbol) {
+    if (place == kNone) return kNone;
+    for (std::uint32_t s = first_states_[place]; s + 1 < first_states_[place + 1]; ++s) {
+      if (states_[s].symbol == symbol) return s;
+    }
+    return kNone;
+  };
+  std::uint32_t arc = 0;
+  for (std::uint32_t place = 0; place < graph.places.size(); ++place) {
+    const auto reach_from = [&](std::uint32_t from) {
+      if (from != kNone) reach_[from] = std::max(reach_[from], place + 1);
+    };
+    for (; arc < graph.arcs.size() && graph.arcs[arc].to == place; ++arc) {
+      const TextGraph::Arc& a = graph.arcs[arc];
+      states_.push_back({a.symbol, arc, state_of(a.from, a.symbol), state_of(a.other_from, a.symbol)});
+      reach_from(a.from);
+      reach_from(a.other_from);
+    }
+    states_.push_back({symbols_.blank, kNone, kNone, kNone});
+    first_states_.push_back(static_cast<std::uint32_t>(states_.size()));
+    reach_from(place);
+    reach_from(graph.places[place].word_end);
+  }
+  for (std::size_t place = 1; place < reach_.size(); ++place) reach_[place] = std::max(reach_[place], reach_[place - 1]);
+}
+
+Alignment CtcAligner::align(const float* log_probs, std::size_t num_steps, const TextGraph& graph) {
+  build_states(graph);
   Alignment alignment;
   if (!run(log_probs, num_steps, negligible_, alignment) && !run(log_probs, num_steps, 0.0, alignment)) {
     alignment.log_prob = -std::numeric_limits<double>::infinity();
-    alignment.words.assign(words.size(), {});
   }
   return alignment;
 }
 
+void CtcAligner::forget(std::uint32_t place) {
+  for (std::uint32_t s = first_states_[place]; s < first_states_[place + 1]; ++s) {
+    sums_[s] = 0.0;
+    bests_[s] = kImpossible;
+  }
+}
+
+double CtcAligner::largest(std::uint32_t place) const {
+  return *std::max_element(sums_.begin() + first_states_[place], sums_.begin() + first_states_[place + 1]);
+}
+
 bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment) {
-  const auto num_states = static_cast<std::uint32_t>(states_.size());
-  sums_.assign(num_states, 0.0);
-  next_sums_.assign(num_states, 0.0);
-  bests_.assign(num_states, kImpossible);
-  next_bests_.assign(num_states, kImpossible);
+  sums_.assign(states_.size(), 0.0);
+  next_sums_.assign(states_.size(), 0.0);
+  bests_.assign(states_.size(), kImpossible);
+  next_bests_.assign(states_.size(), kImpossible);
+  arrived_.assign(graph_->places.size(), {});
   emission_cache_.assign(symbols_.size(), 0.0);
   cache_step_.assign(symbols_.size(), 0);
   windows_.clear();
   moves_.clear();
   step_ = 0;
-  sums_[0] = 1.0;
-  bests_[0] = 0.0f;
+  sums_[first_states_[1] - 1] = 1.0;
+  bests_[first_states_[1] - 1] = 0.0f;
   Window window{0, 1, 0};
   double log_scale = 0.0;
   for (std::size_t step = 0; step < num_steps; ++step) {
     ++step_;
     advance(log_probs + step * symbols_.size(), window);
+    const std::uint32_t begin = first_states_[window.begin], end = first_states_[window.end];
     double most = 0.0;
-    for (std::uint32_t s = window.begin; s < window.end; ++s) most = std::max(most, sums_[s]);
+    for (std::uint32_t s = begin; s < end; ++s) most = std::max(most, sums_[s]);
     if (most == 0.0) return false;
     if (most < kSmall) {
-      for (std::uint32_t s = window.begin; s < window.end; ++s) sums_[s] /= most;
+      for (std::uint32_t s = begin; s < end; ++s) sums_[s] /= most;
       log_scale += std::log(most);
       most = 1.0;
     }
-    while (window.begin + 1 < window.end && sums_[window.begin] <= negligible * most) {
-      sums_[window.begin] = 0.0;
-      bests_[window.begin++] = kImpossible;
-    }
-    while (window.begin + 1 < window.end && sums_[window.end - 1] <= negligible * most) {
-      sums_[--window.end] = 0.0;
-      bests_[window.end] = kImpossible;
-    }
+    while (window.begin + 1 < window.end && largest(window.begin) <= negligible * most) forget(window.begin++);
+    while (window.begin + 1 < window.end && largest(window.end - 1) <= negligible * most) forget(--window.end);
   }
-  // The text may end in its last letter, a blank after it, or spaces.
-  const std::uint32_t num_final = num_states == 1 ? 1 : symbols_.has_space() ? 3 : 2;
+  // The text may end in its last output, a blank after it, or spaces.
+  const auto last = static_cast<std::uint32_t>(graph_->places.size() - 1);
   double total = 0.0;
-  float best = kImpossible;
-  for (std::uint32_t s = num_states - num_final; s < num_states; ++s) {
-    total += sums_[s];
-    if (bests_[s] > best) {
-      best = bests_[s];
-      final_state_ = s;
+  std::uint32_t best = kNone;
+  for (const std::uint32_t place : {graph_->places[last].word_end, last}) {
+    if (place == kNone) continue;
+    for (std::uint32_t s = first_states_[place]; s < first_states_[place + 1]; ++s) {
+      total += sums_[s];
+      if (bests_[s] > (best == kNone ? kImpossible : bests_[best])) best = s;
     }
   }
-  if (total == 0.0 || best == kImpossible) return false;
+  if (total == 0.0 || best == kNone) return false;
   alignment.log_prob = log_scale + std::log(total);
-  trace_back(num_steps, alignment);
+  trace_back(num_steps, best, alignment);
   return true;
 }
 
-// Moves all states of the window, which may grow by two, one step on.
+// Sums up a place as it was before the step.
+inline void CtcAligner::gather(std::uint32_t place) {
+  Arrived& arrived = arrived_[place];
+  const std::uint32_t rest = first_states_[place + 1] - 1;
+  arrived.sum = sums_[rest];
+  arrived.best = arrived.second = rest;
+  for (std::uint32_t s = first_states_[place]; s < rest; ++s) {
+    arrived.sum += sums_[s];
+    if (bests_[s] > bests_[arrived.best]) {
+      arrived.second = arrived.best;
+      arrived.best = s;
+    } else if (arrived.second == arrived.best || bests_[s] > bests_[arrived.second]) {
+      arrived.second = s;
+    }
+  }
+}
+
+// Adds what comes from a place, but for the state `same`.
+inline void CtcAligner::enter(std::uint32_t place, std::uint32_t same, double& sum, float& best,
+                              std::uint32_t& move) const {
+  const Arrived& arrived = arrived_[place];
+  std::uint32_t from = arrived.best;
+  if (same == kNone) {
+    sum += arrived.sum;
+  } else {
+    for (std::uint32_t s = first_states_[place]; s < first_states_[place + 1]; ++s) sum += s == same ? 0.0 : sums_[s];
+    if (from == same) from = arrived.second;
+  }
+  if (bests_[from] > best) {
+    best = bests_[from];
+    move = from;
+  }
+}
+
+// Moves all places of the window, which grows by what one step reaches, one step on.
 void CtcAligner::advance(const float* row, Window& window) {
   const auto emission = [&](Symbol symbol) {
     if (cache_step_[symbol] != step_) {
@@ -106,53 +162,71 @@ void CtcAligner::advance(const float* row, Window& window) {
     return emission_cache_[symbol];
   };
   const double blank = emission(symbols_.blank);
-  const double blank_or_space = blank + (symbols_.has_space() ? emission(symbols_.space) : 0.0);
-  const float best_blank_or_space =
-      symbols_.has_space() ? std::max(row[symbols_.blank], row[symbols_.space]) : row[symbols_.blank];
+  const float log_blank = row[symbols_.blank];
+  double space = 0.0;
+  float log_space = kImpossible;
+  for (const Symbol symbol : spaces_) {
+    space += emission(symbol);
+    log_space = std::max(log_space, row[symbol]);
+  }
 
-  window.end = std::min(window.end + 2, static_cast<std::uint32_t>(states_.size()));
+  window.end = reach_[window.end - 1];
   window.moves = moves_.size();
   windows_.push_back(window);
-  for (std::uint32_t s = window.begin; s < window.end; ++s) {
-    const State& state = states_[s];
-    double entering = s > window.begin ? sums_[s - 1] : 0.0;
-    float best_entering = s > window.begin ? bests_[s - 1] : kImpossible;
-    std::uint8_t move = 1;
-    if (state.can_skip && s > window.begin + 1) {
-      entering += sums_[s - 2];
-      if (bests_[s - 2] > best_entering) {
-        best_entering = bests_[s - 2];
-        move = 2;
+  for (std::uint32_t place = window.begin; place < window.end; ++place) {
+    gather(place);
+    const std::uint32_t rest = first_states_[place + 1] - 1;
+    for (std::uint32_t s = first_states_[place]; s < rest; ++s) {
+      const State& state = states_[s];
+      const TextGraph::Arc& arc = graph_->arcs[state.arc];
+      double entering = 0.0;
+      float best = kImpossible;
+      std::uint32_t move = s;
+      if (arc.from >= window.begin) enter(arc.from, state.same, entering, best, move);
+      if (arc.other_from != kNone && arc.other_from >= window.begin) {
+        enter(arc.other_from, state.other_same, entering, best, move);
+      }
+      if (bests_[s] >= best) {
+        best = bests_[s];
+        move = s;
+      }
+      next_sums_[s] = (sums_[s] + entering) * emission(state.symbol);
+      next_bests_[s] = best + row[state.symbol];
+      moves_.push_back(static_cast<std::uint16_t>(s - move));
+    }
+    const TextGraph::Place& here = graph_->places[place];
+    double sum = arrived_[place].sum * (here.is_between_words ? blank + space : blank);
+    float best = bests_[arrived_[place].best] + (here.is_between_words ? std::max(log_blank, log_space) : log_blank);
+    std::uint32_t move = arrived_[place].best;
+    if (here.word_end != kNone && here.word_end >= window.begin) {
+      const Arrived& ended = arrived_[here.word_end];
+      sum += ended.sum * space;
+      if (bests_[ended.best] + log_space > best) {
+        best = bests_[ended.best] + log_space;
+        move = ended.best;
       }
     }
-    const double enter = emission(state.symbol);
-    const float log_enter = row[state.symbol];
-    const double stay = state.is_boundary ? blank_or_space : enter;
-    const float log_stay = state.is_boundary ? best_blank_or_space : log_enter;
-    next_sums_[s] = sums_[s] * stay + entering * enter;
-    const float stayed = bests_[s] + log_stay, entered = best_entering + log_enter;
-    next_bests_[s] = std::max(stayed, entered);
-    moves_.push_back(stayed >= entered ? 0 : move);
+    next_sums_[rest] = sum;
+    next_bests_[rest] = best;
+    moves_.push_back(static_cast<std::uint16_t>(rest - move));
   }
-  for (std::uint32_t s = window.begin; s < window.end; ++s) {
-    sums_[s] = next_sums_[s];
-    bests_[s] = next_bests_[s];
-  }
+  const std::uint32_t begin = first_states_[window.begin], end = first_states_[window.end];
+  std::copy(next_sums_.begin() + begin, next_sums_.begin() + end, sums_.begin() + begin);
+  std::copy(next_bests_.begin() + begin, next_bests_.begin() + end, bests_.begin() + begin);
 }
 
-void CtcAligner::trace_back(std::size_t num_steps, Alignment& alignment) const {
-  std::vector<StepRange> visits(states_.size());  // steps spent in each state
-  std::uint32_t state = final_state_;
+void CtcAligner::trace_back(std::size_t num_steps, std::uint32_t state, Alignment& alignment) const {
+  alignment.symbols.clear();
+  std::uint32_t later = kNone;  // the state a step on
   for (std::size_t step = num_steps; step-- > 0;) {
-    StepRange& visit = visits[state];
-    if (visit.end == 0) visit.end = static_cast<std::uint32_t>(step + 1);
-    visit.begin = static_cast<std::uint32_t>(step);
-    state -= moves_[windows_[step].moves + (state - windows_[step].begin)];
+    if (states_[state].arc != kNone) {
+      if (state != later) alignment.symbols.push_back({states_[state].arc, {0, static_cast<std::uint32_t>(step + 1)}});
+      alignment.symbols.back().steps.begin = static_cast<std::uint32_t>(step);
+    }
+    later = state;
+    state -= moves_[windows_[step].moves + (state - first_states_[windows_[step].begin])];
   }
-  alignment.words.clear();
-  for (std::size_t i = 0; i < first_states_.size(); ++i) {
-    alignment.words.push_back({visits[first_states_[i]].begin, visits[last_states_[i]].end});
-  }
+  std::reverse(alignment.symbols.begin(), alignment.symbols.end());
 }
 
 }  // namespace asrkit

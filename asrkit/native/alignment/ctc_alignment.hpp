@@ -1,4 +1,4 @@
-// The exact acoustic score of one text, and when its words were spoken.
+// The exact acoustic score of one text, and when its parts were spoken.
 #pragma once
 
 #include <vector>
@@ -11,55 +11,93 @@ struct StepRange {
   std::uint32_t begin = 0, end = 0;  // end is one past the last step
 };
 
-struct Alignment {
-  double log_prob = 0.0;         // ln of the sum over all alignments of the text
-  std::vector<StepRange> words;  // from the most likely alignment
+// All ways in which outputs can write a text: an acyclic graph of places, numbered from its beginning to its end.
+struct TextGraph {
+  // An output that leads from one place, or from either of two, to a later one.
+  struct Arc {
+    Symbol symbol;
+    std::uint32_t to, from;
+    std::uint32_t other_from;  // or kNoSymbol
+    std::uint32_t word;        // which it is part of
+  };
+  struct Place {
+    bool is_between_words = false;  // outputs that are spaces do not change the text here
+    std::uint32_t word_end = kNoSymbol;  // the place before, from which a space leads here
+  };
+  std::vector<Place> places;
+  std::vector<Arc> arcs;  // sorted by `to`
+
+  void clear() {
+    places.clear();
+    arcs.clear();
+  }
 };
 
-// Runs the CTC forward sum and the Viterbi search over a chain of states, both in one pass:
+// An output of the most likely alignment.
+struct AlignedSymbol {
+  std::uint32_t arc;
+  StepRange steps;
+};
+
+struct Alignment {
+  double log_prob = 0.0;               // ln of the sum over all alignments of the text
+  std::vector<AlignedSymbol> symbols;  // of the most likely one
+};
+
+// Runs the CTC forward sum and the Viterbi search over a graph, both in one pass. A state is a place and the output
+// that ended there, or a blank since: an output cannot follow itself without one.
 //
-//   start  (letter blank letter blank ... letter blank  boundary) per word
-//
-// Between words stands at least one space symbol; further spaces, and those before the first word and after the last,
-// do not change the text and are summed over. Without a space symbol words follow each other directly.
-//
-// Only the window of states that carries at least the share `negligible` of the mass is visited, so the cost is a few
-// states per step, not the length of the text; should the window lose the end of the text, the full chain is run.
+// Only the window of places that carries at least the share `negligible` of the mass is visited, so the cost is a few
+// states per step, not the length of the text; should the window lose the end of the text, the full graph is run.
 class CtcAligner {
  public:
-  CtcAligner(const SymbolSet& symbols, double negligible) : symbols_(symbols), negligible_(negligible) {}
+  CtcAligner(const SymbolSet& symbols, double negligible);
 
-  // log_probs: (num_steps, num_symbols), natural logarithms.
-  Alignment align(const float* log_probs, std::size_t num_steps, const std::vector<std::vector<Symbol>>& words);
+  // log_probs: (num_steps, num_symbols), natural logarithms. The text ends in the last place, or in the word end
+  // before it.
+  Alignment align(const float* log_probs, std::size_t num_steps, const TextGraph& graph);
 
  private:
+  // After an arc, or (the last state of each place) after a blank.
   struct State {
-    Symbol symbol;     // emitted on entering
-    bool is_boundary;  // stays with blank or space
-    bool can_skip;     // may be entered from two states before
+    Symbol symbol;
+    std::uint32_t arc;
+    std::uint32_t same, other_same;  // states that this symbol cannot follow, among those it may follow
   };
   struct Window {
-    std::uint32_t begin, end;
-    std::size_t moves;  // where its back-pointers start
+    std::uint32_t begin, end;  // places
+    std::size_t moves;         // where its back-pointers start
+  };
+  // What there is in a place, whatever it ended in.
+  struct Arrived {
+    double sum = 0.0;
+    std::uint32_t best = 0, second = 0;  // states
   };
 
-  void build_states(const std::vector<std::vector<Symbol>>& words);
+  void build_states(const TextGraph& graph);
   bool run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment);
   void advance(const float* row, Window& window);
-  void trace_back(std::size_t num_steps, Alignment& alignment) const;
+  void gather(std::uint32_t place);
+  void enter(std::uint32_t place, std::uint32_t same, double& sum, float& best, std::uint32_t& move) const;
+  void forget(std::uint32_t place);
+  double largest(std::uint32_t place) const;
+  void trace_back(std::size_t num_steps, std::uint32_t state, Alignment& alignment) const;
 
   const SymbolSet& symbols_;
   const double negligible_;
+  std::vector<Symbol> spaces_;
+  const TextGraph* graph_ = nullptr;
   std::vector<State> states_;
-  std::vector<std::uint32_t> first_states_, last_states_;  // of each word, its first and last letter
-  std::vector<double> sums_, next_sums_;                   // scaled masses of the states
-  std::vector<float> bests_, next_bests_;                  // Viterbi scores of the states
+  std::vector<std::uint32_t> first_states_;  // of each place, and one more
+  std::vector<std::uint32_t> reach_;         // one past the last place that one step leads to, from here or before
+  std::vector<double> sums_, next_sums_;     // scaled masses of the states
+  std::vector<float> bests_, next_bests_;    // Viterbi scores of the states
+  std::vector<Arrived> arrived_;             // of the places of the window
   std::vector<Window> windows_;
-  std::vector<std::uint8_t> moves_;                        // how many states back each cell came from
+  std::vector<std::uint16_t> moves_;         // how many states back each cell came from
   std::vector<double> emission_cache_;
   std::vector<std::uint32_t> cache_step_;
   std::uint32_t step_ = 0;
-  std::uint32_t final_state_ = 0;
 };
 
 }  // namespace asrkit

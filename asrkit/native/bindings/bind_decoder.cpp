@@ -23,15 +23,29 @@ using EmissionsArray = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::d
 
 using PoolPointer = std::unique_ptr<DecoderPool>;
 
-PoolPointer make_decoder(const std::vector<std::string>& symbols, std::uint32_t blank,
-                         std::optional<std::uint32_t> space, const SearchOptions& options,
-                         const NgramHandle* language_model) {
+PoolPointer make_decoder(const SymbolSet& symbols, const SearchOptions& options, const NgramHandle* language_model) {
   const NgramHandle none;
   const NgramHandle& handle = language_model == nullptr ? none : *language_model;
   std::shared_ptr<const WordModel> words = language_model == nullptr ? nullptr : handle.word_model();
   nb::gil_scoped_release release;
-  return std::make_unique<DecoderPool>(SearchModel::make({symbols, blank, space.value_or(kNoSymbol)}, options,
-                                                         std::move(words), handle.view.vocabulary));
+  return std::make_unique<DecoderPool>(SearchModel::make(symbols, options, std::move(words), handle.view.vocabulary));
+}
+
+std::vector<nb::bytes> sample_words(const NgramHandle& language_model, std::size_t count) {
+  const VocabularyView& vocabulary = language_model.view.vocabulary;
+  std::vector<nb::bytes> words;
+  const auto stride = static_cast<WordId>(vocabulary.num_words / std::max<std::size_t>(count, 1) + 1);
+  for (std::uint64_t id = 0; id < vocabulary.num_words; id += stride) {
+    const std::string_view word = vocabulary.word(static_cast<WordId>(id));
+    words.emplace_back(word.data(), word.size());
+  }
+  return words;
+}
+
+std::size_t count_known(const NgramHandle& language_model, const std::vector<std::string>& words) {
+  return static_cast<std::size_t>(std::count_if(words.begin(), words.end(), [&](const std::string& word) {
+    return language_model.view.vocabulary.find(word) != kNoWord;
+  }));
 }
 
 // The same decoder with other settings and hotwords; a phrase is a list of words.
@@ -42,7 +56,7 @@ PoolPointer derive_decoder(const DecoderPool& decoder, const SearchOptions& opti
   std::vector<Hotwords::Phrase> spelled;
   for (const auto& [words, weight] : phrases) {
     Hotwords::Phrase phrase{{}, weight};
-    if (!speller.spell_phrase(words, symbols.space, phrase.symbols)) throw nb::value_error(words.front().c_str());
+    if (!speller.spell_phrase(words, symbols.space, phrase.units)) throw nb::value_error(words.front().c_str());
     spelled.push_back(std::move(phrase));
   }
   return std::make_unique<DecoderPool>(decoder.model()->with(options, spelled));
@@ -105,6 +119,40 @@ void bind_decoder(nb::module_& module) {
   module.def("find_faulty_step", &find_faulty_step, "emissions"_a, "limit"_a,
              "Return the first step with NaN, a value above the limit, or no possible symbol; -1 if there is none.");
 
+  module.def("sample_words", &sample_words, "language_model"_a, "count"_a,
+             "Return about that many words of a language model, from all parts of its vocabulary.");
+  module.def("count_known", &count_known, "language_model"_a, "words"_a,
+             "Return how many of the words are in a language model's vocabulary.");
+
+  nb::class_<Piece>(module, "Piece")
+      .def(
+          "__init__",
+          [](Piece* piece, std::vector<Unit> units, bool opens, bool continues, bool closes, bool separates) {
+            new (piece) Piece{std::move(units), opens, continues, closes, separates};
+          },
+          "units"_a, "opens"_a, "continues"_a, "closes"_a, "separates"_a);
+
+  nb::class_<UnitText>(module, "UnitText")
+      .def(
+          "__init__",
+          [](UnitText* unit, const nb::bytes& text, const std::vector<nb::bytes>& names, Unit alike, bool opens,
+             bool closes) {
+            new (unit) UnitText{std::string(text.c_str(), text.size()), {}, alike, opens, closes};
+            for (const nb::bytes& name : names) unit->names.emplace_back(name.c_str(), name.size());
+          },
+          "text"_a, "names"_a, "alike"_a, "opens"_a, "closes"_a);
+
+  nb::class_<SymbolSet>(module, "SymbolSet")
+      .def(
+          "__init__",
+          [](SymbolSet* symbols, std::vector<Piece> pieces, std::vector<UnitText> units, Symbol blank,
+             std::optional<Unit> space, bool is_bytewise) {
+            new (symbols)
+                SymbolSet{std::move(pieces), std::move(units), blank, space.value_or(kNoSymbol), is_bytewise};
+          },
+          "pieces"_a, "units"_a, "blank"_a, "space"_a.none(), "is_bytewise"_a)
+      .def_prop_ro("are_letters", &SymbolSet::are_letters);
+
   nb::class_<SearchOptions>(module, "SearchOptions")
       .def(nb::init<>())
       .def_rw("beam", &SearchOptions::beam)
@@ -128,8 +176,7 @@ void bind_decoder(nb::module_& module) {
       .def_ro("confidence", &Decoded::confidence);
 
   nb::class_<DecoderPool>(module, "Decoder")
-      .def_static("make", &make_decoder, "symbols"_a, "blank"_a, "space"_a.none(), "options"_a,
-                  "language_model"_a.none())
+      .def_static("make", &make_decoder, "symbols"_a, "options"_a, "language_model"_a.none())
       .def("derive", &derive_decoder, "options"_a, "phrases"_a)
       .def_prop_ro("num_spelled_words", [](const DecoderPool& decoder) { return decoder.model()->num_spelled_words(); })
       .def("stream", [](const DecoderPool& decoder) { return std::make_unique<DecodingStream>(decoder.model()); })

@@ -43,10 +43,15 @@ BeamSearch::BeamSearch(const SearchModel& model)
       lm_weight_(static_cast<float>(model.options.lm_weight)),
       word_bonus_(static_cast<float>(model.options.word_bonus)),
       num_symbols_(model.symbols.size()),
+      are_letters_(model.are_letters),
       is_plain_(model.rule == WordRule::kPlain && !model.hotwords),
       is_shared_(model.options.recombine && model.symbols.has_space()) {
   likely_bit_.resize(num_symbols_ + 1);
   emission_.resize(num_symbols_ + 1);
+  for (Symbol symbol = 0; symbol < num_symbols_; ++symbol) {
+    is_written_.push_back(model.symbols.pieces[symbol].is_written());
+    if (model.symbols.pieces[symbol].separates) spaces_.push_back(symbol);
+  }
   reset();
 }
 
@@ -94,6 +99,7 @@ void BeamSearch::skip_blank_step(float log_blank) {
       now_.blank[i] += now_.other[i];
       now_.other[i] = 0.0f;
     }
+    forget_tails();
     is_settled_ = true;
   }
   log_offset_ += log_blank;
@@ -112,18 +118,22 @@ void BeamSearch::find_likely_symbols(const float* log_probs, float threshold) {
   const Symbol blank = model_.symbols.blank;
   const bool is_blank_likely = log_probs[blank] >= threshold;
   if (likely_.empty() && !is_blank_likely) {
-    return find_likely_symbols(log_probs, *std::max_element(log_probs, log_probs + num_symbols_));
+    float most = log_probs[blank];
+    for (Symbol symbol = 0; symbol < num_symbols_; ++symbol) {
+      if (is_written_[symbol]) most = std::max(most, log_probs[symbol]);
+    }
+    return find_likely_symbols(log_probs, most);
   }
   if (likely_.empty()) return;
   blank_emission_ = is_blank_likely ? std::exp(log_probs[blank]) * carry_ : 0.0f;
-  if (!model_.symbols.has_space()) return;
-  emission_[num_symbols_] = emission_[model_.symbols.space];
+  for (const Symbol space : spaces_) emission_[num_symbols_] += emission_[space];
+  if (!are_letters_ || !model_.symbols.has_space()) return;
   const auto space = std::find(likely_.begin(), likely_.end(), model_.symbols.space);
   if (space != likely_.end()) std::swap(*space, likely_.back());
 }
 
 void BeamSearch::add_likely_symbol(Symbol symbol, float log_prob) {
-  if (symbol == model_.symbols.blank) return;
+  if (!is_written_[symbol]) return;
   likely_.push_back(symbol);
   emission_[symbol] = std::exp(log_prob) * carry_;
 }
@@ -133,15 +143,11 @@ bool BeamSearch::advance() {
   candidates_.size = 0;
   next_silence_ = silence_ * std::max(blank_emission_ + emission_[num_symbols_], kLeastSilence);
   stay();
-  for (chunk_begin_ = 0; chunk_begin_ < likely_.size(); chunk_begin_ += kChunk) {
-    const std::size_t chunk_end = std::min(chunk_begin_ + kChunk, likely_.size());
-    for (std::size_t i = chunk_begin_; i < chunk_end; ++i) {
-      likely_bit_[likely_[i]] = static_cast<std::uint8_t>(i - chunk_begin_ + 1);
-    }
-    if (model_.symbols.has_space()) likely_bit_[num_symbols_] = likely_bit_[model_.symbols.space];
-    merge_extensions();
-    propose_candidates();
-    for (std::size_t i = chunk_begin_; i < chunk_end; ++i) likely_bit_[likely_[i]] = 0;
+  if (are_letters_) {
+    spread();
+  } else {
+    stay_tails();
+    propose_pieces();
   }
   for (const Symbol symbol : likely_) emission_[symbol] = 0.0f;
   emission_[num_symbols_] = 0.0f;
@@ -163,9 +169,24 @@ bool BeamSearch::advance() {
   return true;
 }
 
+// Moves on by the likely symbols, so many at a time as the bits of a word can tell apart.
+void BeamSearch::spread() {
+  for (chunk_begin_ = 0; chunk_begin_ < likely_.size(); chunk_begin_ += kChunk) {
+    const std::size_t chunk_end = std::min(chunk_begin_ + kChunk, likely_.size());
+    for (std::size_t i = chunk_begin_; i < chunk_end; ++i) {
+      likely_bit_[likely_[i]] = static_cast<std::uint8_t>(i - chunk_begin_ + 1);
+    }
+    if (model_.symbols.has_space()) likely_bit_[num_symbols_] = likely_bit_[model_.symbols.space];
+    merge_extensions();
+    propose_candidates();
+    for (std::size_t i = chunk_begin_; i < chunk_end; ++i) likely_bit_[likely_[i]] = 0;
+  }
+}
+
 // "ab" stays "ab" by a blank, or by its last symbol again; a word start stays by a blank or another space.
 void BeamSearch::stay() {
   const std::size_t size = next_.size = now_.size;
+  num_active_ = static_cast<std::uint32_t>(size);
   next_.make_room(size);
   make_room(totals_, size);
   std::copy_n(now_.slots.begin(), size, next_.slots.begin());
@@ -202,13 +223,13 @@ void BeamSearch::merge_extensions() {
     const Symbol symbol = now_.symbols[i];
     merged_[i] = symbol == num_symbols_ ? start_mask : 0;
     picked_[num_picked] = i;
-    num_picked += (now_.slots[i].parent_slot != kNone) & (likely_bit_[symbol] != 0);
+    num_picked += (now_.slots[i].link != kNone) & (likely_bit_[symbol] != 0);
   }
   for (std::size_t i = 0; i < num_picked; ++i) merge_into(picked_[i]);
 }
 
 void BeamSearch::merge_into(std::uint32_t i) {
-  const std::uint32_t parent = now_.slots[i].parent_slot;
+  const std::uint32_t parent = now_.slots[i].link;
   const Symbol symbol = now_.symbols[i];
   merged_[parent] |= std::uint64_t{1} << (likely_bit_[symbol] - 1);
   // "a" + "a" needs a blank between the two.
@@ -244,7 +265,8 @@ void BeamSearch::propose_candidates() {
   }
 }
 
-void BeamSearch::propose_symbol(Symbol symbol, std::uint64_t bit) {
+// Proposes a symbol after all prefixes but those that have a bit of `excluded`.
+void BeamSearch::propose_symbol(Symbol symbol, std::uint64_t excluded) {
   const float emission = emission_[symbol];
   const float least = std::max(limit_, std::numeric_limits<float>::min());
   if (highest_total_ * emission < least) return;
@@ -259,13 +281,16 @@ void BeamSearch::propose_symbol(Symbol symbol, std::uint64_t bit) {
     masses[count] = mass;
     candidates_.slots[count] = i;
     candidates_.symbols[count] = symbol;
-    count += (mass >= least) & ((merged_[i] & bit) == 0);
+    count += (mass >= least) & ((merged_[i] & excluded) == 0);
   }
   candidates_.size = count;
 }
 
 void BeamSearch::close_words(std::size_t begin) {
-  for (std::size_t i = begin; i < candidates_.size; ++i) close_word(candidates_.slots[i], candidates_.masses[i]);
+  for (std::size_t i = begin; i < candidates_.size; ++i) {
+    const Slot& slot = now_.slots[candidates_.slots[i]];
+    close_word(slot.node, slot.history, candidates_.masses[i], slot.begin_step, static_cast<Symbol>(num_symbols_));
+  }
   candidates_.size = begin;
 }
 
@@ -295,8 +320,8 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
     const TrieId trie = now_.slots[slot].trie;
     if (trie != kOutside) extension.trie = model_.lexicon->child(trie, symbol);
     if (extension.trie == kOutside && !extend_spelled_word(slot, symbol, mass, extension)) return false;
-  } else if (model_.rule == WordRule::kOneSymbol) {
-    extend_one_symbol_word(now_.slots[slot].node, symbol, extension);
+  } else if (model_.rule == WordRule::kOneUnit) {
+    extend_one_unit_word(now_.slots[slot].node, symbol, extension);
   }
   if (model_.hotwords) {
     const HotwordState state = pool_.nodes[now_.slots[slot].node].hotword_state;
@@ -310,45 +335,51 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
   return true;
 }
 
-// "ab" becomes "ab ": the word is complete.
-void BeamSearch::close_word(std::uint32_t slot, float mass) {
-  const NodeId word = now_.slots[slot].node;
-  if (mass >= limit_) mass *= find_close(word).close_factor;
+// "ab" becomes "ab ": the word is complete. The output that ends it is `tail`; num_symbols: a space.
+void BeamSearch::close_word(NodeId word, HistoryId history, float mass, std::uint32_t begin_step, Symbol tail) {
   if (mass < limit_ || mass <= 0.0f) return;
-  const NodeId start = boundary_after(word);
-  arrive(start, pool_.extend_history(now_.slots[slot].history, word), mass, now_.slots[slot].begin_step);
+  for (EndingId id = find_close(word); id != kNone; id = pool_.endings[id].next) {
+    const float closed = mass * pool_.endings[id].close_factor;
+    if (closed < limit_ || closed <= 0.0f) continue;
+    const NodeId start = boundary_after(id);
+    arrive(start, pool_.extend_history(history, word, pool_.endings[id].meaning), closed, begin_step, tail);
+  }
 }
 
 // Word starts all stay alike, so masses that arrive at different times compare by what a silence would have kept.
-void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass, std::uint32_t begin_step) {
+void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass, std::uint32_t begin_step, Symbol tail) {
   pool_.histories[history_id].arrive(step_, begin_step, mass / next_silence_, -log_silence_);
   Node& node = pool_.nodes[start];
-  const bool is_active = node.slot < next_.size && next_.slots[node.slot].node == start;
-  if (!is_active) {
+  if (!is_active(next_, start)) {
     node.slot = static_cast<std::uint32_t>(next_.size++);
     next_.make_room(next_.size);
-    next_.blank[node.slot] = 0.0f;
-    next_.other[node.slot] = mass;
+    next_.blank[node.slot] = next_.other[node.slot] = 0.0f;
     next_.symbols[node.slot] = static_cast<Symbol>(num_symbols_);
     next_.slots[node.slot] = {start, history_id, kNone, 1.0f, node.trie, kUnbounded, step_};
     must_relink_ = must_relink_ || node.first_child != kNone;
+    add_mass(next_, node.slot, tail, mass);
     raise_maximum(mass);
     return;
   }
   const std::uint32_t i = node.slot;
-  Slot& slot = next_.slots[i];
-  const float total = next_.blank[i] + next_.other[i];
-  if (slot.history == history_id) {
-    next_.other[i] += mass;
-    return raise_maximum(total + mass);
+  if (next_.slots[i].history != history_id) pool_.add_rivals(next_.slots[i].history, history_id);
+  join(next_, i, history_id, tail, mass, step_);
+  raise_maximum(next_.blank[i] + next_.other[i]);
+}
+
+// Adds mass to an active prefix; of two histories it keeps the one with more.
+void BeamSearch::join(Prefixes& prefixes, std::uint32_t i, HistoryId history, Symbol symbol, float mass,
+                      std::uint32_t begin_step) {
+  Slot& slot = prefixes.slots[i];
+  const bool is_better = mass > prefixes.blank[i] + prefixes.other[i];
+  if (slot.history != history) {
+    if (!is_better) return;
+    prefixes.blank[i] = prefixes.other[i] = 0.0f;
+    if (!are_letters_) slot.link = kNone;
+    slot.history = history;
   }
-  pool_.add_rivals(slot.history, history_id);
-  if (mass > total) {
-    next_.blank[i] = 0.0f;
-    next_.other[i] = mass;
-    slot.history = history_id;
-    raise_maximum(mass);
-  }
+  if (is_better) slot.begin_step = begin_step;
+  add_mass(prefixes, i, symbol, mass);
 }
 
 }  // namespace asrkit

@@ -58,20 +58,28 @@ class BeamSearch {
   struct Slot {
     NodeId node;
     HistoryId history;
-    std::uint32_t parent_slot;  // where the node's parent is active, or kNone
+    std::uint32_t link;         // of letters: where the node's parent is active, or kNone; else: the first tail, or kNone
     float edge_factor;          // the node's
     TrieId trie;                // the node's
     float most_to_leave;        // leaving the lexicon here costs at least this factor, as far as known
     std::uint32_t begin_step;   // when the word began
   };
 
+  // Where alignments of a prefix end in several outputs: the mass of one; kNoSymbol: of the blank.
+  struct Tail {
+    Symbol symbol;
+    float mass;
+    std::uint32_t next;
+  };
+
   // The active prefixes. Masses of alignments are relative to the largest of the step.
   struct Prefixes {
     std::size_t size = 0;
-    std::vector<float> blank;     // mass of the alignments that end in a blank
+    std::vector<float> blank;     // mass of the alignments that end in a blank, or in anything but `symbols`
     std::vector<float> other;     // of those that end in the last symbol; at a word start, in a space
     std::vector<Symbol> symbols;  // the last one; num_symbols at a word start
     std::vector<Slot> slots;
+    std::vector<Tail> tails;      // what blank is made of, where it is more than that
 
     void make_room(std::size_t least) {
       if (least <= slots.size()) return;
@@ -108,24 +116,37 @@ class BeamSearch {
     HotwordState hotword_state = 0;
   };
 
+  // What the search knows of a node by its spelling.
+  struct Place {
+    TrieId trie;
+    ContextId context, spelling_context;
+    HotwordState hotword_state;
+    float log_factor;
+  };
+
   void skip_blank_step(float log_blank);
   void find_likely_symbols(const float* log_probs, float threshold);
   void add_likely_symbol(Symbol symbol, float log_prob);
   bool advance();
+  void spread();
   void stay();
   void merge_extensions();
   void merge_into(std::uint32_t slot);
   // Whether a word start follows one word only, as a letter does.
-  bool are_starts_letters() const { return is_plain_ && !is_shared_; }
+  bool are_starts_letters() const { return are_letters_ && is_plain_ && !is_shared_; }
   void propose_candidates();
-  void propose_symbol(Symbol symbol, std::uint64_t bit);
+  void propose_symbol(Symbol symbol, std::uint64_t excluded);
   void score_candidates(std::size_t begin);
   void close_words(std::size_t begin);
   bool score(std::uint32_t slot, Symbol symbol, float& mass, Extension& extension);
   NodeId node_of(NodeId parent, Symbol symbol, const Extension& extension);
   NodeId add_node(NodeId parent, Symbol symbol, const Extension& extension);
-  void close_word(std::uint32_t slot, float mass);
-  void arrive(NodeId start, HistoryId history, float mass, std::uint32_t begin_step);
+  void close_word(NodeId word, HistoryId history, float mass, std::uint32_t begin_step, Symbol tail);
+  void arrive(NodeId start, HistoryId history, float mass, std::uint32_t begin_step, Symbol tail);
+  bool is_active(const Prefixes& prefixes, NodeId node) const {
+    const std::uint32_t slot = pool_.nodes[node].slot;
+    return slot < prefixes.size && prefixes.slots[slot].node == node;
+  }
   void keep_best();
   float cutoff(std::size_t num_masses);
   void drop_ties(float limit, std::size_t num_masses);
@@ -141,14 +162,45 @@ class BeamSearch {
     }
   }
 
+  // Where outputs are not letters.
+  void forget_tails();
+  void stay_tails();
+  void propose_pieces();
+  void open_words();
+  void open_word_after(std::uint32_t slot, EndingId ending, float flow);
+  void extend(std::uint32_t slot, Symbol symbol, float mass);
+  float mass_without(std::uint32_t slot, Symbol symbol) const;
+  bool spell(std::uint32_t slot, const std::vector<Unit>& units, float& mass);
+  void spell(StartId start, Unit unit, Place& place);
+  Place place_of(NodeId node) const;
+  NodeId make_path(NodeId node, const std::vector<Unit>& units);
+  void keep_piece(std::uint32_t candidate);
+  // Adds mass that ends in an output.
+  void add_mass(Prefixes& prefixes, std::uint32_t slot, Symbol symbol, float mass) {
+    if (prefixes.symbols[slot] == symbol) {
+      prefixes.other[slot] += mass;
+    } else {
+      add_tail(prefixes, slot, symbol, mass);
+    }
+  }
+  void add_tail(Prefixes& prefixes, std::uint32_t slot, Symbol symbol, float mass);
+  void join(Prefixes& prefixes, std::uint32_t slot, HistoryId history, Symbol symbol, float mass,
+            std::uint32_t begin_step);
+  std::uint32_t begin_step_after(const Prefixes& prefixes, std::uint32_t slot) const {
+    return prefixes.symbols[slot] == num_symbols_ ? step_ : prefixes.slots[slot].begin_step;
+  }
+
   bool extend_spelled_word(std::uint32_t slot, Symbol symbol, float mass, Extension& extension);
-  void extend_one_symbol_word(NodeId parent, Symbol symbol, Extension& extension);
-  float unknown_factor(const Node& node);
+  void extend_one_unit_word(NodeId parent, Unit unit, Extension& extension);
+  float one_unit_log(ContextId context, Unit unit, ContextId& next) const;
+  float unknown_factor(StartId start);
   bool leave_lexicon(std::uint32_t slot, float mass, Extension& extension);
-  const Ending& find_close(NodeId node);
-  float close_log(NodeId node, ContextId& next);
+  bool may_leave_lexicon(std::uint32_t slot, float mass);
+  EndingId find_close(NodeId node);
+  void price_close(NodeId node, WordId meaning, EndingId ending);
+  float close_log(NodeId node, WordId meaning, ContextId& next);
   float close_hotwords(HotwordState state) const;
-  NodeId boundary_after(NodeId word);
+  NodeId boundary_after(EndingId ending);
   NodeId start_for(ContextId context, HotwordState hotword_state);
   void rebuild_start_table(std::size_t size);
 
@@ -158,6 +210,7 @@ class BeamSearch {
   const SearchModel& model_;
   const float prune_factor_, lm_weight_, word_bonus_;
   const std::size_t num_symbols_;
+  const bool are_letters_;
   const bool is_plain_;  // candidates need no scores
   const bool is_shared_;  // histories with the same future meet in one word start
 
@@ -176,6 +229,9 @@ class BeamSearch {
   std::vector<float> bucket_;             // those of one bucket
   std::vector<std::uint32_t> buckets_;
   std::vector<Symbol> likely_;            // of this step, without the blank; the space comes last
+  std::vector<std::uint8_t> is_written_;  // per symbol
+  std::vector<Symbol> spaces_;            // outputs that only separate words
+  std::uint32_t num_active_ = 0;          // slots of now_; the others are words that open in this step
   std::size_t chunk_begin_ = 0;           // 64 of them are handled at a time
   std::vector<std::uint8_t> likely_bit_;  // per symbol, its place in the chunk; the space's again at the end
   std::vector<float> emission_;           // per symbol; 0 where unlikely; the space's again at the end

@@ -39,11 +39,12 @@ void BeamSearch::keep_best() {
   const bool is_overfull = num_masses > beam && count_at_least(masses_.data(), num_masses, limit_) > beam;
   const float limit = is_overfull ? cutoff(num_masses) : limit_;
   std::swap(now_, before_);
+  std::swap(now_.tails, next_.tails);
   now_.make_room(std::min(num_masses, beam) + 1);
   keep_prefixes(limit);
   keep_candidates(limit);
   if (now_.size == 0) std::swap(now_, before_);  // all of it was no number: the step is ignored
-  if (must_relink_) relink_parents();
+  if (must_relink_ && are_letters_) relink_parents();
 }
 
 // The mass of the last one in the beam. Masses are counted by the leading bits of their numbers, four buckets to an
@@ -98,13 +99,13 @@ void BeamSearch::keep_prefixes(float limit) {
     count += is_kept;
   }
   new_slots_[num_old] = kNone;
-  for (std::uint32_t i = 0; i < count; ++i) {
+  for (std::uint32_t i = 0; are_letters_ && i < count; ++i) {
     Slot& slot = now_.slots[i];
-    slot.parent_slot = new_slots_[std::min(slot.parent_slot, static_cast<std::uint32_t>(num_old))];
+    slot.link = new_slots_[std::min(slot.link, static_cast<std::uint32_t>(num_old))];
   }
   if (!are_starts_letters()) {
     for (std::uint32_t i = 0; i < count; ++i) {
-      if (now_.symbols[i] == num_symbols_) pool_.nodes[now_.slots[i].node].slot = i;
+      if (!are_letters_ || now_.symbols[i] == num_symbols_) pool_.nodes[now_.slots[i].node].slot = i;
     }
   }
   now_.size = count;
@@ -120,6 +121,10 @@ void BeamSearch::keep_candidates(float limit) {
   }
   for (std::size_t k = 0; k < num_picked; ++k) {
     const std::uint32_t i = picked_[k];
+    if (!are_letters_) {
+      keep_piece(i);
+      continue;
+    }
     const std::uint32_t from = candidates_.slots[i];
     // A merge may have given the parent another history meanwhile.
     const Slot& parent = before_.slots[from];
@@ -130,7 +135,7 @@ void BeamSearch::keep_candidates(float limit) {
     now_.other[place] = candidates_.masses[i];
     now_.symbols[place] = symbol;
     Slot& slot = now_.slots[place];
-    const std::uint32_t begin_step = before_.symbols[from] == num_symbols_ ? step_ : parent.begin_step;
+    const std::uint32_t begin_step = begin_step_after(before_, from);
     slot = {parent.node,    parent.history,                  new_slots_[from], extension.edge_factor,
             extension.trie, next_.slots[from].most_to_leave, begin_step};
     if (symbol == model_.symbols.space) {
@@ -145,7 +150,7 @@ void BeamSearch::keep_candidates(float limit) {
 // Moves a slot from the end of a word to the start of the next, where nothing is scored.
 void BeamSearch::open_word(Slot& slot) {
   const NodeId word = slot.node;
-  slot.history = pool_.extend_history(slot.history, word);
+  slot.history = pool_.extend_history(slot.history, word, kNoWord);
   History& history = pool_.histories[slot.history];
   if (history.first_step == kNone) history.arrive(step_, slot.begin_step, 1.0, 0.0);
   Ending& ending = pool_.ending(word);
@@ -168,7 +173,7 @@ NodeId BeamSearch::add_node(NodeId parent, Symbol symbol, const Extension& exten
   if (is_plain_) return id;
   Node& node = pool_.nodes[id];
   node.trie = extension.trie;
-  if (model_.rule == WordRule::kOneSymbol) node.context = extension.context;
+  if (model_.rule == WordRule::kOneUnit) node.context = extension.context;
   node.spelling_context = extension.spelling_context;
   node.hotword_state = extension.hotword_state;
   if (extension.trie != kOutside) {
@@ -182,14 +187,14 @@ NodeId BeamSearch::add_node(NodeId parent, Symbol symbol, const Extension& exten
 void BeamSearch::relink_parents() {
   const auto size = static_cast<std::uint32_t>(now_.size);
   for (std::uint32_t i = 0; i < size; ++i) pool_.nodes[now_.slots[i].node].slot = i;
-  for (std::uint32_t i = 0; i < size; ++i) {
+  for (std::uint32_t i = 0; are_letters_ && i < size; ++i) {
     Slot& slot = now_.slots[i];
-    slot.parent_slot = kNone;
+    slot.link = kNone;
     const bool is_start = now_.symbols[i] == num_symbols_;
     const NodeId parent = is_start && are_starts_letters() ? pool_.histories[slot.history].word : pool_.nodes[slot.node].parent;
     if (parent == kNone) continue;
     const std::uint32_t place = pool_.nodes[parent].slot;
-    if (place < size && now_.slots[place].node == parent) slot.parent_slot = place;
+    if (place < size && now_.slots[place].node == parent) slot.link = place;
   }
   must_relink_ = false;
 }

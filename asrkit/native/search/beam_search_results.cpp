@@ -40,8 +40,11 @@ std::vector<HistoryId> BeamSearch::active_histories() const {
 std::vector<HistoryId> BeamSearch::possible_histories() const {
   std::vector<HistoryId> histories = active_histories();
   for (std::size_t i = 0; i < now_.size; ++i) {
-    const HistoryId closed = pool_.find_history(now_.slots[i].history, now_.slots[i].node);
-    if (closed != kNone && pool_.histories[closed].first_step != kNone) histories.push_back(closed);
+    const NodeId node = now_.slots[i].node;
+    for (EndingId id = pool_.nodes[node].ending; id != kNone; id = pool_.endings[id].next) {
+      const HistoryId closed = pool_.find_history(now_.slots[i].history, node, pool_.endings[id].meaning);
+      if (closed != kNone && pool_.histories[closed].first_step != kNone) histories.push_back(closed);
+    }
   }
   return histories;
 }
@@ -59,19 +62,24 @@ std::vector<FinalHistory> BeamSearch::finish() {
   std::vector<FinalHistory> finals;
   for (std::size_t i = 0; i < now_.size; ++i) {
     const Slot& slot = now_.slots[i];
-    ContextId next = pool_.nodes[slot.node].context;
-    double log_mass = std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset;
-    HistoryId history = slot.history;
-    const bool is_open = now_.symbols[i] != num_symbols_;
-    if (is_open) {
-      log_mass += close_log(slot.node, next);
-      log_mass += close_hotwords(pool_.nodes[slot.node].hotword_state);
-      history = pool_.extend_history(slot.history, slot.node);
+    const Node node = pool_.nodes[slot.node];
+    const double log_mass = std::log(static_cast<double>(now_.blank[i] + now_.other[i])) + log_offset;
+    const auto add = [&](HistoryId history, double log_end, ContextId next, bool is_open) {
+      if (model_.words) log_end += lm_weight_ * model_.words->finish(next);
+      if (log_end > kNever) finals.push_back({history, log_end, is_open ? kNever : log_end});
+    };
+    if (now_.symbols[i] == num_symbols_) {
+      add(slot.history, log_mass, node.context, false);
+      continue;
+    }
+    model_.visit_meanings(node.trie, [&](WordId meaning) {
+      ContextId next = node.context;
+      const double log_close = log_mass + close_log(slot.node, meaning, next);
+      const HistoryId history = pool_.extend_history(slot.history, slot.node, meaning);
       History& ended = pool_.histories[history];
       if (ended.first_step == kNone) ended.begin_step = slot.begin_step;
-    }
-    if (model_.words) log_mass += lm_weight_ * model_.words->finish(next);
-    if (log_mass > kNever) finals.push_back({history, log_mass, is_open ? kNever : log_mass});
+      add(history, log_close + close_hotwords(node.hotword_state), next, true);
+    });
   }
   // A closed vocabulary may find itself inside a word: then the complete words must do.
   for (std::size_t i = 0; finals.empty() && i < now_.size; ++i) {

@@ -8,7 +8,7 @@ namespace asrkit {
 
 // Spells on outside the lexicon, or leaves it; false when the result is too unlikely.
 bool BeamSearch::extend_spelled_word(std::uint32_t slot, Symbol symbol, float mass, Extension& extension) {
-  if (model_.options.is_closed_vocabulary) return false;
+  if (model_.is_closed()) return false;
   const Slot& before = now_.slots[slot];
   ContextId context;
   if (before.trie != kOutside) {
@@ -22,71 +22,92 @@ bool BeamSearch::extend_spelled_word(std::uint32_t slot, Symbol symbol, float ma
   return true;
 }
 
-// An unknown word whose spelling leaves the lexicon owes all of its score so far; false when that is too much. What a
-// prefix owes is a bound for its extensions, so most attempts end with one comparison.
+// An unknown word whose spelling leaves the lexicon owes all of its score so far; false when that is too much.
 bool BeamSearch::leave_lexicon(std::uint32_t slot, float mass, Extension& extension) {
-  float& most = next_.slots[slot].most_to_leave;
+  if (!may_leave_lexicon(slot, mass)) return false;
+  extension.edge_factor = next_.slots[slot].most_to_leave;
+  return true;
+}
+
+// What a prefix owes is a bound for its extensions, so most attempts end with one comparison.
+bool BeamSearch::may_leave_lexicon(std::uint32_t slot, float mass) {
+  float& most = slot < num_active_ ? next_.slots[slot].most_to_leave : now_.slots[slot].most_to_leave;
   if (mass * most < limit_) return false;
-  most = unknown_factor(pool_.nodes[now_.slots[slot].node]);
+  most = unknown_factor(pool_.nodes[now_.slots[slot].node].start);
   if (mass * most < limit_) return false;
   const float spelling = model_.spelling->spelled(now_.slots[slot].trie).log_prob;
   most *= std::exp(lm_weight_ * model_.options.unknown_weight * spelling);
-  extension.edge_factor = most;
   return mass * most >= limit_;
 }
 
-void BeamSearch::extend_one_symbol_word(NodeId parent, Symbol symbol, Extension& extension) {
-  const WordId word = model_.symbol_words[symbol];
-  const ContextId context = pool_.nodes[parent].context;
-  if (word == kNoWord && model_.options.is_closed_vocabulary) {
-    extension.edge_factor = 0.0f;
-    return;
-  }
-  const float log_prob = word != kNoWord ? model_.words->score(context, word, extension.context)
-                                         : model_.unknown_log_prob(context, extension.context);
-  extension.edge_factor = std::exp(lm_weight_ * log_prob + word_bonus_);
+void BeamSearch::extend_one_unit_word(NodeId parent, Unit unit, Extension& extension) {
+  extension.edge_factor = std::exp(one_unit_log(pool_.nodes[parent].context, unit, extension.context));
+}
+
+// What a unit that is a word costs, in nats, and the context after it.
+float BeamSearch::one_unit_log(ContextId context, Unit unit, ContextId& next) const {
+  const WordId word = model_.unit_words[unit];
+  if (word == kNoWord && model_.options.is_closed_vocabulary) return -std::numeric_limits<float>::infinity();
+  const float log_prob =
+      word != kNoWord ? model_.words->score(context, word, next) : model_.unknown_log_prob(context, next);
+  return lm_weight_ * log_prob + word_bonus_;
 }
 
 // What an unknown word costs, before its spelling.
-float BeamSearch::unknown_factor(const Node& node) {
-  WordStart& start = pool_.starts[node.start];
+float BeamSearch::unknown_factor(StartId id) {
+  WordStart& start = pool_.starts[id];
   if (start.unknown_factor < 0.0f) {
-    start.unknown_factor = std::exp(lm_weight_ * model_.unknown_log_prob(node.context, start.unknown_next));
+    const ContextId context = pool_.nodes[start.node].context;
+    start.unknown_factor = std::exp(lm_weight_ * model_.unknown_log_prob(context, start.unknown_next));
   }
   return start.unknown_factor;
 }
 
-// What the end of a word costs, and the states after it.
-const Ending& BeamSearch::find_close(NodeId id) {
-  if (pool_.ending(id).close_factor < 0.0f) {
-    ContextId next = kEmptyContext;
-    const HotwordState state = pool_.nodes[id].hotword_state;
-    float log_factor = close_log(id, next);
-    HotwordState next_state = 0;
-    if (model_.hotwords) {
-      next_state = model_.hotwords->next(state, model_.symbols.space);
-      log_factor += model_.hotwords->step(state, next_state);
+// What the end of a word costs, and the states after it: for each word that is spelled so.
+EndingId BeamSearch::find_close(NodeId id) {
+  if (pool_.ending(id).close_factor >= 0.0f) return pool_.nodes[id].ending;
+  EndingId ending = pool_.nodes[id].ending;
+  model_.visit_meanings(pool_.nodes[id].trie, [&](WordId meaning) {
+    if (pool_.endings[ending].close_factor >= 0.0f) {
+      const auto next = static_cast<EndingId>(pool_.endings.size());
+      pool_.endings.emplace_back();
+      pool_.endings[ending].next = next;
+      ending = next;
     }
-    Ending& ending = pool_.ending(id);
-    ending.close_factor = std::exp(log_factor);
-    // Of no weight, a language model tells no histories apart.
-    ending.next_context = lm_weight_ == 0.0f ? kEmptyContext : next;
-    ending.next_hotword_state = next_state;
+    price_close(id, meaning, ending);
+  });
+  return pool_.nodes[id].ending;
+}
+
+void BeamSearch::price_close(NodeId id, WordId meaning, EndingId ending_id) {
+  ContextId next = kEmptyContext;
+  const HotwordState state = pool_.nodes[id].hotword_state;
+  float log_factor = close_log(id, meaning, next);
+  HotwordState next_state = 0;
+  if (model_.hotwords) {
+    next_state = model_.hotwords->next(state, model_.symbols.space);
+    log_factor += model_.hotwords->step(state, next_state);
   }
-  return pool_.ending(id);
+  Ending& ending = pool_.endings[ending_id];
+  ending.meaning = meaning;
+  ending.close_factor = std::exp(log_factor);
+  // Of no weight, a language model tells no histories apart.
+  ending.next_context = lm_weight_ == 0.0f ? kEmptyContext : next;
+  ending.next_hotword_state = next_state;
 }
 
 // What the language model says about the end of a word, in nats, and the context after it.
-float BeamSearch::close_log(NodeId id, ContextId& next) {
+float BeamSearch::close_log(NodeId id, WordId meaning, ContextId& next) {
   const Node node = pool_.nodes[id];
   const SearchOptions& options = model_.options;
   next = node.context;
   if (model_.rule != WordRule::kSpelled || node.parent == kNone) return 0.0f;
+  if (meaning != kNoWord) return lm_weight_ * model_.meaning_log_prob(node.context, meaning, next) + word_bonus_;
   const bool is_inside = node.trie != kOutside;
-  const WordId word = is_inside ? model_.lexicon->word(node.trie) : kNoWord;
+  const WordId word = is_inside && !model_.has_meanings() ? model_.lexicon->word(node.trie) : kNoWord;
   if (word != kNoWord) return lm_weight_ * model_.words->score(node.context, word, next) + word_bonus_;
-  if (options.is_closed_vocabulary) return -std::numeric_limits<float>::infinity();
-  const float unknown = unknown_factor(node);
+  if (model_.is_closed()) return -std::numeric_limits<float>::infinity();
+  const float unknown = unknown_factor(node.start);
   next = pool_.starts[node.start].unknown_next;
   // Outside the lexicon, all but the end of the spelling is paid already.
   float log_prob = options.unknown_weight *
@@ -104,13 +125,13 @@ float BeamSearch::close_hotwords(HotwordState state) const {
 }
 
 // The word start that follows a complete word.
-NodeId BeamSearch::boundary_after(NodeId word) {
-  const Ending ending = find_close(word);
+NodeId BeamSearch::boundary_after(EndingId id) {
+  const Ending ending = pool_.endings[id];
   if (ending.boundary != kNone) return ending.boundary;
   const NodeId start = is_shared_ ? start_for(ending.next_context, ending.next_hotword_state)
                                   : pool_.add_start(ending.next_context, ending.next_hotword_state,
                                                     model_.lexicon != nullptr);
-  return pool_.ending(word).boundary = start;
+  return pool_.endings[id].boundary = start;
 }
 
 // The one word start of a context and hotword state.

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "machine/worker_threads.hpp"
+#include "text/utf8.hpp"
 
 namespace asrkit {
 
@@ -21,21 +22,70 @@ constexpr std::size_t kMaxCloseCalls = 4;
 // Steps that a word must be old to be called stable.
 constexpr std::uint32_t kSettlingSteps = 25;
 
-std::string text_of(const PrefixPool& pool, NodeId word, const SymbolSet& symbols) {
-  std::vector<Symbol> spelling;
-  pool.spell(word, spelling);
-  std::string text;
-  for (const Symbol symbol : spelling) text += symbols.texts[symbol];
-  return text;
+// The units of a word, those that the language model does not tell apart as one.
+std::vector<Unit> alike(std::vector<Unit> units, const SymbolSet& symbols) {
+  for (Unit& unit : units) unit = symbols.units[unit].alike;
+  return units;
 }
 
-std::string text_of(const PrefixPool& pool, const WordPath& path, const SymbolSet& symbols) {
-  std::string text;
-  for (auto id = path.words.rbegin(); id != path.words.rend(); ++id) {
-    if (!text.empty() && symbols.has_space()) text += symbols.texts[symbols.space];
-    text += text_of(pool, pool.histories[*id].word, symbols);
+// Puts a text together from words and units.
+class TextWriter {
+ public:
+  explicit TextWriter(const SymbolSet& symbols) : symbols_(symbols) {}
+
+  void start_word() { is_apart_ = symbols_.has_space(); }
+
+  void add(Unit unit) {
+    const UnitText& added = symbols_.units[unit];
+    if ((is_apart_ || added.opens) && !text_.empty() && text_.back() != ' ') text_ += ' ';
+    text_ += added.text;
+    is_apart_ = added.closes;
   }
-  return text;
+
+  void add(const std::string& word) {
+    if (!text_.empty()) text_ += ' ';
+    text_ += word;
+  }
+
+  // UTF-8, whatever the units were.
+  std::string finish() {
+    if (!text_.empty() && text_.back() == ' ') text_.pop_back();
+    return symbols_.is_bytewise ? valid_utf8(text_) : std::move(text_);
+  }
+
+ private:
+  const SymbolSet& symbols_;
+  std::string text_;
+  bool is_apart_ = false;
+};
+
+std::string text_of(const SearchModel& model, const std::vector<Unit>& units, WordId meaning) {
+  if (meaning != kNoWord) return model.meanings[meaning].text;
+  TextWriter text(model.symbols);
+  for (const Unit unit : units) text.add(unit);
+  return text.finish();
+}
+
+std::string text_of(const SearchModel& model, const PrefixPool& pool, HistoryId history) {
+  std::vector<Unit> units;
+  pool.spell(pool.histories[history].word, units);
+  return text_of(model, units, pool.histories[history].meaning);
+}
+
+std::string text_of(const SearchModel& model, const PrefixPool& pool, const WordPath& path) {
+  TextWriter text(model.symbols);
+  for (auto id = path.words.rbegin(); id != path.words.rend(); ++id) {
+    const History& history = pool.histories[*id];
+    text.start_word();
+    if (history.meaning != kNoWord) {
+      text.add(model.meanings[history.meaning].text);
+      continue;
+    }
+    std::vector<Unit> units;
+    pool.spell(history.word, units);
+    for (const Unit unit : units) text.add(unit);
+  }
+  return text.finish();
 }
 
 // The search's masses are not exact: how many of the first paths must be compared by exact scores.
@@ -53,6 +103,7 @@ std::size_t count_contenders(const std::vector<WordPath>& paths, std::size_t n_b
 Decoder::Decoder(std::shared_ptr<const SearchModel> model)
     : model_(std::move(model)),
       search_(*model_),
+      graph_builder_(model_->symbols),
       aligner_(model_->symbols, std::exp(-std::max<double>(model_->options.beam_threshold, kAlignmentThreshold))) {}
 
 std::vector<Decoded> Decoder::decode(const Emissions& emissions) {
@@ -64,7 +115,7 @@ std::string Decoder::decode_text(const Emissions& emissions) {
   run_search(emissions);
   const std::vector<WordPath> paths = find_paths(search_, std::max(n_best(), kMaxCloseCalls));
   if (paths.empty()) return {};
-  if (count_contenders(paths, n_best()) == 1) return text_of(search_.pool(), paths[0], model_->symbols);
+  if (count_contenders(paths, n_best()) == 1) return text_of(*model_, search_.pool(), paths[0]);
   return rank(search_.pool(), paths, emissions).front().first.text;
 }
 
@@ -90,7 +141,7 @@ std::vector<Decoded> Decoder::finish(BeamSearch& search, const Emissions& emissi
     const Confidences confidences =
         judge_words(search.pool(), paths, kJudges, paths[i], static_cast<std::uint32_t>(emissions.num_steps));
     result.confidence = confidences.path;
-    // The path runs backward; a path of one-symbol words is one entry.
+    // The path runs backward; a path of one-unit words is one entry.
     const std::size_t num_judged = confidences.words.size();
     for (std::size_t k = 0; k < result.words.size() && num_judged > 0; ++k) {
       result.words[k].confidence = confidences.words[num_judged - 1 - std::min(k, num_judged - 1)];
@@ -115,63 +166,97 @@ std::vector<std::pair<Decoded, std::size_t>> Decoder::rank(const PrefixPool& poo
 }
 
 Decoded Decoder::describe(const PrefixPool& pool, const WordPath& path, const Emissions& emissions) {
-  const bool are_symbols_words = model_->rule == WordRule::kOneSymbol;
-  std::vector<std::vector<Symbol>> words;
-  std::vector<TrieId> tries;
+  std::vector<PathWord> words;
+  std::vector<std::vector<Unit>> spellings, alike_spellings;
   for (auto id = path.words.rbegin(); id != path.words.rend(); ++id) {
-    std::vector<Symbol> spelling;
-    pool.spell(pool.histories[*id].word, spelling);
-    if (are_symbols_words) {
-      for (const Symbol symbol : spelling) words.push_back({symbol});
-    } else {
-      words.push_back(std::move(spelling));
-      tries.push_back(pool.nodes[pool.histories[*id].word].trie);
-    }
+    const History& history = pool.histories[*id];
+    PathWord word{{}, pool.nodes[history.word].trie, history.meaning};
+    pool.spell(history.word, word.units);
+    spellings.push_back(word.units);
+    if (model_->hotwords) alike_spellings.push_back(alike(word.units, model_->symbols));
+    words.push_back(std::move(word));
   }
   Decoded result;
-  result.text = text_of(pool, path, model_->symbols);
-  const Alignment alignment = aligner_.align(emissions.log_probs, emissions.num_steps, words);
+  result.text = text_of(*model_, pool, path);
+  graph_builder_.build(spellings, graph_);
+  const Alignment alignment = aligner_.align(emissions.log_probs, emissions.num_steps, graph_);
   result.acoustic_score = alignment.log_prob;
-  result.lm_score = score_words(tries, words);
-  if (model_->hotwords) result.hotword_score = model_->hotwords->score(words);
-  const double num_scored_words = model_->words ? static_cast<double>(words.size()) : 0.0;
+  result.lm_score = score_words(words);
+  if (model_->hotwords) result.hotword_score = model_->hotwords->score(alike_spellings);
+  std::size_t num_scored_words = model_->words ? words.size() : 0;
+  if (model_->rule == WordRule::kOneUnit) num_scored_words = words.empty() ? 0 : words[0].units.size();
   result.score = result.acoustic_score + model_->options.lm_weight * result.lm_score +
-                 model_->options.word_bonus * num_scored_words + result.hotword_score;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    DecodedWord word;
-    for (const Symbol symbol : words[i]) word.text += model_->symbols.texts[symbol];
-    word.steps = alignment.words[i];
-    result.words.push_back(std::move(word));
-  }
+                 model_->options.word_bonus * static_cast<double>(num_scored_words) + result.hotword_score;
+  find_words(words, alignment, result.words);
   return result;
 }
 
-double Decoder::score_words(const std::vector<TrieId>& tries, const std::vector<std::vector<Symbol>>& words) const {
+// The words of a text with their times; where words are not divided, what each output wrote.
+void Decoder::find_words(const std::vector<PathWord>& words, const Alignment& alignment,
+                         std::vector<DecodedWord>& found) const {
+  const SymbolSet& symbols = model_->symbols;
+  if (symbols.has_space()) {
+    found.resize(words.size());
+    for (std::size_t i = 0; i < words.size(); ++i) found[i].text = text_of(*model_, words[i].units, words[i].meaning);
+    for (const AlignedSymbol& aligned : alignment.symbols) {
+      StepRange& steps = found[graph_.arcs[aligned.arc].word].steps;
+      if (steps.end == 0) steps.begin = aligned.steps.begin;
+      steps.end = aligned.steps.end;
+    }
+    return;
+  }
+  const bool are_grouped = std::any_of(symbols.units.begin(), symbols.units.end(),
+                                       [](const UnitText& unit) { return unit.opens || unit.closes; });
+  bool is_apart = true;
+  for (const AlignedSymbol& aligned : alignment.symbols) {
+    const std::vector<Unit>& units = symbols.pieces[graph_.arcs[aligned.arc].symbol].units;
+    if (is_apart || symbols.units[units.front()].opens) {
+      if (found.empty() || !found.back().text.empty()) found.emplace_back();
+      found.back().steps.begin = aligned.steps.begin;
+    }
+    for (const Unit unit : units) found.back().text += symbols.units[unit].text;
+    found.back().steps.end = aligned.steps.end;
+    is_apart = !are_grouped || symbols.units[units.back()].closes;
+  }
+  if (!found.empty() && found.back().text.empty()) found.pop_back();
+  for (DecodedWord& word : found) {
+    if (symbols.is_bytewise) word.text = valid_utf8(word.text);
+  }
+}
+
+double Decoder::score_words(const std::vector<PathWord>& words) const {
   if (!model_->words) return 0.0;
   double total = 0.0;
   ContextId context = model_->words->start();
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const bool is_symbol = model_->rule == WordRule::kOneSymbol;
-    const WordId word = is_symbol                ? model_->symbol_words[words[i][0]]
-                        : tries[i] == kOutside ? kNoWord
-                                               : model_->lexicon->word(tries[i]);
+  for (const PathWord& word : words) {
     ContextId next;
-    if (word != kNoWord) {
-      total += model_->words->score(context, word, next);
-    } else {
-      total += is_symbol ? model_->unknown_log_prob(context, next) : score_unknown(words[i], context, next);
+    if (model_->rule == WordRule::kSpelled) {
+      total += score_word(word, context, next);
+      context = next;
+      continue;
     }
-    context = next;
+    for (const Unit unit : word.units) {
+      const WordId id = model_->unit_words[unit];
+      total += id != kNoWord ? model_->words->score(context, id, next) : model_->unknown_log_prob(context, next);
+      context = next;
+    }
   }
   return total + model_->words->finish(context);
 }
 
-float Decoder::score_unknown(const std::vector<Symbol>& spelling, ContextId context, ContextId& next) const {
+float Decoder::score_word(const PathWord& word, ContextId context, ContextId& next) const {
+  if (word.meaning != kNoWord) return model_->meaning_log_prob(context, word.meaning, next);
+  const WordId id = word.trie == kOutside ? kNoWord : model_->lexicon->word(word.trie);
+  return id != kNoWord ? model_->words->score(context, id, next)
+                       : score_unknown(alike(word.units, model_->symbols), context, next);
+}
+
+float Decoder::score_unknown(const std::vector<Unit>& spelling, ContextId context, ContextId& next) const {
   const float unknown = model_->unknown_log_prob(context, next);
   if (!model_->spelling) return unknown;
   ContextId place = model_->spelling->start();
   float spelled = 0.0f;
-  for (const Symbol symbol : spelling) spelled += model_->spelling->score(place, symbol, place);
+  for (const Unit unit : spelling) spelled += model_->spelling->score(place, unit, place);
   return unknown + model_->options.unknown_weight * (spelled + model_->spelling->finish(place));
 }
 
@@ -186,25 +271,23 @@ std::vector<std::string> DecodingStream::stable_words() const {
   for (const HistoryId id : find_stable_words(search_.pool(), search_.possible_histories(), kCloseCall)) {
     // What ended just now may end again, a little later, with another history.
     if (search_.pool().histories[id].first_step + kSettlingSteps > search_.num_steps()) break;
-    words.push_back(text_of(search_.pool(), search_.pool().histories[id].word, model_->symbols));
+    words.push_back(text_of(*model_, search_.pool(), id));
   }
   return words;
 }
 
 std::string DecodingStream::text() const {
   const PrefixPool& pool = search_.pool();
-  auto [history, node] = search_.best_prefix();
-  std::vector<std::string> words{text_of(pool, node, model_->symbols)};
-  for (; history != kEmptyHistory; history = pool.histories[history].previous) {
-    words.push_back(text_of(pool, pool.histories[history].word, model_->symbols));
-  }
-  std::string text;
-  for (auto word = words.rbegin(); word != words.rend(); ++word) {
-    if (word->empty()) continue;
-    if (!text.empty()) text += model_->symbols.texts[model_->symbols.space];
-    text += *word;
-  }
-  return text;
+  const auto [history, node] = search_.best_prefix();
+  WordPath path;
+  for (HistoryId id = history; id != kEmptyHistory; id = pool.histories[id].previous) path.words.push_back(id);
+  std::vector<Unit> begun;
+  pool.spell(node, begun);
+  const std::string text = text_of(*model_, pool, path);
+  // What a lexicon spells is no text before the word is complete.
+  if (begun.empty() || model_->has_meanings()) return text;
+  const std::string word = text_of(*model_, begun, kNoWord);
+  return text.empty() || word.empty() ? text + word : text + ' ' + word;
 }
 
 std::vector<Decoded> DecodingStream::finish() {

@@ -10,6 +10,7 @@
 #include "search/beam_search.hpp"
 #include "alignment/ctc_alignment.hpp"
 #include "search/nbest.hpp"
+#include "search/text_graph.hpp"
 
 namespace asrkit {
 
@@ -54,11 +55,21 @@ class Decoder {
   std::vector<std::pair<Decoded, std::size_t>> rank(const PrefixPool& pool, const std::vector<WordPath>& paths,
                                                     const Emissions& emissions);
   Decoded describe(const PrefixPool& pool, const WordPath& path, const Emissions& emissions);
-  double score_words(const std::vector<TrieId>& tries, const std::vector<std::vector<Symbol>>& words) const;
-  float score_unknown(const std::vector<Symbol>& spelling, ContextId context, ContextId& next) const;
+  // A word of a path: its units, where it lies in the lexicon, and which of the words spelled so it is.
+  struct PathWord {
+    std::vector<Unit> units;
+    TrieId trie;
+    WordId meaning;
+  };
+  void find_words(const std::vector<PathWord>& words, const Alignment& alignment, std::vector<DecodedWord>& found) const;
+  double score_words(const std::vector<PathWord>& words) const;
+  float score_word(const PathWord& word, ContextId context, ContextId& next) const;
+  float score_unknown(const std::vector<Unit>& spelling, ContextId context, ContextId& next) const;
 
   std::shared_ptr<const SearchModel> model_;
   BeamSearch search_;
+  TextGraphBuilder graph_builder_;
+  TextGraph graph_;
   CtcAligner aligner_;
 };
 

@@ -5,20 +5,20 @@
 namespace asrkit {
 
 Hotwords::Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols)
-    : nodes_(1), num_symbols_(symbols.size()), space_(symbols.space) {
+    : nodes_(1), num_units_(symbols.units.size()), space_(symbols.space) {
   for (const Phrase& phrase : phrases) {
-    std::vector<Symbol> marked;
+    std::vector<Unit> marked;
     if (symbols.has_space()) marked.push_back(space_);
-    marked.insert(marked.end(), phrase.symbols.begin(), phrase.symbols.end());
+    marked.insert(marked.end(), phrase.units.begin(), phrase.units.end());
     if (symbols.has_space()) marked.push_back(space_);
     add(marked, phrase.weight);
   }
   link();
-  if (nodes_.size() * num_symbols_ <= kMaxTable) {
-    std::vector<HotwordState> table(nodes_.size() * num_symbols_);
+  if (nodes_.size() * num_units_ <= kMaxTable) {
+    std::vector<HotwordState> table(nodes_.size() * num_units_);
     for (HotwordState state = 0; state < nodes_.size(); ++state) {
-      for (Symbol symbol = 0; symbol < num_symbols_; ++symbol) {
-        table[std::size_t{state} * num_symbols_ + symbol] = follow(state, symbol);
+      for (Unit unit = 0; unit < num_units_; ++unit) {
+        table[std::size_t{state} * num_units_ + unit] = follow(state, unit);
       }
     }
     table_ = std::move(table);
@@ -26,32 +26,32 @@ Hotwords::Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols)
   if (symbols.has_space()) start_ = next(0, space_);
 }
 
-void Hotwords::add(const std::vector<Symbol>& symbols, float weight) {
+void Hotwords::add(const std::vector<Unit>& units, float weight) {
   HotwordState state = 0;
-  for (std::size_t depth = 1; depth <= symbols.size(); ++depth) {
+  for (std::size_t depth = 1; depth <= units.size(); ++depth) {
     HotwordState child = nodes_[state].first_child;
-    while (child != 0 && nodes_[child].symbol != symbols[depth - 1]) child = nodes_[child].next_sibling;
+    while (child != 0 && nodes_[child].unit != units[depth - 1]) child = nodes_[child].next_sibling;
     if (child == 0) {
       child = static_cast<HotwordState>(nodes_.size());
       Node node;
-      node.symbol = symbols[depth - 1];
+      node.unit = units[depth - 1];
       node.next_sibling = nodes_[state].first_child;
       nodes_[state].first_child = child;
       nodes_.push_back(node);
     }
     state = child;
     // The space before a phrase is free: every word has one.
-    const float share = space_ == kNoSymbol ? static_cast<float>(depth) / static_cast<float>(symbols.size())
-                                            : static_cast<float>(depth - 1) / static_cast<float>(symbols.size() - 1);
-    if (depth < symbols.size()) nodes_[state].advance = std::max(nodes_[state].advance, weight * share);
+    const float share = space_ == kNoSymbol ? static_cast<float>(depth) / static_cast<float>(units.size())
+                                            : static_cast<float>(depth - 1) / static_cast<float>(units.size() - 1);
+    if (depth < units.size()) nodes_[state].advance = std::max(nodes_[state].advance, weight * share);
   }
   nodes_[state].reward += weight;
 }
 
-HotwordState Hotwords::follow(HotwordState state, Symbol symbol) const {
+HotwordState Hotwords::follow(HotwordState state, Unit unit) const {
   while (true) {
     for (HotwordState child = nodes_[state].first_child; child != 0; child = nodes_[child].next_sibling) {
-      if (nodes_[child].symbol == symbol) return child;
+      if (nodes_[child].unit == unit) return child;
     }
     if (state == 0) return 0;
     state = nodes_[state].suffix;
@@ -65,7 +65,7 @@ void Hotwords::link() {
   for (std::size_t i = 0; i < queue.size(); ++i) {
     const HotwordState state = queue[i];
     for (HotwordState child = nodes_[state].first_child; child != 0; child = nodes_[child].next_sibling) {
-      nodes_[child].suffix = next(nodes_[state].suffix, nodes_[child].symbol);
+      nodes_[child].suffix = next(nodes_[state].suffix, nodes_[child].unit);
       queue.push_back(child);
     }
     const Node& suffix = nodes_[nodes_[state].suffix];
@@ -74,15 +74,15 @@ void Hotwords::link() {
   }
 }
 
-double Hotwords::score(const std::vector<std::vector<Symbol>>& words) const {
+double Hotwords::score(const std::vector<std::vector<Unit>>& words) const {
   double total = 0.0;
   HotwordState state = start_;
-  const auto advance_by = [&](Symbol symbol) {
-    state = next(state, symbol);
+  const auto advance_by = [&](Unit unit) {
+    state = next(state, unit);
     total += reward(state);
   };
-  for (const std::vector<Symbol>& word : words) {
-    for (const Symbol symbol : word) advance_by(symbol);
+  for (const std::vector<Unit>& word : words) {
+    for (const Unit unit : word) advance_by(unit);
     if (space_ != kNoSymbol) advance_by(space_);
   }
   return total;

@@ -1,7 +1,7 @@
-// Words and phrases to prefer (or avoid), matched symbol by symbol while the search goes on.
+// Words and phrases to prefer (or avoid), matched unit by unit while the search goes on.
 //
 // An Aho-Corasick automaton (Aho & Corasick 1975) over the phrases with a space on both sides, so that only whole words
-// match. A phrase's weight is paid out in equal parts along its symbols, so that a rare name is not pruned before it is
+// match. A phrase's weight is paid out in equal parts along its units, so that a rare name is not pruned before it is
 // complete; when the match fails, what was paid is taken back. In the end only complete phrases count.
 #pragma once
 
@@ -17,18 +17,18 @@ using HotwordState = std::uint32_t;
 class Hotwords {
  public:
   struct Phrase {
-    std::vector<Symbol> symbols;
+    std::vector<Unit> units;
     float weight;  // nats
   };
 
-  // Phrases have their words separated by the space symbol, if there is one.
+  // Phrases have their words separated by the space unit, if there is one.
   Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols);
 
   // The state at the start of an utterance.
   HotwordState start() const { return start_; }
 
-  HotwordState next(HotwordState state, Symbol symbol) const {
-    return table_.empty() ? follow(state, symbol) : table_[std::size_t{state} * num_symbols_ + symbol];
+  HotwordState next(HotwordState state, Unit unit) const {
+    return table_.empty() ? follow(state, unit) : table_[std::size_t{state} * num_units_ + unit];
   }
 
   // Weights of the phrases that end in this state.
@@ -41,11 +41,11 @@ class Hotwords {
   float step(HotwordState from, HotwordState to) const { return reward(to) + advance(to) - advance(from); }
 
   // The score of a whole text.
-  double score(const std::vector<std::vector<Symbol>>& words) const;
+  double score(const std::vector<std::vector<Unit>>& words) const;
 
  private:
   struct Node {
-    Symbol symbol = kNoSymbol;
+    Unit unit = kNoSymbol;
     HotwordState first_child = 0, next_sibling = 0, suffix = 0;
     float reward = 0.0f, advance = 0.0f;
   };
@@ -53,15 +53,15 @@ class Hotwords {
   // Larger automata do without a table of all transitions.
   static constexpr std::size_t kMaxTable = std::size_t{1} << 22;
 
-  void add(const std::vector<Symbol>& symbols, float weight);
-  HotwordState follow(HotwordState state, Symbol symbol) const;
+  void add(const std::vector<Unit>& units, float weight);
+  HotwordState follow(HotwordState state, Unit unit) const;
   void link();
 
   std::vector<Node> nodes_;
-  std::vector<HotwordState> table_;  // by state and symbol, unless it would be too large
-  std::size_t num_symbols_;
+  std::vector<HotwordState> table_;  // by state and unit, unless it would be too large
+  std::size_t num_units_;
   HotwordState start_ = 0;
-  Symbol space_;
+  Unit space_;
 };
 
 }  // namespace asrkit

@@ -2,14 +2,8 @@
 
 namespace asrkit {
 
-Lexicon::Lexicon(const SymbolSet& symbols, const VocabularyView& vocabulary) : has_masks_(symbols.size() <= 64) {
-  const Speller speller(symbols);
-  std::vector<Symbol> spelling;
-  for (WordId id = 0; id < vocabulary.num_words; ++id) {
-    const std::string_view word = vocabulary.word(id);
-    const bool is_marker = word == "<s>" || word == "</s>" || word == "<unk>" || word == "<UNK>";
-    if (!is_marker && speller.spell(word, spelling)) words_.emplace_back(spelling, id);
-  }
+Lexicon::Lexicon(std::size_t num_units, std::vector<Entry> words)
+    : has_masks_(num_units <= 64), words_(std::move(words)) {
   std::sort(words_.begin(), words_.end());
   // A damaged model may list a word twice.
   const auto is_same = [](const auto& a, const auto& b) { return a.first == b.first; };
@@ -24,14 +18,16 @@ Lexicon::Lexicon(const SymbolSet& symbols, const VocabularyView& vocabulary) : h
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     auto [begin, end, depth] = ranges[i];
     Node node{0, static_cast<TrieId>(ranges.size()), kNoWord};
-    if (begin < end && words_[begin].first.size() == depth) node.word = words_[begin++].second;
+    entries_.push_back(static_cast<std::uint32_t>(begin));
+    if (begin < end && words_[begin].first.size() == depth) node.word = words_[begin].second;
+    while (begin < end && words_[begin].first.size() == depth) ++begin;
     while (begin < end) {
-      const Symbol symbol = words_[begin].first[depth];
+      const Unit unit = words_[begin].first[depth];
       std::size_t stop = begin;
-      while (stop < end && words_[stop].first[depth] == symbol) ++stop;
-      if (has_masks_) node.mask |= std::uint64_t{1} << symbol;
+      while (stop < end && words_[stop].first[depth] == unit) ++stop;
+      if (has_masks_) node.mask |= std::uint64_t{1} << unit;
       ranges.push_back({begin, stop, depth + 1});
-      edges_.push_back(symbol);
+      edges_.push_back(unit);
       begin = stop;
     }
     nodes_.push_back(node);

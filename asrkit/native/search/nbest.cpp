@@ -41,7 +41,7 @@ std::pair<std::uint32_t, std::uint32_t> span(const PrefixPool& pool, const WordP
 
 bool same_word(const PrefixPool& pool, NodeId a, NodeId b) {
   while (a != b) {
-    if (pool.nodes[a].symbol != pool.nodes[b].symbol) return false;
+    if (pool.nodes[a].unit != pool.nodes[b].unit) return false;
     a = pool.nodes[a].parent;
     b = pool.nodes[b].parent;
     if (a == kNone || b == kNone) return a == b;

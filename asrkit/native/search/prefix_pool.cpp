@@ -81,21 +81,25 @@ void PrefixPool::move_nodes(const PoolMove& move, const std::vector<StartId>& st
     node.start = start_map[node.start];
     node.first_child = node.next_sibling = kNone;
     node.child_bits = 0;
-    if (node.ending != kNone) {
-      new_endings.push_back(endings[node.ending]);
+    EndingId* link = &node.ending;
+    for (EndingId old = node.ending; old != kNone; old = endings[old].next) {
+      *link = static_cast<EndingId>(new_endings.size());
+      new_endings.push_back(endings[old]);
       new_endings.back().boundary = moved(move.nodes, new_endings.back().boundary);
       new_endings.back().first_history = kNone;
-      node.ending = static_cast<EndingId>(new_endings.size() - 1);
+      link = &new_endings.back().next;
     }
     const auto new_id = static_cast<NodeId>(new_nodes.size());
+    if (id < log_factors.size()) log_factors[new_id] = log_factors[id];  // new numbers are never larger
     if (node.parent != kNone) {
       node.next_sibling = new_nodes[node.parent].first_child;
       new_nodes[node.parent].first_child = new_id;
-      new_nodes[node.parent].child_bits |= child_bit(node.symbol);
+      new_nodes[node.parent].child_bits |= child_bit(node.unit);
     }
     new_nodes.push_back(node);
   }
   nodes.swap(new_nodes);
+  if (log_factors.size() > nodes.size()) log_factors.resize(nodes.size());
   endings.swap(new_endings);
 }
 

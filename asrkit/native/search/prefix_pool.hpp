@@ -31,34 +31,38 @@ struct Node {
   NodeId first_child = kNone;
   NodeId next_sibling = kNone;
   StartId start = 0;
-  Symbol symbol = kNoSymbol;        // the last one; kNoSymbol at a word start
+  Unit unit = kNoSymbol;            // the last one; kNoSymbol at a word start
   TrieId trie = kOutside;           // place in the lexicon
-  ContextId context = 0;            // of the words before this one; with one-symbol words, after this one
+  ContextId context = 0;            // of the words before this one; with one-unit words, after this one
   ContextId spelling_context = 0;   // outside the lexicon
   HotwordState hotword_state = 0;
   std::uint32_t slot = 0;           // where the node is active, if it is
-  std::uint32_t child_bits = 0;     // a bit for the symbol of each child; others may share it
+  std::uint32_t child_bits = 0;     // a bit for the unit of each child; others may share it
   EndingId ending = kNone;          // once something about the end of the word is known
 };
 
-// What is known about a word that ends in some node. Few nodes ever need it.
+// What is known about a word that ends in some node. Few nodes ever need it. Words that are spelled alike have one each.
 struct Ending {
+  WordId meaning = kNoWord;        // which word it is, where the spelling does not tell
+  EndingId next = kNone;           // of the same node
   float close_factor = -1.0f;      // what the end of the word costs; negative until needed
   ContextId next_context = 0;      // after the word; valid with close_factor, as the next
   HotwordState next_hotword_state = 0;
   NodeId boundary = kNone;         // the word start after this word, when there is one
-  HistoryId first_history = kNone; // histories that end with this word
+  HistoryId first_history = kNone; // histories that end in this node; the first ending has them
 };
 
 struct WordStart {
   NodeId node = kNone;
   float unknown_factor = -1.0f;  // what an unknown word costs here without its spelling; negative until needed
   ContextId unknown_next = 0;    // the context after one
+  std::uint32_t open_slot = 0;   // where words that end without a space led to it in this step, if any did
 };
 
 struct History {
   HistoryId previous = kNone;
   NodeId word = kNone;                    // its last word
+  WordId meaning = kNoWord;               // and which of those spelled so
   HistoryId next_with_word = kNone;       // the list of Ending::first_history
   RivalId first_rival = kNone;            // histories it met at the word start where it arrived
   std::uint32_t first_step = kNone;       // when it arrived; kNone when it never did
@@ -99,6 +103,7 @@ struct Rival {
 class PrefixPool {
  public:
   std::vector<Node> nodes;
+  std::vector<float> log_factors;  // what each node's word costs so far; kept where outputs are not letters
   std::vector<Ending> endings;
   std::vector<WordStart> starts;
   std::vector<History> histories;
@@ -107,6 +112,7 @@ class PrefixPool {
   // Forgets everything but one empty history.
   void reset() {
     nodes.clear();
+    log_factors.clear();
     endings.clear();
     starts.clear();
     rivals.clear();
@@ -127,26 +133,32 @@ class PrefixPool {
     return start.node;
   }
 
-  // The child of a node by a symbol, or kNone.
-  NodeId find_child(NodeId parent, Symbol symbol) const {
-    if ((nodes[parent].child_bits & child_bit(symbol)) == 0) return kNone;
+  // The child of a node by a unit, or kNone.
+  NodeId find_child(NodeId parent, Unit unit) const {
+    if ((nodes[parent].child_bits & child_bit(unit)) == 0) return kNone;
     NodeId child = nodes[parent].first_child;
-    while (child != kNone && nodes[child].symbol != symbol) child = nodes[child].next_sibling;
+    while (child != kNone && nodes[child].unit != unit) child = nodes[child].next_sibling;
     return child;
   }
 
+  // Where several units lead from a node, or kNone.
+  NodeId find_path(NodeId node, const std::vector<Unit>& units) const {
+    for (std::size_t i = 0; i < units.size() && node != kNone; ++i) node = find_child(node, units[i]);
+    return node;
+  }
+
   // Adds a child with the words before it those of its parent; the rest is for the caller to fill in.
-  NodeId add_child(NodeId parent, Symbol symbol) {
+  NodeId add_child(NodeId parent, Unit unit) {
     const auto id = static_cast<NodeId>(nodes.size());
     Node& child = nodes.emplace_back();
     Node& above = nodes[parent];
     child.parent = parent;
-    child.symbol = symbol;
+    child.unit = unit;
     child.start = above.start;
     child.context = above.context;
     child.next_sibling = above.first_child;
     above.first_child = id;
-    above.child_bits |= child_bit(symbol);
+    above.child_bits |= child_bit(unit);
     return id;
   }
 
@@ -159,10 +171,10 @@ class PrefixPool {
   }
 
   // The history `previous` + `word`, or kNone.
-  HistoryId find_history(HistoryId previous, NodeId word) const {
+  HistoryId find_history(HistoryId previous, NodeId word, WordId meaning) const {
     if (nodes[word].ending == kNone) return kNone;
     HistoryId id = endings[nodes[word].ending].first_history;
-    while (id != kNone && histories[id].previous != previous) {
+    while (id != kNone && (histories[id].previous != previous || histories[id].meaning != meaning)) {
       id = histories[id].next_with_word;
       // The list runs back in time, and no history is older than the one it continues.
       if (id != kNone && id <= previous) return kNone;
@@ -171,14 +183,15 @@ class PrefixPool {
   }
 
   // The same, added when it is new.
-  HistoryId extend_history(HistoryId previous, NodeId word) {
-    const HistoryId known = find_history(previous, word);
+  HistoryId extend_history(HistoryId previous, NodeId word, WordId meaning) {
+    const HistoryId known = find_history(previous, word, meaning);
     if (known != kNone) return known;
     HistoryId& first = ending(word).first_history;
     const auto id = static_cast<HistoryId>(histories.size());
     History history;
     history.previous = previous;
     history.word = word;
+    history.meaning = meaning;
     history.next_with_word = first;
     first = id;
     histories.push_back(history);
@@ -205,14 +218,14 @@ class PrefixPool {
   // Drops what no active prefix and no likely alternative to its words can reach.
   PoolMove collect(const std::vector<NodeId>& active_nodes, const std::vector<HistoryId>& active_histories);
 
-  // Appends the symbols of a word.
-  void spell(NodeId word, std::vector<Symbol>& symbols) const {
-    const std::size_t begin = symbols.size();
-    for (; nodes[word].parent != kNone; word = nodes[word].parent) symbols.push_back(nodes[word].symbol);
-    std::reverse(symbols.begin() + static_cast<std::ptrdiff_t>(begin), symbols.end());
+  // Appends the units of a word.
+  void spell(NodeId word, std::vector<Unit>& units) const {
+    const std::size_t begin = units.size();
+    for (; nodes[word].parent != kNone; word = nodes[word].parent) units.push_back(nodes[word].unit);
+    std::reverse(units.begin() + static_cast<std::ptrdiff_t>(begin), units.end());
   }
 
-  static std::uint32_t child_bit(Symbol symbol) { return std::uint32_t{1} << (symbol % 32); }
+  static std::uint32_t child_bit(Unit unit) { return std::uint32_t{1} << (unit % 32); }
 
  private:
   void add_rival(HistoryId id, HistoryId other) {

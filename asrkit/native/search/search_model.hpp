@@ -25,24 +25,32 @@ struct SearchOptions {
   int n_best = 1;
 };
 
-// How words are made of symbols and scored.
+// How words are made of units and scored.
 enum class WordRule {
-  kPlain,        // no language model: every symbol string is as good as any other
-  kSpelled,      // words are spelled between spaces; known ones lie in the lexicon
-  kOneSymbol,    // no space symbol: every symbol is a word of the language model
+  kPlain,    // no language model: every text is as good as any other
+  kSpelled,  // words are spelled by units; known ones lie in the lexicon
+  kOneUnit,  // words are not divided: every unit is a word of the language model
+};
+
+// A word of a lexicon that is not the language model's.
+struct Meaning {
+  std::string text;
+  WordId word = kNoWord;  // of the language model
 };
 
 struct SearchModel {
   SymbolSet symbols;
+  bool are_letters = true;  // outputs and units are the same
   SearchOptions options;
   WordRule rule = WordRule::kPlain;
   std::shared_ptr<const WordModel> words;            // unless kPlain
   std::shared_ptr<const Lexicon> lexicon;            // if kSpelled
   std::shared_ptr<const SpellingModel> spelling;     // if kSpelled and the vocabulary is open
-  std::vector<WordId> symbol_words;                  // if kOneSymbol: the word of each symbol
+  std::vector<Meaning> meanings;                     // if the lexicon is not the language model's: its words
+  std::vector<WordId> unit_words;                    // if kOneUnit: the word of each unit
   std::shared_ptr<const Hotwords> hotwords;          // if there are any
 
-  // Builds the lexicon and the spelling model from the vocabulary of the words, or the table of one-symbol words.
+  // Builds the lexicon and the spelling model from the vocabulary of the words, or the table of one-unit words.
   static std::shared_ptr<const SearchModel> make(SymbolSet symbols, const SearchOptions& options,
                                                  std::shared_ptr<const WordModel> words,
                                                  const VocabularyView& vocabulary);
@@ -51,16 +59,38 @@ struct SearchModel {
   std::shared_ptr<const SearchModel> with(const SearchOptions& other_options,
                                           const std::vector<Hotwords::Phrase>& phrases) const;
 
-  // Words of the language model that the symbols can spell.
+  // Words of the language model that the units can spell.
   std::size_t num_spelled_words() const {
     if (lexicon) return lexicon->words().size();
-    return symbol_words.size() - static_cast<std::size_t>(std::count(symbol_words.begin(), symbol_words.end(), kNoWord));
+    return unit_words.size() - static_cast<std::size_t>(std::count(unit_words.begin(), unit_words.end(), kNoWord));
+  }
+
+  // Whether words are the meanings of a lexicon, and several may be spelled alike.
+  bool has_meanings() const { return !meanings.empty(); }
+
+  // Calls visit(meaning) for each word that a prefix of the lexicon may be; where spellings tell all, with kNoWord.
+  template <class Visit>
+  void visit_meanings(TrieId prefix, Visit visit) const {
+    if (!has_meanings() || prefix == kOutside || lexicon->word(prefix) == kNoWord) return visit(kNoWord);
+    lexicon->visit_words(prefix, visit);
+  }
+
+  // Whether there are no words but those of the lexicon.
+  bool is_closed() const { return options.is_closed_vocabulary || has_meanings(); }
+
+  // ln p(a word of the lexicon | context), and the context that follows.
+  float meaning_log_prob(ContextId context, WordId meaning, ContextId& next) const {
+    const WordId word = meanings[meaning].word;
+    return word != kNoWord ? words->score(context, word, next) : unknown_log_prob(context, next);
   }
 
   // ln p(word | context) of a word outside the vocabulary, without its spelling. Not for closed vocabularies.
   float unknown_log_prob(ContextId context, ContextId& next) const {
     return words->score(context, words->unknown_word(), next) + options.unknown_bonus;
   }
+
+ private:
+  std::shared_ptr<const SpellingModel> make_spelling() const;
 };
 
 }  // namespace asrkit

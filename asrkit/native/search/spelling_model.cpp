@@ -71,11 +71,11 @@ float to_log10(double value) { return static_cast<float>(std::log10(value)); }
 
 }  // namespace
 
-SpellingModel::SpellingModel(const SymbolSet& symbols, const Lexicon& lexicon) {
+SpellingModel::SpellingModel(std::size_t num_units, const Lexicon& lexicon) {
   std::vector<std::vector<WordId>> spellings;
   for (const auto& [spelling, word] : lexicon.words()) {
     std::vector<WordId> marked{kBegin};
-    for (const Symbol symbol : spelling) marked.push_back(word_of(symbol));
+    for (const Unit unit : spelling) marked.push_back(word_of(unit));
     marked.push_back(kEnd);
     spellings.push_back(std::move(marked));
   }
@@ -85,24 +85,24 @@ SpellingModel::SpellingModel(const SymbolSet& symbols, const Lexicon& lexicon) {
   for (int order = 1; order <= kOrder; ++order) {
     grams[order] = count_grams(spellings, order);
     contexts[order] = sum_contexts(grams[order], order - 1);
-    counts[order - 1] = order == 1 ? symbols.size() + 3 : grams[order].size();
+    counts[order - 1] = order == 1 ? num_units + 3 : grams[order].size();
   }
   const auto backoff_of = [&](const WordId* words, int length) {
     return length < kOrder ? find_context(contexts[length + 1], words, length).backoff() : 1.0;
   };
 
-  // Unigrams: every symbol and the end, smoothed with the uniform distribution.
+  // Unigrams: every unit and the end, smoothed with the uniform distribution.
   NgramBuilder builder(counts);
   const Context& all = find_context(contexts[1], nullptr, 0);
-  std::vector<std::uint64_t> unigram_counts(symbols.size() + 3, 0);
+  std::vector<std::uint64_t> unigram_counts(num_units + 3, 0);
   for (const CountedGram& gram : grams[1]) unigram_counts[gram.words[0]] = gram.count;
-  const double uniform = 1.0 / static_cast<double>(symbols.size() + 1);
+  const double uniform = 1.0 / static_cast<double>(num_units + 1);
   const auto unigram = [&](WordId word) {
     return all.count == 0 ? uniform
                           : (static_cast<double>(unigram_counts[word]) + static_cast<double>(all.types) * uniform) /
                                 static_cast<double>(all.count + all.types);
   };
-  for (WordId word = 0; word < symbols.size() + 3; ++word) {
+  for (WordId word = 0; word < num_units + 3; ++word) {
     const std::string name = word == kBegin ? "<s>" : word == kEnd ? "</s>" : word == kUnknown ? "<unk>" : std::to_string(word);
     builder.add_word(name, word == kBegin ? -99.0f : to_log10(unigram(word)), to_log10(backoff_of(&word, 1)));
   }
@@ -134,8 +134,8 @@ void SpellingModel::spell_prefixes(const Lexicon& lexicon) {
   spelled_[kTrieRoot] = {0.0f, start()};
   for (TrieId prefix = 0; prefix < spelled_.size(); ++prefix) {
     const Spelled before = spelled_[prefix];
-    lexicon.visit_children(prefix, [&](Symbol symbol, TrieId child) {
-      spelled_[child].log_prob = before.log_prob + score(before.context, symbol, spelled_[child].context);
+    lexicon.visit_children(prefix, [&](Unit unit, TrieId child) {
+      spelled_[child].log_prob = before.log_prob + score(before.context, unit, spelled_[child].context);
     });
   }
 }

@@ -14,13 +14,13 @@ class SpellingModel {
  public:
   static constexpr int kOrder = 4;
 
-  SpellingModel(const SymbolSet& symbols, const Lexicon& lexicon);
+  SpellingModel(std::size_t num_units, const Lexicon& lexicon);
 
   ContextId start() const { return view_.start(); }
 
-  // ln P(symbol | context), and the context that follows.
-  float score(ContextId context, Symbol symbol, ContextId& next) const {
-    return kLn10 * view_.score(context, word_of(symbol), next);
+  // ln P(unit | context), and the context that follows.
+  float score(ContextId context, Unit unit, ContextId& next) const {
+    return kLn10 * view_.score(context, word_of(unit), next);
   }
 
   // How a prefix of the lexicon is spelled: its ln P, and the context that follows.
@@ -38,7 +38,7 @@ class SpellingModel {
 
   static constexpr float kLn10 = 2.302585092994046f;
   static constexpr WordId kBegin = 0, kEnd = 1, kUnknown = 2;
-  static WordId word_of(Symbol symbol) { return symbol + 3; }
+  static WordId word_of(Unit unit) { return unit + 3; }
 
   NgramStorage storage_;
   NgramView view_;
