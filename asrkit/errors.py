@@ -9,7 +9,8 @@ AsrkitError
 ├── DownloadError          a corpus cannot be fetched, damaged, hostile      .path
 ├── BundleError            missing part, newer format, hostile content       .path
 ├── DecodingError          wrong shape, NaN, alphabet does not match
-│   └── LanguageModelError unusable n-gram model or text to build one from   .path .line
+│   ├── LanguageModelError unusable n-gram model or text to build one from   .path .line
+│   └── LexiconError       a lexicon that cannot be read or spelled          .path .line
 ├── ScoringError           ids missing on one side, unreadable transcripts   .utterance_ids
 ├── SynthesisError         no speech synthesizer at hand
 ├── TrainingError          nothing to train on, diverged, unusable checkpoint
@@ -81,6 +82,10 @@ class DecodingError(_FileError):
 
 class LanguageModelError(DecodingError):
     """A language model cannot be used or built."""
+
+
+class LexiconError(DecodingError):
+    """A lexicon, or one of its lines, cannot be used."""
 
 
 class ScoringError(_FileError):

@@ -12,11 +12,18 @@ from asrkit.config.recognition import MOST_WEIGHT
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
-from asrkit.decoder.units import find_lm_units, folds_case, native_symbols, symbols_of
+from asrkit.decoder.units import (
+    LexiconLines,
+    find_lm_units,
+    folds_case,
+    lexicon_lines,
+    lexicon_symbols,
+    native_symbols,
+    symbols_of,
+)
 from asrkit.errors import ConfigError, DecodingError, LanguageModelError
 from asrkit.language_model import NgramModel
-from asrkit.text import Alphabet
-from asrkit.text.symbols import Symbols, WordRule
+from asrkit.text import Alphabet, Lexicon, Symbols, WordRule
 
 if TYPE_CHECKING:
     from asrkit import _native
@@ -39,10 +46,14 @@ class BeamSearchDecoder:
         config: Search settings; ``decoder`` is not looked at.
         hotwords: Words and phrases with weights of their own, in nats per occurrence, beside ``config.hotwords``.
             Only whole words match; a phrase's weight is paid out while it is spelled and taken back if it fails.
+        lexicon: How words are spelled with outputs that are no letters, or the path of such a file. Its words are the
+            only ones then; those spelled alike are told apart by the language model. ``words_left_out`` are those that
+            the outputs cannot spell.
 
     Raises:
         LanguageModelError: The language model cannot be read, does not fit the outputs, or none of its words can be
             spelled.
+        LexiconError: The lexicon cannot be read, or none of its words can be spelled.
         DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the outputs.
     """
 
@@ -53,10 +64,13 @@ class BeamSearchDecoder:
         config: DecodingConfig | None = None,
         *,
         hotwords: Mapping[str, float] | None = None,
+        lexicon: Lexicon | Path | str | None = None,
     ) -> None:
         self.symbols = symbols_of(symbols) if isinstance(symbols, Alphabet) else symbols
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
         self._extra_hotwords = dict(hotwords or {})
+        self.lexicon = Lexicon.read(lexicon) if isinstance(lexicon, Path | str) else lexicon
+        self.words_left_out: tuple[str, ...] = ()
         self._build(config or DecodingConfig())
 
     @classmethod
@@ -103,11 +117,17 @@ class BeamSearchDecoder:
         """Make the search's lexicon, and what else does not change with most settings."""
         from asrkit import _native
 
-        lm_units = find_lm_units(self.symbols, self.lm, config.lm_units)
-        folds = folds_case(self.symbols, self.lm, config.lm_case)
-        native = native_symbols(self.symbols, lm_units, folds=folds)
+        lines: LexiconLines = []
+        if self.lexicon is None:
+            lm_units = find_lm_units(self.symbols, self.lm, config.lm_units)
+            folds = folds_case(self.symbols, self.lm, config.lm_case)
+            native = native_symbols(self.symbols, lm_units, folds=folds)
+        else:
+            spelled, left_out = self.lexicon.spell(self.symbols)
+            self.words_left_out = tuple(left_out)
+            native, lines = lexicon_symbols(self.symbols), lexicon_lines(spelled, config.lm_case)
         language_model = None if self.lm is None else self.lm.native
-        self._native = _native.Decoder.make(native, search_options(config, is_guided=True), language_model)
+        self._native = _native.Decoder.make(native, search_options(config, is_guided=True), language_model, lines)
         if language_model is not None and self._native.num_spelled_words == 0:
             raise LanguageModelError(
                 "none of the language model's words can be spelled with the alphabet; build it from text "
@@ -206,9 +226,13 @@ class BeamSearchDecoder:
     def _configure(self, config: DecodingConfig) -> None:
         self.config = config
         hotwords = config.hotword_weights | self._extra_hotwords
+        if hotwords and self.lexicon is not None:
+            raise DecodingError(
+                "hotwords are found by their letters, which a lexicon's words do not have; leave them out"
+            )
         has_lm = self.lm is not None and config.lm_weight > 0
         self._divide = PriorDivision(config, len(self.symbols), has_lm=self.lm is not None)
-        options = search_options(config, is_guided=has_lm or bool(hotwords))
+        options = search_options(config, is_guided=has_lm or bool(hotwords) or self.lexicon is not None)
         self._native = derive(self._native, options, hotwords)
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
@@ -217,7 +241,7 @@ class BeamSearchDecoder:
         Args:
             name: What to call the utterance in an error.
         """
-        separator = "" if self.symbols.words is WordRule.NONE else " "
+        separator = "" if self.symbols.words is WordRule.NONE and self.lexicon is None else " "
         return DecodingStream(self._native.stream(), len(self.symbols), self._divide, separator, name)
 
 

@@ -96,6 +96,36 @@ def native_symbols(symbols: Symbols, lm_units: str, *, folds: bool) -> _native.S
     return _spelled(symbols, folds=folds)
 
 
+LexiconLines = list[tuple[str, list[str], list[int]]]  # word, its names in a language model, outputs
+
+
+def lexicon_symbols(symbols: Symbols) -> _native.SymbolSet:
+    """Return the outputs as a lexicon spells words with them: as they are, those without text between words.
+
+    Where there are none such, any output may begin a word.
+    """
+    from asrkit import _native
+
+    spaces = [i for i, spelling in enumerate(symbols.spellings) if spelling and not spelling.text]
+    pieces, units = [], []
+    for i, spelling in enumerate(symbols.spellings):
+        is_spelled = spelling is not None and i not in spaces
+        pieces.append(
+            _native.Piece([i] if is_spelled else [], is_spelled and not spaces, is_spelled, False, i in spaces)
+        )
+        units.append(_native.UnitText(spelling.text if spelling else b"", [], i, False, False))
+    if len(spaces) != 1:
+        units.append(_native.UnitText(b"", [], len(units), False, False))
+    return _native.SymbolSet(pieces, units, symbols.blank_index, spaces[0] if len(spaces) == 1 else len(pieces), False)
+
+
+def lexicon_lines(spelled: list[tuple[str, list[int]]], lm_case: str) -> LexiconLines:
+    """Return the words of a lexicon as the search takes them."""
+    if lm_case == "exact":
+        return [(word, [word], outputs) for word, outputs in spelled]
+    return [(word, [word, word.lower(), word.upper()], outputs) for word, outputs in spelled]
+
+
 def _tokens(symbols: Symbols, lm_units: str) -> _native.SymbolSet:
     from asrkit import _native
 

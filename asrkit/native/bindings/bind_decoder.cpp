@@ -23,12 +23,18 @@ using EmissionsArray = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::d
 
 using PoolPointer = std::unique_ptr<DecoderPool>;
 
-PoolPointer make_decoder(const SymbolSet& symbols, const SearchOptions& options, const NgramHandle* language_model) {
+// A word of a lexicon, what a language model may call it, and the units it is spelled with.
+using LexiconTuple = std::tuple<std::string, std::vector<std::string>, std::vector<Unit>>;
+
+PoolPointer make_decoder(const SymbolSet& symbols, const SearchOptions& options, const NgramHandle* language_model,
+                         const std::vector<LexiconTuple>& lexicon) {
+  std::vector<LexiconLine> lines;
+  for (const auto& [text, names, spelling] : lexicon) lines.push_back({text, names, spelling});
   const NgramHandle none;
   const NgramHandle& handle = language_model == nullptr ? none : *language_model;
   std::shared_ptr<const WordModel> words = language_model == nullptr ? nullptr : handle.word_model();
   nb::gil_scoped_release release;
-  return std::make_unique<DecoderPool>(SearchModel::make(symbols, options, std::move(words), handle.view.vocabulary));
+  return std::make_unique<DecoderPool>(SearchModel::make(symbols, options, std::move(words), handle.view.vocabulary, lines));
 }
 
 std::vector<nb::bytes> sample_words(const NgramHandle& language_model, std::size_t count) {
@@ -176,7 +182,8 @@ void bind_decoder(nb::module_& module) {
       .def_ro("confidence", &Decoded::confidence);
 
   nb::class_<DecoderPool>(module, "Decoder")
-      .def_static("make", &make_decoder, "symbols"_a, "options"_a, "language_model"_a.none())
+      .def_static("make", &make_decoder, "symbols"_a, "options"_a, "language_model"_a.none(),
+                  "lexicon"_a)
       .def("derive", &derive_decoder, "options"_a, "phrases"_a)
       .def_prop_ro("num_spelled_words", [](const DecoderPool& decoder) { return decoder.model()->num_spelled_words(); })
       .def("stream", [](const DecoderPool& decoder) { return std::make_unique<DecodingStream>(decoder.model()); })

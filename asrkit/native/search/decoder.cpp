@@ -131,7 +131,12 @@ std::vector<WordPath> Decoder::find_paths(BeamSearch& search, std::size_t count)
   const std::size_t num_ends = std::max(n_best(), kJudges);
   std::vector<FinalHistory> finals = search.finish();
   if (finals.size() > num_ends) finals.resize(num_ends);
-  return find_best_paths(search.pool(), finals, count);
+  const PrefixPool& pool = search.pool();
+  if (!model_->may_texts_repeat) {
+    return find_best_paths(pool, finals, count, [&](const WordPath& path) { return hash_words(pool, path); });
+  }
+  return find_best_paths(pool, finals, count,
+                         [&](const WordPath& path) { return hash_text(text_of(*model_, pool, path)); });
 }
 
 std::vector<Decoded> Decoder::finish(BeamSearch& search, const Emissions& emissions) {

@@ -25,12 +25,6 @@ struct Worse {
   }
 };
 
-std::uint64_t hash_words(const PrefixPool& pool, const WordPath& path) {
-  std::uint64_t hash = 0;
-  for (const HistoryId id : path.words) hash = mix_bits(hash ^ (pool.histories[id].word + 1));
-  return hash;
-}
-
 // The steps from the word before to the end of a word.
 std::pair<std::uint32_t, std::uint32_t> span(const PrefixPool& pool, const WordPath& path, std::size_t i,
                                              std::uint32_t num_steps) {
@@ -39,7 +33,10 @@ std::pair<std::uint32_t, std::uint32_t> span(const PrefixPool& pool, const WordP
   return {begin, std::max(end, begin + 1)};
 }
 
-bool same_word(const PrefixPool& pool, NodeId a, NodeId b) {
+bool same_word(const PrefixPool& pool, HistoryId first, HistoryId second) {
+  const History &one = pool.histories[first], &other = pool.histories[second];
+  if (one.meaning != kNoWord || other.meaning != kNoWord) return one.meaning == other.meaning;
+  NodeId a = one.word, b = other.word;
   while (a != b) {
     if (pool.nodes[a].unit != pool.nodes[b].unit) return false;
     a = pool.nodes[a].parent;
@@ -57,7 +54,7 @@ void add_shared_words(const PrefixPool& pool, const WordPath& path, const WordPa
     const auto [begin, end] = span(pool, path, i, num_steps);
     while (first < other.words.size() && span(pool, other, first, num_steps).first >= end) ++first;
     for (std::size_t k = first; k < other.words.size() && span(pool, other, k, num_steps).second > begin; ++k) {
-      if (same_word(pool, pool.histories[path.words[i]].word, pool.histories[other.words[k]].word)) {
+      if (same_word(pool, path.words[i], other.words[k])) {
         confidences[i] += mass;
         break;
       }
@@ -67,8 +64,14 @@ void add_shared_words(const PrefixPool& pool, const WordPath& path, const WordPa
 
 }  // namespace
 
+std::uint64_t hash_words(const PrefixPool& pool, const WordPath& path) {
+  std::uint64_t hash = 0;
+  for (const HistoryId id : path.words) hash = mix_bits(hash ^ (pool.histories[id].word + 1));
+  return hash;
+}
+
 std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<FinalHistory>& finals,
-                                      std::size_t count) {
+                                      std::size_t count, const PathKey& key) {
   std::priority_queue<Deviation, std::vector<Deviation>, Worse> queue;
   std::size_t order = 0;
   for (const FinalHistory& final : finals) {
@@ -87,7 +90,7 @@ std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<
     }
     for (HistoryId id = next.turn; id != kEmptyHistory; id = pool.histories[id].previous) path.words.push_back(id);
     // The search may have kept apart what a turn joins: list each text once.
-    if (!seen.insert(hash_words(pool, path)).second) continue;
+    if (!seen.insert(key(path)).second) continue;
     // Turn elsewhere, at the same word or an earlier one.
     for (std::size_t i = next.num_shared; i < path.words.size(); ++i) {
       const double log_path = i == 0 ? next.log_closed_mass : next.log_mass;

@@ -5,6 +5,7 @@
 // Paths are listed best first, each once.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "search/beam_search.hpp"
@@ -16,8 +17,14 @@ struct WordPath {
   double log_mass = 0.0;
 };
 
+// Paths with the same key are one text, of which the best is listed.
+using PathKey = std::function<std::uint64_t(const WordPath&)>;
+
+// The key of paths whose words are told by where they lie in the pool.
+std::uint64_t hash_words(const PrefixPool& pool, const WordPath& path);
+
 std::vector<WordPath> find_best_paths(const PrefixPool& pool, const std::vector<FinalHistory>& finals,
-                                      std::size_t count);
+                                      std::size_t count, const PathKey& key);
 
 // The first words that every hypothesis of the future will share, first word first: those before the place where the
 // active histories part, as far as no alternative is close enough (in nats) to win in the end.

@@ -1,6 +1,8 @@
 #include "search/search_model.hpp"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace asrkit {
 
@@ -36,24 +38,51 @@ std::vector<Lexicon::Entry> spell_words(const SymbolSet& symbols, const Vocabula
   return spelled;
 }
 
-WordId find_word(const UnitText& unit, const VocabularyView& vocabulary) {
-  for (const std::string& name : unit.names) {
+WordId find_word(const std::vector<std::string>& names, const VocabularyView& vocabulary) {
+  for (const std::string& name : names) {
     const WordId word = vocabulary.find(name);
     if (word != kNoWord) return word;
   }
   return kNoWord;
 }
 
+// Whether different units look the same in a text, or parts of them may.
+bool may_repeat(const SymbolSet& symbols) {
+  std::unordered_set<std::string> texts;
+  for (const UnitText& unit : symbols.units) {
+    if (unit.opens || unit.closes || (!unit.text.empty() && !texts.insert(unit.text).second)) return true;
+  }
+  return symbols.is_bytewise;
+}
+
+// Finds every word as likely as any other: what there is where a lexicon has no language model.
+class EvenWordModel final : public WordModel {
+ public:
+  ContextId start() const override { return kEmptyContext; }
+  float score(ContextId, WordId, ContextId& next) const override {
+    next = kEmptyContext;
+    return 0.0f;
+  }
+  float finish(ContextId) const override { return 0.0f; }
+  WordId unknown_word() const override { return 0; }
+};
+
 }  // namespace
 
 std::shared_ptr<const SearchModel> SearchModel::make(SymbolSet symbols, const SearchOptions& options,
                                                      std::shared_ptr<const WordModel> words,
-                                                     const VocabularyView& vocabulary) {
+                                                     const VocabularyView& vocabulary,
+                                                     const std::vector<LexiconLine>& lines) {
   auto model = std::make_shared<SearchModel>();
   model->symbols = std::move(symbols);
   model->are_letters = model->symbols.are_letters();
   model->options = options;
   model->words = std::move(words);
+  model->may_texts_repeat = !lines.empty() || may_repeat(model->symbols);
+  if (!lines.empty()) {
+    model->read_lexicon(lines, vocabulary);
+    return model;
+  }
   if (!model->words) return model;
   if (model->symbols.has_space()) {
     model->rule = WordRule::kSpelled;
@@ -62,9 +91,25 @@ std::shared_ptr<const SearchModel> SearchModel::make(SymbolSet symbols, const Se
     if (!options.is_closed_vocabulary) model->spelling = model->make_spelling();
   } else {
     model->rule = WordRule::kOneUnit;
-    for (const UnitText& unit : model->symbols.units) model->unit_words.push_back(find_word(unit, vocabulary));
+    for (const UnitText& unit : model->symbols.units) model->unit_words.push_back(find_word(unit.names, vocabulary));
   }
   return model;
+}
+
+// Makes the words of a lexicon the only ones there are. A word has a line for each way to say it.
+void SearchModel::read_lexicon(const std::vector<LexiconLine>& lines, const VocabularyView& vocabulary) {
+  rule = WordRule::kSpelled;
+  std::unordered_map<std::string, WordId> ids;
+  std::vector<Lexicon::Entry> entries;
+  for (const LexiconLine& line : lines) {
+    const auto [place, is_new] = ids.emplace(line.text, static_cast<WordId>(meanings.size()));
+    if (is_new) meanings.push_back({line.text, words ? find_word(line.names, vocabulary) : 0});
+    entries.emplace_back(line.spelling, place->second);
+  }
+  std::sort(entries.begin(), entries.end());
+  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
+  lexicon = std::make_shared<const Lexicon>(symbols.units.size(), std::move(entries));
+  if (!words) words = std::make_shared<const EvenWordModel>();
 }
 
 std::shared_ptr<const SearchModel> SearchModel::with(const SearchOptions& other_options,
@@ -72,7 +117,7 @@ std::shared_ptr<const SearchModel> SearchModel::with(const SearchOptions& other_
   auto model = std::make_shared<SearchModel>(*this);
   model->options = other_options;
   model->hotwords = phrases.empty() ? nullptr : std::make_shared<const Hotwords>(phrases, symbols);
-  if (lexicon && !spelling && !other_options.is_closed_vocabulary) model->spelling = make_spelling();
+  if (lexicon && !spelling && !model->is_closed()) model->spelling = make_spelling();
   return model;
 }
 

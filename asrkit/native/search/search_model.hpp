@@ -38,9 +38,17 @@ struct Meaning {
   WordId word = kNoWord;  // of the language model
 };
 
+// A word of a lexicon as it is handed over: how it is written, also in a language model, and how it is spelled.
+struct LexiconLine {
+  std::string text;
+  std::vector<std::string> names;
+  std::vector<Unit> spelling;
+};
+
 struct SearchModel {
   SymbolSet symbols;
-  bool are_letters = true;  // outputs and units are the same
+  bool are_letters = true;        // outputs and units are the same
+  bool may_texts_repeat = false;  // different units may be the same text
   SearchOptions options;
   WordRule rule = WordRule::kPlain;
   std::shared_ptr<const WordModel> words;            // unless kPlain
@@ -53,7 +61,8 @@ struct SearchModel {
   // Builds the lexicon and the spelling model from the vocabulary of the words, or the table of one-unit words.
   static std::shared_ptr<const SearchModel> make(SymbolSet symbols, const SearchOptions& options,
                                                  std::shared_ptr<const WordModel> words,
-                                                 const VocabularyView& vocabulary);
+                                                 const VocabularyView& vocabulary,
+                                                 const std::vector<LexiconLine>& lines);
 
   // The same model with other settings and hotwords; the lexicon is shared.
   std::shared_ptr<const SearchModel> with(const SearchOptions& other_options,
@@ -61,6 +70,10 @@ struct SearchModel {
 
   // Words of the language model that the units can spell.
   std::size_t num_spelled_words() const {
+    if (has_meanings()) {
+      return static_cast<std::size_t>(std::count_if(
+          meanings.begin(), meanings.end(), [](const Meaning& meaning) { return meaning.word != kNoWord; }));
+    }
     if (lexicon) return lexicon->words().size();
     return unit_words.size() - static_cast<std::size_t>(std::count(unit_words.begin(), unit_words.end(), kNoWord));
   }
@@ -90,6 +103,7 @@ struct SearchModel {
   }
 
  private:
+  void read_lexicon(const std::vector<LexiconLine>& lines, const VocabularyView& vocabulary);
   std::shared_ptr<const SpellingModel> make_spelling() const;
 };
 

@@ -1,0 +1,95 @@
+"""How words are spelled with the outputs of a model that writes no letters: phonemes, most often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from asrkit.errors import LexiconError, MissingPathError
+from asrkit.text.symbols import Symbols
+
+_SHOWN = 5  # words named in a message
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Words and how they are said; a word may be said in several ways, and several words in one.
+
+    Args:
+        lines: Each word with the labels it is spelled with, once for each way to say it.
+        path: The file it came from.
+    """
+
+    lines: tuple[tuple[str, tuple[str, ...]], ...]
+    path: Path | None = None
+
+    @classmethod
+    def read(cls, path: Path | str) -> Self:
+        """Read a file of lines ``word<TAB>labels``, the labels between spaces; empty lines do not count.
+
+        Raises:
+            MissingPathError: There is no such file.
+            LexiconError: A line cannot be read; file and line are named.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            raise MissingPathError("there is no such lexicon", path=path) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise LexiconError(f"cannot be read as UTF-8 text: {error}", path=path) from None
+        lines = tuple(_parse(text, path))
+        if not lines:
+            raise LexiconError("holds no words; give lines of a word, a tab and its symbols", path=path)
+        return cls(lines, path)
+
+    def spell(self, symbols: Symbols) -> tuple[list[tuple[str, list[int]]], list[str]]:
+        """Return the words with their outputs, and those of which no way to say them can be spelled.
+
+        Args:
+            symbols: The outputs of a model.
+
+        Raises:
+            LexiconError: Not one word can be spelled.
+        """
+        place = {
+            label: i
+            for i, (label, spelling) in enumerate(zip(symbols.labels, symbols.spellings, strict=True))
+            if spelling and spelling.text
+        }
+        spelled = [
+            (word, [place[label] for label in labels])
+            for word, labels in self.lines
+            if all(label in place for label in labels)
+        ]
+        known = {word for word, _ in spelled}
+        left_out = list(dict.fromkeys(word for word, _ in self.lines if word not in known))
+        if not spelled:
+            word, labels = self.lines[0]
+            strange = next(label for label in labels if label not in place)
+            raise LexiconError(
+                f"none of its words can be spelled with the model's outputs: {word!r} has {strange!r}", path=self.path
+            )
+        return spelled, left_out
+
+
+def describe_left_out(words: list[str]) -> str:
+    """Say how many words cannot be spelled, and name the first."""
+    named = ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")
+    return f"{len(words)} words of the lexicon cannot be spelled with the model's outputs and are left out: {named}"
+
+
+def _parse(text: str, path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        word, tab, labels = line.rstrip("\r").partition("\t")
+        if not tab:
+            raise LexiconError(f"{line.strip()!r} has no tab between the word and its symbols", path=path, line=number)
+        if not word or word != word.strip() or len(word.split()) > 1:
+            raise LexiconError(f"{word!r} is no word; give one without spaces", path=path, line=number)
+        if not labels.split():
+            raise LexiconError(f"{word!r} has no symbols after the tab", path=path, line=number)
+        yield word, tuple(labels.split())

@@ -1,0 +1,147 @@
+"""Words spelled with phonemes: the file, and the search that writes words of it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_decoder_pieces import planted
+from test_decoder_search import WIDE, random_emissions
+
+from asrkit.config import DecodingConfig
+from asrkit.decoder import BeamSearchDecoder
+from asrkit.errors import DecodingError, LexiconError, MissingPathError
+from asrkit.text import Lexicon, Symbols, WordRule
+
+WORDS = {"see": ["s i"], "sea": ["s i"], "a": ["ə", "e i"], "seaside": ["s i s ai d"], "side": ["s ai d"]}
+BOUNDED = Symbols(("", "s", "i", "ə", "e", "ai", "d", "|"), 0, WordRule.BAR)
+UNBOUNDED = Symbols(("", "s", "i", "ə", "e", "ai", "d"), 0, WordRule.NONE)
+ARPA = """\\data\\
+ngram 1=7
+ngram 2=3
+
+\\1-grams:
+-1.5\t<unk>
+-99\t<s>\t0
+-1\t</s>
+-1\tsee\t0
+-1\tsea\t0
+-0.7\ta\t0
+-1.2\tside\t0
+
+\\2-grams:
+-0.1\ta sea
+-0.2\tsee a
+-0.2\tsea side
+
+\\end\\
+"""
+
+
+@pytest.fixture
+def lexicon(tmp_path: Path) -> Path:
+    path = tmp_path / "lexicon.tsv"
+    path.write_text("".join(f"{word}\t{spelling}\n" for word, ways in WORDS.items() for spelling in ways))
+    return path
+
+
+@pytest.fixture
+def lm(tmp_path: Path) -> Path:
+    path = tmp_path / "lm.arpa"
+    path.write_text(ARPA)
+    return path
+
+
+def test_a_file_is_read_and_what_cannot_be_spelled_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.tsv"
+    path.write_bytes("\ufeffsee\ts i\r\n\nsee\ts i\nzoo\tz u\nzoos\tz u z\n".encode())
+    read = Lexicon.read(path)
+    assert read.lines[0] == ("see", ("s", "i")) and len(read.lines) == 4
+    spelled, left_out = read.spell(BOUNDED)
+    assert spelled == [("see", [1, 2])] * 2 and left_out == ["zoo", "zoos"]
+    assert BeamSearchDecoder(BOUNDED, lexicon=path).words_left_out == ("zoo", "zoos")
+    with pytest.raises(LexiconError, match=r"lexicon\.tsv: none of its words.*'see' has 's'"):
+        read.spell(Symbols(("", "x", "|"), 0, WordRule.BAR))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("see s i\n", r"lex:1: 'see s i' has no tab"),
+        ("see\ts i\nsea\t \n", r"lex:2: 'sea' has no symbols"),
+        ("see\ts i\nthe sea\ts i\n", r"lex:2: 'the sea' is no word"),
+        ("\ts i\n", r"lex:1: '' is no word"),
+        ("\n \n", r"lex: holds no words"),
+        (b"\xff\xfe", r"lex: cannot be read as UTF-8"),
+    ],
+)
+def test_lines_that_cannot_be_read_are_named(content: str | bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "lex"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(LexiconError, match=message):
+        Lexicon.read(path)
+    with pytest.raises(MissingPathError):
+        Lexicon.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize("symbols", [BOUNDED, UNBOUNDED])
+def test_the_language_model_tells_words_that_sound_alike(symbols: Symbols, lexicon: Path, lm: Path) -> None:
+    gap = ["|"] if symbols is BOUNDED else []
+    decoder = BeamSearchDecoder(symbols, lm, DecodingConfig(n_best=3), lexicon=lexicon)
+    emissions = planted(symbols, ["s", "i", *gap, "e", "i", *gap, "s", "i"], noise=0.3)
+    found = decoder.decode(emissions)
+    assert found[0].text == "see a sea"
+    assert len({h.text for h in found}) == len(found) == 3
+    assert (found[0].words[0].text, found[0].words[0].start_step) == ("see", 1)
+    assert found[0].lm_score == pytest.approx(-math.log(10) * (1.0 + 0.2 + 0.1 + 1.0), abs=1e-4)
+    assert decoder.decode_texts([emissions]) == ["see a sea"]
+    stream = decoder.stream()
+    for piece in np.array_split(emissions, 4):
+        stream.push(piece)
+        stream.partial()
+    assert stream.finish() == found
+
+
+def test_a_lexicon_needs_no_language_model_and_takes_no_hotwords(lexicon: Path) -> None:
+    emissions = planted(BOUNDED, ["s", "i", "s", "ai", "d", "|", "s", "ai", "d"], noise=0.3)
+    assert BeamSearchDecoder(BOUNDED, lexicon=lexicon).decode(emissions)[0].text == "seaside side"
+    with pytest.raises(DecodingError, match="hotwords"):
+        BeamSearchDecoder(BOUNDED, lexicon=lexicon, hotwords={"sea": 1.0})
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), steps=st.integers(1, 6), is_bounded=st.booleans())
+def test_every_sequence_of_words_has_the_sum_of_its_best_pronunciation(seed: int, steps: int, is_bounded: bool) -> None:
+    """One list of outputs is one way to say words; a text is listed once, with the best of its ways."""
+    symbols = Symbols(("", "x", "y", "|"), 0, WordRule.BAR) if is_bounded else Symbols(("", "x", "y"), 0, WordRule.NONE)
+    lines = (("ex", ("x",)), ("why", ("y",)), ("wye", ("y",)), ("why", ("x", "y")))
+    emissions = random_emissions(seed, steps, len(symbols), peak=2.0)
+    sums: dict[tuple[tuple[str, ...], ...], float] = defaultdict(float)
+    for path in itertools.product(range(len(symbols)), repeat=steps):
+        labels = [symbols.labels[s] for s, _ in itertools.groupby(path) if s]
+        p = math.exp(sum(float(row[s]) for row, s in zip(emissions, path, strict=True)))
+        if is_bounded:
+            groups = [g for k, g in ((k, tuple(g)) for k, g in itertools.groupby(labels, "|".__eq__)) if not k]
+            sums[tuple(groups)] += p
+            continue
+        for cuts in itertools.product([False, True], repeat=max(len(labels) - 1, 0)):
+            groups = [[]] if labels else []
+            for label, is_cut in zip(labels, (False, *cuts), strict=False):
+                if is_cut:
+                    groups.append([])
+                groups[-1].append(label)
+            sums[tuple(map(tuple, groups))] += p
+    expected: dict[str, float] = {}
+    for groups, p in sums.items():
+        for said in itertools.product(*([line[0] for line in lines if line[1] == group] for group in groups)):
+            text = " ".join(said)
+            expected[text] = max(expected.get(text, -math.inf), math.log(p))
+    found = BeamSearchDecoder(symbols, config=WIDE.replace(word_bonus=0.0), lexicon=Lexicon(lines)).decode(emissions)
+    # The search lists what it was left with at the end; what it lists must be right.
+    assert {h.text: h.acoustic_score for h in found} == pytest.approx(expected, abs=1e-4)
