@@ -5,9 +5,6 @@ namespace asrkit {
 Lexicon::Lexicon(std::size_t num_units, std::vector<Entry> words)
     : has_masks_(num_units <= 64), words_(std::move(words)) {
   std::sort(words_.begin(), words_.end());
-  // A damaged model may list a word twice.
-  const auto is_same = [](const auto& a, const auto& b) { return a.first == b.first; };
-  words_.erase(std::unique(words_.begin(), words_.end(), is_same), words_.end());
 
   // Each node stands for a range of the sorted words that share its prefix.
   struct Range {
