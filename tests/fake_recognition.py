@@ -34,6 +34,10 @@ class FakeModel:
     )
     step_ms: float = 40.0
 
+    @property
+    def symbols(self) -> Alphabet:
+        return self.alphabet
+
 
 class FakeNetwork:
     """Each step depends on its own four frames only, so windows and batches cannot matter."""

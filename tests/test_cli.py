@@ -53,7 +53,7 @@ def test_a_wrong_command_is_wrong_usage() -> None:
 
 def test_help_lists_the_commands_in_the_order_in_which_people_meet_them() -> None:
     listed = typer.main.get_command(app).list_commands(None)  # type: ignore[arg-type]
-    known = ["train", "transcribe", "score", "compare", "status", "data", "lm", "model", "demo", "doctor"]
+    known = ["train", "transcribe", "score", "decode", "compare", "status", "data", "lm", "model", "demo", "doctor"]
     assert listed == [name for name in known if name in listed]
 
 
@@ -175,6 +175,7 @@ def test_requirements_are_told_apart_by_their_markers() -> None:
 LIBRARY = {
     ("train",): "asrkit.training.run:train",
     ("transcribe",): "asrkit.transcription:transcribe",
+    ("decode",): "asrkit.transcription:decode_emissions",
     ("score",): "asrkit.metrics.scoring:score",
     ("lm", "build"): "asrkit.language_model:build_ngram",
     ("data", "synth"): "asrkit.synth:synthesize_corpus",
@@ -204,7 +205,9 @@ def test_a_variable_means_one_thing_to_all_commands() -> None:
     assert sorted(variable for variable, _ in meanings) == sorted({f"ASRKIT_{name.upper()}" for _, name in meanings})
 
 
-@pytest.mark.parametrize("path", [path for path in COMMANDS if path[0] in ("train", "transcribe")], ids=" ".join)
+@pytest.mark.parametrize(
+    "path", [path for path in COMMANDS if path[0] in ("train", "transcribe", "decode")], ids=" ".join
+)
 def test_a_flag_that_is_a_setting_has_no_default_of_its_own(path: tuple[str, ...]) -> None:
     """Else a flag nobody gave would beat ``asrkit.toml``."""
     fields = {

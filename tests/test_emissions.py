@@ -10,8 +10,9 @@ import pytest
 
 from asrkit.emissions import EmissionsInfo, pack_emissions, read_emissions, read_info, to_half
 from asrkit.errors import DecodingError
+from asrkit.text import Alphabet
 
-INFO = EmissionsInfo("u", " ab", 40.0, 1.5, "/u.wav", "10-20", "m", "f1")
+INFO = EmissionsInfo("u", Alphabet(" ab"), 40.0, 1.5, "/u.wav", "10-20", "m", "f1")
 
 
 def test_emissions_survive_storage_as_they_are_decoded(tmp_path: Path) -> None:
@@ -32,7 +33,8 @@ def packed(description: Any, values: Any) -> bytes:
     return buffer.getvalue()
 
 
-GOOD = {"format_version": 1, **vars(INFO)}
+GOOD = {"format_version": 1, **vars(INFO), "alphabet": " ab"}
+del GOOD["symbols"]
 VALUES = np.zeros((3, 4), np.float16)
 
 
@@ -42,11 +44,11 @@ VALUES = np.zeros((3, 4), np.float16)
         (b"", "not an emissions file"),
         (b"PK\x03\x04 torn", "not an emissions file"),
         (pack_emissions(VALUES, INFO)[:-30], "not an emissions file"),
-        (packed(GOOD | {"format_version": 2}, VALUES), "upgrade asrkit"),
+        (packed(GOOD | {"format_version": 3}, VALUES), "upgrade asrkit"),
         (packed(GOOD | {"step_ms": "x"}, VALUES), "not an emissions file"),
         (packed(GOOD | {"more": 1}, VALUES), "not an emissions file"),
         (packed([1], VALUES), "not an emissions file"),
-        (packed(GOOD, np.zeros((3, 9), np.float16)), "do not fit an alphabet of 3 symbols"),
+        (packed(GOOD, np.zeros((3, 9), np.float16)), "do not fit a model of 4 outputs"),
         (packed(GOOD, np.zeros(4, np.float16)), "do not fit"),
         (packed(GOOD, np.array([[object()]])), "not an emissions file"),  # would need pickle
     ],

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from asrkit.metrics.blame import CAUSES, Evidence, Judge, assign_blame, ctc_log_prob
+from asrkit.metrics.acoustic import TextScorer
+from asrkit.metrics.blame import CAUSES, Evidence, Judge, assign_blame
 from asrkit.metrics.scoring import score
+from asrkit.text import Alphabet
 
 ALPHABET = " abcdt"
 
@@ -33,25 +32,9 @@ def emissions_of(symbols: str, *, doubts: dict[int, tuple[str, float]] | None = 
     return np.log(values / values.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def every_path(emissions: np.ndarray, symbols: list[int], blank: int) -> float:
-    total = -np.inf
-    for path in product(range(emissions.shape[1]), repeat=len(emissions)):
-        merged = [s for i, s in enumerate(path) if i == 0 or s != path[i - 1]]
-        if [s for s in merged if s != blank] == symbols:
-            total = np.logaddexp(total, sum(emissions[t, s] for t, s in enumerate(path)))
-    return float(total)
-
-
-@given(st.integers(0, 5), st.lists(st.integers(0, 1), max_size=4), st.integers(0, 1_000))
-def test_the_score_of_a_text_is_the_sum_over_its_alignments(steps: int, symbols: list[int], seed: int) -> None:
-    values = np.random.default_rng(seed).normal(size=(steps, 3))
-    emissions = (values - np.logaddexp.reduce(values, axis=1, keepdims=True)).astype(np.float32).reshape(steps, 3)
-    assert ctc_log_prob(emissions, symbols, 2) == pytest.approx(every_path(emissions, symbols, 2), abs=1e-4)
-
-
 def blame(heard: str, said: str, emissions: np.ndarray, judge: Judge) -> dict[str, int]:
     report = score([heard], [said])
-    found = assign_blame(report, lambda _: Evidence(emissions, ALPHABET), judge)
+    found = assign_blame(report, lambda _: Evidence(emissions, TextScorer(Alphabet(ALPHABET))), judge)
     assert sum(found.by_cause.values()) == report.normalized.words.total().errors
     assert tuple(found.by_cause) == CAUSES
     return {cause: number for cause, number in found.by_cause.items() if number}
@@ -92,7 +75,7 @@ def test_deletions_and_insertions_are_judged_too() -> None:
 
 def test_utterances_without_evidence_are_counted() -> None:
     report = score(["bat", "9 lives"], ["cat", "nine wives"])
-    evidence = Evidence(emissions_of("a"), ALPHABET)  # its alphabet cannot spell "lives"
+    evidence = Evidence(emissions_of("a"), TextScorer(Alphabet(ALPHABET)))  # its alphabet cannot spell "lives"
     found = assign_blame(report, lambda name: evidence if name == "2" else None, Judge())
     assert found.errors == []
     assert found.num_skipped == 2
@@ -107,7 +90,7 @@ def test_the_command_finds_emissions_and_settings(tmp_path: Path, monkeypatch: p
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run" / "emissions").mkdir(parents=True)
-    info = EmissionsInfo("u1", ALPHABET, 20.0, 1.0, "u1.wav", "f", "model", "f")
+    info = EmissionsInfo("u1", Alphabet(ALPHABET), 20.0, 1.0, "u1.wav", "f", "model", "f")
     emissions = to_half(emissions_of("bat", doubts={0: ("c", 0.6)}))
     (tmp_path / "run" / "emissions" / "u1.emissions.npz").write_bytes(pack_emissions(emissions, info))
     decoding: dict[str, object] = {"lm_weight": 2.0, "word_bonus": 0.0}

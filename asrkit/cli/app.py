@@ -13,7 +13,7 @@ from asrkit.errors import AsrkitError
 from asrkit.packages import version_of
 
 # the order of `asrkit --help`: the three verbs, what goes with them, the tools
-_ORDER = ("train", "transcribe", "score", "compare", "status", "data", "lm", "model", "demo", "doctor")
+_ORDER = ("train", "transcribe", "score", "decode", "compare", "status", "data", "lm", "model", "demo", "doctor")
 
 
 class _Commands(TyperGroup):
@@ -73,6 +73,7 @@ from asrkit.cli import (  # noqa: E402
     data,  # noqa: F401
     data_check,  # noqa: F401
     data_preview,  # noqa: F401
+    decode,  # noqa: F401
     demo,  # noqa: F401
     doctor,  # noqa: F401
     lm,  # noqa: F401

@@ -28,7 +28,7 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
         DecodingError: The priors of the hypotheses' settings do not fit the emissions.
     """
     from asrkit.decoder.emissions import PriorDivision
-    from asrkit.emissions import read_emissions
+    from asrkit.metrics.acoustic import TextScorer
     from asrkit.metrics.blame import Evidence, Judge, assign_blame
     from asrkit.transcription.stored import find_emissions
 
@@ -37,15 +37,14 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
             "emissions are found by utterance id, but these files have none; use id lines or results.jsonl"
         )
     config = decoding_settings(report)
-    paths = {recording.utterance_id: recording.emissions_path for recording in find_emissions(emissions)[1]}
+    stored, recordings = find_emissions(emissions)
+    divide = PriorDivision(config, len(stored.symbols), has_lm=lm is not None)
+    scorer = TextScorer(stored.symbols)
+    kept = {recording.utterance_id: recording.emissions for recording in recordings}
 
     def find_evidence(utterance_id: str) -> Evidence | None:
-        path = paths.get(utterance_id)
-        if path is None:
-            return None
-        info, values = read_emissions(path)
-        divide = PriorDivision(config, values.shape[1], has_lm=lm is not None)
-        return Evidence(divide(values), info.alphabet)
+        emissions = kept.get(utterance_id)
+        return None if emissions is None else Evidence(divide(emissions.read()), scorer)
 
     if lm is None:
         return assign_blame(report, find_evidence, Judge())

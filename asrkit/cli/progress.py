@@ -71,6 +71,10 @@ class TranscriptionProgress(Observer):
         """Print a line on stderr; text of strangers must be escaped."""
         self._console.print(text, markup=False)
 
+    def remark(self, text: str) -> None:
+        """Say it."""
+        self.say(printable(text))
+
     def fetched(self, num_files: int, num_all: int) -> None:
         """Show how the copying goes."""
         if self._fetching is None:

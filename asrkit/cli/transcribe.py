@@ -33,6 +33,8 @@ _ABOUT_FILES = frozenset({"output_dir", "in_place", "keep_emissions"})
 _ABOUT_AUDIO = frozenset(
     {"audio_root", "channels", "exclude", "in_place", "include", "keep_emissions", "raw_rate_hz", "recursive"}
 )
+_ABOUT_ARRAYS = ("tokens", "blank", "words", "step_ms", "values")
+_ABSENT = dict.fromkeys((*_ABOUT_AUDIO, *_ABOUT_ARRAYS, "inputs", "files_from", "plan"))  # from a command without them
 
 
 @app.command(epilog="Example: asrkit transcribe ./wavs --beam 50 --lm lm/3gram.arpa")
@@ -89,23 +91,25 @@ def transcribe(
     """
     flags = {name: value for name, value in locals().items() if name != "context"}
     named = {name for name in flags if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"}
-    request = _Request(flags, named)
+    request = Request(flags, named)
     with request.inputs_on_disk() as paths:
         summary = request.carry_out(paths)
     raise typer.Exit(summary.exit_code)
 
 
-class _Request:
-    """What one command line asks for.
+class Request:
+    """What one command line asks for, of ``transcribe`` or ``decode``.
 
     Args:
-        flags: The value of each option.
+        flags: The value of each option that the command has.
         named: The options that stand on the command line itself.
     """
 
     def __init__(self, flags: Mapping[str, Any], named: Collection[str]) -> None:
         from asrkit.cli.settings import Project
 
+        self._decodes_only = "tokens" in flags
+        flags = {**_ABSENT, **flags}
         self._flags = {**flags, "hotwords": _phrases(flags["hotwords"] or [], flags["hotwords_from"])}
         self._inputs: list[str] = list(flags["inputs"] or ()) + _listed(flags["files_from"])
         self._named = named
@@ -126,7 +130,9 @@ class _Request:
             raise ConfigError("--plan and --dry-run answer different questions; choose one")
         if "ray_address" in named and config.runner != "ray":
             raise ConfigError("--ray-address needs --runner ray")
-        if flags["emissions"]:
+        if self._decodes_only and flags["tokens"] is None and (about := set(_ABOUT_ARRAYS[1:]).intersection(named)):
+            raise ConfigError(f"{_flags(about)} goes with arrays of another toolkit, which need --tokens")
+        if flags["emissions"] and not self._decodes_only:
             if inputs:
                 raise ConfigError("--emissions takes the place of inputs; name one or the other")
             if flags["plan"]:
@@ -222,8 +228,12 @@ class _Request:
     def _decode(self, view: TranscriptionProgress) -> TranscriptionSummary:
         from asrkit.transcription import decode_emissions
 
-        bundle = self._model_of_emissions(view)
-        return decode_emissions(self._flags["emissions"], observer=view, **self._shared(bundle, view))
+        flags = self._flags
+        about = {name: flags[name] for name in _ABOUT_ARRAYS if flags[name] is not None}
+        shared = self._shared(self._model_of_emissions(view), view)
+        return decode_emissions(
+            flags["emissions"], keep_emissions=bool(flags["keep_emissions"]), observer=view, **about, **shared
+        )
 
     def _model_of_emissions(self, view: TranscriptionProgress) -> Bundle | None:
         """Return the model whose settings decode: the one named, else the one at hand, if it made the emissions."""
@@ -235,13 +245,14 @@ class _Request:
         try:
             choice = choose_model(self._flags["model"])
             bundle = Bundle.load(choice.path)
-            if self._flags["model"] is not None or bundle.fingerprint == stored.fingerprint:
+            if self._flags["model"] is not None or (stored is not None and bundle.fingerprint == stored.fingerprint):
                 view.say(f"settings: those of {bundle.name} ({choice.reason})")
                 return bundle
         except AsrkitError:
             if self._flags["model"] is not None:
                 raise
-        view.say(f"settings: the defaults; --model takes those of {stored.name}, which made the emissions")
+        if stored is not None:
+            view.say(f"settings: the defaults; --model takes those of {stored.name}, which made the emissions")
         return None
 
     def _shared(self, bundle: Bundle | None, view: TranscriptionProgress) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from asrkit.decoder.greedy import GreedyDecoder
 from asrkit.decoder.hypothesis import Hypothesis
 from asrkit.errors import ConfigError
 from asrkit.language_model import NgramModel
-from asrkit.text import Alphabet
+from asrkit.text import Alphabet, Symbols
 
 
 class Decoder(Protocol):
@@ -34,12 +34,13 @@ class Decoder(Protocol):
 
 
 def make_decoder(
-    alphabet: Alphabet, config: DecodingConfig | None = None, lm: NgramModel | Path | str | None = None
+    symbols: Symbols, config: DecodingConfig | None = None, lm: NgramModel | Path | str | None = None
 ) -> Decoder:
     """Build the decoder that ``config.decoder`` names.
 
     Raises:
-        ConfigError: A language model goes with the greedy decoder, which cannot use it.
+        ConfigError: A language model goes with the greedy decoder, which cannot use it, or the decoder cannot take the
+            symbols.
         MissingPackageError: pyctcdecode is asked for and not installed.
         LanguageModelError: The language model cannot be used.
     """
@@ -47,9 +48,11 @@ def make_decoder(
     if config.decoder == "greedy":
         if lm is not None:
             raise ConfigError("the greedy decoder cannot use a language model; set decoder to beam, or leave lm out")
-        return GreedyDecoder(alphabet)
+        return GreedyDecoder(symbols)
+    if not isinstance(symbols, Alphabet):
+        raise ConfigError("only outputs of one character each, the blank last, can be searched; set decoder to greedy")
     if config.decoder == "pyctcdecode":
         from asrkit.decoder.pyctcdecode import PyctcdecodeDecoder
 
-        return PyctcdecodeDecoder(alphabet, lm, config)
-    return BeamSearchDecoder(alphabet, lm, config)
+        return PyctcdecodeDecoder(symbols, lm, config)
+    return BeamSearchDecoder(symbols, lm, config)

@@ -9,15 +9,15 @@ import numpy.typing as npt
 
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, Word
-from asrkit.text import Alphabet
+from asrkit.text import Symbols
 
 
-def greedy_decode(emissions: Emissions, alphabet: Alphabet, *, name: str = "utterance") -> Hypothesis:
+def greedy_decode(emissions: Emissions, symbols: Symbols, *, name: str = "utterance") -> Hypothesis:
     """Read off the best alignment: the most likely symbol of each step, repeats joined, blanks dropped.
 
     Args:
         emissions: ``(steps, symbols)`` natural log-probabilities.
-        alphabet: Their symbols.
+        symbols: Their outputs.
         name: What to call the utterance in an error.
 
     Returns:
@@ -27,14 +27,14 @@ def greedy_decode(emissions: Emissions, alphabet: Alphabet, *, name: str = "utte
     Raises:
         DecodingError: The emissions have the wrong shape or impossible values.
     """
-    return GreedyDecoder(alphabet).decode(emissions, name=name)[0]
+    return GreedyDecoder(symbols).decode(emissions, name=name)[0]
 
 
 class GreedyDecoder:
     """``greedy_decode`` with the methods of the other decoders."""
 
-    def __init__(self, alphabet: Alphabet) -> None:
-        self._alphabet = alphabet
+    def __init__(self, symbols: Symbols) -> None:
+        self._symbols = symbols
 
     def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
         """Decode one utterance; see ``BeamSearchDecoder.decode``."""
@@ -49,38 +49,46 @@ class GreedyDecoder:
         names: Sequence[str] | None = None,
     ) -> list[list[Hypothesis]]:
         """Decode many utterances; see ``BeamSearchDecoder.decode_batch``. Threads are not used."""
-        arrays = check_batch(emissions, lengths, len(self._alphabet), names)
-        return [[_read_off(array, self._alphabet)] for array in arrays]
+        arrays = check_batch(emissions, lengths, len(self._symbols), names)
+        return [[_read_off(array, self._symbols)] for array in arrays]
 
 
-def _read_off(emissions: FloatArray, alphabet: Alphabet) -> Hypothesis:
-    symbols = emissions.argmax(axis=1) if len(emissions) else np.zeros(0, np.int64)
-    log_probs = emissions[np.arange(len(symbols)), symbols].astype(np.float64)
-    is_new = np.ones(len(symbols), bool)
-    is_new[1:] = symbols[1:] != symbols[:-1]
-    spoken = is_new & (symbols != alphabet.blank_index)
+def _read_off(emissions: FloatArray, symbols: Symbols) -> Hypothesis:
+    outputs = emissions.argmax(axis=1) if len(emissions) else np.zeros(0, np.int64)
+    log_probs = emissions[np.arange(len(outputs)), outputs].astype(np.float64)
+    is_new = np.ones(len(outputs), bool)
+    is_new[1:] = outputs[1:] != outputs[:-1]
     words: list[Word] = []
+    text = b""
     steps: list[int] = []
-    for step in np.flatnonzero(spoken):
-        if symbols[step] == alphabet.space_index:
-            words += _word(steps, symbols, log_probs, alphabet)
-            steps = []
-        else:
-            steps.append(int(step))
-    words += _word(steps, symbols, log_probs, alphabet)
+    for step in map(int, np.flatnonzero(is_new)):
+        spelling = symbols.spellings[outputs[step]]
+        if spelling is None:
+            continue
+        if spelling.opens:
+            words += _word(text, steps, outputs, log_probs)
+            text, steps = b"", []
+        if spelling.text:
+            text += spelling.text
+            steps.append(step)
+        if spelling.closes:
+            words += _word(text, steps, outputs, log_probs)
+            text, steps = b"", []
+    words += _word(text, steps, outputs, log_probs)
     score = float(log_probs.sum())
     confidence = float(np.exp(log_probs.mean())) if len(log_probs) else 1.0
     return Hypothesis(" ".join(word.text for word in words), score, score, 0.0, tuple(words), confidence)
 
 
 def _word(
-    steps: list[int], symbols: npt.NDArray[np.intp], log_probs: npt.NDArray[np.float64], alphabet: Alphabet
+    text: bytes, steps: list[int], outputs: npt.NDArray[np.intp], log_probs: npt.NDArray[np.float64]
 ) -> list[Word]:
-    """Return the word whose letters begin at these steps, if there are any."""
+    """Return the word whose symbols begin at these steps, if there are any."""
     if not steps:
         return []
     end = steps[-1] + 1
-    while end < len(symbols) and symbols[end] == symbols[steps[-1]]:
+    while end < len(outputs) and outputs[end] == outputs[steps[-1]]:
         end += 1
-    text = alphabet.decode(symbols[steps].astype(np.int32))
-    return [Word(text, steps[0], end, float(np.exp(log_probs[steps[0] : end].mean())))]
+    # Bytes that make no character are said to be one that is unknown.
+    confidence = float(np.exp(log_probs[steps[0] : end].mean()))
+    return [Word(text.decode("utf-8", "replace"), steps[0], end, confidence)]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.metrics.acoustic import TextScorer
 from asrkit.metrics.alignment import Step
 from asrkit.metrics.scoring import ScoreReport
 
@@ -26,13 +27,12 @@ class Evidence:
     """What the network said about an utterance.
 
     Args:
-        emissions: ``(steps, symbols)`` natural-log probabilities, the blank last; divided by the symbols' priors
-            where the decoder did.
-        alphabet: The other symbols.
+        emissions: ``(steps, symbols)`` natural-log probabilities; divided by the symbols' priors where the decoder did.
+        scorer: What scores texts with them.
     """
 
     emissions: npt.NDArray[np.float32]
-    alphabet: str
+    scorer: TextScorer
 
 
 @dataclass(frozen=True)
@@ -102,33 +102,6 @@ class Blame:
         return {cause: counts[cause] for cause in CAUSES}
 
 
-def ctc_log_prob(emissions: npt.NDArray[np.float32], symbols: Sequence[int], blank: int) -> float:
-    """Return the natural log-probability of a symbol sequence, summed over all its CTC alignments.
-
-    Args:
-        emissions: ``(steps, symbols)`` natural-log probabilities.
-        symbols: The sequence, without blanks.
-        blank: Index of the blank.
-
-    Source:
-        Forward variables of Graves et al. (ICML 2006), section 4.1.
-    """
-    if not len(emissions):
-        return -np.inf if len(symbols) else 0.0
-    labels = np.full(2 * len(symbols) + 1, blank)
-    labels[1::2] = symbols
-    # A symbol may follow the one before it directly, unless they are equal.
-    may_skip = np.zeros(len(labels), bool)
-    may_skip[3::2] = labels[3::2] != labels[1:-2:2]
-    forward = np.full(len(labels), -np.inf)
-    forward[:2] = emissions[0, labels[:2]]
-    for step in emissions[1:]:
-        one = np.concatenate([[-np.inf], forward[:-1]])
-        two = np.where(may_skip, np.concatenate([[-np.inf, -np.inf], forward[:-2]])[: len(labels)], -np.inf)
-        forward = np.logaddexp(np.logaddexp(forward, one), two) + step[labels]
-    return float(np.logaddexp.reduce(forward[-2:]))
-
-
 def _stretches(steps: Sequence[Step]) -> Iterator[tuple[int, int]]:
     """Yield where errors stand next to each other, as ``[start, stop)`` of the steps."""
     start = None
@@ -163,27 +136,24 @@ def assign_blame(report: ScoreReport, find_evidence: Callable[[str], Evidence | 
         name = report.pairs.ids[index]
         evidence = find_evidence(name)
         steps = report.align(index)
-        if evidence is None or not set(_heard(steps)) <= set(evidence.alphabet):
+        base = None if evidence is None else evidence.scorer.log_prob(evidence.emissions, _heard(steps))
+        if evidence is None or base is None:
             skipped += report.normalized.words[index].errors
             continue
-        errors += _blame_utterance(name, steps, evidence, judge)
+        errors += _blame_utterance(name, steps, evidence, base, judge)
     return Blame(errors, skipped)
 
 
-def _blame_utterance(name: str, steps: Sequence[Step], evidence: Evidence, judge: Judge) -> Iterator[BlamedError]:
-    place = {symbol: index for index, symbol in enumerate(evidence.alphabet)}
-
-    def acoustic(text: str) -> float:
-        return ctc_log_prob(evidence.emissions, [place[symbol] for symbol in text], len(evidence.alphabet))
-
-    text = _heard(steps)
-    base, base_prior = acoustic(text), judge.prior(text)
+def _blame_utterance(
+    name: str, steps: Sequence[Step], evidence: Evidence, base: float, judge: Judge
+) -> Iterator[BlamedError]:
+    base_prior = judge.prior(_heard(steps))
     for start, stop in _stretches(steps):
         said, heard = _said(steps[start:stop]), _heard(steps[start:stop])
         corrected = " ".join(part for part in (_heard(steps[:start]), said, _heard(steps[stop:])) if part)
         prior_difference = base_prior - judge.prior(corrected)
-        can_spell = set(corrected) <= place.keys()
-        difference = base - acoustic(corrected) if can_spell else None
+        acoustic = evidence.scorer.log_prob(evidence.emissions, corrected)
+        difference = None if acoustic is None else base - acoustic
         cause = _find_cause(said, difference, prior_difference, judge)
         known = difference if difference is not None and np.isfinite(difference) else None
         yield BlamedError(name, cause, said, heard, stop - start, known, prior_difference)

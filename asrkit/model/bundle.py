@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig
 from asrkit.errors import AsrkitError, BundleError, MissingPathError
-from asrkit.text import Alphabet
+from asrkit.text import Alphabet, Symbols
 from asrkit.text.normalizer import STANDARD_VERSION, Normalizer, get_normalizer
 from asrkit.writing import write_whole
 
@@ -109,6 +109,11 @@ class Bundle:
             ConfigError: It is not known here, or its package is not installed.
         """
         return get_normalizer(self.normalizer, self.language)
+
+    @property
+    def symbols(self) -> Symbols:
+        """The outputs of the network: the alphabet and the blank."""
+        return self.alphabet
 
     @property
     def step_ms(self) -> float:

@@ -91,7 +91,7 @@ def _sample(todo: Sequence[Recording], recipe: Recipe) -> list[Batch]:
 
 def _beginning(recording: Recording) -> Recording:
     """Return a recording, or of a long one the first seconds."""
-    if recording.duration_s <= _SAMPLE_BATCH_S or recording.emissions_path is not None:
+    if recording.duration_s <= _SAMPLE_BATCH_S or recording.emissions is not None:
         return recording
     start_s = recording.start_s or 0.0
     return replace(recording, start_s=start_s, end_s=start_s + _SAMPLE_BATCH_S, duration_s=_SAMPLE_BATCH_S)

@@ -128,7 +128,7 @@ class Ledger:
         model = self._model
         return EmissionsInfo(
             utterance_id=recording.utterance_id,
-            alphabet=model.alphabet.symbols,
+            symbols=model.symbols,
             step_ms=model.step_ms,
             duration_s=recording.duration_s,
             audio=str(recording.path),

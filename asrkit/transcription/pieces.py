@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.text import Alphabet
+from asrkit.text import Symbols, WordRule
 
 if TYPE_CHECKING:
     from asrkit.decoder import Hypothesis
@@ -53,55 +53,57 @@ class JoinedHypothesis:
 
 
 def decode_in_pieces(
-    decoder: Decoder, emissions: FloatArray, alphabet: Alphabet, step_s: float
+    decoder: Decoder, emissions: FloatArray, symbols: Symbols, step_s: float
 ) -> Sequence[Hypothesis | JoinedHypothesis]:
     """Decode emissions of any length in bounded memory.
 
     Args:
         decoder: Decodes one piece.
         emissions: ``(steps, symbols)`` natural-log probabilities.
-        alphabet: Its symbols.
+        symbols: Its outputs.
         step_s: Seconds per step.
 
     Returns:
         Hypotheses, best first; a single one where there is more than one piece.
     """
-    cuts = find_cuts(emissions, alphabet, round(SHORTEST_PIECE_S / step_s), round(LONGEST_PIECE_S / step_s))
+    cuts = find_cuts(emissions, symbols, round(SHORTEST_PIECE_S / step_s), round(LONGEST_PIECE_S / step_s))
     if not cuts:
         return decoder.decode(emissions)
     starts = [0, *cuts]
-    return [_join([decoder.decode(piece)[0] for piece in np.split(emissions, cuts)], starts)]
+    separator = "" if symbols.words is WordRule.NONE else " "
+    return [_join([decoder.decode(piece)[0] for piece in np.split(emissions, cuts)], starts, separator)]
 
 
-def find_cuts(emissions: FloatArray, alphabet: Alphabet, shortest: int, longest: int) -> list[int]:
+def find_cuts(emissions: FloatArray, symbols: Symbols, shortest: int, longest: int) -> list[int]:
     """Return the steps at which new pieces start, so that no word is cut.
 
     Each cut lies in the middle of the longest pause between ``shortest`` and ``longest`` steps after the last one.
-    A pause is a run of steps after a space, or of blanks, in the most likely path; where the alphabet has no
-    space, a run of blanks.
+    A pause is a run of steps between two words in the most likely path: after a space, or of blanks before what opens
+    a word or after what closes one; where no symbol tells words apart, a run of blanks.
     """
     cuts: list[int] = []
     start = 0
     while len(emissions) - start > longest:
         best = emissions[start : start + longest].argmax(axis=1)
-        start += _middle_of_longest_pause(best, alphabet, shortest)
+        start += _middle_of_longest_pause(best, symbols, shortest)
         cuts.append(start)
     return cuts
 
 
-def _middle_of_longest_pause(best: npt.NDArray[np.intp], alphabet: Alphabet, shortest: int) -> int:
+def _middle_of_longest_pause(best: npt.NDArray[np.intp], symbols: Symbols, shortest: int) -> int:
     """Return a step of the most likely path, from ``shortest`` on, that is surest to lie between words."""
-    silent = best == alphabet.blank_index
-    if alphabet.space_index is not None:
-        silent |= best == alphabet.space_index
+    spellings = [symbols.spellings[index] for index in best]
+    silent = np.array([spelling is None or not spelling.text for spelling in spellings])
     edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
     begins, ends = edges[::2], edges[1::2]
     middles = (np.maximum(begins, shortest) + ends) // 2
     lengths = ends - np.maximum(begins, shortest)
-    if alphabet.space_index is not None and len(begins):
-        # Blanks also stand inside words; a run with a space in it does not.
-        spaces = np.concatenate([[0], np.cumsum(best == alphabet.space_index)])
-        between_words = spaces[ends] > spaces[begins]
+    if symbols.words is not WordRule.NONE and len(begins):
+        # Blanks also stand inside words; a run with a space in it, or before the start of a word, does not.
+        opens = np.array([False, *(spelling is not None and spelling.opens for spelling in spellings), False])
+        closes = np.array([False, *(spelling is not None and spelling.closes for spelling in spellings), False])
+        starts = np.concatenate([[0], np.cumsum(opens)])
+        between_words = (starts[ends + 2] > starts[begins + 1]) | closes[begins]
         if (between_words & (lengths > 0)).any():
             lengths = np.where(between_words, lengths, 0)
     if not len(lengths) or lengths.max() <= 0:
@@ -109,7 +111,7 @@ def _middle_of_longest_pause(best: npt.NDArray[np.intp], alphabet: Alphabet, sho
     return int(middles[lengths.argmax()])
 
 
-def _join(hypotheses: Sequence[Hypothesis], starts: Sequence[int]) -> JoinedHypothesis:
+def _join(hypotheses: Sequence[Hypothesis], starts: Sequence[int], separator: str) -> JoinedHypothesis:
     words = tuple(
         JoinedWord(word.text, start + word.start_step, start + word.end_step, word.confidence)
         for hypothesis, start in zip(hypotheses, starts, strict=True)
@@ -117,7 +119,7 @@ def _join(hypotheses: Sequence[Hypothesis], starts: Sequence[int]) -> JoinedHypo
     )
     weights = [max(1, len(hypothesis.words)) for hypothesis in hypotheses]
     return JoinedHypothesis(
-        text=" ".join(hypothesis.text for hypothesis in hypotheses if hypothesis.text),
+        text=separator.join(hypothesis.text for hypothesis in hypotheses if hypothesis.text),
         score=sum(hypothesis.score for hypothesis in hypotheses),
         acoustic_score=sum(hypothesis.acoustic_score for hypothesis in hypotheses),
         lm_score=sum(hypothesis.lm_score for hypothesis in hypotheses),

@@ -161,10 +161,10 @@ def _decoder_factory(model: Model, decoding: DecodingConfig, lm: Path | None) ->
         from asrkit.decoder import make_decoder
 
         if decoding.decoder == "pyctcdecode":
-            return make_decoder(model.alphabet, decoding, lm)
+            return make_decoder(model.symbols, decoding, lm)
         with lock:
             if not shared:
-                shared.append(make_decoder(model.alphabet, decoding, lm))
+                shared.append(make_decoder(model.symbols, decoding, lm))
         return shared[0]
 
     return make

@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from asrkit.audio import iterate_waveform, load_waveform
 from asrkit.config import FeatureConfig, TranscriptionConfig
-from asrkit.emissions import read_emissions, to_half
+from asrkit.emissions import to_half
 from asrkit.errors import AsrkitError
 from asrkit.features import extract_features
-from asrkit.text import Alphabet
+from asrkit.text import Symbols
 from asrkit.transcription.pieces import Decoder, decode_in_pieces
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.silence import SilenceSkipper, put_back
@@ -45,7 +45,7 @@ class Model(Protocol):
         """What tells it from every other model."""
 
     @property
-    def alphabet(self) -> Alphabet:
+    def symbols(self) -> Symbols:
         """What it can write."""
 
     @property
@@ -125,7 +125,7 @@ class Recognizer:
     """Everything that turns recordings into transcripts.
 
     Args:
-        model: Alphabet and features.
+        model: Symbols and features.
         network: Features to emissions; None reads stored emissions instead of audio.
         make_decoder: Makes a decoder; called once in each thread.
         config: Windows and batch sizes.
@@ -238,7 +238,7 @@ class Recognizer:
             return [output for item in features for output in self._network_outputs([item])]
 
     def _decode_long(self, recording: Recording, executor: Executor | None) -> Outcome:
-        joiner = EmissionsJoiner(self._windows.stride_steps, self._model.alphabet.blank_index)
+        joiner = EmissionsJoiner(self._windows.stride_steps, self._model.symbols.blank_index)
         features = self._model.features
         skipper = SilenceSkipper(self._windows.step_samples, features.sample_rate_hz) if self._config.vad else None
         num_samples = 0
@@ -259,7 +259,7 @@ class Recognizer:
         num_samples += last_samples - stride
         emissions = joiner.join()
         if skipper is not None:
-            num_samples, emissions = skipper.num_samples, put_back(emissions, skipper.gaps, self._model.alphabet)
+            num_samples, emissions = skipper.num_samples, put_back(emissions, skipper.gaps, self._model.symbols)
         return self._decode(replace(recording, duration_s=num_samples / features.sample_rate_hz), emissions)
 
     def _window_outputs(self, windows: Sequence[FloatArray]) -> list[FloatArray | Exception]:
@@ -268,9 +268,9 @@ class Recognizer:
         return self._network_outputs(features)
 
     def _decode_stored(self, recording: Recording) -> Outcome:
-        assert recording.emissions_path is not None
+        assert recording.emissions is not None
         with self.times.measure("audio_s"):
-            _, emissions = read_emissions(recording.emissions_path)
+            emissions = recording.emissions.read()
         return self._decode(recording, emissions)
 
     def _decode(self, recording: Recording, emissions: FloatArray | Exception) -> Outcome:
@@ -281,7 +281,7 @@ class Recognizer:
         half = to_half(emissions)
         with self.times.measure("decoder_s"):
             hypotheses = decode_in_pieces(
-                self._decoder(), half.astype(np.float32), self._model.alphabet, self._model.step_ms / 1000
+                self._decoder(), half.astype(np.float32), self._model.symbols, self._model.step_ms / 1000
             )
         transcript = transcript_from(
             hypotheses,

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from asrkit.audio import AUDIO_SUFFIXES
 from asrkit.errors import ManifestError, MissingPathError, TranscriptionError
@@ -12,6 +16,13 @@ from asrkit.transcription.listing import Listing, is_true, list_input, wanted_fi
 from asrkit.transcription.naming import Wish, absolute, common_folder, settle
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".json", ".jsonl", ".tsv"})
+
+
+class StoredEmissions(Protocol):
+    """Emissions on disk."""
+
+    def read(self) -> npt.NDArray[np.float32]:
+        """Return ``(steps, symbols)`` natural-log probabilities."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +37,7 @@ class Recording:
         start_s: First second, of a segment.
         end_s: Second to stop before, of a segment; None is the end.
         problem: Why it cannot be transcribed, when that is known already.
-        emissions_path: Its stored emissions, when these are decoded instead of the audio.
+        emissions: What was stored of it, when that is decoded instead of the audio.
         duration_s: Seconds of audio, once it is scanned.
         fingerprint: What tells this audio from another version of it, once it is scanned.
     """
@@ -38,7 +49,7 @@ class Recording:
     start_s: float | None = None
     end_s: float | None = None
     problem: str | None = None
-    emissions_path: Path | None = None
+    emissions: StoredEmissions | None = None
     duration_s: float = 0.0
     fingerprint: str = ""
 

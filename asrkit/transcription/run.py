@@ -10,7 +10,10 @@ from pathlib import Path
 
 from asrkit.audio import AUDIO_SUFFIXES, RAW_SUFFIXES
 from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.config.settings import one_of
+from asrkit.emissions import Values
 from asrkit.errors import ConfigError
+from asrkit.text import WordRule
 from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.estimate import estimate_run
 from asrkit.transcription.folder import OutputFolder, refuse_strangers
@@ -24,7 +27,7 @@ from asrkit.transcription.recognizer import Model, Network
 from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.remote import fetch, is_url
 from asrkit.transcription.scanning import Scanned, Scanner, State
-from asrkit.transcription.stored import find_emissions
+from asrkit.transcription.stored import Tokens, find_emissions
 from asrkit.transcription.summary import Observer, TranscriptionSummary
 
 _PENDING = (State.NEW, State.CHANGED)
@@ -113,28 +116,41 @@ def _find(
 
 
 def decode_emissions(
-    emissions_dir: Path | str,
+    emissions_dir: Path | str | Sequence[Path | str],
     *,
+    tokens: Path | None = None,
+    blank: int | None = None,
+    words: str | None = None,
+    step_ms: float = 40.0,
+    values: str | None = None,
     output_dir: Path | str | None = "transcripts",
     lm: Path | None = None,
     decoding: DecodingConfig | None = None,
     config: TranscriptionConfig | None = None,
+    keep_emissions: bool = False,
     overwrite: bool = False,
     dry_run: bool = False,
     make_decoder: Callable[[], Decoder] | None = None,
     make_runner: Callable[[Recipe], Runner] | None = None,
     observer: Observer | None = None,
 ) -> TranscriptionSummary:
-    """Decode emissions that ``transcribe(keep_emissions=True)`` stored; neither audio nor a model is needed.
+    """Decode stored emissions; neither audio nor a model is needed.
 
-    With the same settings the transcripts are the same.
+    They are those that ``transcribe(keep_emissions=True)`` kept, and with the same settings the transcripts are the
+    same; or, with ``tokens``, arrays of another toolkit: ``.npy``, ``.npz`` and Kaldi archives of ``(steps, outputs)``.
 
     Args:
-        emissions_dir: The folder of a run that kept its emissions, or the folder of emissions itself.
+        emissions_dir: Folders and files of emissions; the folder of a run stands for the emissions in it.
+        tokens: File of the labels of the outputs: ``tokens.txt``, ``vocab.json``, a label a line.
+        blank: The output that is the blank; the labels tell unless it is given.
+        words: How labels show words, one of ``WordRule``; the labels tell unless it is given.
+        step_ms: Milliseconds per step.
+        values: What the numbers are, one of ``Values``; the first utterances tell unless it is given.
         output_dir: As of ``transcribe``, like all other arguments.
         lm: An n-gram model to decode with.
         decoding: Settings of the decoder.
         config: Which files to write, how many jobs.
+        keep_emissions: Store them in our own format below ``emissions/`` of the folder, with their labels.
         overwrite: Decode everything anew.
         dry_run: Only say what there is to do.
         make_decoder: Stands in for the decoder of ``decoding``.
@@ -142,13 +158,34 @@ def decode_emissions(
         observer: Told about progress.
 
     Raises:
-        MissingPathError: There is no such folder.
-        TranscriptionError: It holds no emissions, or those of several models.
+        MissingPathError: A named path does not exist.
+        TranscriptionError: There are no emissions, or those of several models.
+        ConfigError: The labels cannot be used, or do not fit.
     """
-    model, recordings = find_emissions(Path(emissions_dir))
-    recipe = Recipe.make(model, lm, decoding, config, make_decoder=make_decoder, reads_audio=False)
-    run = _Run(recipe, output_dir, make_runner, observer or Observer(), overwrite=overwrite)
+    observer = observer or Observer()
+    model, recordings = find_emissions(emissions_dir, _tokens(tokens, blank, words, step_ms, values))
+    observer.remark(model.describe())
+    recipe = Recipe.make(
+        model, lm, decoding, config, make_decoder=make_decoder, keep_emissions=keep_emissions, reads_audio=False
+    )
+    run = _Run(recipe, output_dir, make_runner, observer, overwrite=overwrite)
     return run.list(recordings) if dry_run else run.carry_out(recordings)
+
+
+def _tokens(
+    path: Path | None, blank: int | None, words: str | None, step_ms: float, values: str | None
+) -> Tokens | None:
+    if path is None:
+        if (blank, words, values) != (None, None, None):
+            raise ConfigError("the blank, the mark of words and the kind of values go with a file of labels; name it")
+        return None
+    if words is not None:
+        one_of("words", words, tuple(WordRule))
+    if values is not None:
+        one_of("values", values, tuple(Values))
+    return Tokens(
+        path, blank, None if words is None else WordRule(words), step_ms, None if values is None else Values(values)
+    )
 
 
 class _Run:

@@ -93,7 +93,7 @@ class Scanner:
         """Return a recording, or its channels, with fingerprint, length and state; never raises."""
         if recording.problem is not None:
             return [Scanned(recording, State.UNUSABLE)]
-        if recording.emissions_path is not None:
+        if recording.emissions is not None:
             return [self._compare(recording)]
         try:
             status = recording.path.stat()
@@ -149,7 +149,7 @@ class Scanner:
         own = self._results.get(recording.utterance_id)
         is_same = own is not None and made_from == (own.key, own.audio, own.audio_fingerprint)
         earlier = own if is_same else None
-        if recording.emissions_path is None:  # what emissions say of their audio may be the same for all of them
+        if recording.emissions is None:  # what emissions say of their audio may be the same for all of them
             earlier = earlier or self._results.made_from(*made_from)
         if earlier is None or not self._is_complete(recording):
             return Scanned(recording, State.NEW if own is None else State.CHANGED)

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.text import Alphabet
+from asrkit.text import Symbols
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -132,21 +132,21 @@ class SilenceSkipper:
         return np.asarray(levels < max(background + _SPEECH_DB, _FAINTEST_DB))
 
 
-def put_back(emissions: FloatArray, gaps: Iterable[tuple[int, int]], alphabet: Alphabet) -> FloatArray:
+def put_back(emissions: FloatArray, gaps: Iterable[tuple[int, int]], symbols: Symbols) -> FloatArray:
     """Return emissions as of the whole recording: blanks where silences were left out, a space in their middle.
 
     Args:
         emissions: ``(steps, symbols)`` of what was heard.
         gaps: As of :class:`SilenceSkipper`.
-        alphabet: Its symbols.
+        symbols: Their outputs.
     """
     parts, start = [], 0
     for at, num_steps in gaps:
         silence = np.full((num_steps, emissions.shape[1]), _UNLIKELY, np.float32)
-        silence[:, alphabet.blank_index] = np.log1p(-(emissions.shape[1] - 1) * np.exp(_UNLIKELY))
-        if alphabet.space_index is not None:
+        silence[:, symbols.blank_index] = np.log1p(-(emissions.shape[1] - 1) * np.exp(_UNLIKELY))
+        if symbols.space_index is not None:
             # A word never goes on beyond a silence; there may be a space before it already.
-            silence[num_steps // 2, [alphabet.blank_index, alphabet.space_index]] = np.log(0.5)
+            silence[num_steps // 2, [symbols.blank_index, symbols.space_index]] = np.log(0.5)
         parts += [emissions[start:at], silence]
         start = at
     return np.concatenate([*parts, emissions[start:]])

@@ -1,19 +1,37 @@
-"""Stored emissions as the input of a run."""
+"""Stored emissions as the input of a run: those of an earlier one, or the arrays of another toolkit."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asrkit.config import FeatureConfig
-from asrkit.emissions import EMISSIONS_SUFFIX, EmissionsInfo, read_info
-from asrkit.errors import DecodingError, MissingPathError, TranscriptionError
-from asrkit.text import Alphabet
+from asrkit.emissions import (
+    ARRAY_SUFFIXES,
+    EMISSIONS_SUFFIX,
+    ForeignEmissions,
+    KeptEmissions,
+    Values,
+    list_arrays,
+    read_info,
+    tell_values_of,
+)
+from asrkit.emissions.arrays import ArrayFile
+from asrkit.errors import ConfigError, DecodingError, MissingPathError, TranscriptionError
+from asrkit.text import Symbols, WordRule
 from asrkit.text.identifiers import escape_id, escape_rest
+from asrkit.text.normalizer import STANDARD_VERSION
+from asrkit.text.token_files import read_labels, read_symbols
 from asrkit.transcription.naming import EMISSIONS_FOLDER, Wish, absolute
 from asrkit.transcription.recognizer import reason
-from asrkit.transcription.recordings import Recording, named
+from asrkit.transcription.recordings import Recording, find_recordings, named
+
+_NAMES_OF_NOTHING = frozenset({"", "arr_0", "emissions", "log_probs", "logits", "logprobs", "output", "probs", "x"})
 
 
 @dataclass(frozen=True)
@@ -22,95 +40,222 @@ class StoredModel:
 
     name: str
     fingerprint: str
-    alphabet: Alphabet
+    symbols: Symbols
     step_ms: float
-    normalizer: str = "standard-1"
+    values: Values = Values.LOG_PROBABILITIES
+    normalizer: str = "standard-1"  # what our models' texts passed before emissions said so
     language: str = "en"
     features: FeatureConfig = field(default_factory=FeatureConfig)  # never used: there is no audio
 
+    def describe(self) -> str:
+        """Say in one line what its labels and numbers are taken for."""
+        symbols = self.symbols
+        parts = [
+            f"{len(symbols):,} outputs, the blank is {symbols.blank_index} ({symbols.labels[symbols.blank_index]!r})"
+        ]
+        parts.append(
+            "no marks of words" if symbols.words is WordRule.NONE else f"words marked by {symbols.words.value!r}"
+        )
+        if symbols.skipped:
+            parts.append(f"{len(symbols.skipped)} never written")
+        return f"{self.name}: {', '.join(parts)}; the numbers are {self.values.value}"
 
-def find_emissions(folder: Path) -> tuple[StoredModel, list[Recording]]:
-    """List the emissions of a folder.
+
+@dataclass(frozen=True)
+class Tokens:
+    """What must be said of arrays, which say nothing of the model that made them.
 
     Args:
-        folder: The folder of a run that kept its emissions, or the folder of emissions itself.
+        path: File of the labels of its outputs.
+        blank: The output that is the blank; None: the labels tell.
+        words: How labels show words; None: the labels tell.
+        step_ms: Milliseconds per step.
+        values: What the numbers are; None: they tell.
+    """
+
+    path: Path
+    blank: int | None = None
+    words: WordRule | None = None
+    step_ms: float = 40.0
+    values: Values | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.step_ms < 10_000:
+            raise ConfigError(f"step_ms must be milliseconds, more than 0, not {self.step_ms!r}")
+
+
+def find_emissions(
+    inputs: Path | str | Sequence[Path | str], tokens: Tokens | None = None
+) -> tuple[StoredModel, list[Recording]]:
+    """List stored emissions.
+
+    Args:
+        inputs: Folders of runs that kept their emissions, folders of emissions, and files of either kind.
+        tokens: What arrays of another toolkit need; emissions that we kept know it all.
 
     Returns:
         The model that made them, and the recordings sorted by id; an unreadable file is one with a problem.
 
     Raises:
-        MissingPathError: There is no such folder.
-        TranscriptionError: It holds no emissions, or those of several models.
+        MissingPathError: A named path does not exist.
+        TranscriptionError: There are no emissions, those of several models, or two with the same id.
+        ConfigError: The labels cannot be used, or there are none where they are needed, or some where they are not.
     """
-    folder = _folder_of(folder)
-    infos: list[EmissionsInfo] = []
+    paths = _paths(inputs)
+    kept = _kept_files(paths)
+    if tokens is None and not kept and any(_is_array(path) for path in paths):
+        raise ConfigError("these are arrays of another toolkit; name the file of the model's labels with --tokens")
+    if tokens is not None and kept:
+        raise ConfigError(
+            f"{kept[0][1]} tells its labels itself; drop --tokens, or name arrays of another toolkit alone"
+        )
+    return _find_kept(kept, paths) if tokens is None else _find_arrays(paths, tokens)
+
+
+def stored_model(inputs: Path | str | Sequence[Path | str]) -> StoredModel | None:
+    """Return the model that made the emissions kept there, as the first usable file tells; None for arrays.
+
+    Raises:
+        MissingPathError: A named path does not exist.
+    """
+    for _, path in _kept_files(_paths(inputs)):
+        with suppress(DecodingError):
+            return _model_of(path)
+    return None
+
+
+def _paths(inputs: Path | str | Sequence[Path | str]) -> list[Path]:
+    """Return what is named; the folder of a run stands for the emissions in it."""
+    paths = []
+    for given in [inputs] if isinstance(inputs, Path | str) else inputs:
+        path = absolute(given)
+        paths.append(path / EMISSIONS_FOLDER if (path / EMISSIONS_FOLDER).is_dir() else path)
+    return paths
+
+
+def _is_array(path: Path) -> bool:
+    if path.is_dir():
+        return any(next(path.rglob(f"*{suffix}"), None) for suffix in ARRAY_SUFFIXES)
+    return path.is_file()
+
+
+def _kept_files(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Return the files that a run of ours kept, each with the folder its name counts from."""
+    found = []
+    for path in paths:
+        if path.is_dir():
+            found += [(path, file) for file in sorted(path.rglob(f"*{EMISSIONS_SUFFIX}"))]
+        elif not path.exists():
+            raise MissingPathError("no such folder or file of emissions", path=path)
+        elif path.name.endswith(EMISSIONS_SUFFIX):
+            found.append((path.parent, path))
+    return found
+
+
+def _find_kept(files: Sequence[tuple[Path, Path]], paths: Sequence[Path]) -> tuple[StoredModel, list[Recording]]:
+    model: StoredModel | None = None
     wishes: list[tuple[Wish, Recording]] = []
-    for path in _files_of(folder):
+    for folder, path in files:
         output = path.relative_to(folder).as_posix().removesuffix(EMISSIONS_SUFFIX)
-        bad = Recording("", path, "")
         try:
             info = read_info(path)
         except DecodingError as error:
+            bad = Recording("", path, "")
             wishes.append((Wish.of_output(output), replace(bad, problem=reason(error, bad))))
             continue
-        infos.append(info)
-        utterance_id = escape_rest(info.utterance_id) or escape_id(output)
+        found = StoredModel(info.model, info.model_fingerprint, info.symbols, info.step_ms)
+        model = model or found
+        if replace(found, name=model.name) != model:
+            raise TranscriptionError(
+                f"holds emissions of two models, {model.name} and {found.name}; keep them in folders of their own",
+                path=folder,
+            )
         stored = Recording(
             "",
             Path(info.audio),
             "",
-            emissions_path=path,
+            emissions=KeptEmissions(path),
             duration_s=info.duration_s,
             fingerprint=info.audio_fingerprint,
         )
-        wishes.append((Wish.of_output(output, utterance_id), stored))
-    if not infos:
-        raise _no_emissions(folder)
-    return _one_model(infos, folder), named(wishes)
+        wishes.append((Wish.of_output(output, escape_rest(info.utterance_id) or escape_id(output)), stored))
+    if model is None:
+        raise TranscriptionError("holds no usable emissions; make some with --keep-emissions", path=paths[0])
+    return model, named(wishes)
 
 
-def stored_model(folder: Path) -> StoredModel:
-    """Return the model that made the emissions of a folder, as the first usable file tells.
-
-    Raises:
-        MissingPathError: There is no such folder.
-        TranscriptionError: It holds no emissions.
-    """
-    folder = _folder_of(folder)
-    for path in _files_of(folder):
-        with suppress(DecodingError):
-            return _model_of(read_info(path))
-    raise _no_emissions(folder)
+def _model_of(path: Path) -> StoredModel:
+    info = read_info(path)
+    return StoredModel(info.model, info.model_fingerprint, info.symbols, info.step_ms)
 
 
-def _folder_of(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise MissingPathError("no such folder of emissions", path=folder)
-    return absolute(folder / EMISSIONS_FOLDER if (folder / EMISSIONS_FOLDER).is_dir() else folder)
+def _find_arrays(paths: Sequence[Path], tokens: Tokens) -> tuple[StoredModel, list[Recording]]:
+    labels = read_labels(tokens.path)
+    files = find_recordings(paths, include=[f"*{suffix}" for suffix in ARRAY_SUFFIXES])
+    found = list(_expand(files))
+    arrays = [file for _, _, file in found if file is not None]
+    if not arrays:
+        problems = ", ".join(f"{recording.path}: {recording.problem}" for _, recording, _ in found[:1])
+        raise TranscriptionError(f"there are no usable emissions: {problems}")
+    widths = Counter(file.shape[1] for file in arrays)
+    width = max(widths, key=lambda width: (width in (len(labels), len(labels) + 1), widths[width]))
+    symbols = read_symbols(tokens.path, width, tokens.blank, tokens.words)
+    usable = [file for file in arrays if file.shape[1] == width]
+    values = tokens.values or tell_values_of(usable)
+    fingerprint = _fingerprint(symbols, tokens, values)
+    normalizer = f"standard-{STANDARD_VERSION}"
+    model = StoredModel(tokens.path.name, fingerprint, symbols, tokens.step_ms, values, normalizer)
+    return model, named([(wish, bare if file is None else _recording(bare, file, model)) for wish, bare, file in found])
 
 
-def _files_of(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob(f"*{EMISSIONS_SUFFIX}") if path.is_file())
+def _recording(recording: Recording, file: ArrayFile, model: StoredModel) -> Recording:
+    """Return an utterance, with a problem where the array does not fit the model."""
+    steps, outputs = file.shape
+    if outputs != len(model.symbols):
+        problem = (
+            f"has {outputs} outputs a step, but {model.name} {len(model.symbols)}; give it the labels of its own model"
+        )
+        return replace(recording, problem=problem)
+    return replace(
+        recording,
+        emissions=ForeignEmissions(file, model.values),
+        duration_s=steps * model.step_ms / 1000,
+        fingerprint=file.fingerprint,
+    )
 
 
-def _no_emissions(folder: Path) -> TranscriptionError:
-    return TranscriptionError("holds no usable emissions; make some with --keep-emissions", path=folder)
+def _expand(files: Sequence[Recording]) -> Iterator[tuple[Wish, Recording, ArrayFile | None]]:
+    """Yield the utterances of each file; an archive that a table points into is read through the table."""
+    pointed_to: set[Path] = set()
+    for recording in sorted(files, key=lambda recording: recording.path.suffix != ".scp"):
+        of_file = Wish.of_output(recording.output, recording.utterance_id)
+        if recording.problem is not None:
+            yield of_file, recording, None
+            continue
+        if recording.path in pointed_to:
+            continue
+        arrays = list(list_arrays(recording.path))
+        is_alone = len(arrays) == 1 and arrays[0].key in _NAMES_OF_NOTHING
+        for array in arrays:
+            wish = of_file if is_alone or not array.key else replace(Wish.of_id(escape_id(array.key)), key=array.key)
+            problem = None if wish is of_file else _problem_of_key(array.key)
+            if not isinstance(array, ArrayFile):
+                yield wish, replace(recording, problem=array.problem), None
+                continue
+            pointed_to.add(absolute(array.path))
+            if problem is None:
+                yield wish, replace(recording, path=array.path), array
+            else:
+                yield wish, replace(recording, problem=problem), None
 
 
-def _model_of(info: EmissionsInfo) -> StoredModel:
-    return StoredModel(info.model, info.model_fingerprint, Alphabet(info.alphabet), info.step_ms)
+def _problem_of_key(key: str) -> str | None:
+    parts = key.replace("\\", "/").split("/")
+    if ".." in parts or not parts[0]:
+        return f"the id {key!r} leaves the folder of transcripts; rename it"
+    return None
 
 
-def _one_model(infos: list[EmissionsInfo], folder: Path) -> StoredModel:
-    model = _model_of(infos[0])
-    for info in infos:
-        if (info.model_fingerprint, info.alphabet, info.step_ms) != (
-            model.fingerprint,
-            model.alphabet.symbols,
-            model.step_ms,
-        ):
-            raise TranscriptionError(
-                f"holds emissions of two models, {model.name} and {info.model}; keep them in folders of their own",
-                path=folder,
-            )
-    return model
+def _fingerprint(symbols: Symbols, tokens: Tokens, values: Values) -> str:
+    facts = [symbols.labels, symbols.blank_index, symbols.words, sorted(symbols.skipped), tokens.step_ms, values]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

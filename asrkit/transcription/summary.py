@@ -71,6 +71,9 @@ class TranscriptionSummary:
 class Observer:
     """Told what happens while a run goes on; a base that does nothing."""
 
+    def remark(self, text: str) -> None:
+        """Something should be said, such as what stored numbers are taken for."""
+
     def fetched(self, num_files: int, num_all: int) -> None:
         """So many of the files on another machine are copied or were here."""
 

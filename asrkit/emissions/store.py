@@ -1,6 +1,7 @@
 """Emissions on disk: decode once more with another beam or language model, without audio or network.
 
-One ``.npz`` per utterance: float16 log-probabilities and a JSON description. Nothing in it is ever executed.
+One ``.npz`` per utterance: float16 log-probabilities and a JSON description. Nothing in it is ever executed. Symbols of
+one character each with the blank last are format 1, an alphabet; all others are format 2, with labels.
 """
 
 from __future__ import annotations
@@ -8,18 +9,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.emissions.arrays import read_member
 from asrkit.errors import DecodingError
+from asrkit.text import Alphabet, Symbols, WordRule
 
 EMISSIONS_SUFFIX = ".emissions.npz"
-_FORMAT_VERSION = 1
 _LOWEST_LOG_PROB = -6e4  # float16 ends at -65504
-_MAX_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class EmissionsInfo:
 
     Args:
         utterance_id: Id of the utterance.
-        alphabet: Symbols of the model, without the blank.
+        symbols: Outputs of the model.
         step_ms: Milliseconds per step.
         duration_s: Seconds of audio.
         audio: Path of the recording.
@@ -38,13 +40,28 @@ class EmissionsInfo:
     """
 
     utterance_id: str
-    alphabet: str
+    symbols: Symbols
     step_ms: float
     duration_s: float
     audio: str
     audio_fingerprint: str
     model: str
     model_fingerprint: str
+
+
+@dataclass(frozen=True)
+class KeptEmissions:
+    """Emissions that a run of ours kept.
+
+    Args:
+        path: Their file.
+    """
+
+    path: Path
+
+    def read(self) -> npt.NDArray[np.float32]:
+        """Return ``(steps, symbols)`` natural-log probabilities; see ``read_emissions``."""
+        return read_emissions(self.path)[1]
 
 
 def to_half(emissions: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
@@ -54,7 +71,7 @@ def to_half(emissions: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
 
 def pack_emissions(emissions: npt.NDArray[np.float16], info: EmissionsInfo) -> bytes:
     """Return the bytes of an emissions file for ``(steps, symbols)`` log-probabilities."""
-    description = json.dumps({"format_version": _FORMAT_VERSION, **asdict(info)})
+    description = json.dumps(_symbols_to_json(info.symbols) | {k: v for k, v in vars(info).items() if k != "symbols"})
     buffer = io.BytesIO()
     np.savez(buffer, log_probs=emissions, description=np.frombuffer(description.encode(), np.uint8))
     return buffer.getvalue()
@@ -79,9 +96,9 @@ def read_emissions(path: Path) -> tuple[EmissionsInfo, npt.NDArray[np.float32]]:
         DecodingError: The file is not an emissions file, or its shape does not fit its alphabet.
     """
     info, values = _read(path, with_values=True)
-    if values.ndim != 2 or values.shape[1] != len(info.alphabet) + 1 or values.dtype != np.float16:
+    if values.ndim != 2 or values.shape[1] != len(info.symbols) or values.dtype != np.float16:
         raise DecodingError(
-            f"emissions of shape {values.shape} do not fit an alphabet of {len(info.alphabet)} symbols", path=path
+            f"emissions of shape {values.shape} do not fit a model of {len(info.symbols)} outputs", path=path
         )
     return info, values.astype(np.float32)
 
@@ -89,16 +106,13 @@ def read_emissions(path: Path) -> tuple[EmissionsInfo, npt.NDArray[np.float32]]:
 def _read(path: Path, *, with_values: bool) -> tuple[EmissionsInfo, npt.NDArray[np.float16]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _MAX_BYTES:
-                raise DecodingError("is too large for an emissions file; refusing it", path=path)
-        with np.load(path, allow_pickle=False) as arrays:
-            description = json.loads(arrays["description"].tobytes())
+            description = json.loads(read_member(archive, "description.npy").tobytes())
             version = description.pop("format_version")
-            if version != _FORMAT_VERSION:
+            if version not in (1, 2):
                 raise DecodingError(f"emissions format {version!r} is not known; upgrade asrkit", path=path)
-            info = EmissionsInfo(**description)
+            info = EmissionsInfo(symbols=_symbols_from_json(version, description), **description)
             _check_types(info)
-            return info, arrays["log_probs"] if with_values else np.zeros((0, 0), np.float16)
+            return info, read_member(archive, "log_probs.npy") if with_values else np.zeros((0, 0), np.float16)
     except FileNotFoundError:
         raise DecodingError("no such emissions file", path=path) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
@@ -107,8 +121,31 @@ def _read(path: Path, *, with_values: bool) -> tuple[EmissionsInfo, npt.NDArray[
         ) from None
 
 
+def _symbols_to_json(symbols: Symbols) -> dict[str, Any]:
+    if isinstance(symbols, Alphabet):
+        return {"format_version": 1, "alphabet": symbols.symbols}
+    return {
+        "format_version": 2,
+        "labels": symbols.labels,
+        "blank_index": symbols.blank_index,
+        "words": symbols.words.value,
+        "skipped": sorted(symbols.skipped),
+    }
+
+
+def _symbols_from_json(version: int, description: dict[str, Any]) -> Symbols:
+    """Take the outputs of a model out of a description."""
+    if version == 1:
+        return Alphabet(description.pop("alphabet"))
+    names = ("labels", "blank_index", "words", "skipped")
+    labels, blank_index, words, skipped = (description.pop(name) for name in names)
+    if not all(isinstance(label, str) for label in labels) or not all(isinstance(i, int) for i in skipped):
+        raise TypeError("labels are not texts, or skipped ones not numbers")
+    return Symbols(tuple(labels), blank_index, WordRule(words), frozenset(skipped))
+
+
 def _check_types(info: EmissionsInfo) -> None:
     numbers = {"step_ms", "duration_s"}
-    for name, value in asdict(info).items():
-        if not isinstance(value, int | float if name in numbers else str):
+    for name, value in vars(info).items():
+        if name != "symbols" and not isinstance(value, int | float if name in numbers else str):
             raise TypeError(f"{name} is {value!r}")

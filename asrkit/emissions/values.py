@@ -1,0 +1,96 @@
+"""What the numbers of emissions are: log-probabilities, probabilities or logits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.errors import DecodingError
+
+FloatArray = npt.NDArray[np.float32]
+
+_TOLERANCE = 1e-2  # of a sum of probabilities, and of a log-softmax in 16 bits above zero
+_LOST_BY_ROUNDING = 0.1  # of the mean sum of probabilities, with very many outputs
+_LEAST_PROBABILITY = 1e-15  # what rounding made 0 is not impossible
+
+
+class Values(StrEnum):
+    """What a model writes for each step and output."""
+
+    LOG_PROBABILITIES = "log-probabilities"
+    PROBABILITIES = "probabilities"
+    LOGITS = "logits"
+
+
+def tell_values(arrays: Iterable[npt.NDArray[Any]]) -> Values:
+    """Tell from a few utterances what their numbers are.
+
+    Probabilities lie between 0 and 1 and sum to about one, on the mean: rounding and 16 bits move single steps, and
+    lose a little of the whole. The exponentials of log-probabilities do the same. Steps with NaN do not count.
+
+    Args:
+        arrays: ``(steps, outputs)`` each.
+    """
+    sums, exponential_sums = [np.zeros(0)], [np.zeros(0)]
+    num_steps = 0
+    for array in arrays:
+        values = array.astype(np.float64)
+        values = values[~np.isnan(values).any(axis=1)]
+        num_steps += len(values)
+        are_shares = (values.min(axis=1, initial=np.inf) >= 0) & (values.max(axis=1, initial=0) <= 1 + _TOLERANCE)
+        sums.append(values[are_shares].sum(axis=1))
+        exponential_sums.append(np.exp(values[values.max(axis=1, initial=-np.inf) <= _TOLERANCE]).sum(axis=1))
+    for kind, parts, tolerance in (
+        (Values.PROBABILITIES, sums, _LOST_BY_ROUNDING),
+        (Values.LOG_PROBABILITIES, exponential_sums, _TOLERANCE),
+    ):
+        rows = np.concatenate(parts)
+        # A faulty step among good ones is a fault, and not another kind.
+        if len(rows) > num_steps / 2 and abs(rows.mean() - 1) <= tolerance:
+            return kind
+    return Values.LOGITS
+
+
+def to_log_probabilities(values: npt.NDArray[Any], kind: Values) -> FloatArray:
+    """Return ``(steps, outputs)`` as natural logarithms of probabilities.
+
+    Raises:
+        DecodingError: There is a NaN, a step without any possible output, or a value that cannot be of this kind; the
+            step is named.
+    """
+    array = values.astype(np.float64)
+    _refuse(np.isnan(array).any(axis=1), "NaN at step {step}; the model diverged or its input was broken")
+    if kind is Values.PROBABILITIES:
+        _refuse((array < 0).any(axis=1), "a negative probability at step {step}, where the others are probabilities")
+        _refuse(array.max(axis=1, initial=1) > 1 + _TOLERANCE, "a probability above 1 at step {step}")
+        _refuse(array.max(axis=1, initial=0) == 0, "step {step} gives every output the probability 0")
+        array = np.log(np.maximum(array, _LEAST_PROBABILITY))
+        array -= np.logaddexp.reduce(array, axis=1, keepdims=True)
+    else:
+        array = _normalized(array, kind)
+    log_probabilities: FloatArray = array.astype(np.float32)
+    return log_probabilities
+
+
+def _normalized(array: npt.NDArray[np.float64], kind: Values) -> npt.NDArray[np.float64]:
+    peak = array.max(axis=1, keepdims=True, initial=-np.inf)
+    _refuse(np.isneginf(peak[:, 0]), "step {step} gives every output the probability 0")
+    if kind is Values.LOG_PROBABILITIES:
+        _refuse(
+            peak[:, 0] > _TOLERANCE,
+            "a positive log-probability at step {step}, where the others are logarithms of probabilities",
+        )
+        return array
+    _refuse(np.isposinf(peak[:, 0]), "an infinite value at step {step}")
+    array -= peak
+    array -= np.log(np.exp(array).sum(axis=1, keepdims=True))
+    return array
+
+
+def _refuse(is_faulty: npt.NDArray[np.bool_], message: str) -> None:
+    if is_faulty.any():
+        raise DecodingError(message.format(step=int(is_faulty.argmax())))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asrkit.emissions import Values, tell_values, to_log_probabilities
+from asrkit.errors import DecodingError
+
+
+def softmax(steps: int, outputs: int, sharpness: float = 6.0, seed: int = 1) -> np.ndarray:
+    logits = np.random.default_rng(seed).normal(size=(steps, outputs)) * sharpness
+    return np.asarray(np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)))
+
+
+@pytest.mark.parametrize("outputs", [5, 30, 1025])
+@pytest.mark.parametrize("steps", [1, 200])
+def test_what_a_model_wrote_is_told_from_the_numbers(steps: int, outputs: int) -> None:
+    shares = softmax(steps, outputs)
+    with np.errstate(divide="ignore"):
+        cases = {
+            Values.PROBABILITIES: [shares, shares.astype(np.float32), shares.astype(np.float16), shares.round(3)],
+            Values.LOG_PROBABILITIES: [f(np.log(shares)) for f in (np.float64, np.float32, np.float16)],
+            Values.LOGITS: [np.log(shares) + 3.0, np.log(shares) - 3.0, np.log(shares).astype(np.float32) + 3.0],
+        }  # fmt: skip
+    for kind, arrays in cases.items():
+        for array in arrays:
+            assert tell_values([array]) is kind, (kind, array.dtype)
+            if kind is not Values.PROBABILITIES or array.dtype == np.float64:
+                np.testing.assert_allclose(np.exp(to_log_probabilities(array, kind)), shares, atol=2e-2)
+
+
+def test_rounding_and_16_bits_keep_probabilities_what_they_are() -> None:
+    shares = softmax(300, 30)
+    for rounded in (shares.round(2), shares.astype(np.float16), (shares * 255).round() / 255):
+        assert tell_values([rounded]) is Values.PROBABILITIES
+        found = to_log_probabilities(rounded, Values.PROBABILITIES)
+        assert (found.argmax(axis=1) == shares.argmax(axis=1)).mean() > 0.98
+        np.testing.assert_allclose(np.exp(found).sum(axis=1), 1.0, atol=1e-4)
+        assert np.isfinite(found).all(), "what rounding made 0 is not impossible"
+
+
+def test_one_utterance_with_faulty_steps_does_not_change_the_kind() -> None:
+    good = np.log(softmax(50, 8))
+    faulty = good.copy()
+    faulty[7, 3] = 4.0
+    faulty[9, 3] = np.nan
+    assert tell_values([good, faulty]) is tell_values([faulty]) is Values.LOG_PROBABILITIES
+    assert tell_values([]) is Values.LOGITS
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        (Values.LOG_PROBABILITIES, 4.0, "a positive log-probability at step 7"),
+        (Values.LOG_PROBABILITIES, np.nan, "NaN at step 7"),
+        (Values.PROBABILITIES, -0.5, "a negative probability at step 7"),
+        (Values.PROBABILITIES, 1.5, "a probability above 1 at step 7"),
+        (Values.PROBABILITIES, np.nan, "NaN at step 7"),
+        (Values.LOGITS, np.inf, "an infinite value at step 7"),
+        (Values.LOGITS, np.nan, "NaN at step 7"),
+    ],
+)
+def test_a_faulty_step_is_named(kind: Values, value: float, message: str) -> None:
+    shares = softmax(20, 5)
+    array = shares if kind is Values.PROBABILITIES else np.log(shares)
+    array[7, 2] = value
+    with pytest.raises(DecodingError, match=message):
+        to_log_probabilities(array, kind)
+
+
+@pytest.mark.parametrize("kind", Values)
+def test_a_step_without_any_possible_output_is_named(kind: Values) -> None:
+    array = softmax(9, 4) if kind is Values.PROBABILITIES else np.log(softmax(9, 4))
+    array[3] = 0.0 if kind is Values.PROBABILITIES else -np.inf
+    with pytest.raises(DecodingError, match="step 3 gives every output the probability 0"):
+        to_log_probabilities(array, kind)
+
+
+def test_a_log_softmax_in_16_bits_may_end_a_little_above_zero() -> None:
+    array = np.log(softmax(9, 4))
+    array[2] = [0.005, -9, -9, -9]
+    assert to_log_probabilities(array, Values.LOG_PROBABILITIES)[2, 0] == np.float32(0.005)
