@@ -263,6 +263,7 @@ def test_every_search_option_has_a_setting() -> None:
         "mode",
         "lm_units",
         "lm_case",
+        "max_unspelled",
         "hotwords",
         "hotword_weight",
         "prior_scale",

@@ -77,7 +77,7 @@ def test_with_a_word_model_every_text_has_its_exhaustive_score(
     arpa: Path, lm: NgramModel, seed: int, steps: int, name: str, is_closed: bool, hotwords: dict[str, float]
 ) -> None:
     symbols = PIECES[name]
-    config = WIDE.replace(lm_weight=0.7, word_bonus=0.4, unknown_weight=0.5)
+    config = WIDE.replace(lm_weight=0.7, word_bonus=0.4, unknown_weight=0.5, max_unspelled=1.0)
     if is_closed:
         config = config.replace(vocabulary="closed")
     emissions = random_emissions(seed, steps, len(symbols), peak=2.5)
@@ -183,7 +183,7 @@ def test_both_cases_of_a_word_are_two_texts_and_one_word_of_the_model() -> None:
     mixed = Symbols(("", "t", "T", "h", "e", "H", " "), 0, WordRule.SPACE)
     both = np.logaddexp(planted(mixed, list("the")), planted(mixed, list("The"))) - math.log(2)
     emissions = both.astype(np.float32)
-    found = BeamSearchDecoder(mixed, TINY, DecodingConfig(n_best=2)).decode(emissions)
+    found = BeamSearchDecoder(mixed, TINY, DecodingConfig(n_best=2, max_unspelled=1.0)).decode(emissions)
     assert {h.text for h in found} == {"the", "The"}
     assert found[0].lm_score == found[1].lm_score
 
@@ -266,7 +266,7 @@ def test_nothing_crashes(
     rng = np.random.default_rng(seed)
     emissions[rng.random(emissions.shape) < silenced] = -np.inf
     emissions[:, -1] = np.where(np.isinf(emissions).all(axis=1), -1.0, emissions[:, -1])
-    decoder = BeamSearchDecoder(symbols, TINY if has_lm else None, config)
+    decoder = BeamSearchDecoder(symbols, TINY if has_lm else None, config.replace(max_unspelled=1.0))
     found = decoder.decode(emissions)
     assert 1 <= len(found) <= config.n_best
     assert len({h.text for h in found}) == len(found)

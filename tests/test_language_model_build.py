@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from oracles_kneser_ney import KneserNeyOracle
 
 from asrkit.errors import AsrkitError, ConfigError, LanguageModelError
-from asrkit.language_model import BuildReport, TextSource, build_ngram
+from asrkit.language_model import BuildReport, NgramModel, TextSource, build_ngram
 from asrkit.text.normalizer import get_normalizer
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "lm"
@@ -222,6 +222,20 @@ def test_the_command_takes_lists_of_thresholds(tmp_path: Path) -> None:
     assert ("a", "b", "d") not in oracles.read_arpa(output)
     refused = run_command("-", "-o", str(output), "--prune", "0", "x", stdin=text)
     assert refused.returncode == 2
+
+
+@pytest.mark.parametrize("text", ["fine\n<s> b c </s>\n", "fine\nb c</s>\n", "fine\nwhat <UNK> said\n"])
+@pytest.mark.parametrize("arguments", [[], ["--raw"]])
+def test_markers_never_become_words(tmp_path: Path, text: str, arguments: list[str]) -> None:
+    (tmp_path / "t.txt").write_text(text)
+    path = tmp_path / "m.arpa"
+    done = run_command(str(tmp_path / "t.txt"), "-o", str(path), "--order", "1", "--discount-fallback", *arguments)
+    if arguments and "<s> b" not in text:
+        assert "s" not in NgramModel.load(path).vocabulary
+    else:
+        assert done.returncode == 1
+        assert "t.txt:2: " in done.stderr and "marks something else in a model; remove it" in done.stderr
+        assert not path.exists()
 
 
 def test_the_command_names_a_bad_input_in_one_line(tmp_path: Path) -> None:

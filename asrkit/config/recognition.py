@@ -13,6 +13,10 @@ GUIDED_THRESHOLDS = {"fast": (10.0, 4.5), "accurate": (12.0, 7.0), "thorough": (
 UNGUIDED_THRESHOLDS = {"fast": (3.0, 3.0), "accurate": (4.0, 4.0), "thorough": (10.0, 5.0)}
 MOST_WEIGHT = 1000.0  # of any weight or bonus: far beyond use, and far within the range of a float
 
+# Nats paid at once: the search keeps masses as 32-bit numbers, and beyond some 88 nats the best text would get lost.
+MOST_BONUS = 50.0  # per word
+MOST_HOTWORD_PAY = 20.0  # per letter of a hotword; nothing that emissions say stands against it
+
 
 @dataclass(frozen=True, kw_only=True)
 class DecodingConfig(Settings):
@@ -37,9 +41,12 @@ class DecodingConfig(Settings):
     log_priors: tuple[float, ...] = ()  # ln of each output's mean probability, in their order; asrkit lm tune finds it
     unknown_weight: float = 0.6  # times ln P(spelling) of a word outside the vocabulary, within the lm score
     unknown_bonus: float = 0.0  # nats per word outside the vocabulary, within the lm score
+    max_unspelled: float = 0.5  # share of a language model's words, by probability, that may be beyond the symbols
     recombine: bool = True  # at a word start, go on with the best of the histories that nothing to come tells apart
     hotwords: tuple[str, ...] = ()  # words and phrases to prefer; "new york=9" has a weight of its own
-    hotword_weight: float = 6.0  # nats that each occurrence of a hotword adds; negative: avoid them
+    hotword_weight: float = (
+        6.0  # nats that each occurrence of a hotword adds, 20 a letter at most; negative: avoid them
+    )
     n_best: int = 1  # hypotheses returned, at most
 
     def __post_init__(self) -> None:
@@ -53,8 +60,13 @@ class DecodingConfig(Settings):
             value = getattr(self, name)
             require(0.0 <= value <= most, f"{name} must lie between 0 and {most:g}, not {value!r}")
         for name in ("word_bonus", "unknown_bonus", "hotword_weight"):
-            value = getattr(self, name)
-            require(abs(value) <= MOST_WEIGHT, f"{name} must lie within {MOST_WEIGHT:g} of 0, not {value!r}")
+            require(math.isfinite(getattr(self, name)), f"{name} must be finite, not {getattr(self, name)!r}")
+        require(0.0 <= self.max_unspelled <= 1.0, f"max_unspelled must lie in [0, 1], not {self.max_unspelled!r}")
+        for name, value in (
+            ("word_bonus", self.word_bonus),
+            ("lm_weight times unknown_bonus", self.lm_weight * self.unknown_bonus),
+        ):
+            require(-1000.0 <= value <= MOST_BONUS, f"{name} must lie in [-1000, {MOST_BONUS:g}] nats, not {value:g}")
         for name in ("beam", "n_best"):
             value = getattr(self, name)
             require(value <= 1_000_000, f"{name} must be at most 1000000, not {value}")

@@ -42,16 +42,18 @@ def make_decoder(
         ConfigError: A language model goes with the greedy decoder, which cannot use it, or the decoder cannot take the
             symbols.
         MissingPackageError: pyctcdecode is asked for and not installed.
-        LanguageModelError: The language model cannot be used.
+        LanguageModelError: The language model cannot be used, or the symbols cannot spell most of it.
     """
     config = config or DecodingConfig()
     if config.decoder == "greedy":
         if lm is not None:
             raise ConfigError("the greedy decoder cannot use a language model; set decoder to beam, or leave lm out")
         return GreedyDecoder(symbols)
-    if not isinstance(symbols, Alphabet):
-        raise ConfigError("only outputs of one character each, the blank last, can be searched; set decoder to greedy")
     if config.decoder == "pyctcdecode":
+        if not isinstance(symbols, Alphabet):
+            raise ConfigError(
+                "pyctcdecode is here for outputs of a character each, the blank last; set decoder to beam"
+            )
         from asrkit.decoder.pyctcdecode import PyctcdecodeDecoder
 
         return PyctcdecodeDecoder(symbols, lm, config)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from asrkit.config import DecodingConfig
-from asrkit.config.recognition import MOST_WEIGHT
+from asrkit.config.recognition import MOST_HOTWORD_PAY
+from asrkit.decoder.coverage import check_coverage, unknown_floor
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
@@ -51,8 +53,8 @@ class BeamSearchDecoder:
             the outputs cannot spell.
 
     Raises:
-        LanguageModelError: The language model cannot be read, does not fit the outputs, or none of its words can be
-            spelled.
+        LanguageModelError: The language model cannot be read, does not fit the outputs, or most of its words, by
+            probability, cannot be spelled.
         LexiconError: The lexicon cannot be read, or none of its words can be spelled.
         DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the outputs.
     """
@@ -118,10 +120,12 @@ class BeamSearchDecoder:
         from asrkit import _native
 
         lines: LexiconLines = []
+        spells_words = folds = False
         if self.lexicon is None:
             lm_units = find_lm_units(self.symbols, self.lm, config.lm_units)
             folds = folds_case(self.symbols, self.lm, config.lm_case)
             native = native_symbols(self.symbols, lm_units, folds=folds)
+            spells_words = lm_units in ("words", "characters")
         else:
             spelled, left_out = self.lexicon.spell(self.symbols)
             self.words_left_out = tuple(left_out)
@@ -134,6 +138,10 @@ class BeamSearchDecoder:
                 "normalized for this alphabet",
                 path=self.lm.path if self.lm else None,
             )
+        self._unknown_floor = 0.0
+        if self.lm is not None and spells_words:
+            check_coverage(self.lm, self.symbols, config.max_unspelled, folds_case=folds)
+            self._unknown_floor = unknown_floor(self.lm)
         self._built_for = (config.lm_units, config.lm_case)
         self._configure(config)
 
@@ -233,6 +241,7 @@ class BeamSearchDecoder:
         has_lm = self.lm is not None and config.lm_weight > 0
         self._divide = PriorDivision(config, len(self.symbols), has_lm=self.lm is not None)
         options = search_options(config, is_guided=has_lm or bool(hotwords) or self.lexicon is not None)
+        options.unknown_bonus += self._unknown_floor
         self._native = derive(self._native, options, hotwords)
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
@@ -253,15 +262,19 @@ def derive(native: _native.Decoder, options: _native.SearchOptions, hotwords: Ma
     """
     phrases = []
     for phrase, weight in hotwords.items():
-        if not phrase.split() or not abs(weight) <= MOST_WEIGHT:
-            raise DecodingError(
-                f"hotword {phrase!r} with weight {weight!r}: give words and a number within {MOST_WEIGHT:g} of 0"
-            )
-        phrases.append((phrase.split(), float(weight)))
+        if not phrase.split() or not math.isfinite(weight):
+            raise DecodingError(f"hotword {phrase!r} with weight {weight!r}: give words and a finite number")
+        phrases.append((phrase.split(), _payable(phrase, weight)))
     try:
         return native.derive(options, phrases)
     except ValueError as error:
         raise DecodingError(f"hotword {str(error)!r} has characters outside the alphabet; normalize it first") from None
+
+
+def _payable(phrase: str, weight: float) -> float:
+    """Return a hotword's weight, no more than the search can pay: it is paid by letters, the end is one more."""
+    most = MOST_HOTWORD_PAY * (len(" ".join(phrase.split())) + 1)
+    return max(-most, min(weight, most))
 
 
 def search_options(config: DecodingConfig, *, is_guided: bool) -> _native.SearchOptions:

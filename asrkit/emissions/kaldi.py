@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from asrkit.emissions.arrays import ArrayFile, BadArray, FloatArray, fingerprint, is_inside, matrix_shape
 
 _LONGEST_KEY = 4096
 _PLACE = re.compile(r"(.*\S):([0-9]+)")
-_PLAIN = {b"FM": np.dtype("<f4"), b"DM": np.dtype("<f8")}
+_PLAIN: dict[bytes, Any] = {b"FM": np.dtype("<f4"), b"DM": np.dtype("<f8")}
 # Bytes of each kind of matrix, by its rows and columns.
 _SIZES = {
     b"FM": lambda rows, columns: 4 * rows * columns,
@@ -74,10 +73,12 @@ def read_matrix(path: Path, offset: int) -> FloatArray:
         file.seek(offset)
         kind, shape, num_bytes = _read_header(file, path.stat().st_size)
         if kind in _PLAIN:
-            return np.frombuffer(file.read(num_bytes), _PLAIN[kind]).reshape(shape).astype(np.float32)
-        file.seek(offset)
-        values: npt.NDArray[Any] = importlib.import_module("kaldiio.matio").read_matrix_or_vector(file)
-        return values.astype(np.float32)
+            values = np.frombuffer(file.read(num_bytes), _PLAIN[kind]).reshape(shape)
+        else:
+            file.seek(offset)
+            values = importlib.import_module("kaldiio.matio").read_matrix_or_vector(file)
+    matrix: FloatArray = values.astype(np.float32)
+    return matrix
 
 
 def _look_up(key: str, place: str, folder: Path) -> ArrayFile | BadArray:

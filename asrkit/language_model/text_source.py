@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from asrkit.text.normalizer import Normalizer
 
 STANDARD_INPUT = "-"
 SPECIAL_WORDS = ("<s>", "</s>", "<unk>")
+_MARKER = re.compile("</?s>|<unk>", re.IGNORECASE)
 _BLOCK_BYTES = 1 << 22
 _MAX_EXAMPLES = 3
 _MAX_LINES_PROFILED = 100_000
@@ -103,11 +105,12 @@ class TextSource:
     def _clean(self, text: str, path: Path, first_line: int) -> str:
         lines = text.removesuffix("\n").split("\n") if text else []
         self.report.lines += len(lines)
+        if self._normalizer is None and not self._allow_markers:
+            _refuse_special_words(lines, text, path, first_line)
         if self._normalizer is not None:
+            _refuse_markers(lines, text, path, first_line)
             lines = self._normalized(lines)
             text = "\n".join(lines)
-        elif not self._allow_markers:
-            _refuse_special_words(lines, text, path, first_line)
         if self._alphabet is not None and not self._alphabet.issuperset(text):
             self._refuse_misfits(lines, path, first_line)
         return text
@@ -190,6 +193,17 @@ def _refuse_special_words(lines: list[str], text: str, path: Path, first_line: i
                 raise LanguageModelError(
                     f"{word} marks something else in a model; remove it from the text", path=path, line=number
                 )
+
+
+def _refuse_markers(lines: list[str], text: str, path: Path, first_line: int) -> None:
+    """Refuse markers before normalization makes words such as "s" of them; IRSTLM and SRILM write them into texts."""
+    if not _MARKER.search(text):
+        return
+    for number, line in enumerate(lines, first_line):
+        if found := _MARKER.search(line):
+            raise LanguageModelError(
+                f"{found[0]} marks something else in a model; remove it from the text", path=path, line=number
+            )
 
 
 def read_word_list(path: Path) -> list[str]:

@@ -75,6 +75,7 @@ def describe(
 def _brief(decoding: DecodingConfig, *, has_lm: bool) -> dict[str, Any]:
     """Return the settings of the decoder without what has no effect, hotwords as a hash: they stand in every line."""
     settings = decoding.to_dict()
+    del settings["max_unspelled"]  # decides whether there is an answer, never which
     if not has_lm or decoding.prior_scale == 0.0:
         del settings["log_priors"]
     if decoding.hotwords:

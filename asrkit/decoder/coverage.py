@@ -1,0 +1,94 @@
+"""How well a language model and the outputs of a model go together."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from asrkit.errors import LanguageModelError
+from asrkit.language_model import NgramModel
+from asrkit.text import Symbols
+
+_MARKERS = frozenset({"<s>", "</s>", "<unk>"})
+_MISSING_LOG10 = -99.0  # below it a model has no probability of unknown words
+_WORTH_SAYING = 0.01
+
+_log = logging.getLogger("asrkit")
+
+
+def unspelled_mass(lm: NgramModel, symbols: Symbols, *, folds_case: bool = False) -> float:
+    """Return the share of a language model's words, by unigram probability, that the symbols cannot spell.
+
+    Args:
+        lm: The model.
+        symbols: The outputs.
+        folds_case: Whether the model is asked without regard to case.
+    """
+
+    def fold(text: str) -> str:
+        return text.casefold() if folds_case else text
+
+    written = b"".join(spelling.text for spelling in symbols.spellings if spelling)
+    if symbols.is_bytewise:
+        units = set(written)
+        unspelled = [word for word in lm.vocabulary if word not in _MARKERS and not units.issuperset(word.encode())]
+    else:
+        letters = set(fold(written.decode("utf-8", "ignore")))
+        if set(fold("".join(lm.vocabulary))) <= letters | set("<s>/unk"):  # most models, at once
+            return 0.0
+        unspelled = [word for word in lm.vocabulary if word not in _MARKERS and not letters.issuperset(fold(word))]
+    if not unspelled:
+        return 0.0
+    missing = sum(_unigram(lm, word) for word in unspelled)
+    known = set(lm.vocabulary) - _MARKERS - set(unspelled)
+    spelled = sum(_unigram(lm, word) for word in known)
+    return missing / (missing + spelled) if missing + spelled > 0 else float(not known)
+
+
+def check_coverage(lm: NgramModel, symbols: Symbols, most: float, *, folds_case: bool = False) -> None:
+    """Refuse a language model that the symbols can hardly spell, and say how much of one they cannot.
+
+    Args:
+        lm: The model.
+        symbols: The outputs.
+        most: The share of its words, by probability, that may be beyond them.
+        folds_case: Whether the model is asked without regard to case.
+
+    Raises:
+        LanguageModelError: The share is larger.
+    """
+    share = unspelled_mass(lm, symbols, folds_case=folds_case)
+    name = "language model" if lm.path is None else lm.path.name
+    if share > most:
+        raise LanguageModelError(
+            f"{share:.1%} of its words, by probability, cannot be spelled with the model's symbols (another case, "
+            "script or language?); build it from text normalized for them, or set decoding.max_unspelled=1",
+            path=lm.path,
+        )
+    if share >= _WORTH_SAYING:
+        _log.warning("%s: %.1f %% of its words, by probability, cannot be spelled", name, 100 * share)
+
+
+def unknown_floor(lm: NgramModel) -> float:
+    """Return the nats to add to the score of unknown words: none but for a model without ``<unk>``.
+
+    Such a model (SRILM and MITLM make them) gives an unknown word no probability at all, so that the search bends its
+    neighbors until every word is known. It is given that of the rarest word.
+    """
+    given = _log10_prob(lm, "<unk>")
+    if given > _MISSING_LOG10:
+        return 0.0
+    rarest = min((_log10_prob(lm, word) for word in lm.vocabulary if word not in _MARKERS), default=given)
+    _log.warning(
+        "%s: has no <unk>; unknown words count as its rarest word does",
+        "language model" if lm.path is None else lm.path.name,
+    )
+    return math.log(10.0) * (rarest - given)
+
+
+def _log10_prob(lm: NgramModel, word: str) -> float:
+    return lm.score_words(word, bos=False, eos=False)[0][0]
+
+
+def _unigram(lm: NgramModel, word: str) -> float:
+    return float(10.0 ** _log10_prob(lm, word))
