@@ -8,7 +8,7 @@ AsrkitError
 ├── ManifestError          malformed line, duplicate id, missing text        .path .line
 ├── DownloadError          a corpus cannot be fetched, damaged, hostile      .path
 ├── BundleError            missing part, newer format, hostile content       .path
-├── DecodingError          wrong shape, NaN, alphabet does not match
+├── DecodingError          wrong shape, NaN, labels do not match (also a ValueError)
 │   ├── LanguageModelError unusable n-gram model or text to build one from   .path .line
 │   └── LexiconError       a lexicon that cannot be read or spelled          .path .line
 ├── ScoringError           ids missing on one side, unreadable transcripts   .utterance_ids
@@ -76,7 +76,7 @@ class BundleError(_FileError):
     """A model bundle cannot be used."""
 
 
-class DecodingError(_FileError):
+class DecodingError(_FileError, ValueError):
     """Emissions or decoding settings cannot be used."""
 
 

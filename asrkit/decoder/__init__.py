@@ -3,7 +3,14 @@
 Usable without the rest of asrkit, and without Keras.
 """
 
-from asrkit.decoder.adapter import CtcDecoder, build_ctcdecoder
+from asrkit.decoder.adapter import (
+    BeamSearchDecoderCTC,
+    CtcDecoder,
+    LanguageModel,
+    LMState,
+    MultiLanguageModel,
+    build_ctcdecoder,
+)
 from asrkit.decoder.backends import Decoder, make_decoder
 from asrkit.decoder.beam import BeamSearchDecoder
 from asrkit.decoder.greedy import GreedyDecoder, greedy_decode
@@ -12,11 +19,15 @@ from asrkit.decoder.streaming import DecodingStream, Partial
 
 __all__ = [
     "BeamSearchDecoder",
+    "BeamSearchDecoderCTC",
     "CtcDecoder",
     "Decoder",
     "DecodingStream",
     "GreedyDecoder",
     "Hypothesis",
+    "LMState",
+    "LanguageModel",
+    "MultiLanguageModel",
     "Partial",
     "Word",
     "build_ctcdecoder",

@@ -218,18 +218,28 @@ class BeamSearchDecoder:
             raise DecodingError(f"threads must be positive, not {threads}")
         return [self._divide(array) for array in check_batch(emissions, lengths, len(self.symbols), names)]
 
-    def with_config(self, config: DecodingConfig) -> Self:
+    def with_config(self, config: DecodingConfig, *, hotwords: Mapping[str, float] | None = None) -> Self:
         """Return a decoder with other settings and hotwords that shares the language model and its lexicon.
+
+        Args:
+            config: The settings.
+            hotwords: Take the place of the words and phrases with weights of their own; None keeps them.
 
         Raises:
             DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the alphabet.
         """
         decoder = copy.copy(self)
+        if hotwords is not None:
+            decoder._extra_hotwords = dict(hotwords)
         if (config.lm_units, config.lm_case) == self._built_for:
             decoder._configure(config)
         else:
             decoder._build(config)
         return decoder
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle as settings and the file of the language model, which a process reads once."""
+        return _rebuild, (type(self), self.symbols, self.lm, self.config, self._extra_hotwords)
 
     def _configure(self, config: DecodingConfig) -> None:
         self.config = config
@@ -252,6 +262,16 @@ class BeamSearchDecoder:
         """
         separator = "" if self.symbols.words is WordRule.NONE and self.lexicon is None else " "
         return DecodingStream(self._native.stream(), len(self.symbols), self._divide, separator, name)
+
+
+def _rebuild(
+    kind: type[BeamSearchDecoder],
+    symbols: Symbols,
+    lm: NgramModel | None,
+    config: DecodingConfig,
+    hotwords: dict[str, float],
+) -> BeamSearchDecoder:
+    return kind(symbols, lm, config, hotwords=hotwords)
 
 
 def derive(native: _native.Decoder, options: _native.SearchOptions, hotwords: Mapping[str, float]) -> _native.Decoder:

@@ -31,7 +31,7 @@ def check_emissions(emissions: Emissions, num_symbols: int, name: str) -> FloatA
         DecodingError: The shape is wrong, or a value is NaN or positive, or a step has no possible symbol.
     """
     array = np.asarray(emissions)
-    if array.ndim != 2 or array.dtype.kind != "f":
+    if array.ndim != 2 or (array.dtype.kind != "f" and array.dtype.name != "bfloat16"):
         raise DecodingError(
             f"{name}: emissions must be floating-point numbers (steps, symbols), "
             f"not {array.dtype} of shape {array.shape}"

@@ -115,6 +115,8 @@ def _read(path: Path, *, with_values: bool) -> tuple[EmissionsInfo, npt.NDArray[
             return info, read_member(archive, "log_probs.npy") if with_values else np.zeros((0, 0), np.float16)
     except FileNotFoundError:
         raise DecodingError("no such emissions file", path=path) from None
+    except DecodingError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise DecodingError(
             f"not an emissions file ({error}); make it again with --keep-emissions", path=path

@@ -14,6 +14,7 @@ from asrkit.language_model.files import ModelFile
 from asrkit.language_model.perplexity import TextTotals
 from asrkit.language_model.text_source import read_word_list
 from asrkit.packages import needed
+from asrkit.text.words import split_words
 
 # After 88 bytes of checks: order, probing multiplier, model type, whether the words follow, version; then the counts.
 _PARAMETERS = struct.Struct("<88x B 3x f I B 3x I")
@@ -75,7 +76,7 @@ class KenlmBinary:
     def score_text(self, text: bytes) -> TextTotals:
         """Add up the sentences of a text, one a line."""
         totals = TextTotals()
-        for words in filter(None, map(str.split, text.decode().split("\n"))):
+        for words in filter(None, map(split_words, text.decode().split("\n"))):
             scores = self.score_words(words, bos=True, eos=True)
             totals.num_sentences += 1
             totals.num_words += len(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from asrkit.language_model.files import open_model
 from asrkit.language_model.kenlm_binary import KenlmBinary
 from asrkit.language_model.perplexity import Perplexity, perplexity_of
 from asrkit.language_model.verification import ensure_whole
+from asrkit.text.words import split_words
 
 if TYPE_CHECKING:
     from asrkit import _native
@@ -115,7 +117,15 @@ class NgramModel:
 
     def score_words(self, sentence: str, *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
         """Return the log10 probability of each word and whether the model knows it; with ``eos`` the end too."""
-        return self._engine.score_words(sentence.split(), bos, eos)
+        return self._engine.score_words(split_words(sentence), bos, eos)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self.path is None:
+            raise TypeError("a language model that did not come from a file cannot be pickled; save it and load it")
+        return load_shared, (self.path,)
+
+    def __deepcopy__(self, memo: object) -> NgramModel:
+        return self  # it never changes
 
     def perplexity(self, texts: Iterable[str]) -> Perplexity:
         """Measure the model on a text.
@@ -127,3 +137,26 @@ class NgramModel:
             LanguageModelError: The text is empty.
         """
         return perplexity_of([self._engine.score_text(text.encode()) for text in texts])
+
+
+# Models in use, by file and version: what is unpickled shares one, and none is kept alive by this.
+_loaded: weakref.WeakValueDictionary[tuple[str, int, int], NgramModel] = weakref.WeakValueDictionary()
+
+
+def load_shared(path: Path | str) -> NgramModel:
+    """Return the model of a file, the same one as long as somebody in this process uses it.
+
+    Raises:
+        MissingPathError: There is no such file.
+        LanguageModelError: The file is no usable model.
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+    except OSError:
+        return NgramModel.load(path)  # which says why
+    key = (str(path.resolve()), status.st_size, status.st_mtime_ns)
+    model = _loaded.get(key)
+    if model is None:
+        model = _loaded[key] = NgramModel.load(path)
+    return model

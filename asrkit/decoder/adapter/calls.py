@@ -1,0 +1,54 @@
+"""What a call of pyctcdecode's asks of the search, and of the pool that carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from multiprocessing.context import SpawnContext
+from typing import Any
+
+from asrkit.decoder.emissions import Emissions
+
+_NEAR_ZERO = 1e-6
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one call asks of the search, under pyctcdecode's names."""
+
+    beam_width: int = 100
+    beam_prune_logp: float = -10.0
+    token_min_logp: float = -5.0
+    hotwords: tuple[str, ...] = ()
+    hotword_weight: float = 10.0
+    n_best: int = 1
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of our search."""
+        return {
+            "beam": self.beam_width,
+            "beam_threshold": min(max(-float(self.beam_prune_logp), _NEAR_ZERO), 80.0),
+            "symbol_threshold": max(-float(self.token_min_logp), _NEAR_ZERO),
+            "n_best": self.n_best,
+        }
+
+
+def listed(hotwords: Iterable[str] | None) -> tuple[str, ...]:
+    """Return hotwords as what can be compared."""
+    return tuple(hotwords or ())
+
+
+def maps(pool: Any) -> bool:
+    """Whether a pool is to spread the work; as in pyctcdecode, one that spawns its processes is not."""
+    context = getattr(pool, "_ctx", getattr(pool, "_mp_context", None))
+    return hasattr(pool, "map") and not isinstance(context, SpawnContext)
+
+
+def map_with(pool: Any, work: Callable[[Emissions], Any], items: Sequence[Emissions]) -> list[Any]:
+    """Return what a pool makes of each item."""
+    return list(pool.map(work, items))
+
+
+def threads_of(pool: Any) -> int:
+    """Return the number of threads where a pool is one."""
+    return pool if isinstance(pool, int) else 1

@@ -1,0 +1,376 @@
+"""pyctcdecode's decoder over our search."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from asrkit.config import DecodingConfig
+from asrkit.config.recognition import MOST_BONUS
+from asrkit.decoder.adapter.calls import Call, listed, map_with, maps, threads_of
+from asrkit.decoder.adapter.labels import Alphabet
+from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel
+from asrkit.decoder.adapter.state import LMState, decode_after
+from asrkit.decoder.beam import BeamSearchDecoder
+from asrkit.decoder.emissions import Emissions, FloatArray
+from asrkit.decoder.hypothesis import Hypothesis
+from asrkit.emissions import tell_values, to_log_probabilities
+from asrkit.errors import DecodingError
+
+# text, language model state, frames of the words, acoustic score, total score
+OutputBeam = tuple[str, LMState | None, list[tuple[str, tuple[int, int]]], float, float]
+# the same without the state
+OutputBeamMPSafe = tuple[str, list[tuple[str, tuple[int, int]]], float, float]
+AnyLanguageModel = LanguageModel | MultiLanguageModel
+
+_LN10 = math.log(10.0)
+_ALPHABET_NAME, _MODEL_FOLDER = "alphabet.json", "language_model"
+
+
+def build_ctcdecoder(
+    labels: Sequence[str],
+    kenlm_model_path: Path | str | None = None,
+    unigrams: Collection[str] | None = None,
+    alpha: float = 0.5,
+    beta: float = 1.5,
+    unk_score_offset: float = -10.0,
+    lm_score_boundary: bool = True,
+) -> BeamSearchDecoderCTC:
+    """Build a decoder as ``pyctcdecode.build_ctcdecoder`` does.
+
+    Args:
+        labels: Text of each output; see ``Alphabet.build_alphabet``.
+        kenlm_model_path: A language model: ARPA, our binary or KenLM's.
+        unigrams: The known words; the model's own when None.
+        alpha: Weight of the language model.
+        beta: Bonus per word.
+        unk_score_offset: See ``LanguageModel``.
+        lm_score_boundary: Must be True: sentences have a begin and an end.
+
+    Raises:
+        DecodingError: The labels are repeated, or ``lm_score_boundary`` is False.
+        LanguageModelError: The language model cannot be used.
+    """
+    alphabet = Alphabet.build_alphabet(labels)
+    if kenlm_model_path is None:
+        _check_boundary(lm_score_boundary)
+        return BeamSearchDecoderCTC(alphabet)
+    path = Path(kenlm_model_path)
+    return BeamSearchDecoderCTC(
+        alphabet, LanguageModel(path, unigrams, alpha, beta, unk_score_offset, lm_score_boundary)
+    )
+
+
+class BeamSearchDecoderCTC:
+    """A decoder with the methods of pyctcdecode's; ``build_ctcdecoder`` makes one.
+
+    Logits may be logits, probabilities or log-probabilities, ``(frames, labels)``, of any floating-point type. It can
+    be pickled: the language model is named by its file, which processes read once.
+
+    Args:
+        alphabet: The labels, also as pyctcdecode's own ``Alphabet``.
+        language_model: The language model.
+
+    Raises:
+        DecodingError: The settings cannot be used.
+        LanguageModelError: The language model cannot be used.
+    """
+
+    # pyctcdecode keeps language models here until ``cleanup``; ours are names of files and weights, and light.
+    model_container: ClassVar[dict[bytes, AnyLanguageModel | None]] = {}
+
+    def __init__(self, alphabet: Alphabet | Any, language_model: AnyLanguageModel | None = None) -> None:
+        self._alphabet = alphabet if isinstance(alphabet, Alphabet) else Alphabet(alphabet.labels, alphabet.is_bpe)
+        self._language_model = language_model
+        self._model_key = os.urandom(16)
+        BeamSearchDecoderCTC.model_container[self._model_key] = language_model
+        self._last: tuple[Any, BeamSearchDecoder] | None = None
+        self._search(Call())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._alphabet, self._language_model)
+
+    def reset_params(
+        self,
+        alpha: float | None = None,
+        beta: float | None = None,
+        unk_score_offset: float | None = None,
+        lm_score_boundary: bool | None = None,
+    ) -> None:
+        """Change the weights of the language model; what cannot be used is refused by the next call."""
+        if self._language_model is not None:
+            self._language_model.reset_params(
+                alpha=alpha, beta=beta, unk_score_offset=unk_score_offset, score_boundary=lm_score_boundary
+            )
+
+    def cleanup(self) -> None:
+        """Forget the decoder in ``model_container``."""
+        BeamSearchDecoderCTC.model_container.pop(self._model_key, None)
+
+    @classmethod
+    def clear_class_models(cls) -> None:
+        """Forget all decoders in ``model_container``."""
+        BeamSearchDecoderCTC.model_container.clear()
+
+    def decode(
+        self,
+        logits: Emissions,
+        beam_width: int = 100,
+        beam_prune_logp: float = -10.0,
+        token_min_logp: float = -5.0,
+        hotwords: Iterable[str] | None = None,
+        hotword_weight: float = 10.0,
+        lm_start_state: LMState | None = None,
+    ) -> str:
+        """Return the best text."""
+        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight, n_best=1)
+        return self._decode(logits, call, lm_start_state)[0].text
+
+    def decode_beams(
+        self,
+        logits: Emissions,
+        beam_width: int = 100,
+        beam_prune_logp: float = -10.0,
+        token_min_logp: float = -5.0,
+        prune_history: bool = False,
+        hotwords: Iterable[str] | None = None,
+        hotword_weight: float = 10.0,
+        lm_start_state: LMState | None = None,
+    ) -> list[OutputBeam]:
+        """Return the best texts with their frames and scores, best first.
+
+        With ``prune_history``, of texts that end with the same words only the best: as many words as the language model
+        looks back on, at least one.
+        """
+        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight, n_best=beam_width)
+        found = self._decode(logits, call, lm_start_state)
+        length = self._history_length()
+        if prune_history:
+            best: dict[tuple[str, ...], Hypothesis] = {}
+            for h in found:
+                best.setdefault(_words(h)[-max(1, length) :], h)
+            found = list(best.values())
+        return [self._beam(h, lm_start_state, length) for h in found]
+
+    def decode_batch(
+        self,
+        pool: Any,
+        logits_list: Sequence[Emissions],
+        beam_width: int = 100,
+        beam_prune_logp: float = -10.0,
+        token_min_logp: float = -5.0,
+        hotwords: Iterable[str] | None = None,
+        hotword_weight: float = 10.0,
+    ) -> list[str]:
+        """Return the best text of each utterance.
+
+        Args:
+            pool: None, a number of threads (the fastest, as they do not wait for Python), or a pool with ``map``.
+            logits_list: The utterances.
+            beam_width: Prefixes kept after each step.
+            beam_prune_logp: Those this much below the best are dropped.
+            token_min_logp: Labels below this are not tried.
+            hotwords: Words and phrases to prefer.
+            hotword_weight: How much.
+        """
+        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight, n_best=1)
+        if maps(pool):
+            return map_with(pool, functools.partial(_decode_text, self, call), logits_list)
+        search = self._search(call)
+        if self._reranks():
+            return [self._decode(logits, call)[0].text for logits in logits_list]
+        return search.decode_texts([self._log_probs(logits) for logits in logits_list], threads=threads_of(pool))
+
+    def decode_beams_batch(
+        self,
+        pool: Any,
+        logits_list: Sequence[Emissions],
+        beam_width: int = 100,
+        beam_prune_logp: float = -10.0,
+        token_min_logp: float = -5.0,
+        prune_history: bool = False,
+        hotwords: Iterable[str] | None = None,
+        hotword_weight: float = 10.0,
+    ) -> list[list[OutputBeamMPSafe]]:
+        """Return the best texts of each utterance without states; see ``decode_batch`` and ``decode_beams``."""
+        decode = functools.partial(
+            _decode_beams,
+            self,
+            beam_width=beam_width,
+            beam_prune_logp=beam_prune_logp,
+            token_min_logp=token_min_logp,
+            prune_history=prune_history,
+            hotwords=listed(hotwords),
+            hotword_weight=hotword_weight,
+        )
+        return map_with(pool, decode, logits_list) if maps(pool) else list(map(decode, logits_list))
+
+    def save_to_dir(self, filepath: Path | str) -> None:
+        """Write the decoder into a folder, in pyctcdecode's format.
+
+        Raises:
+            DecodingError: It has several language models.
+        """
+        if isinstance(self._language_model, MultiLanguageModel):
+            raise DecodingError("a MultiLanguageModel cannot be saved; save its language models one by one")
+        folder = Path(filepath)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _ALPHABET_NAME).write_text(self._alphabet.dumps(), encoding="utf-8")
+        if self._language_model is not None:
+            self._language_model.save_to_dir(folder / _MODEL_FOLDER)
+
+    @staticmethod
+    def parse_directory_contents(filepath: Path | str) -> dict[str, str | None]:
+        """Return where the alphabet and the language model of a folder are.
+
+        Raises:
+            DecodingError: There is no alphabet.
+        """
+        folder = Path(filepath)
+        if not (folder / _ALPHABET_NAME).exists():
+            raise DecodingError(f"there is no {_ALPHABET_NAME}; name a folder that save_to_dir wrote", path=folder)
+        model = folder / _MODEL_FOLDER
+        return {"alphabet": str(folder / _ALPHABET_NAME), "language_model": str(model) if model.exists() else None}
+
+    @classmethod
+    def load_from_dir(cls, filepath: Path | str, unigram_encoding: str | None = None) -> Self:
+        """Read a decoder that ``save_to_dir`` wrote, here or in pyctcdecode.
+
+        Raises:
+            DecodingError: The folder holds something else.
+        """
+        names = cls.parse_directory_contents(filepath)
+        alphabet = Alphabet.loads(Path(str(names["alphabet"])).read_text(encoding="utf-8"))
+        model = names["language_model"]
+        return cls(alphabet, None if model is None else LanguageModel.load_from_dir(model, unigram_encoding))
+
+    @classmethod
+    def load_from_hf_hub(cls, model_id: str, cache_dir: str | None = None, **kwargs: Any) -> Self:
+        """Read a decoder from Hugging Face's hub.
+
+        Raises:
+            DecodingError: huggingface_hub is not installed.
+        """
+        try:
+            from huggingface_hub import snapshot_download  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            raise DecodingError("load_from_hf_hub needs huggingface_hub: pip install huggingface_hub") from None
+        cache_dir = cache_dir or str(Path.home() / ".cache" / "pyctcdecode")
+        return cls.load_from_dir(snapshot_download(model_id, cache_dir=cache_dir, **kwargs))
+
+    def _decode(self, logits: Emissions, call: Call, state: LMState | None = None) -> list[Hypothesis]:
+        """Return the hypotheses of one utterance, best first."""
+        if state is not None and not isinstance(state, LMState):
+            raise DecodingError("lm_start_state is the second item of what decode_beams returned, or None")
+        if self._reranks():
+            call = replace(call, n_best=max(call.n_best, call.beam_width))
+        search = self._search(call)
+        log_probs = self._log_probs(logits)
+        if state is None or not state.words:
+            found = search.decode(log_probs)
+        else:
+            found = decode_after(state, search, self._alphabet.symbols, log_probs)
+        if self._reranks():
+            assert self._language_model is not None
+            alpha = self._language_model.alpha
+            scored = [replace(h, score=h.score + alpha * h.lm_score) for h in found]
+            found = sorted(scored, key=lambda h: -h.score)
+        return found
+
+    def _search(self, call: Call) -> BeamSearchDecoder:
+        """Return the search with the settings of a call; it is kept, as the next call most likely wants the same."""
+        hotwords = self._hotwords(call)
+        config = self._config(call)
+        lm = None if self._language_model is None else self._language_model.ngrams()
+        last = self._last
+        if last is not None and last[0] == (config, hotwords) and last[1].lm is lm:
+            return last[1]
+        if last is not None and last[1].lm is lm:
+            search = last[1].with_config(config, hotwords=hotwords)
+        else:
+            search = BeamSearchDecoder(self._alphabet.symbols, lm, config, hotwords=hotwords)
+        self._last = (config, hotwords), search
+        return search
+
+    def _config(self, call: Call) -> DecodingConfig:
+        model = self._language_model
+        settings = call.settings()
+        if model is None:
+            return DecodingConfig(**settings)
+        _check_boundary(model.score_boundary)
+        for name in ("alpha", "beta", "unk_score_offset"):
+            if not math.isfinite(getattr(model, name)):
+                raise DecodingError(f"{name} must be a finite number, not {getattr(model, name)!r}")
+        if abs(model.beta) > MOST_BONUS:
+            raise DecodingError(f"beta must lie within {MOST_BONUS:g} of 0, not {model.beta!r}")
+        alpha = max(float(model.alpha), 0.0)  # a negative one ranks the texts afterwards
+        settings |= {"lm_weight": alpha, "word_bonus": float(model.beta)}
+        if model.unk_score_offset != DEFAULT_OFFSET:
+            most = MOST_BONUS / max(alpha, 1.0)
+            bonus = min(max(_LN10 * float(model.unk_score_offset), -most), most)
+            settings |= {"unknown_weight": 0.0, "unknown_bonus": bonus}
+        return DecodingConfig(**settings)
+
+    def _hotwords(self, call: Call) -> Mapping[str, float]:
+        """Return words and phrases with their weights: what the labels cannot spell can never be said."""
+        written = b"".join(spelling.text for spelling in self._alphabet.symbols.spellings if spelling)
+        letters = set(written.decode("utf-8", "ignore"))
+        weights: dict[str, float] = {}
+        if self._language_model is not None:
+            offset = self._language_model.alpha * self._language_model.unk_score_offset * _LN10
+            if math.isfinite(offset) and offset < 0:
+                weights = {word: offset for word in self._language_model.penalized() if letters.issuperset(word)}
+        for hotword in call.hotwords:
+            words = hotword.split()
+            if words and letters.issuperset("".join(words)):
+                weights[" ".join(words)] = call.hotword_weight
+        return weights
+
+    def _reranks(self) -> bool:
+        """Whether the language model is to be opposed, which no search can do step by step."""
+        return self._language_model is not None and self._language_model.alpha < 0
+
+    def _log_probs(self, logits: Emissions) -> FloatArray:
+        values = np.asarray(logits)
+        if values.ndim != 2 or values.shape[1] != len(self._alphabet.labels):
+            num_labels = len(self._alphabet.labels)
+            raise DecodingError(
+                f"logits have the shape {values.shape}, not (frames, {num_labels}): a column for each label"
+            )
+        return self._alphabet.join_silent(to_log_probabilities(values, tell_values([values])))
+
+    def _history_length(self) -> int:
+        return 0 if self._language_model is None else self._language_model.order - 1
+
+    def _beam(self, h: Hypothesis, before: LMState | None, length: int) -> OutputBeam:
+        frames = [(word.text, (word.start_step, word.end_step)) for word in h.words]
+        state = None
+        if self._language_model is not None:
+            words = (*(before.words if before else ()), *_words(h))
+            state = LMState(words[max(0, len(words) - length) :])
+        return h.text, state, frames, h.acoustic_score, h.score
+
+
+def _check_boundary(score_boundary: bool) -> None:
+    if not score_boundary:
+        raise DecodingError("lm_score_boundary=False is not supported: sentences are scored with their begin and end")
+
+
+def _words(h: Hypothesis) -> tuple[str, ...]:
+    return tuple(word.text for word in h.words)
+
+
+def _decode_text(decoder: BeamSearchDecoderCTC, call: Call, logits: Emissions) -> str:
+    return decoder._decode(logits, call)[0].text
+
+
+def _decode_beams(decoder: BeamSearchDecoderCTC, logits: Emissions, **settings: Any) -> list[OutputBeamMPSafe]:
+    found = decoder.decode_beams(logits, **settings)
+    return [(text, frames, logit_score, score) for text, _, frames, logit_score, score in found]
