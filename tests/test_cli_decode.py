@@ -78,6 +78,71 @@ def test_pieces_of_words_become_words(here: Path, asrkit: Command) -> None:  # n
     assert row["duration_s"] == pytest.approx(30 * 0.02)
 
 
+def unsure(outputs: list[str], other: list[str], share: float) -> np.ndarray:
+    """Log-probabilities of an utterance that may be another."""
+    mixed = (1 - share) * np.exp(emissions_of(PIECES, outputs)) + share * np.exp(emissions_of(PIECES, other))
+    return np.asarray(np.log(mixed).astype(np.float32))
+
+
+def test_pieces_are_searched_with_a_language_model(here: Path, asrkit: Command) -> None:  # noqa: F811
+    words = {"<unk>": -3.0, "<s>": -99.0, "</s>": -1.0, "cab": -0.8, "a": -1.2, "ac": -2.8}
+    entries = "".join(f"{log10}\t{word}\n" for word, log10 in words.items())
+    Path("lm.arpa").write_text(f"\\data\\\nngram 1={len(words)}\n\n\\1-grams:\n{entries}\n\\end\\\n")
+    np.save("u.npy", unsure(["▁ca", "b", "▁a"], ["▁ca", "c", "▁a"], 0.6))
+    arguments = ["decode", "u.npy", "--tokens", "pieces.txt", "--keep-emissions"]
+    assert asrkit(*arguments).code == 0
+    assert hypotheses() == {"u": "cac a"}
+    done = asrkit(*arguments, "--lm", "lm.arpa")
+    assert done.code == 0, done.err
+    assert hypotheses() == {"u": "cab a"}
+    row = json.loads(Path("transcripts/results.jsonl").read_text())
+    assert [(word["word"], word["start_s"], word["end_s"]) for word in row["words"]] == [
+        ("cab", 0.0, 0.2),
+        ("a", 0.24, 0.32),
+    ]
+    assert asrkit(*arguments, "--lm", "lm.arpa", "--hotword", "cac=9").code == 0
+    assert hypotheses() == {"u": "cac a"}
+    Path("ref.txt").write_text("u cab a\n")
+    done = asrkit("score", "transcripts", "ref.txt", "--emissions", "transcripts", "--lm", "lm.arpa", "--json")
+    assert json.loads(done.out)["details"]["blame"]["by_cause"]["search"] == 1, "hotwords are no part of the judgment"
+
+
+def test_phonemes_become_words_through_a_lexicon(here: Path, asrkit: Command) -> None:  # noqa: F811
+    labels = ["<blk>", "k", "æ", "t", "s", "i:", "<wb>"]
+    Path("phones.txt").write_text("".join(f"{label} {i}\n" for i, label in enumerate(labels)), encoding="utf-8")
+    lines = ["cat\tk æ t", "sea\ts i:", "see\ts i:", "zoo\tz u:"]
+    Path("lexicon.tsv").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    words = {"<unk>": -9.0, "<s>": -99.0, "</s>": -1.0, "cat": -1.0, "sea": -2.0, "see": -1.0}
+    entries = "".join(f"{log10}\t{word}\n" for word, log10 in words.items())
+    Path("lm.arpa").write_text(f"\\data\\\nngram 1={len(words)}\n\n\\1-grams:\n{entries}\n\\end\\\n")
+    np.save("u.npy", emissions_of(labels, ["k", "æ", "t", "<wb>", "s", "i:"]))
+    arguments = ["decode", "u.npy", "--tokens", "phones.txt", "--lexicon", "lexicon.tsv"]
+    assert asrkit(*arguments, "--lm", "lm.arpa").code == 0
+    assert hypotheses() == {"u": "cat see"}
+    assert json.loads(Path("transcripts/results.jsonl").read_text())["provenance"]["lexicon"] == "lexicon.tsv"
+    Path("lexicon.tsv").write_text("cat\tk æ t\nsi\ts i:\n", encoding="utf-8")
+    assert "1 transcribed" in asrkit(*arguments, "--lm", "lm.arpa").err, "another lexicon is another run"
+    for wrong, code, message in (
+        (["--lexicon", "none.tsv"], 2, "no such lexicon"),
+        (["--lexicon", "tokens.txt"], 1, "tokens.txt:1: "),
+        (["--lexicon", "lexicon.tsv", "--decoder", "greedy"], 2, "a lexicon works with the beam decoder only"),
+    ):
+        done = asrkit("decode", "u.npy", "--tokens", "phones.txt", *wrong)
+        assert (done.code, message in done.err) == (code, True), done.err
+
+
+def test_scripts_without_spaces(here: Path, asrkit: Command) -> None:  # noqa: F811
+    labels = ["<blank>", "<unk>", "我", "你", "们", "<sos/eos>"]
+    Path("units.txt").write_text("".join(f"{label} {i}\n" for i, label in enumerate(labels)))
+    np.save("u.npy", emissions_of(labels, ["我", "你", "们", "<sos/eos>"]))
+    for decoder in ("beam", "greedy"):
+        done = asrkit("decode", "u.npy", "--tokens", "units.txt", "--decoder", decoder, "-f", "srt", "-f", "txt")
+        assert done.code == 0, done.err
+        assert "no marks of words" in done.err
+        assert hypotheses() == {"u": "我你们"}
+        assert Path("transcripts/u.srt").read_text(encoding="utf-8").splitlines()[2] == "我你们"
+
+
 def test_names_come_from_files_and_keys(here: Path, asrkit: Command) -> None:  # noqa: F811
     Path("in/sub").mkdir(parents=True)
     np.save("in/a b.npy", spoken("a"))

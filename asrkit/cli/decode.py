@@ -51,6 +51,13 @@ def decode(
             help="log-probabilities, probabilities or logits; default: the numbers tell.", rich_help_panel=_MODEL
         ),
     ] = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(
+            help="Lines [bold]word<TAB>labels[/] for outputs that are no letters, such as phonemes: words are written.",
+            rich_help_panel="Decoding",
+        ),
+    ] = None,
     output_dir: options.OutputDir = Path("transcripts"),
     model: options.Model = None,
     lm: options.LanguageModel = None,

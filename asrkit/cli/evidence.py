@@ -38,7 +38,7 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
         )
     config = decoding_settings(report)
     stored, recordings = find_emissions(emissions)
-    divide = PriorDivision(config, len(stored.symbols), has_lm=lm is not None)
+    divide = PriorDivision(config, len(stored.symbols), has_lm=lm is not None, silent=stored.symbols.silent)
     scorer = TextScorer(stored.symbols)
     kept = {recording.utterance_id: recording.emissions for recording in recordings}
 

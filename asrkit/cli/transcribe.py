@@ -34,7 +34,8 @@ _ABOUT_AUDIO = frozenset(
     {"audio_root", "channels", "exclude", "in_place", "include", "keep_emissions", "raw_rate_hz", "recursive"}
 )
 _ABOUT_ARRAYS = ("tokens", "blank", "words", "step_ms", "values")
-_ABSENT = dict.fromkeys((*_ABOUT_AUDIO, *_ABOUT_ARRAYS, "inputs", "files_from", "plan"))  # from a command without them
+_OF_DECODE = (*_ABOUT_ARRAYS, "lexicon")
+_ABSENT = dict.fromkeys((*_ABOUT_AUDIO, *_OF_DECODE, "inputs", "files_from", "plan"))  # from a command without them
 
 
 @app.command(epilog="Example: asrkit transcribe ./wavs --beam 50 --lm lm/3gram.arpa")
@@ -229,7 +230,7 @@ class Request:
         from asrkit.transcription import decode_emissions
 
         flags = self._flags
-        about = {name: flags[name] for name in _ABOUT_ARRAYS if flags[name] is not None}
+        about = {name: flags[name] for name in _OF_DECODE if flags[name] is not None}
         shared = self._shared(self._model_of_emissions(view), view)
         return decode_emissions(
             flags["emissions"], keep_emissions=bool(flags["keep_emissions"]), observer=view, **about, **shared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,10 @@ from asrkit.decoder.greedy import GreedyDecoder
 from asrkit.decoder.hypothesis import Hypothesis
 from asrkit.errors import ConfigError
 from asrkit.language_model import NgramModel
-from asrkit.text import Alphabet, Symbols
+from asrkit.text import Alphabet, Lexicon, Symbols
+from asrkit.text.lexicon import describe_left_out
+
+_log = logging.getLogger("asrkit")
 
 
 class Decoder(Protocol):
@@ -34,17 +38,23 @@ class Decoder(Protocol):
 
 
 def make_decoder(
-    symbols: Symbols, config: DecodingConfig | None = None, lm: NgramModel | Path | str | None = None
+    symbols: Symbols,
+    config: DecodingConfig | None = None,
+    lm: NgramModel | Path | str | None = None,
+    lexicon: Lexicon | Path | str | None = None,
 ) -> Decoder:
     """Build the decoder that ``config.decoder`` names.
 
     Raises:
-        ConfigError: A language model goes with the greedy decoder, which cannot use it, or the decoder cannot take the
+        ConfigError: A language model or a lexicon goes with a decoder that cannot use it, or the decoder cannot take the
             symbols.
         MissingPackageError: pyctcdecode is asked for and not installed.
         LanguageModelError: The language model cannot be used, or the symbols cannot spell most of it.
+        LexiconError: The lexicon cannot be used.
     """
     config = config or DecodingConfig()
+    if lexicon is not None and config.decoder != "beam":
+        raise ConfigError(f"the {config.decoder} decoder cannot use a lexicon; set decoder to beam, or leave it out")
     if config.decoder == "greedy":
         if lm is not None:
             raise ConfigError("the greedy decoder cannot use a language model; set decoder to beam, or leave lm out")
@@ -57,4 +67,7 @@ def make_decoder(
         from asrkit.decoder.pyctcdecode import PyctcdecodeDecoder
 
         return PyctcdecodeDecoder(symbols, lm, config)
-    return BeamSearchDecoder(symbols, lm, config)
+    decoder = BeamSearchDecoder(symbols, lm, config, lexicon=lexicon)
+    if decoder.words_left_out:
+        _log.warning(describe_left_out(list(decoder.words_left_out)))
+    return decoder

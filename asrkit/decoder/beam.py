@@ -239,7 +239,7 @@ class BeamSearchDecoder:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as settings and the file of the language model, which a process reads once."""
-        return _rebuild, (type(self), self.symbols, self.lm, self.config, self._extra_hotwords)
+        return _rebuild, (type(self), self.symbols, self.lm, self.config, self._extra_hotwords, self.lexicon)
 
     def _configure(self, config: DecodingConfig) -> None:
         self.config = config
@@ -249,7 +249,8 @@ class BeamSearchDecoder:
                 "hotwords are found by their letters, which a lexicon's words do not have; leave them out"
             )
         has_lm = self.lm is not None and config.lm_weight > 0
-        self._divide = PriorDivision(config, len(self.symbols), has_lm=self.lm is not None)
+        has_model = self.lm is not None
+        self._divide = PriorDivision(config, len(self.symbols), has_lm=has_model, silent=self.symbols.silent)
         options = search_options(config, is_guided=has_lm or bool(hotwords) or self.lexicon is not None)
         options.unknown_bonus += self._unknown_floor
         self._native = derive(self._native, options, hotwords)
@@ -270,8 +271,9 @@ def _rebuild(
     lm: NgramModel | None,
     config: DecodingConfig,
     hotwords: dict[str, float],
+    lexicon: Lexicon | None,
 ) -> BeamSearchDecoder:
-    return kind(symbols, lm, config, hotwords=hotwords)
+    return kind(symbols, lm, config, hotwords=hotwords, lexicon=lexicon)
 
 
 def derive(native: _native.Decoder, options: _native.SearchOptions, hotwords: Mapping[str, float]) -> _native.Decoder:

@@ -100,7 +100,9 @@ class PriorDivision:
     Args:
         config: Its ``prior_scale`` and ``log_priors``.
         num_symbols: Size of the alphabet, with the blank.
-        has_lm: Whether there is a language model. Without, or with an ``lm_weight`` of 0, emissions stay as they are.
+        has_lm: Whether there is a language model. Without, or with an ``lm_weight`` of 0, nothing is divided.
+        silent: ``Symbols.silent``. What outputs that are never written have is given to the blank, with which a text is
+            as likely.
 
     Raises:
         DecodingError: There is not one prior for each symbol.
@@ -110,8 +112,9 @@ class PriorDivision:
         Decoding.
     """
 
-    def __init__(self, config: DecodingConfig, num_symbols: int, *, has_lm: bool) -> None:
+    def __init__(self, config: DecodingConfig, num_symbols: int, *, has_lm: bool, silent: Sequence[int] = ()) -> None:
         self._penalties = None
+        self._silent = list(silent)
         if not has_lm or config.lm_weight == 0.0 or config.prior_scale == 0.0:
             return
         if len(config.log_priors) != num_symbols:
@@ -123,6 +126,11 @@ class PriorDivision:
 
     def __call__(self, emissions: FloatArray) -> FloatArray:
         """Return the natural log-probabilities ``(steps, symbols)`` after the division; each step sums to one."""
+        if len(self._silent) > 1:
+            joined = emissions.copy()
+            joined[:, self._silent[0]] = np.logaddexp.reduce(emissions[:, self._silent], axis=1)
+            joined[:, self._silent[1:]] = -np.inf
+            emissions = joined
         if self._penalties is None:
             return emissions
         divided = emissions - self._penalties

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, Word
-from asrkit.text import Symbols
+from asrkit.text import Symbols, WordRule
 
 
 def greedy_decode(emissions: Emissions, symbols: Symbols, *, name: str = "utterance") -> Hypothesis:
@@ -58,6 +58,7 @@ def _read_off(emissions: FloatArray, symbols: Symbols) -> Hypothesis:
     log_probs = emissions[np.arange(len(outputs)), outputs].astype(np.float64)
     is_new = np.ones(len(outputs), bool)
     is_new[1:] = outputs[1:] != outputs[:-1]
+    is_undivided = symbols.words is WordRule.NONE
     words: list[Word] = []
     text = b""
     steps: list[int] = []
@@ -71,13 +72,23 @@ def _read_off(emissions: FloatArray, symbols: Symbols) -> Hypothesis:
         if spelling.text:
             text += spelling.text
             steps.append(step)
-        if spelling.closes:
+        if spelling.closes or (is_undivided and _is_whole(text)):
             words += _word(text, steps, outputs, log_probs)
             text, steps = b"", []
     words += _word(text, steps, outputs, log_probs)
     score = float(log_probs.sum())
     confidence = float(np.exp(log_probs.mean())) if len(log_probs) else 1.0
-    return Hypothesis(" ".join(word.text for word in words), score, score, 0.0, tuple(words), confidence)
+    separator = "" if is_undivided else " "
+    return Hypothesis(separator.join(word.text for word in words), score, score, 0.0, tuple(words), confidence)
+
+
+def _is_whole(text: bytes) -> bool:
+    """Whether bytes end with a whole character."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return error.reason != "unexpected end of data"
+    return True
 
 
 def _word(

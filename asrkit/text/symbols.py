@@ -105,6 +105,11 @@ class Symbols:
         pure = (index for index, spelling in enumerate(self.spellings) if spelling and not spelling.text)
         return next(pure, None)
 
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """The outputs that write nothing: the blank, then those that are skipped."""
+        return (self.blank_index, *sorted(self.skipped))
+
     def _spell(self, index: int, label: str) -> Spelling:
         try:
             text = _bytes_of(label, self.words)

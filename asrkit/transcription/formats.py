@@ -36,30 +36,34 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def cues(words: Sequence[TimedWord]) -> list[Cue]:
+def cues(words: Sequence[TimedWord], separator: str = " ") -> list[Cue]:
     """Cut words into subtitles: at pauses, at 2 x 42 characters and after 6 seconds.
 
     A cue stays for at least a second, but never past the start of the next one; of a word that the model stretches
     over a long silence, the first 6 seconds count.
+
+    Args:
+        words: The words.
+        separator: What stands between two; "" in scripts without spaces.
     """
-    groups = list(_cue_groups(words))
+    groups = list(_cue_groups(words, separator))
     made = []
     for index, group in enumerate(groups):
         start_s = group[0].start_s
         end_s = min(max(group[-1].end_s, start_s + _SHORTEST_CUE_S), start_s + _LONGEST_CUE_S)
         if index + 1 < len(groups):
             end_s = min(end_s, groups[index + 1][0].start_s)
-        made.append(Cue(start_s, round(end_s, 3), tuple(_wrap([word.word for word in group]))))
+        made.append(Cue(start_s, round(end_s, 3), tuple(_wrap([word.word for word in group], separator))))
     return made
 
 
-def _cue_groups(words: Sequence[TimedWord]) -> Iterator[list[TimedWord]]:
+def _cue_groups(words: Sequence[TimedWord], separator: str) -> Iterator[list[TimedWord]]:
     group: list[TimedWord] = []
     for word in words:
         if group and (
             word.start_s - group[-1].end_s >= _PAUSE_S
             or word.end_s - group[0].start_s > _LONGEST_CUE_S
-            or len(_wrap([w.word for w in (*group, word)])) > _CUE_LINES
+            or len(_wrap([w.word for w in (*group, word)], separator)) > _CUE_LINES
         ):
             yield group
             group = []
@@ -68,14 +72,20 @@ def _cue_groups(words: Sequence[TimedWord]) -> Iterator[list[TimedWord]]:
         yield group
 
 
-def _wrap(words: Sequence[str]) -> list[str]:
+def _wrap(words: Sequence[str], separator: str) -> list[str]:
     lines = [words[0]]
     for word in words[1:]:
-        if len(lines[-1]) + 1 + len(word) <= _LINE_CHARACTERS:
-            lines[-1] += f" {word}"
+        if len(lines[-1]) + len(separator) + len(word) <= _LINE_CHARACTERS:
+            lines[-1] += separator + word
         else:
             lines.append(word)
     return lines
+
+
+def _separator(transcript: Transcript) -> str:
+    """Return what stands between the words of a text: nothing in scripts without spaces."""
+    words = [word.word for word in transcript.words]
+    return "" if len(words) > 1 and "".join(words) == transcript.text else " "
 
 
 def _text(transcript: Transcript) -> str:
@@ -93,7 +103,7 @@ def _json_lines(transcript: Transcript) -> str:
 def _subrip(transcript: Transcript) -> str:
     blocks = [
         f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n" + "\n".join(cue.lines) + "\n"
-        for number, cue in enumerate(cues(transcript.words), 1)
+        for number, cue in enumerate(cues(transcript.words, _separator(transcript)), 1)
     ]
     return "\n".join(blocks)
 
@@ -101,7 +111,7 @@ def _subrip(transcript: Transcript) -> str:
 def _web_vtt(transcript: Transcript) -> str:
     blocks = [
         f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}\n" + "\n".join(map(_vtt_text, cue.lines)) + "\n"
-        for cue in cues(transcript.words)
+        for cue in cues(transcript.words, _separator(transcript))
     ]
     return "\n".join(["WEBVTT\n", *blocks])
 

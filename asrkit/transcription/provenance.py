@@ -16,7 +16,7 @@ _SAMPLES = 64  # of a larger file
 _SAMPLE_BYTES = 1 << 20
 
 
-def file_fingerprint(path: Path) -> str:
+def file_fingerprint(path: Path, kind: str = "language model") -> str:
     """Return a hash of a file's content; of a file beyond 64 MB, of its size and 64 MB spread over it.
 
     Raises:
@@ -34,10 +34,11 @@ def file_fingerprint(path: Path) -> str:
                     file.seek((size - _SAMPLE_BYTES) * index // (_SAMPLES - 1))
                     digest.update(file.read(_SAMPLE_BYTES))
     except FileNotFoundError:
-        raise MissingPathError("no such language model", path=path) from None
+        raise MissingPathError(f"no such {kind}", path=path) from None
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise LanguageModelError(f"cannot be read ({why}); name an ARPA file or a binary one", path=path) from None
+        hint = "name an ARPA file or a binary one" if kind == "language model" else "name another file"
+        raise LanguageModelError(f"cannot be read ({why}); {hint}", path=path) from None
     return digest.hexdigest()[:16]
 
 
@@ -46,6 +47,7 @@ def describe(
     model: str,
     model_fingerprint: str,
     language_model: Path | None,
+    lexicon: Path | None = None,
     decoding: DecodingConfig,
     config: TranscriptionConfig,
     normalizer: str,
@@ -66,6 +68,8 @@ def describe(
         "overlap_s": config.overlap_s,
         "raw_rate_hz": config.raw_rate_hz,
     }
+    if lexicon is not None:
+        deciding |= {"lexicon": lexicon.name, "lexicon_fingerprint": file_fingerprint(lexicon, "lexicon")}
     if config.vad:
         deciding["vad"] = True
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
@@ -76,6 +80,9 @@ def _brief(decoding: DecodingConfig, *, has_lm: bool) -> dict[str, Any]:
     """Return the settings of the decoder without what has no effect, hotwords as a hash: they stand in every line."""
     settings = decoding.to_dict()
     del settings["max_unspelled"]  # decides whether there is an answer, never which
+    for name in ("lm_units", "lm_case"):  # new settings left alone change nothing, and no run is to be done again
+        if settings[name] == getattr(DecodingConfig, name):
+            del settings[name]
     if not has_lm or decoding.prior_scale == 0.0:
         del settings["log_priors"]
     if decoding.hotwords:

@@ -31,6 +31,7 @@ class Recipe:
         reads_audio: False decodes stored emissions.
         network: Stands in for the model's graph.
         make_decoder: Stands in for the decoder of ``decoding``.
+        lexicon: How words are spelled with outputs that are no letters.
     """
 
     model: Model
@@ -42,6 +43,7 @@ class Recipe:
     reads_audio: bool = True
     network: Network | None = None
     make_decoder: Callable[[], Decoder] | None = None
+    lexicon: Path | None = None
 
     @classmethod
     def make(
@@ -55,28 +57,30 @@ class Recipe:
         *,
         keep_emissions: bool = False,
         reads_audio: bool = True,
+        lexicon: Path | None = None,
     ) -> Recipe:
         """Settle what a caller may leave open: the defaults, the number of jobs, the provenance.
 
         Raises:
             ConfigError: The settings contradict each other.
-            MissingPathError: There is no such language model.
+            MissingPathError: There is no such language model or lexicon.
         """
         decoding, config = decoding or DecodingConfig(), config or TranscriptionConfig()
-        check_search(decoding, lm)
+        check_search(decoding, lm, lexicon)
         if is_greedy(decoding):
             decoding = decoding.replace(decoder="greedy")
         provenance = describe(
             model=model.name,
             model_fingerprint=model.fingerprint,
             language_model=lm,
+            lexicon=lexicon,
             decoding=decoding,
             config=config,
             normalizer=model.normalizer,
             language=model.language,
         )
         config = config.replace(jobs=config.jobs or num_cores())
-        return cls(model, lm, decoding, config, provenance, keep_emissions, reads_audio, network, make_decoder)
+        return cls(model, lm, decoding, config, provenance, keep_emissions, reads_audio, network, make_decoder, lexicon)
 
     def build(self) -> Recognizer:
         """Load the model and the language model.
@@ -87,7 +91,7 @@ class Recipe:
         network = self.network
         if network is None and self.reads_audio:
             network = _network_of(self.model, self.config.threads)
-        make_decoder = self.make_decoder or _decoder_factory(self.model, self.decoding, self.lm)
+        make_decoder = self.make_decoder or _decoder_factory(self)
         make_decoder()  # an unusable language model fails here, before any work
         return Recognizer(
             self.model, network, make_decoder, self.config, self.provenance, keep_emissions=self.keep_emissions
@@ -100,17 +104,20 @@ class Recipe:
         model = self.model
         if isinstance(model, Bundle):
             model = replace(model, path=model.path.resolve())
-        return replace(self, model=model, lm=None if self.lm is None else self.lm.resolve())
+        lm, lexicon = (None if path is None else path.resolve() for path in (self.lm, self.lexicon))
+        return replace(self, model=model, lm=lm, lexicon=lexicon)
 
 
-def check_search(decoding: DecodingConfig, lm: Path | None) -> None:
-    """Refuse a language model, hotwords or a vocabulary that would be ignored or cannot be read.
+def check_search(decoding: DecodingConfig, lm: Path | None, lexicon: Path | None = None) -> None:
+    """Refuse a language model, a lexicon, hotwords or a vocabulary that would be ignored or cannot be read.
 
     Raises:
         ConfigError: The decoding is greedy, pyctcdecode is asked for what only our decoder can do, or a closed
             vocabulary has no words.
         MissingPackageError: pyctcdecode is asked for and not installed.
     """
+    if lexicon is not None and (is_greedy(decoding) or decoding.decoder != "beam"):
+        raise ConfigError("a lexicon works with the beam decoder only; widen the beam, or drop --lexicon")
     if decoding.decoder == "pyctcdecode":
         if decoding.hotwords:
             raise ConfigError("hotwords work with the beam decoder only; drop them or choose --decoder beam")
@@ -152,7 +159,7 @@ def _network_of(model: Model, threads: int) -> Network:
     return Emitter(model, threads=threads)
 
 
-def _decoder_factory(model: Model, decoding: DecodingConfig, lm: Path | None) -> Callable[[], Decoder]:
+def _decoder_factory(recipe: Recipe) -> Callable[[], Decoder]:
     """Return what gives each thread its decoder: our own ones serve all threads, pyctcdecode's keep a state."""
     lock = threading.Lock()
     shared: list[Decoder] = []
@@ -160,11 +167,12 @@ def _decoder_factory(model: Model, decoding: DecodingConfig, lm: Path | None) ->
     def make() -> Decoder:
         from asrkit.decoder import make_decoder
 
-        if decoding.decoder == "pyctcdecode":
-            return make_decoder(model.symbols, decoding, lm)
+        arguments = (recipe.model.symbols, recipe.decoding, recipe.lm, recipe.lexicon)
+        if recipe.decoding.decoder == "pyctcdecode":
+            return make_decoder(*arguments)
         with lock:
             if not shared:
-                shared.append(make_decoder(model.symbols, decoding, lm))
+                shared.append(make_decoder(*arguments))
         return shared[0]
 
     return make

@@ -125,6 +125,7 @@ def decode_emissions(
     values: str | None = None,
     output_dir: Path | str | None = "transcripts",
     lm: Path | None = None,
+    lexicon: Path | None = None,
     decoding: DecodingConfig | None = None,
     config: TranscriptionConfig | None = None,
     keep_emissions: bool = False,
@@ -148,6 +149,7 @@ def decode_emissions(
         values: What the numbers are, one of ``Values``; the first utterances tell unless it is given.
         output_dir: As of ``transcribe``, like all other arguments.
         lm: An n-gram model to decode with.
+        lexicon: How words are spelled with outputs that are no letters; its words are the only ones then.
         decoding: Settings of the decoder.
         config: Which files to write, how many jobs.
         keep_emissions: Store them in our own format below ``emissions/`` of the folder, with their labels.
@@ -166,7 +168,14 @@ def decode_emissions(
     model, recordings = find_emissions(emissions_dir, _tokens(tokens, blank, words, step_ms, values))
     observer.remark(model.describe())
     recipe = Recipe.make(
-        model, lm, decoding, config, make_decoder=make_decoder, keep_emissions=keep_emissions, reads_audio=False
+        model,
+        lm,
+        decoding,
+        config,
+        make_decoder=make_decoder,
+        keep_emissions=keep_emissions,
+        reads_audio=False,
+        lexicon=lexicon,
     )
     run = _Run(recipe, output_dir, make_runner, observer, overwrite=overwrite)
     return run.list(recordings) if dry_run else run.carry_out(recordings)

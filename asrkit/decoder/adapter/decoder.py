@@ -344,7 +344,7 @@ class BeamSearchDecoderCTC:
             raise DecodingError(
                 f"logits have the shape {values.shape}, not (frames, {num_labels}): a column for each label"
             )
-        return self._alphabet.join_silent(to_log_probabilities(values, tell_values([values])))
+        return to_log_probabilities(values, tell_values([values]))
 
     def _history_length(self) -> int:
         return 0 if self._language_model is None else self._language_model.order - 1

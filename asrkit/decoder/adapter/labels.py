@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Self
 
-import numpy as np
-
-from asrkit.decoder.emissions import FloatArray
 from asrkit.errors import ConfigError, DecodingError
 from asrkit.text import Symbols, WordRule
 
@@ -18,7 +15,6 @@ _BLANK = re.compile(r"|[<\[](pad|blank|blk)[>\]]", re.IGNORECASE)
 _UNKNOWN = re.compile(r"[<\[]unk[>\]]|▁?⁇▁?", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>\s]{2,}>|<s>|\[[^\[\]\s]{2,}\]")
 _PIECE, _CONTINUATION = "▁", "##"
-_LEAST = np.float32(-1e4)  # what is left to outputs whose share went to another
 
 
 class Alphabet:
@@ -80,19 +76,6 @@ class Alphabet:
             return Symbols(tuple(self.labels), blank, words, skipped)
         except ConfigError as error:
             raise DecodingError(str(error)) from None
-
-    def join_silent(self, log_probs: FloatArray) -> FloatArray:
-        """Return ``(steps, outputs)`` with the probability of all that writes nothing given to the blank.
-
-        No text becomes more or less likely by it.
-        """
-        silent = [self.symbols.blank_index, *sorted(self.symbols.skipped)]
-        if len(silent) < 2:
-            return log_probs
-        joined = log_probs.copy()
-        joined[:, silent[0]] = np.logaddexp.reduce(log_probs[:, silent], axis=1)
-        joined[:, silent[1:]] = _LEAST
-        return joined
 
     def dumps(self) -> str:
         """Return the labels as pyctcdecode's ``alphabet.json`` holds them."""
