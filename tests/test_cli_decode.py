@@ -287,3 +287,27 @@ def test_what_a_run_of_ours_kept_needs_no_labels(project: Path, asrkit: Command)
     Path("tokens.txt").write_text("<blk>\na\n")
     done = asrkit("decode", "transcripts", "--tokens", "tokens.txt")
     assert done.code == 2 and "tells its labels itself; drop --tokens" in done.err
+
+
+def test_weights_are_tuned_on_emissions(here: Path, asrkit: Command) -> None:  # noqa: F811
+    words = {"<unk>": -3.0, "<s>": -99.0, "</s>": -1.0, "cab": -0.8, "a": -1.2, "ac": -2.8}
+    entries = "".join(f"{log10}\t{word}\n" for word, log10 in words.items())
+    Path("lm.arpa").write_text(f"\\data\\\nngram 1={len(words)}\n\n\\1-grams:\n{entries}\n\\end\\\n")
+    said = {f"u{i}": unsure(["▁ca", "b", "▁a"], ["▁ca", "c", "▁a"], 0.52 + i / 100) for i in range(9)}
+    np.savez("dev.npz", **said, untold=said["u1"], bad=np.full((3, 10), np.inf))
+    Path("dev.txt").write_text("".join(f"u{i} Cab a.\n" for i in range(9)) + "bad cab\n")
+    arguments = ["lm", "tune", "--emissions", "dev.npz", "--tokens", "pieces.txt", "--lm", "lm.arpa"]
+    done = asrkit(*arguments, "--data", "dev.txt", "--candidates", "3", "--threads", "1")
+    assert done.code == 0, done.err
+    assert "2 of 11 emissions are left out" in done.err
+    assert "stored in lm.tuning.toml" in done.out and "-> 0.00%" in done.out
+    done = asrkit("decode", "dev.npz", "--tokens", "pieces.txt", "--lm", "lm.arpa", "--config", "lm.tuning.toml")
+    assert done.code == 3
+    assert hypotheses()["u8"] == "cab a"
+    for wrong, message in (
+        (["--data", "dev.txt", "--model", "m"], "--emissions takes the place of a model"),
+        (["--data", "ref.txt"], "no text has the id of any of the emissions"),
+    ):
+        Path("ref.txt").write_text("other cab a\n")
+        refused = asrkit(*arguments, *wrong)
+        assert (refused.code, message in refused.err) == (2, True), refused.err

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from asrkit.cli.lm import Json, Quiet, lm_app, progress_bars, remark
-from asrkit.errors import ConfigError, MissingPackageError
+from asrkit.cli.lm import Json, Progress, Quiet, lm_app, progress_bars, remark
+from asrkit.errors import ConfigError, DecodingError, MissingPackageError
 from asrkit.packages import require_installed
 
 if TYPE_CHECKING:
+    from asrkit.emissions.arrays import FloatArray
+    from asrkit.model.bundle import Bundle
+    from asrkit.text import Symbols
     from asrkit.tuning import TuningResult
 
 
 @lm_app.command(epilog="Example: asrkit lm tune --model models/latest --data dev.tsv --lm lm/3gram.arpa")
 def tune(
-    data: Annotated[Path, typer.Option(help="Dev set: a manifest or corpus folder with texts.")],
+    data: Annotated[
+        Path, typer.Option(help="Dev set: a manifest or corpus folder with texts; with --emissions, texts with ids.")
+    ],
     lm: Annotated[Path, typer.Option(help="The language model.")],
     model: Annotated[
         Path | None, typer.Option(envvar="ASRKIT_MODEL", help="The model bundle; default: models/latest.")
     ] = None,
+    emissions: Annotated[
+        list[Path] | None,
+        typer.Option(help="Emissions of the dev set, as asrkit decode takes them, in place of a model; repeatable."),
+    ] = None,
+    tokens: Annotated[Path | None, typer.Option(help="Labels of the outputs of --emissions.")] = None,
+    blank: Annotated[int | None, typer.Option(min=0, help="The output that is the blank.")] = None,
+    step_ms: Annotated[float, typer.Option(help="Milliseconds per step, with --tokens.")] = 40.0,
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
     candidates: Annotated[int, typer.Option(min=1, help="Sets of weights to begin with.")] = 54,
     seed: Annotated[int, typer.Option(help="Of the search.")] = 1,
@@ -34,55 +48,121 @@ def tune(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Search lm_weight, word_bonus, prior_scale, beam and unknown words' weights; store the choice in the bundle."""
-    from asrkit.cli.settings import choose_model
+    """Search lm_weight, word_bonus, prior_scale, beam and unknown words' weights; store the choice in the bundle.
+
+    With --emissions there is no bundle: the choice is written beside the language model, for --config.
+    """
     from asrkit.config import DecodingConfig
-    from asrkit.data import read_manifest
     from asrkit.language_model import NgramModel
-    from asrkit.model.bundle import Bundle
     from asrkit.report.frontier import plot_frontier
-    from asrkit.tuning import emit_dev_set, tune_decoding
+    from asrkit.tuning import tune_decoding
 
     if plot is not None:
         require_installed("--plot", "matplotlib")
+    bundle = None if emissions else _bundle(model, dry_run)
+    if emissions and model is not None:
+        raise ConfigError("--emissions takes the place of a model; name one or the other")
+    if bundle is not None and (tokens is not None or blank is not None):
+        raise ConfigError("--tokens and --blank tell what --emissions are; name these too")
+    language_model = NgramModel.load(lm)
+    with progress_bars(quiet) as bar:
+        if bundle is None:
+            dev = _read_stored(emissions or [], tokens, blank, step_ms, data, quiet)
+        else:
+            dev = _listen(bundle, data, audio_root, bar("listening"))
+        result = tune_decoding(
+            dev.emissions,
+            dev.references,
+            dev.symbols,
+            language_model,
+            step_ms=dev.step_ms,
+            config=DecodingConfig.from_dict({**(bundle.decoding if bundle else {}), "decoder": "beam"}),
+            num_candidates=candidates,
+            seed=seed,
+            threads=threads,
+            progress=bar("decoding"),
+        )
+    figure_path = plot or lm.with_suffix(".tuning.png")
+    place = figure_path.with_suffix(".toml") if bundle is None else bundle.path
+    if not dry_run:
+        if bundle is None:
+            place.write_text(_as_toml(result.settings), encoding="utf-8")
+        else:
+            bundle.with_decoding(result.settings)
+    figure = None
+    try:
+        figure = plot_frontier(result, figure_path)
+    except MissingPackageError as error:  # the search took minutes, and nobody asked for a figure
+        remark(f"no figure: {error}", quiet)
+    if as_json:
+        typer.echo(json.dumps({**result.to_dict(), "stored": not dry_run, "plot": figure and str(figure)}))
+        return
+    _print_result(result, f"not stored (--dry-run) in {place}" if dry_run else f"stored in {place}")
+    if figure is not None:
+        remark(f"figure: {figure}", quiet)
+    if not dry_run:
+        use = "decode --config" if bundle is None else "transcribe --model"
+        remark(f"asrkit {use} {place} --lm {lm} now uses these settings", quiet)
+
+
+class _Dev(NamedTuple):
+    """A dev set with its emissions."""
+
+    emissions: Sequence[FloatArray]
+    references: Sequence[str]
+    symbols: Symbols
+    step_ms: float
+
+
+def _bundle(model: Path | None, dry_run: bool) -> Bundle:
+    from asrkit.cli.settings import choose_model
+    from asrkit.model.bundle import Bundle
+
     choice = choose_model(model)
     if choice.is_boxed and not dry_run:
         raise ConfigError(
             f"{choice.path.name} came with asrkit and stays as it is: tune a copy (asrkit model export mine --model "
             f"{choice.path.name}, then --model mine), or add --dry-run"
         )
-    bundle = Bundle.load(choice.path)
-    language_model = NgramModel.load(lm)
-    utterances = read_manifest(data, audio_root)
-    with progress_bars(quiet) as bar:
-        dev_set = emit_dev_set(bundle, utterances, progress=bar("listening"))
-        result = tune_decoding(
-            dev_set.emissions,
-            dev_set.references,
-            bundle.alphabet,
-            language_model,
-            step_ms=bundle.step_ms,
-            config=DecodingConfig.from_dict({**bundle.decoding, "decoder": "beam"}),
-            num_candidates=candidates,
-            seed=seed,
-            threads=threads,
-            progress=bar("decoding"),
-        )
-    if not dry_run:
-        bundle.with_decoding(result.settings)
-    figure = None
-    try:
-        figure = plot_frontier(result, plot or lm.with_suffix(".tuning.png"))
-    except MissingPackageError as error:  # the search took minutes, and nobody asked for a figure
-        remark(f"no figure: {error}", quiet)
-    if as_json:
-        typer.echo(json.dumps({**result.to_dict(), "stored": not dry_run, "plot": figure and str(figure)}))
-        return
-    _print_result(result, f"not stored (--dry-run) in {bundle.path}" if dry_run else f"stored in {bundle.path}")
-    if figure is not None:
-        remark(f"figure: {figure}", quiet)
-    if not dry_run:
-        remark(f"asrkit transcribe --model {bundle.path} --lm {lm} now uses these settings", quiet)
+    return Bundle.load(choice.path)
+
+
+def _listen(bundle: Bundle, data: Path, audio_root: Path | None, progress: Progress) -> _Dev:
+    from asrkit.data import read_manifest
+    from asrkit.tuning import emit_dev_set
+
+    dev_set = emit_dev_set(bundle, read_manifest(data, audio_root), progress=progress)
+    return _Dev(dev_set.emissions, dev_set.references, bundle.symbols, bundle.step_ms)
+
+
+def _read_stored(
+    emissions: Sequence[Path], tokens: Path | None, blank: int | None, step_ms: float, data: Path, quiet: bool
+) -> _Dev:
+    """Read the emissions that have a text."""
+    from asrkit.metrics.transcripts import read_transcripts, with_ids
+    from asrkit.text import normalize
+    from asrkit.transcription.stored import Tokens, find_emissions
+
+    model, recordings = find_emissions(emissions, None if tokens is None else Tokens(tokens, blank, step_ms=step_ms))
+    remark(model.describe(), quiet)
+    texts = with_ids(read_transcripts(data))
+    references = dict(zip(texts.ids or (), texts.texts, strict=True))
+    arrays, spoken = [], []
+    for recording in recordings:
+        if recording.emissions is not None and recording.utterance_id in references:
+            with suppress(DecodingError):  # asrkit decode says why
+                arrays.append(recording.emissions.read())
+                spoken.append(normalize(references[recording.utterance_id]))
+    if not arrays:
+        raise ConfigError(f"{data}: no text has the id of any of the emissions; ids are those of asrkit decode")
+    if left_out := len(recordings) - len(arrays):
+        remark(f"{left_out} of {len(recordings)} emissions are left out: no text, or no use", quiet)
+    return _Dev(arrays, spoken, model.symbols, model.step_ms)
+
+
+def _as_toml(settings: Mapping[str, Any]) -> str:
+    lines = (f"{name} = {json.dumps(value)}" for name, value in settings.items())
+    return "[decoding]\n" + "".join(f"{line}\n" for line in lines)
 
 
 def _print_result(result: TuningResult, stored: str) -> None:

@@ -46,8 +46,8 @@ def make_decoder(
     """Build the decoder that ``config.decoder`` names.
 
     Raises:
-        ConfigError: A language model or a lexicon goes with a decoder that cannot use it, or the decoder cannot take the
-            symbols.
+        ConfigError: A language model or a lexicon goes with a decoder that cannot use it, or the decoder cannot take
+            the symbols.
         MissingPackageError: pyctcdecode is asked for and not installed.
         LanguageModelError: The language model cannot be used, or the symbols cannot spell most of it.
         LexiconError: The lexicon cannot be used.

@@ -15,7 +15,7 @@ from asrkit.config import DecodingConfig
 from asrkit.errors import DecodingError
 from asrkit.metrics import CountTable, ErrorCounts, count_pairs
 from asrkit.metrics.intervals import resample
-from asrkit.text import Alphabet
+from asrkit.text import Alphabet, Symbols, normalize
 
 if TYPE_CHECKING:
     from asrkit.language_model import NgramModel
@@ -127,7 +127,7 @@ class TuningResult:
 def tune_decoding(
     emissions: Sequence[FloatArray],
     references: Sequence[str],
-    alphabet: Alphabet,
+    symbols: Symbols,
     lm: NgramModel,
     *,
     step_ms: float,
@@ -146,7 +146,7 @@ def tune_decoding(
     Args:
         emissions: ``(steps, symbols)`` natural log-probabilities of each dev utterance.
         references: What was said, normalized.
-        alphabet: Symbols of the emissions.
+        symbols: Outputs of the emissions.
         lm: The language model.
         step_ms: Milliseconds per step, for the speed.
         config: Settings to begin with, and those that are not searched.
@@ -157,7 +157,7 @@ def tune_decoding(
 
     Raises:
         DecodingError: There is no utterance, emissions and references do not match in number, or emissions are wrong.
-        LanguageModelError: The language model does not fit the alphabet.
+        LanguageModelError: The language model does not fit the symbols.
 
     Source:
         Jamieson and Talwalkar (2016), Non-stochastic Best Arm Identification (successive halving).
@@ -166,7 +166,7 @@ def tune_decoding(
         raise DecodingError(f"tuning needs as many emissions as references, not {len(emissions)} and {len(references)}")
     if not any(reference.split() for reference in references):
         raise DecodingError("no reference has a word; tuning needs utterances with text")
-    bench = _Bench(emissions, references, alphabet, lm, step_ms, threads or os.cpu_count() or 1)
+    bench = _Bench(emissions, references, symbols, lm, step_ms, threads or os.cpu_count() or 1)
     given = (config or DecodingConfig()).replace(decoder="beam", n_best=1)
     start = given.replace(log_priors=_log_priors(bench.emissions))
     progress = progress or (lambda share: None)
@@ -208,7 +208,7 @@ class _Bench:
         self,
         emissions: Sequence[FloatArray],
         references: Sequence[str],
-        alphabet: Alphabet,
+        symbols: Symbols,
         lm: NgramModel,
         step_ms: float,
         threads: int,
@@ -217,9 +217,11 @@ class _Bench:
         from asrkit.decoder.emissions import check_batch
 
         self.size = len(emissions)
-        self.emissions = check_batch(emissions, None, len(alphabet), None)
+        self.emissions = check_batch(emissions, None, len(symbols), None)
         self._references = references
-        self._decoder = BeamSearchDecoder(alphabet, lm)  # its lexicon serves all settings
+        self._decoder = BeamSearchDecoder(symbols, lm)  # its lexicon serves all settings
+        # Other models write capitals, digits and signs, which references do not have.
+        self._clean: Callable[[str], str] = str if isinstance(symbols, Alphabet) else normalize
         self._step_ms = step_ms
         self._threads = threads
 
@@ -229,14 +231,14 @@ class _Bench:
         hypotheses = decoder.decode_batch(self.emissions, threads=self._threads)
         cpu_s = max(time.process_time() - start_s, 1e-9)
         # At the edge of the ranges a search may lose all its hypotheses: it has heard nothing, then.
-        table = count_pairs([h[0].text if h else "" for h in hypotheses], self._references)
+        table = count_pairs([self._clean(h[0].text) if h else "" for h in hypotheses], self._references)
         audio_s = sum(len(array) for array in self.emissions) * self._step_ms / 1000
         return Trial(config, table.total(), audio_s / cpu_s), table
 
     def count_errors(self, config: DecodingConfig, select: Sequence[int]) -> int:
         batch = [self.emissions[i] for i in select]
         texts = self._decoder.with_config(config).decode_texts(batch, threads=self._threads)
-        return count_pairs(texts, [self._references[i] for i in select]).total().errors
+        return count_pairs(list(map(self._clean, texts)), [self._references[i] for i in select]).total().errors
 
 
 class _WeightSearch:
