@@ -16,6 +16,7 @@ from test_decoder import ALPHABET, planted
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoderCTC, LanguageModel, LMState, MultiLanguageModel, build_ctcdecoder
+from asrkit.decoder.adapter import HotwordScorer
 from asrkit.decoder.adapter.calls import Call
 from asrkit.errors import DecodingError
 from asrkit.language_model import NgramModel
@@ -174,6 +175,22 @@ def test_a_state_goes_on_where_the_last_call_was(lm: Path) -> None:
     assert build_ctcdecoder(SMALL).decode_beams(first)[0][1] is None
     with pytest.raises(DecodingError, match="lm_start_state is the second item"):
         decoder.decode(first, lm_start_state=object())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("hotwords", [[], ["bugs"]])
+def test_pieces_of_an_utterance_give_the_answer_of_the_whole(lm: Path, hotwords: list[str]) -> None:
+    logits = spoken("bun-ny bun-ny", "bugs-- bun-ny", shares=(0.51, 0.49))
+    for decoder in (build_ctcdecoder(SMALL), build_ctcdecoder(SMALL, lm)):
+        whole = decoder.decode_beams(logits, hotwords=hotwords, hotword_weight=25.0)
+        beams, scores, partial_scores = decoder.get_starting_state()
+        scorer = HotwordScorer.build_scorer(hotwords, weight=25.0)
+        for start, end in ((0, 3), (3, 8), (8, 13)):
+            beams = decoder.partial_decode_beams(
+                logits[start:end], scores, partial_scores, beams, start, hotword_scorer=scorer, is_end=end == 13
+            )
+        assert [(b.text, b.text_frames, b.logit_score, b.lm_score) for b in beams] == [
+            (text, [frame for _, frame in frames], logit_score, score) for text, _, frames, logit_score, score in whole
+        ]
 
 
 @pytest.mark.parametrize("alpha", [-0.5, -3.0])

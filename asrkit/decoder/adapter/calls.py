@@ -8,6 +8,7 @@ from multiprocessing.context import SpawnContext
 from typing import Any
 
 from asrkit.decoder.emissions import Emissions
+from asrkit.errors import DecodingError
 
 _NEAR_ZERO = 1e-6
 
@@ -52,3 +53,13 @@ def map_with(pool: Any, work: Callable[[Emissions], Any], items: Sequence[Emissi
 def threads_of(pool: Any) -> int:
     """Return the number of threads where a pool is one."""
     return pool if isinstance(pool, int) else 1
+
+
+def check_boundary(score_boundary: bool) -> None:
+    """Refuse what the search cannot do.
+
+    Raises:
+        DecodingError: Sentences are to have no begin and end.
+    """
+    if not score_boundary:
+        raise DecodingError("lm_score_boundary=False is not supported: sentences are scored with their begin and end")

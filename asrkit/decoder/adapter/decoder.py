@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,9 +14,10 @@ import numpy as np
 
 from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS
-from asrkit.decoder.adapter.calls import Call, listed, map_with, maps, threads_of
+from asrkit.decoder.adapter.calls import Call, check_boundary, listed, map_with, maps, threads_of
 from asrkit.decoder.adapter.labels import Alphabet
 from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel
+from asrkit.decoder.adapter.partial import HotwordScorer, LMBeam
 from asrkit.decoder.adapter.state import LMState, decode_after
 from asrkit.decoder.beam import BeamSearchDecoder
 from asrkit.decoder.emissions import Emissions, FloatArray
@@ -32,40 +33,6 @@ AnyLanguageModel = LanguageModel | MultiLanguageModel
 
 _LN10 = math.log(10.0)
 _ALPHABET_NAME, _MODEL_FOLDER = "alphabet.json", "language_model"
-
-
-def build_ctcdecoder(
-    labels: Sequence[str],
-    kenlm_model_path: Path | str | None = None,
-    unigrams: Collection[str] | None = None,
-    alpha: float = 0.5,
-    beta: float = 1.5,
-    unk_score_offset: float = -10.0,
-    lm_score_boundary: bool = True,
-) -> BeamSearchDecoderCTC:
-    """Build a decoder as ``pyctcdecode.build_ctcdecoder`` does.
-
-    Args:
-        labels: Text of each output; see ``Alphabet.build_alphabet``.
-        kenlm_model_path: A language model: ARPA, our binary or KenLM's.
-        unigrams: The known words; the model's own when None.
-        alpha: Weight of the language model.
-        beta: Bonus per word.
-        unk_score_offset: See ``LanguageModel``.
-        lm_score_boundary: Must be True: sentences have a begin and an end.
-
-    Raises:
-        DecodingError: The labels are repeated, or ``lm_score_boundary`` is False.
-        LanguageModelError: The language model cannot be used.
-    """
-    alphabet = Alphabet.build_alphabet(labels)
-    if kenlm_model_path is None:
-        _check_boundary(lm_score_boundary)
-        return BeamSearchDecoderCTC(alphabet)
-    path = Path(kenlm_model_path)
-    return BeamSearchDecoderCTC(
-        alphabet, LanguageModel(path, unigrams, alpha, beta, unk_score_offset, lm_score_boundary)
-    )
 
 
 class BeamSearchDecoderCTC:
@@ -158,6 +125,38 @@ class BeamSearchDecoderCTC:
                 best.setdefault(_words(h)[-max(1, length) :], h)
             found = list(best.values())
         return [self._beam(h, lm_start_state, length) for h in found]
+
+    def get_starting_state(self) -> tuple[list[LMBeam], dict[str, Any], dict[str, Any]]:
+        """Begin an utterance that comes in pieces: what ``partial_decode_beams`` takes the first time."""
+        return [LMBeam("", [], 0.0, 0.0)], {}, {}
+
+    def partial_decode_beams(
+        self,
+        logits: Emissions,
+        cached_lm_scores: dict[str, Any],
+        cached_p_lm_scores: dict[str, Any],
+        beams: Sequence[LMBeam],
+        processed_frames: int,
+        beam_width: int = 100,
+        beam_prune_logp: float = -10.0,
+        token_min_logp: float = -5.0,
+        prune_history: bool = False,
+        hotword_scorer: HotwordScorer | None = None,
+        force_next_word: bool = False,
+        is_end: bool = False,
+    ) -> list[LMBeam]:
+        """Return the best texts of all pieces so far; at the end, those of the whole, as ``decode_beams`` gives them.
+
+        The first dictionary of ``get_starting_state`` keeps the search, with the settings of the first piece;
+        everything else is taken for the sake of pyctcdecode's callers.
+        """
+        if "stream" not in cached_lm_scores:
+            hotwords = hotword_scorer or HotwordScorer((), 0.0)
+            call = Call(beam_width, beam_prune_logp, token_min_logp, hotwords.hotwords, hotwords.weight, beam_width)
+            cached_lm_scores["stream"] = self._search(call).stream()
+        stream = cached_lm_scores["stream"]
+        stream.push(self._log_probs(logits))
+        return list(map(LMBeam.of, stream.finish()))
 
     def decode_batch(
         self,
@@ -304,7 +303,7 @@ class BeamSearchDecoderCTC:
         settings = call.settings()
         if model is None:
             return DecodingConfig(**settings)
-        _check_boundary(model.score_boundary)
+        check_boundary(model.score_boundary)
         for name in ("alpha", "beta", "unk_score_offset"):
             if not math.isfinite(getattr(model, name)):
                 raise DecodingError(f"{name} must be a finite number, not {getattr(model, name)!r}")
@@ -356,11 +355,6 @@ class BeamSearchDecoderCTC:
             words = (*(before.words if before else ()), *_words(h))
             state = LMState(words[max(0, len(words) - length) :])
         return h.text, state, frames, h.acoustic_score, h.score
-
-
-def _check_boundary(score_boundary: bool) -> None:
-    if not score_boundary:
-        raise DecodingError("lm_score_boundary=False is not supported: sentences are scored with their begin and end")
 
 
 def _words(h: Hypothesis) -> tuple[str, ...]:
