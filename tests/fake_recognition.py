@@ -29,6 +29,8 @@ class FakeModel:
     name: str = "fake"
     fingerprint: str = "f1"
     alphabet: Alphabet = field(default_factory=lambda: Alphabet(" abcde"))
+    normalizer: str = "standard-1"
+    language: str = "en"
     features: FeatureConfig = field(
         default_factory=lambda: FeatureConfig(sample_rate_hz=8_000, mel_bins=8, high_hz=3_800.0)
     )

@@ -31,7 +31,8 @@ NO_LM = "none"
 _TELLING_FORMATS = frozenset({"txt", "json", "jsonl", "ctm"})  # each transcript brings its id
 _ABOUT_FILES = frozenset({"output_dir", "in_place", "keep_emissions"})
 _ABOUT_AUDIO = frozenset(
-    {"audio_root", "channels", "exclude", "in_place", "include", "keep_emissions", "raw_rate_hz", "recursive"}
+    {"audio_root", "audio_track", "channels", "exclude", "in_place", "include", "keep_emissions", "raw_rate_hz"}
+    | {"recursive", "salvage"}
 )
 _ABOUT_ARRAYS = ("tokens", "blank", "words", "step_ms", "values")
 _OF_DECODE = (*_ABOUT_ARRAYS, "lexicon")
@@ -62,6 +63,8 @@ def transcribe(
     exclude: options.Exclude = None,
     channels: options.Channels = None,
     raw_rate_hz: options.RawRateHz = None,
+    audio_track: options.AudioTrack = None,
+    salvage: options.Salvage = None,
     emissions: options.Emissions = None,
     format: options.Format = None,
     stdout: options.ToStdout = False,

@@ -256,6 +256,15 @@ WindowS = Annotated[
 OverlapS = Annotated[
     float | None, typer.Option("--overlap-s", help="What windows share; default: 6.", rich_help_panel=_WORK)
 ]
+Salvage = Annotated[
+    bool | None,
+    typer.Option(
+        "--salvage/--no-salvage", help="Keep what can be read of damaged recordings; they are listed as failures too."
+    ),
+]
+AudioTrack = Annotated[
+    int | None, typer.Option("--audio-track", min=0, help="Of videos, from 0; default: the one marked as default.")
+]
 Vad = Annotated[
     bool | None,
     typer.Option("--vad/--no-vad", help="Leave long silences of long recordings out.", rich_help_panel=_WORK),

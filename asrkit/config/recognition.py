@@ -136,6 +136,8 @@ class TranscriptionConfig(Settings):
     batch_size: int = 64  # recordings per batch at most
     window_s: float = 30.0  # longer recordings are read in windows of this length
     overlap_s: float = 6.0  # what neighboring windows share; they are joined inside it
+    salvage: bool = False  # keep what can be read of damaged recordings, and list them as failures all the same
+    audio_track: int | None = None  # of videos, from 0; default: the one marked as default, else the first
     vad: bool = False  # leave long silences of long recordings out
     format: tuple[str, ...] = ("txt",)  # files written per recording
 
@@ -144,6 +146,9 @@ class TranscriptionConfig(Settings):
         one_of("runner", self.runner, ("local", "ray"))
         require(
             self.raw_rate_hz is None or self.raw_rate_hz > 0, f"raw_rate_hz must be positive, not {self.raw_rate_hz}"
+        )
+        require(
+            self.audio_track is None or self.audio_track >= 0, f"audio_track must not be negative: {self.audio_track}"
         )
         require(self.jobs >= 0, f"jobs must not be negative, not {self.jobs}")
         positive(self, "threads", "batch_seconds", "batch_size", "window_s")

@@ -84,6 +84,10 @@ class Ledger:
                 self._summary.num_transcribed += 1
                 self._summary.audio_s += transcript.duration_s
                 self._observer.transcribed(transcript)
+                for remark in transcript.remarks:
+                    self._observer.remark(f"{transcript.utterance_id}: {remark}")
+                if transcript.damage is not None:
+                    self._fail(outcome.recording, f"only a part could be salvaged: {transcript.damage}")
 
     def finish(self) -> None:
         """Write the sorted tables of the folder.

@@ -72,6 +72,8 @@ def describe(
         deciding |= {"lexicon": lexicon.name, "lexicon_fingerprint": file_fingerprint(lexicon, "lexicon")}
     if config.vad:
         deciding["vad"] = True
+    if config.audio_track is not None:
+        deciding["audio_track"] = config.audio_track
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
     return {"key": key, **deciding, "normalizer": normalizer, "language": language, "asrkit": version_of()}
 

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.audio import iterate_waveform, load_waveform
+from asrkit.audio import Reading, iterate_waveform, load_waveform
 from asrkit.config import FeatureConfig, TranscriptionConfig
 from asrkit.emissions import to_half
 from asrkit.errors import AsrkitError
@@ -119,6 +120,7 @@ class Loaded:
     features: FloatArray | None = None
     is_long: bool = False
     problem: str | None = None
+    reading: Reading | None = None
 
 
 class Recognizer:
@@ -162,16 +164,17 @@ class Recognizer:
         """Read a recording and compute its features; never raises for a bad one."""
         if self._network is None:
             return Loaded(recording)
+        reading = self._reading()
         try:
             with self.times.measure("audio_s"):
-                windows = list(itertools.islice(self._waveforms(recording), 2))
+                windows = list(itertools.islice(self._waveforms(recording, reading), 2))
             if len(windows) > 1:
                 return Loaded(recording, is_long=True)
             # Headers lie; the samples do not.
             duration_s = len(windows[0]) / self._model.features.sample_rate_hz
             with self.times.measure("features_s"):
                 features = extract_features(windows[0], self._model.features)
-            return Loaded(replace(recording, duration_s=duration_s), features)
+            return Loaded(replace(recording, duration_s=duration_s), features, reading=reading)
         except Exception as error:
             return Loaded(recording, problem=reason(error, recording))
 
@@ -193,7 +196,8 @@ class Recognizer:
                 outcomes.append(self._guarded(item.recording, lambda r: self._decode_long(r, executor)))
             else:
                 values = next(emissions)
-                outcomes.append(self._guarded(item.recording, lambda r, v=values: self._decode(r, v)))  # type: ignore[misc]
+                decode = partial(self._decode, emissions=values, reading=item.reading)
+                outcomes.append(self._guarded(item.recording, decode))
         return outcomes
 
     def _guarded(self, recording: Recording, work: Callable[[Recording], Outcome]) -> Outcome:
@@ -202,13 +206,18 @@ class Recognizer:
         except Exception as error:
             return Outcome(recording, problem=reason(error, recording))
 
-    def _waveforms(self, recording: Recording, skipper: SilenceSkipper | None = None) -> Iterator[FloatArray]:
+    def _reading(self) -> Reading:
+        return Reading(salvage=self._config.salvage, track=self._config.audio_track)
+
+    def _waveforms(
+        self, recording: Recording, reading: Reading, skipper: SilenceSkipper | None = None
+    ) -> Iterator[FloatArray]:
         """Yield the windows of a recording, or of what a skipper leaves of it."""
-        blocks = self._blocks(recording)
+        blocks = self._blocks(recording, reading)
         return self._windows.windows(blocks if skipper is None else skipper.speech(blocks))
 
-    def _blocks(self, recording: Recording) -> Iterable[FloatArray]:
-        rate_hz = self._model.features.sample_rate_hz
+    def _blocks(self, recording: Recording, reading: Reading) -> Iterable[FloatArray]:
+        rate_hz, raw_rate_hz = self._model.features.sample_rate_hz, self._config.raw_rate_hz
         if recording.is_segment:
             waveform = load_waveform(
                 recording.path,
@@ -216,12 +225,13 @@ class Recognizer:
                 recording.channel,
                 start_s=recording.start_s or 0.0,
                 end_s=recording.end_s,
-                raw_rate_hz=self._config.raw_rate_hz,
+                raw_rate_hz=raw_rate_hz,
+                reading=reading,
             )
             return [waveform]
         block_s = self._windows.stride_samples / rate_hz
         return iterate_waveform(
-            recording.path, rate_hz, block_s, recording.channel, raw_rate_hz=self._config.raw_rate_hz
+            recording.path, rate_hz, block_s, recording.channel, raw_rate_hz=raw_rate_hz, reading=reading
         )
 
     def _network_outputs(self, features: Sequence[FloatArray]) -> list[FloatArray | Exception]:
@@ -244,7 +254,8 @@ class Recognizer:
         num_samples = 0
         ahead: deque[Any] = deque()
         per_batch = max(1, int(self._config.batch_seconds // self._config.window_s))
-        waveforms = self._waveforms(recording, skipper)
+        reading = self._reading()
+        waveforms = self._waveforms(recording, reading, skipper)
         stride = self._windows.stride_samples
         while windows := list(itertools.islice(waveforms, per_batch)):
             if self._stopped:
@@ -260,7 +271,7 @@ class Recognizer:
         emissions = joiner.join()
         if skipper is not None:
             num_samples, emissions = skipper.num_samples, put_back(emissions, skipper.gaps, self._model.symbols)
-        return self._decode(replace(recording, duration_s=num_samples / features.sample_rate_hz), emissions)
+        return self._decode(replace(recording, duration_s=num_samples / features.sample_rate_hz), emissions, reading)
 
     def _window_outputs(self, windows: Sequence[FloatArray]) -> list[FloatArray | Exception]:
         with self.times.measure("features_s"):
@@ -273,7 +284,9 @@ class Recognizer:
             emissions = recording.emissions.read()
         return self._decode(recording, emissions)
 
-    def _decode(self, recording: Recording, emissions: FloatArray | Exception) -> Outcome:
+    def _decode(
+        self, recording: Recording, emissions: FloatArray | Exception, reading: Reading | None = None
+    ) -> Outcome:
         if isinstance(emissions, Exception):
             raise emissions
         if not np.isfinite(emissions).all() and np.isnan(emissions).any():
@@ -288,6 +301,7 @@ class Recognizer:
             recording,
             step_s=self._model.step_ms / 1000,
             provenance=self._provenance,
+            reading=reading,
         )
         return Outcome(recording, transcript, emissions=half if self._keep_emissions else None)
 

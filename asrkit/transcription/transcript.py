@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from asrkit.audio import Reading
+
 if TYPE_CHECKING:
     from asrkit.decoder import Hypothesis
     from asrkit.transcription.pieces import JoinedHypothesis
@@ -47,6 +49,8 @@ class Transcript:
         nbest: The best hypotheses, where more than one was asked for and found.
         provenance: Model, language model, settings and version behind it.
         audio_fingerprint: What tells this audio from another version of it.
+        remarks: What a user should know of how the audio was read.
+        damage: What is missing from it, where the rest was salvaged.
     """
 
     utterance_id: str
@@ -58,6 +62,8 @@ class Transcript:
     nbest: tuple[Alternative, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     audio_fingerprint: str = ""
+    remarks: tuple[str, ...] = ()
+    damage: str | None = None
 
     def to_row(self) -> dict[str, Any]:
         """Return plain values for JSON; ``nbest`` is there only where there is more than one hypothesis."""
@@ -71,6 +77,10 @@ class Transcript:
         }
         if self.nbest:
             row["nbest"] = [vars(alternative) for alternative in self.nbest]
+        if self.remarks:
+            row["remarks"] = list(self.remarks)
+        if self.damage is not None:
+            row["damage"] = self.damage
         return row | {"audio_fingerprint": self.audio_fingerprint, "provenance": dict(self.provenance)}
 
     @classmethod
@@ -83,6 +93,7 @@ class Transcript:
         values = dict(row)
         values["words"] = tuple(TimedWord(**word) for word in row["words"])
         values["nbest"] = tuple(Alternative(**item) for item in row.get("nbest", ()))
+        values["remarks"] = tuple(row.get("remarks", ()))
         return cls(**values)
 
 
@@ -92,6 +103,7 @@ def transcript_from(
     *,
     step_s: float,
     provenance: Mapping[str, Any] | None = None,
+    reading: Reading | None = None,
 ) -> Transcript:
     """Turn the decoder's answer, counted in steps, into a transcript in seconds.
 
@@ -100,7 +112,9 @@ def transcript_from(
         recording: What was decoded.
         step_s: Seconds per output step.
         provenance: Model, language model, settings and version.
+        reading: What came of reading the audio.
     """
+    reading = reading or Reading()
     best = hypotheses[0]
     offset_s = recording.start_s or 0.0
     latest_s = offset_s + recording.duration_s
@@ -128,4 +142,6 @@ def transcript_from(
         ),
         provenance=provenance or {},
         audio_fingerprint=recording.fingerprint,
+        remarks=tuple(reading.remarks),
+        damage=reading.damage,
     )
