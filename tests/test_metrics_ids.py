@@ -45,6 +45,7 @@ def test_words_and_numbers_are_no_ids(word: str) -> None:
         ("a\nb\nc\nd\ne\n", "a\nb\nc\nd\ne\n", 0.0, 0.0),
         ("yes\nno\nup\ndown\n" * 6, "yes\nno\nup\nleft\n" * 6, 1 / 4, 1 / 4),
         ("\n".join(f"w{chr(97 + n)}" for n in range(26)), "\n".join(f"w{chr(97 + n)}" for n in range(26)), 0.0, 0.0),
+        ("well,I think\nyes,I do\n", "well,I think\nyes,I did\n", 1 / 4, 1 / 6),  # no table
         ("$5 is due\n$7 was paid\n", "$5 is due\n$7 is paid\n", 1 / 6, 1 / 8),
         ("2019-05-01 rain\n2019-05-02 sun\n", "2019-05-01 rain\n2019-05-02 fog\n", 1 / 4, None),
     ],

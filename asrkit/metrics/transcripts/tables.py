@@ -157,6 +157,8 @@ def _delimiter(lines: Sequence[str]) -> str | None:
     for sign, cell in _CELLS.items():
         found = [cell.match(line) for line in lines if line.strip()]
         heads = {match[0] for match in found if match}
+        if sign == "," and not all(any(letter.isdigit() for letter in head) for head in heads):
+            continue  # a comma may lack its space: well,I think
         if len(heads) == len(found) and (len(found) > 1 or any(looks_like_id(head.strip('",;|')) for head in heads)):
             return sign
     return None
