@@ -182,3 +182,14 @@ def test_the_json_is_documented_key_by_key() -> None:
     assert documented(text, "## asrkit-comparison-1") == set(comparison_to_json(compare(["a"], ["b"], ["a"])))
     ranking = ranking_to_json(rank([["a"], ["b"], ["a"]], ["a"]))
     assert documented(text, "## asrkit-ranking-1") == {*ranking, *ranking["pairs"][0]} - {"a", "b"}
+
+
+def test_three_utterances_that_agree_are_told_for_what_they_are() -> None:
+    references = ["the cat sat", "a dog ran off", "we all went home"]
+    wrong = [f"x {text.split(maxsplit=1)[1]}" for text in references]
+    lines = verdict(compare(wrong, references, references))
+    assert lines[-1] == (
+        "The difference is not settled: the systems differ in 3 utterances, and fewer than 6 may fall the same way by "
+        "chance."
+    )
+    assert not any("of resamples" in line for line in lines)  # of three that agree, all resamples do

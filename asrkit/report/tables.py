@@ -304,7 +304,7 @@ def verdict(comparison: Comparison) -> list[str]:
         )
     if comparison.p is not None:
         lines.append(f"So large a difference comes by chance with {wording.p_value(comparison.p)}.")
-    if comparison.probability_of_improvement is not None and comparison.num_apart:
+    if comparison.probability_of_improvement is not None and comparison.num_apart >= FEWEST_TO_SETTLE:
         lines.append(
             f"B makes fewer errors in {wording.percent(comparison.probability_of_improvement, 1)} of resamples."
         )
