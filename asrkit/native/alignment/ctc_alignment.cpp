@@ -14,7 +14,8 @@ constexpr std::uint32_t kNone = kNoSymbol;
 
 }  // namespace
 
-CtcAligner::CtcAligner(const SymbolSet& symbols, double negligible) : symbols_(symbols), negligible_(negligible) {
+CtcAligner::CtcAligner(const SymbolSet& symbols, double negligible)
+    : symbols_(symbols), negligible_(negligible), are_letters_(symbols.are_letters()) {
   for (Symbol symbol = 0; symbol < symbols.size(); ++symbol) {
     if (symbols.pieces[symbol].separates) spaces_.push_back(symbol);
   }
@@ -43,12 +44,27 @@ void CtcAligner::build_states(const TextGraph& graph) {
       reach_from(a.from);
       reach_from(a.other_from);
     }
-    states_.push_back({symbols_.blank, kNone, kNone, kNone});
+    const bool is_boundary = graph.places[place].is_between_words;
+    states_.push_back({symbols_.blank, kNone, kNone, kNone, is_boundary, false});
+    if (are_letters_) link_letters(place);
     first_states_.push_back(static_cast<std::uint32_t>(states_.size()));
     reach_from(place);
     reach_from(graph.places[place].word_end);
   }
   for (std::size_t place = 1; place < reach_.size(); ++place) reach_[place] = std::max(reach_[place], reach_[place - 1]);
+}
+
+// Says how the states of a place are entered from those of the place before.
+void CtcAligner::link_letters(std::uint32_t place) {
+  State& rest = states_.back();
+  if (graph_->places[place].word_end != kNone) {
+    rest.symbol = spaces_.front();
+    rest.can_skip = true;
+  }
+  const std::size_t letter = first_states_[place];
+  if (letter + 1 == states_.size() || letter < 2) return;
+  // Two states before a letter is the letter before it, if there is one.
+  states_[letter].can_skip = states_[letter - 2].arc != kNone && states_[letter - 2].symbol != states_[letter].symbol;
 }
 
 Alignment CtcAligner::align(const float* log_probs, std::size_t num_steps, const TextGraph& graph) {
@@ -67,8 +83,11 @@ void CtcAligner::forget(std::uint32_t place) {
   }
 }
 
-double CtcAligner::largest(std::uint32_t place) const {
-  return *std::max_element(sums_.begin() + first_states_[place], sums_.begin() + first_states_[place + 1]);
+bool CtcAligner::is_below(std::uint32_t place, double limit) const {
+  for (std::uint32_t s = first_states_[place]; s < first_states_[place + 1]; ++s) {
+    if (sums_[s] > limit) return false;
+  }
+  return true;
 }
 
 bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment) {
@@ -88,7 +107,13 @@ bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negli
   double log_scale = 0.0;
   for (std::size_t step = 0; step < num_steps; ++step) {
     ++step_;
-    advance(log_probs + step * symbols_.size(), window);
+    const float* row = log_probs + step * symbols_.size();
+    start_step(row, window);
+    are_letters_ ? advance_letters(row, window) : advance(row, window);
+    std::copy(next_sums_.begin() + first_states_[window.begin], next_sums_.begin() + first_states_[window.end],
+              sums_.begin() + first_states_[window.begin]);
+    std::copy(next_bests_.begin() + first_states_[window.begin], next_bests_.begin() + first_states_[window.end],
+              bests_.begin() + first_states_[window.begin]);
     const std::uint32_t begin = first_states_[window.begin], end = first_states_[window.end];
     double most = 0.0;
     for (std::uint32_t s = begin; s < end; ++s) most = std::max(most, sums_[s]);
@@ -98,8 +123,9 @@ bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negli
       log_scale += std::log(most);
       most = 1.0;
     }
-    while (window.begin + 1 < window.end && largest(window.begin) <= negligible * most) forget(window.begin++);
-    while (window.begin + 1 < window.end && largest(window.end - 1) <= negligible * most) forget(--window.end);
+    const double limit = negligible * most;
+    while (window.begin + 1 < window.end && is_below(window.begin, limit)) forget(window.begin++);
+    while (window.begin + 1 < window.end && is_below(window.end - 1, limit)) forget(--window.end);
   }
   // The text may end in its last output, a blank after it, or spaces.
   const auto last = static_cast<std::uint32_t>(graph_->places.size() - 1);
@@ -152,27 +178,51 @@ inline void CtcAligner::enter(std::uint32_t place, std::uint32_t same, double& s
   }
 }
 
-// Moves all places of the window, which grows by what one step reaches, one step on.
-void CtcAligner::advance(const float* row, Window& window) {
-  const auto emission = [&](Symbol symbol) {
-    if (cache_step_[symbol] != step_) {
-      cache_step_[symbol] = step_;
-      emission_cache_[symbol] = static_cast<double>(std::exp(row[symbol]));
-    }
-    return emission_cache_[symbol];
-  };
-  const double blank = emission(symbols_.blank);
-  const float log_blank = row[symbols_.blank];
-  double space = 0.0;
-  float log_space = kImpossible;
+// The window grows by what one step reaches.
+void CtcAligner::start_step(const float* row, Window& window) {
+  space_ = 0.0;
+  log_space_ = kImpossible;
   for (const Symbol symbol : spaces_) {
-    space += emission(symbol);
-    log_space = std::max(log_space, row[symbol]);
+    space_ += emission(row, symbol);
+    log_space_ = std::max(log_space_, row[symbol]);
   }
-
   window.end = reach_[window.end - 1];
   window.moves = moves_.size();
   windows_.push_back(window);
+}
+
+// Moves all states of the window one step on, where each is entered from its neighbors.
+void CtcAligner::advance_letters(const float* row, const Window& window) {
+  const double blank_or_space = emission(row, symbols_.blank) + space_;
+  const float best_blank_or_space = std::max(row[symbols_.blank], log_space_);
+  const std::uint32_t begin = first_states_[window.begin], end = first_states_[window.end];
+  for (std::uint32_t s = begin; s < end; ++s) {
+    const State& state = states_[s];
+    double entering = s > begin ? sums_[s - 1] : 0.0;
+    float best_entering = s > begin ? bests_[s - 1] : kImpossible;
+    std::uint16_t move = 1;
+    if (state.can_skip && s > begin + 1) {
+      entering += sums_[s - 2];
+      if (bests_[s - 2] > best_entering) {
+        best_entering = bests_[s - 2];
+        move = 2;
+      }
+    }
+    const double enter = emission(row, state.symbol);
+    const float log_enter = row[state.symbol];
+    const double stay = state.is_boundary ? blank_or_space : enter;
+    const float log_stay = state.is_boundary ? best_blank_or_space : log_enter;
+    next_sums_[s] = sums_[s] * stay + entering * enter;
+    const float stayed = bests_[s] + log_stay, entered = best_entering + log_enter;
+    next_bests_[s] = std::max(stayed, entered);
+    moves_.push_back(stayed >= entered ? 0 : move);
+  }
+}
+
+// The same where any place may be entered from several.
+void CtcAligner::advance(const float* row, const Window& window) {
+  const double blank = emission(row, symbols_.blank);
+  const float log_blank = row[symbols_.blank];
   for (std::uint32_t place = window.begin; place < window.end; ++place) {
     gather(place);
     const std::uint32_t rest = first_states_[place + 1] - 1;
@@ -190,19 +240,19 @@ void CtcAligner::advance(const float* row, Window& window) {
         best = bests_[s];
         move = s;
       }
-      next_sums_[s] = (sums_[s] + entering) * emission(state.symbol);
+      next_sums_[s] = (sums_[s] + entering) * emission(row, state.symbol);
       next_bests_[s] = best + row[state.symbol];
       moves_.push_back(static_cast<std::uint16_t>(s - move));
     }
     const TextGraph::Place& here = graph_->places[place];
-    double sum = arrived_[place].sum * (here.is_between_words ? blank + space : blank);
-    float best = bests_[arrived_[place].best] + (here.is_between_words ? std::max(log_blank, log_space) : log_blank);
+    double sum = arrived_[place].sum * (here.is_between_words ? blank + space_ : blank);
+    float best = bests_[arrived_[place].best] + (here.is_between_words ? std::max(log_blank, log_space_) : log_blank);
     std::uint32_t move = arrived_[place].best;
     if (here.word_end != kNone && here.word_end >= window.begin) {
       const Arrived& ended = arrived_[here.word_end];
-      sum += ended.sum * space;
-      if (bests_[ended.best] + log_space > best) {
-        best = bests_[ended.best] + log_space;
+      sum += ended.sum * space_;
+      if (bests_[ended.best] + log_space_ > best) {
+        best = bests_[ended.best] + log_space_;
         move = ended.best;
       }
     }
@@ -210,9 +260,6 @@ void CtcAligner::advance(const float* row, Window& window) {
     next_bests_[rest] = best;
     moves_.push_back(static_cast<std::uint16_t>(rest - move));
   }
-  const std::uint32_t begin = first_states_[window.begin], end = first_states_[window.end];
-  std::copy(next_sums_.begin() + begin, next_sums_.begin() + end, sums_.begin() + begin);
-  std::copy(next_bests_.begin() + begin, next_bests_.begin() + end, bests_.begin() + begin);
 }
 
 void CtcAligner::trace_back(std::size_t num_steps, std::uint32_t state, Alignment& alignment) const {

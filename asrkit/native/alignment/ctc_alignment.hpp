@@ -1,6 +1,7 @@
 // The exact acoustic score of one text, and when its parts were spoken.
 #pragma once
 
+#include <cmath>
 #include <vector>
 
 #include "text/symbols.hpp"
@@ -63,6 +64,8 @@ class CtcAligner {
     Symbol symbol;
     std::uint32_t arc;
     std::uint32_t same, other_same;  // states that this symbol cannot follow, among those it may follow
+    bool is_boundary = false;        // of letters: stays with blank or space
+    bool can_skip = false;           // of letters: may be entered from two states before
   };
   struct Window {
     std::uint32_t begin, end;  // places
@@ -75,16 +78,27 @@ class CtcAligner {
   };
 
   void build_states(const TextGraph& graph);
+  void link_letters(std::uint32_t place);
   bool run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment);
-  void advance(const float* row, Window& window);
+  void start_step(const float* row, Window& window);
+  void advance(const float* row, const Window& window);
+  void advance_letters(const float* row, const Window& window);
+  double emission(const float* row, Symbol symbol) {
+    if (cache_step_[symbol] != step_) {
+      cache_step_[symbol] = step_;
+      emission_cache_[symbol] = static_cast<double>(std::exp(row[symbol]));
+    }
+    return emission_cache_[symbol];
+  }
   void gather(std::uint32_t place);
   void enter(std::uint32_t place, std::uint32_t same, double& sum, float& best, std::uint32_t& move) const;
   void forget(std::uint32_t place);
-  double largest(std::uint32_t place) const;
+  bool is_below(std::uint32_t place, double limit) const;
   void trace_back(std::size_t num_steps, std::uint32_t state, Alignment& alignment) const;
 
   const SymbolSet& symbols_;
   const double negligible_;
+  const bool are_letters_;  // the graph is a chain: a state is entered from the one or two before it
   std::vector<Symbol> spaces_;
   const TextGraph* graph_ = nullptr;
   std::vector<State> states_;
@@ -98,6 +112,8 @@ class CtcAligner {
   std::vector<double> emission_cache_;
   std::vector<std::uint32_t> cache_step_;
   std::uint32_t step_ = 0;
+  double space_ = 0.0;  // of this step, the emission of all spaces,
+  float log_space_ = 0.0f;  // and of the most likely one
 };
 
 }  // namespace asrkit
