@@ -37,6 +37,8 @@ class EmissionsInfo:
         audio_fingerprint: Which version of the recording.
         model: Name of the model.
         model_fingerprint: Which version of the model.
+        normalizer: What the model's texts passed, for those who score what is decoded.
+        language: Of its texts.
     """
 
     utterance_id: str
@@ -47,6 +49,8 @@ class EmissionsInfo:
     audio_fingerprint: str
     model: str
     model_fingerprint: str
+    normalizer: str = "standard-1"  # before emissions told it
+    language: str = "en"
 
 
 @dataclass(frozen=True)

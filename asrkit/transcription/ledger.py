@@ -139,6 +139,8 @@ class Ledger:
             audio_fingerprint=recording.fingerprint,
             model=model.name,
             model_fingerprint=model.fingerprint,
+            normalizer=model.normalizer,
+            language=model.language,
         )
 
     def _give_up(self, recording: Recording, problem: str | None) -> None:

@@ -14,6 +14,7 @@ from asrkit.config import FeatureConfig
 from asrkit.emissions import (
     ARRAY_SUFFIXES,
     EMISSIONS_SUFFIX,
+    EmissionsInfo,
     ForeignEmissions,
     KeptEmissions,
     Values,
@@ -43,7 +44,7 @@ class StoredModel:
     symbols: Symbols
     step_ms: float
     values: Values = Values.LOG_PROBABILITIES
-    normalizer: str = "standard-1"  # what our models' texts passed before emissions said so
+    normalizer: str = "standard-1"
     language: str = "en"
     features: FeatureConfig = field(default_factory=FeatureConfig)  # never used: there is no audio
 
@@ -120,7 +121,7 @@ def stored_model(inputs: Path | str | Sequence[Path | str]) -> StoredModel | Non
     """
     for _, path in _kept_files(_paths(inputs)):
         with suppress(DecodingError):
-            return _model_of(path)
+            return _model_of(read_info(path))
     return None
 
 
@@ -163,7 +164,7 @@ def _find_kept(files: Sequence[tuple[Path, Path]], paths: Sequence[Path]) -> tup
             bad = Recording("", path, "")
             wishes.append((Wish.of_output(output), replace(bad, problem=reason(error, bad))))
             continue
-        found = StoredModel(info.model, info.model_fingerprint, info.symbols, info.step_ms)
+        found = _model_of(info)
         model = model or found
         if replace(found, name=model.name) != model:
             raise TranscriptionError(
@@ -184,9 +185,15 @@ def _find_kept(files: Sequence[tuple[Path, Path]], paths: Sequence[Path]) -> tup
     return model, named(wishes)
 
 
-def _model_of(path: Path) -> StoredModel:
-    info = read_info(path)
-    return StoredModel(info.model, info.model_fingerprint, info.symbols, info.step_ms)
+def _model_of(info: EmissionsInfo) -> StoredModel:
+    return StoredModel(
+        info.model,
+        info.model_fingerprint,
+        info.symbols,
+        info.step_ms,
+        normalizer=info.normalizer,
+        language=info.language,
+    )
 
 
 def _find_arrays(paths: Sequence[Path], tokens: Tokens) -> tuple[StoredModel, list[Recording]]:
