@@ -76,18 +76,29 @@ Alignment CtcAligner::align(const float* log_probs, std::size_t num_steps, const
   return alignment;
 }
 
-void CtcAligner::forget(std::uint32_t place) {
-  for (std::uint32_t s = first_states_[place]; s < first_states_[place + 1]; ++s) {
-    sums_[s] = 0.0;
-    bests_[s] = kImpossible;
+// Leaves places (of letters: states) with no more than the limit out of the window, from both ends.
+void CtcAligner::narrow(double limit, Window& window) {
+  const auto forget = [&](std::uint32_t begin, std::uint32_t end) {
+    std::fill(sums_.begin() + begin, sums_.begin() + end, 0.0);
+    std::fill(bests_.begin() + begin, bests_.begin() + end, kImpossible);
+  };
+  if (are_letters_) {
+    const Window old = window;
+    while (window.begin + 1 < window.end && sums_[window.begin] <= limit) ++window.begin;
+    while (window.begin + 1 < window.end && sums_[window.end - 1] <= limit) --window.end;
+    forget(old.begin, window.begin);
+    return forget(window.end, old.end);
   }
-}
-
-bool CtcAligner::is_below(std::uint32_t place, double limit) const {
-  for (std::uint32_t s = first_states_[place]; s < first_states_[place + 1]; ++s) {
-    if (sums_[s] > limit) return false;
-  }
-  return true;
+  const auto is_below = [&](std::uint32_t place) {
+    return std::all_of(sums_.begin() + first_states_[place], sums_.begin() + first_states_[place + 1],
+                       [&](double sum) { return sum <= limit; });
+  };
+  while (first_place_ + 1 < end_place_ && is_below(first_place_)) ++first_place_;
+  while (first_place_ + 1 < end_place_ && is_below(end_place_ - 1)) --end_place_;
+  forget(window.begin, first_states_[first_place_]);
+  forget(first_states_[end_place_], window.end);
+  window.begin = first_states_[first_place_];
+  window.end = first_states_[end_place_];
 }
 
 bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment) {
@@ -103,29 +114,28 @@ bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negli
   step_ = 0;
   sums_[first_states_[1] - 1] = 1.0;
   bests_[first_states_[1] - 1] = 0.0f;
-  Window window{0, 1, 0};
+  Window window{0, first_states_[1], 0};
+  first_place_ = 0;
+  end_place_ = 1;
   double log_scale = 0.0;
   for (std::size_t step = 0; step < num_steps; ++step) {
     ++step_;
     const float* row = log_probs + step * symbols_.size();
     start_step(row, window);
-    are_letters_ ? advance_letters(row, window) : advance(row, window);
-    std::copy(next_sums_.begin() + first_states_[window.begin], next_sums_.begin() + first_states_[window.end],
-              sums_.begin() + first_states_[window.begin]);
-    std::copy(next_bests_.begin() + first_states_[window.begin], next_bests_.begin() + first_states_[window.end],
-              bests_.begin() + first_states_[window.begin]);
-    const std::uint32_t begin = first_states_[window.begin], end = first_states_[window.end];
+    are_letters_ ? advance_letters(row, window) : advance(row);
     double most = 0.0;
-    for (std::uint32_t s = begin; s < end; ++s) most = std::max(most, sums_[s]);
+    for (std::uint32_t s = window.begin; s < window.end; ++s) {
+      sums_[s] = next_sums_[s];
+      bests_[s] = next_bests_[s];
+      most = std::max(most, sums_[s]);
+    }
     if (most == 0.0) return false;
     if (most < kSmall) {
-      for (std::uint32_t s = begin; s < end; ++s) sums_[s] /= most;
+      for (std::uint32_t s = window.begin; s < window.end; ++s) sums_[s] /= most;
       log_scale += std::log(most);
       most = 1.0;
     }
-    const double limit = negligible * most;
-    while (window.begin + 1 < window.end && is_below(window.begin, limit)) forget(window.begin++);
-    while (window.begin + 1 < window.end && is_below(window.end - 1, limit)) forget(--window.end);
+    narrow(negligible * most, window);
   }
   // The text may end in its last output, a blank after it, or spaces.
   const auto last = static_cast<std::uint32_t>(graph_->places.size() - 1);
@@ -186,7 +196,12 @@ void CtcAligner::start_step(const float* row, Window& window) {
     space_ += emission(row, symbol);
     log_space_ = std::max(log_space_, row[symbol]);
   }
-  window.end = reach_[window.end - 1];
+  if (are_letters_) {
+    window.end = std::min(window.end + 2, static_cast<std::uint32_t>(states_.size()));
+  } else {
+    end_place_ = reach_[end_place_ - 1];
+    window.end = first_states_[end_place_];
+  }
   window.moves = moves_.size();
   windows_.push_back(window);
 }
@@ -195,7 +210,7 @@ void CtcAligner::start_step(const float* row, Window& window) {
 void CtcAligner::advance_letters(const float* row, const Window& window) {
   const double blank_or_space = emission(row, symbols_.blank) + space_;
   const float best_blank_or_space = std::max(row[symbols_.blank], log_space_);
-  const std::uint32_t begin = first_states_[window.begin], end = first_states_[window.end];
+  const std::uint32_t begin = window.begin, end = window.end;
   for (std::uint32_t s = begin; s < end; ++s) {
     const State& state = states_[s];
     double entering = s > begin ? sums_[s - 1] : 0.0;
@@ -220,10 +235,10 @@ void CtcAligner::advance_letters(const float* row, const Window& window) {
 }
 
 // The same where any place may be entered from several.
-void CtcAligner::advance(const float* row, const Window& window) {
+void CtcAligner::advance(const float* row) {
   const double blank = emission(row, symbols_.blank);
   const float log_blank = row[symbols_.blank];
-  for (std::uint32_t place = window.begin; place < window.end; ++place) {
+  for (std::uint32_t place = first_place_; place < end_place_; ++place) {
     gather(place);
     const std::uint32_t rest = first_states_[place + 1] - 1;
     for (std::uint32_t s = first_states_[place]; s < rest; ++s) {
@@ -232,8 +247,8 @@ void CtcAligner::advance(const float* row, const Window& window) {
       double entering = 0.0;
       float best = kImpossible;
       std::uint32_t move = s;
-      if (arc.from >= window.begin) enter(arc.from, state.same, entering, best, move);
-      if (arc.other_from != kNone && arc.other_from >= window.begin) {
+      if (arc.from >= first_place_) enter(arc.from, state.same, entering, best, move);
+      if (arc.other_from != kNone && arc.other_from >= first_place_) {
         enter(arc.other_from, state.other_same, entering, best, move);
       }
       if (bests_[s] >= best) {
@@ -248,7 +263,7 @@ void CtcAligner::advance(const float* row, const Window& window) {
     double sum = arrived_[place].sum * (here.is_between_words ? blank + space_ : blank);
     float best = bests_[arrived_[place].best] + (here.is_between_words ? std::max(log_blank, log_space_) : log_blank);
     std::uint32_t move = arrived_[place].best;
-    if (here.word_end != kNone && here.word_end >= window.begin) {
+    if (here.word_end != kNone && here.word_end >= first_place_) {
       const Arrived& ended = arrived_[here.word_end];
       sum += ended.sum * space_;
       if (bests_[ended.best] + log_space_ > best) {
@@ -271,7 +286,7 @@ void CtcAligner::trace_back(std::size_t num_steps, std::uint32_t state, Alignmen
       alignment.symbols.back().steps.begin = static_cast<std::uint32_t>(step);
     }
     later = state;
-    state -= moves_[windows_[step].moves + (state - first_states_[windows_[step].begin])];
+    state -= moves_[windows_[step].moves + (state - windows_[step].begin)];
   }
   std::reverse(alignment.symbols.begin(), alignment.symbols.end());
 }

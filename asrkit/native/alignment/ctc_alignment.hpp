@@ -68,7 +68,7 @@ class CtcAligner {
     bool can_skip = false;           // of letters: may be entered from two states before
   };
   struct Window {
-    std::uint32_t begin, end;  // places
+    std::uint32_t begin, end;  // states
     std::size_t moves;         // where its back-pointers start
   };
   // What there is in a place, whatever it ended in.
@@ -81,7 +81,7 @@ class CtcAligner {
   void link_letters(std::uint32_t place);
   bool run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment);
   void start_step(const float* row, Window& window);
-  void advance(const float* row, const Window& window);
+  void advance(const float* row);
   void advance_letters(const float* row, const Window& window);
   double emission(const float* row, Symbol symbol) {
     if (cache_step_[symbol] != step_) {
@@ -92,8 +92,7 @@ class CtcAligner {
   }
   void gather(std::uint32_t place);
   void enter(std::uint32_t place, std::uint32_t same, double& sum, float& best, std::uint32_t& move) const;
-  void forget(std::uint32_t place);
-  bool is_below(std::uint32_t place, double limit) const;
+  void narrow(double limit, Window& window);
   void trace_back(std::size_t num_steps, std::uint32_t state, Alignment& alignment) const;
 
   const SymbolSet& symbols_;
@@ -111,6 +110,7 @@ class CtcAligner {
   std::vector<std::uint16_t> moves_;         // how many states back each cell came from
   std::vector<double> emission_cache_;
   std::vector<std::uint32_t> cache_step_;
+  std::uint32_t first_place_ = 0, end_place_ = 1;  // of the window, but for letters
   std::uint32_t step_ = 0;
   double space_ = 0.0;  // of this step, the emission of all spaces,
   float log_space_ = 0.0f;  // and of the most likely one
