@@ -21,7 +21,7 @@ REF ?= ref.txt
 TEXT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-lm bench-score bench-transcribe bench-train bench-robustness sanitize train transcribe score lm model format docs lock clean
+.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-decoder-pieces bench-lm bench-score bench-transcribe bench-train bench-robustness sanitize train transcribe score lm model format docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -122,6 +122,9 @@ bench: setup ## time the commands and the plain route they replace, in one run
 
 bench-decoder: $(VENV)/.bench ## the beam search beside other decoders
 	python benchmarks/decoder.py
+
+bench-decoder-pieces: $(VENV)/.bench ## the same over pieces of words: TEXT=, SENTENCES= and LM= are files
+	python benchmarks/decoder_pieces.py --text $(TEXT) --sentences $(SENTENCES) --lm $(LM)
 
 bench-lm: setup ## language model tools beside kenlm, on TEXT=... or what make lm finds
 	python benchmarks/language_model.py $(TEXT)
