@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from asrkit.emissions import EmissionsInfo, pack_emissions, read_emissions, read_info, to_half
 from asrkit.errors import DecodingError
-from asrkit.text import Alphabet
+from asrkit.text import Alphabet, Symbols, WordRule
 
 INFO = EmissionsInfo("u", Alphabet(" ab"), 40.0, 1.5, "/u.wav", "10-20", "m", "f1")
 
@@ -25,6 +26,20 @@ def test_emissions_survive_storage_as_they_are_decoded(tmp_path: Path) -> None:
     info, stored = read_emissions(tmp_path / "e.npz")
     assert info == INFO == read_info(tmp_path / "e.npz")
     np.testing.assert_array_equal(stored, half.astype(np.float32))
+
+
+def test_emissions_of_earlier_versions_stay_readable(tmp_path: Path) -> None:
+    facts = {name: value for name, value in vars(INFO).items() if name not in ("symbols", "normalizer", "language")}
+    (tmp_path / "e.npz").write_bytes(packed({"format_version": 1, "alphabet": " ab", **facts}, VALUES))
+    info, _ = read_emissions(tmp_path / "e.npz")
+    assert (info.symbols, info.normalizer, info.language) == (Alphabet(" ab"), "standard-1", "en")
+
+
+def test_labels_and_what_texts_passed_survive_storage(tmp_path: Path) -> None:
+    symbols = Symbols(("<blk>", "▁a", "b", "<unk>"), 0, WordRule.PIECE, frozenset({3}))
+    info = replace(INFO, symbols=symbols, normalizer="standard-2", language="de")
+    (tmp_path / "e.npz").write_bytes(pack_emissions(VALUES, info))
+    assert read_info(tmp_path / "e.npz") == info
 
 
 def packed(description: Any, values: Any) -> bytes:
