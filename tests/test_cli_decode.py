@@ -251,6 +251,19 @@ def test_unusable_input_is_one_line(here: Path, asrkit: Command, arguments: list
     assert message in done.err
 
 
+def test_the_model_at_hand_has_nothing_to_do_with_arrays(
+    project: Path,  # noqa: F811
+    here: Path,
+    asrkit: Command,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ASRKIT_MODEL", "models/latest")
+    np.save("u.npy", spoken("a bad cab"))
+    done = asrkit("decode", "u.npy", "--tokens", "tokens.txt")
+    assert done.code == 0 and "settings: those of" not in done.err
+    assert "settings: those of babble" in asrkit("decode", "u.npy", "--tokens", "tokens.txt", "-m", "models/latest").err
+
+
 def test_a_blank_that_no_label_names_comes_last(here: Path, asrkit: Command) -> None:  # noqa: F811
     Path("vocab.txt").write_text("▁a\nb\n▁b\n")
     values = emissions_of(["<blank>", "▁a", "b", "▁b"], ["▁a", "b", "▁b"])[:, [1, 2, 3, 0]]

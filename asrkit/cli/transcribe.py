@@ -246,6 +246,8 @@ class Request:
         from asrkit.transcription.stored import stored_model
 
         stored = stored_model(self._flags["emissions"])
+        if stored is None and "model" not in self._named:
+            return None  # arrays of another toolkit have nothing to do with the model at hand
         try:
             choice = choose_model(self._flags["model"])
             bundle = Bundle.load(choice.path)
