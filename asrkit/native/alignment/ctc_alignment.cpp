@@ -211,15 +211,22 @@ void CtcAligner::advance_letters(const float* row, const Window& window) {
   const double blank_or_space = emission(row, symbols_.blank) + space_;
   const float best_blank_or_space = std::max(row[symbols_.blank], log_space_);
   const std::uint32_t begin = window.begin, end = window.end;
+  moves_.resize(window.moves + (end - begin));
+  std::uint16_t* moves = moves_.data() + window.moves;
+  const State* states = states_.data();
+  const double* sums = sums_.data();
+  const float* bests = bests_.data();
+  double* next_sums = next_sums_.data();
+  float* next_bests = next_bests_.data();
   for (std::uint32_t s = begin; s < end; ++s) {
-    const State& state = states_[s];
-    double entering = s > begin ? sums_[s - 1] : 0.0;
-    float best_entering = s > begin ? bests_[s - 1] : kImpossible;
+    const State& state = states[s];
+    double entering = s > begin ? sums[s - 1] : 0.0;
+    float best_entering = s > begin ? bests[s - 1] : kImpossible;
     std::uint16_t move = 1;
     if (state.can_skip && s > begin + 1) {
-      entering += sums_[s - 2];
-      if (bests_[s - 2] > best_entering) {
-        best_entering = bests_[s - 2];
+      entering += sums[s - 2];
+      if (bests[s - 2] > best_entering) {
+        best_entering = bests[s - 2];
         move = 2;
       }
     }
@@ -227,10 +234,10 @@ void CtcAligner::advance_letters(const float* row, const Window& window) {
     const float log_enter = row[state.symbol];
     const double stay = state.is_boundary ? blank_or_space : enter;
     const float log_stay = state.is_boundary ? best_blank_or_space : log_enter;
-    next_sums_[s] = sums_[s] * stay + entering * enter;
-    const float stayed = bests_[s] + log_stay, entered = best_entering + log_enter;
-    next_bests_[s] = std::max(stayed, entered);
-    moves_.push_back(stayed >= entered ? 0 : move);
+    next_sums[s] = sums[s] * stay + entering * enter;
+    const float stayed = bests[s] + log_stay, entered = best_entering + log_enter;
+    next_bests[s] = std::max(stayed, entered);
+    *moves++ = stayed >= entered ? 0 : move;
   }
 }
 
