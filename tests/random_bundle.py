@@ -19,10 +19,10 @@ MODEL = ModelConfig(
 )
 
 
-def random_bundle(path: Path, seed: int = 1, **parts: Any) -> Bundle:
+def random_bundle(path: Path, seed: int = 1, letters: str = " abc", **parts: Any) -> Bundle:
     """Write a bundle of 16 mel bins, one convolution and one GRU in each direction."""
     random = np.random.default_rng(seed)
-    alphabet = Alphabet(" abc")
+    alphabet = Alphabet(letters)
 
     def normal(*shape: int, scale: float = 0.5) -> Any:
         return random.normal(0, scale, shape).astype(np.float32)

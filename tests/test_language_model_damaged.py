@@ -174,10 +174,10 @@ def test_no_number_reaches_no_index_of_the_search(tmp_path: Path, beam: int, pla
 @pytest.mark.parametrize(
     "settings",
     [
-        {"word_bonus": 1000.0},
+        {"word_bonus": 50.0},
         {"hotwords": ("cat=1000", "the cat=1000"), "hotword_weight": 1000.0},
         {"hotwords": ("cat=-1000",)},
-        {"lm_weight": 1000.0, "unknown_bonus": 1000.0},
+        {"lm_weight": 1000.0, "unknown_bonus": 0.05},
         {"beam_threshold": 80.0, "symbol_threshold": 1e9, "word_bonus": -1000.0},
         {"beam_threshold": 1e-30},
     ],

@@ -111,17 +111,21 @@ def test_answers_that_are_no_probabilities_are_refused(monkeypatch: pytest.Monke
     """KenLM checks nothing that it maps, so a damaged binary may answer anything."""
     kenlm = importlib.import_module("kenlm")
 
+    damaged: list[bool] = []
+
     class Damaged(kenlm.Model):  # type: ignore[misc, name-defined]
         def BaseScore(self, *arguments: object) -> float:  # noqa: N802
-            super().BaseScore(*arguments)
-            return answer
+            real: float = super().BaseScore(*arguments)
+            return answer if damaged else real
 
         def full_scores(self, sentence: str, **options: bool) -> Iterator[tuple[float, int, bool]]:
-            return ((answer, length, is_unknown) for _, length, is_unknown in super().full_scores(sentence, **options))
+            for real, length, is_unknown in super().full_scores(sentence, **options):
+                yield answer if damaged else real, length, is_unknown
 
     monkeypatch.setattr(kenlm, "Model", Damaged)
     model = NgramModel.load(GOLDEN / "tiny.probing")
     decoder = BeamSearchDecoder(Alphabet(), model, DecodingConfig(beam=4))
+    damaged.append(True)
     for work in (
         lambda: model.score("the cat"),
         lambda: model.perplexity(["the cat"]),

@@ -107,7 +107,7 @@ def test_a_missing_bundle_is_told_from_a_folder_that_is_none(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"format_version": 2}, "newer than this asrkit"),
+        ({"format_version": 3}, "newer than this asrkit"),
         ({"format_version": "1"}, "unknown format version"),
         ({"format": "other"}, "does not describe"),
         ({"alphabet": "aa"}, "repeats"),

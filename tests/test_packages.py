@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the commands below are given: recordings with texts, a bundle, texts, language models, transcripts."""
     folder = tmp_path_factory.mktemp("packages")
     write_corpus(folder / "tones", 4)
-    random_bundle(folder / "bundle")
+    random_bundle(folder / "bundle", letters=" abcdeghimnorstx")
     (folder / "text.txt").write_text("the cat sat\nthe dog ran\n" * 5)
     (folder / "text.txt.zst").write_bytes(b"\x28\xb5\x2f\xfd")
     (folder / "video.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")

@@ -266,7 +266,7 @@ def test_stored_emissions_of_a_stranger_get_good_names(tmp_path: Path) -> None:
     for index, (path, utterance_id) in enumerate(
         {"hyp": "hyp", "a.txt/b": "x y", "a": "../up", "con": "", "A": "a/"}.items()
     ):
-        info = EmissionsInfo(utterance_id, model.alphabet.symbols, 40.0, 1.0, f"/{index}.wav", "s", "fake", "f1")
+        info = EmissionsInfo(utterance_id, model.symbols, 40.0, 1.0, f"/{index}.wav", "s", "fake", "f1")
         file = tmp_path / f"stored/{path}.emissions.npz"
         file.parent.mkdir(parents=True, exist_ok=True)
         features = FakeNetwork().weights.T[:4].repeat(index + 2, axis=0)

@@ -11,6 +11,7 @@ import numpy as np
 from asrkit.audio.parts import Part, PartFile
 from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated
 from asrkit.errors import AudioError
+from asrkit.packages import needed
 
 # Time stamps of these begin with the file; those of others begin anywhere (a broadcast) or with the decoder's delay.
 _TIMED_FROM_ZERO = ("mov", "matroska", "webm", "mp4", "avi", "asf")
@@ -30,19 +31,23 @@ class MediaSource:
 
     Raises:
         AudioError: It holds no audio, or not the track asked for.
-        av.FFmpegError, ValueError: FFmpeg cannot read it.
-        ImportError: PyAV is not installed.
+        OSError, ValueError: FFmpeg cannot read it.
+        MissingPackageError: PyAV is not installed.
     """
 
     def __init__(self, part: Part, reading: Reading) -> None:
-        import av
-
         path = part.path
+        with needed(path.suffix or "this format", "av"):
+            import av
+        self._av: Any = av
 
         av.logging.set_level(av.logging.PANIC)  # its libraries would write past our log
         self._path, self._cut, self._reading = path, part.cut, reading
         opened = str(path) if part.is_whole_file else PartFile(part)
-        self._container: Any = av.open(opened, metadata_errors="ignore")
+        try:
+            self._container: Any = av.open(opened, metadata_errors="ignore")
+        except av.FFmpegError as error:
+            raise ValueError(reason_of(error)) from None
         try:
             self._stream: Any = _chosen_track(list(self._container.streams.audio), path, reading)
             if not self._stream.codec_context.sample_rate:
@@ -88,12 +93,10 @@ class MediaSource:
         return name == "aac" or (name == "mp3" and not _has_length_header(self._path))
 
     def _declared_duration_s(self) -> float | None:
-        import av
-
         if self._stream.duration is not None:
             claimed_s = float(self._stream.duration * self._stream.time_base) + self._start_s()
         else:  # counted from the file's beginning
-            claimed_s = float(self._container.duration or 0) / float(av.time_base)
+            claimed_s = float(self._container.duration or 0) / float(self._av.time_base)
         return believable_duration_s(claimed_s, self._container.size) if claimed_s > 0.0 else None
 
     def _start_s(self) -> float:
@@ -108,24 +111,20 @@ class MediaSource:
 
     def _origin_s(self) -> float:
         """Return the time stamp that is second 0 of the file."""
-        import av
-
         if self._is_timed_from_zero():
             return 0.0
-        return float(self._container.start_time or 0) / float(av.time_base)
+        return float(self._container.start_time or 0) / float(self._av.time_base)
 
     def _decoded(self) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` frames as floats, with silence for gaps."""
-        import av
-
         # The rate is named because HE-AAC frames may come at twice the rate that the header gives.
-        to_float = av.AudioResampler("fltp", self._stream.codec_context.layout, self.sample_rate_hz)
+        to_float = self._av.AudioResampler("fltp", self._stream.codec_context.layout, self.sample_rate_hz)
         clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, self._reading)
         lost_s = 0.0
         for packet in self._packets():
             try:
                 frames = packet.decode()
-            except (av.FFmpegError, ValueError):
+            except (self._av.FFmpegError, ValueError):
                 if not bytes(packet).startswith(_TAGS):
                     lost_s += float((packet.duration or 0) * packet.time_base)
                 continue
@@ -141,11 +140,9 @@ class MediaSource:
 
     def _packets(self) -> Iterator[Any]:
         """Yield packets until the container ends, or is damaged beyond its next one."""
-        import av
-
         try:
             yield from self._container.demux(self._stream)
-        except (av.FFmpegError, ValueError) as error:
+        except (self._av.FFmpegError, ValueError) as error:
             detail = f"cannot be read on: {reason_of(error)}"
             self._reading.lose(AudioError(f"{detail}; keep what came with --salvage", path=self._path), detail)
 

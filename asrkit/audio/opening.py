@@ -12,7 +12,7 @@ from asrkit.audio.parts import find_parts
 from asrkit.audio.sound_file import SoundFileSource, tells_its_length
 from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated
 from asrkit.errors import AudioError, MissingPackageError
-from asrkit.packages import is_installed, needed
+from asrkit.packages import is_installed
 
 SOUNDFILE_SUFFIXES = frozenset(
     {".aif", ".aifc", ".aiff", ".au", ".bwf", ".caf", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".snd", ".sph", ".w64"}
@@ -80,14 +80,11 @@ def _open(path: Path, head: bytes, reading: Reading, raw_rate_hz: int | None) ->
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that needs more words
             first_error = error
     try:
-        with needed(path.suffix or "this format", "av"):
-            import av
+        return _joined([MediaSource(part, reading) for part in parts], reading)
     except MissingPackageError as error:
         reason = "" if first_error is None else f" (libsndfile: {reason_of(first_error)})"
         raise AudioError(f"{error}{reason}", path=path) from None
-    try:
-        return _joined([MediaSource(part, reading) for part in parts], reading)
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         if parts[-1].cut is not None:
             raise truncated(path, parts[-1].cut) from None
         raise AudioError(_why_not(error), path=path) from None

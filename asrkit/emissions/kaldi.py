@@ -109,7 +109,7 @@ def _checked(file: ArrayFile, kind: bytes) -> ArrayFile | BadArray:
     except ValueError as error:
         return BadArray(file.key, f"{file.key!r}: {error}")
     except ImportError:
-        return BadArray(file.key, f"{file.key!r}: is compressed, which needs kaldiio: pip install 'asrkit[corpora]'")
+        return BadArray(file.key, f"{file.key!r}: is compressed, which needs kaldiio: pip install kaldiio")
     return file
 
 

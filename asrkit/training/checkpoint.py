@@ -100,7 +100,8 @@ def load_checkpoint(path: Path) -> tuple[RunState, dict[str, list[Array]]]:
             raise TrainingError(f"format version {version} is newer than this asrkit reads; upgrade asrkit", path=path)
         state = RunState(**header)
         # before the normalizer was recorded there was but one
-        state.config["data"] = {"normalizer": "standard-1", "language": "en", **state.config.get("data", {})}
+        if "data" in state.config:
+            state.config["data"] = {"normalizer": "standard-1", "language": "en", **state.config["data"]}
         return state, arrays
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
         raise TrainingError(f"not a usable checkpoint ({error}); start again with --fresh", path=path) from None

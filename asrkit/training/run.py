@@ -56,8 +56,8 @@ def train(
     require_training()
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
-    config = settle_normalizer(config, None if fresh else output_dir)
     earlier = _earlier_run(config, output_dir) if fresh else []
+    config = settle_normalizer(config, None if fresh else output_dir)
     train_set, dev_set = load_sets(config, observer)
     fingerprint = data_fingerprint([*train_set, *dev_set])
     finished = None if fresh else _finished(output_dir, config, fingerprint)
