@@ -14,6 +14,8 @@ import pytest
 from tone_speech import write_corpus
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# pytest is told to let some of TensorFlow's messages through; a user's shell is not, and all are held back
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="POSIX signals")]
 
 
@@ -21,7 +23,9 @@ def test_interrupted_runs_come_to_what_they_would_have_come_to() -> None:
     pytest.importorskip("keras")
     program = REPOSITORY / "benchmarks" / "interrupted_training.py"
     options = ["--kills", "3", "--interrupts", "4", "--terminations", "3", "--jobs", "2"]
-    done = subprocess.run([sys.executable, program, *options], capture_output=True, text=True, timeout=1800)
+    done = subprocess.run(
+        [sys.executable, program, *options], capture_output=True, text=True, timeout=1800, env=ENVIRONMENT
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -39,7 +43,7 @@ from asrkit.cli import main
 main()
 """
     command = [sys.executable, "-c", code, "train", str(corpus), "--dev", str(corpus), "-o", "run", "--quiet"]
-    environment = os.environ | {"ASRKIT_CACHE_DIR": str(tmp_path)}
+    environment = ENVIRONMENT | {"ASRKIT_CACHE_DIR": str(tmp_path)}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
     )
