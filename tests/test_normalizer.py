@@ -272,6 +272,13 @@ def test_labels_carry_the_version() -> None:
     assert get_normalizer("standard")("A") == "a"
 
 
+@pytest.mark.parametrize("name", [name for name in NORMALIZERS if name != "whisper"])
+def test_the_label_a_score_prints_is_a_name_one_can_ask_for(name: str) -> None:
+    label = get_normalizer(name).label
+    assert get_normalizer(label).label == label
+    assert not label.startswith("standard") or label in NORMALIZERS
+
+
 def test_an_unknown_normalizer_is_named() -> None:
     with pytest.raises(ConfigError, match="unknown normalizer 'basics'; known: none, basic, standard"):
         get_normalizer("basics")

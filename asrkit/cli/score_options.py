@@ -39,6 +39,7 @@ class NormalizerName(StrEnum):
     BASIC = "basic"
     STANDARD = "standard"
     STANDARD_1 = "standard-1"
+    STANDARD_2 = "standard-2"
     WHISPER = "whisper"
 
 

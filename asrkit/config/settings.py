@@ -96,7 +96,7 @@ def normalizer_name(name: str) -> None:
     """Require a name of ``asrkit.text.normalizer``, with or without a version, or "auto"."""
     require(
         re.fullmatch(r"auto|none|(basic|standard|whisper)(-[\w.-]+)?", name) is not None,
-        f"normalizer must be auto, none, basic, standard, standard-1 or whisper, not {name!r}",
+        f"normalizer must be auto, none, basic, standard, standard-1, standard-2 or whisper, not {name!r}",
     )
 
 

@@ -22,7 +22,7 @@ from asrkit.text.written_numbers import spell_numbers
 
 STANDARD_VERSION = "2"
 BASIC_VERSION = "1"
-NORMALIZERS = ("none", "basic", "standard", "standard-1", "whisper")
+NORMALIZERS = ("none", "basic", "standard", "standard-1", "standard-2", "whisper")
 
 _TITLES = {
     "1": {"mr": "mister", "mrs": "missus", "dr": "doctor"},
