@@ -8,55 +8,26 @@ import lzma
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from asrkit.config import ScoringConfig
-from asrkit.errors import ConfigError, ScoringError
-from asrkit.metrics.scoring import ScoreReport, score
-from asrkit.metrics.transcripts import FORMATS, files, read_columns, read_transcripts
-from asrkit.metrics.transcripts.formats import detect_format
-
-Content = str | bytes
-SRT = "1\n00:00:00,000 --> 00:00:02,000\nhello {}\n\n2\n00:00:02,000 --> 00:00:03,000\n<i>a</i> b &amp; c\n"
-VTT = (
-    "WEBVTT\n\nNOTE not said\nat all\n\nSTYLE\n::cue {{}}\n\n1\n00:00.000 --> 00:02.000 align:start\n<v Ann>hello {}\n"
+from transcript_files import (
+    AMAZON,
+    GOOGLE,
+    ITEMS,
+    SEGMENTS,
+    SRT,
+    VOSK,
+    VTT,
+    WHISPER,
+    WHISPER_CPP,
+    WHISPERX,
+    Content,
+    counts,
+    report_on,
+    write,
 )
-WHISPER = {
-    "text": " hello {}",
-    "segments": [{"id": 0, "start": 0.0, "end": 1.0, "text": " hello {}"}],
-    "language": "en",
-}
-WHISPERX = {"segments": [{"start": 0, "end": 1, "text": " hello"}, {"start": 1, "end": 2, "text": " {}", "words": []}]}
-WHISPER_CPP = {"result": {"language": "en"}, "transcription": [{"offsets": 0, "text": " hello {}"}]}
-VOSK = {"result": [{"conf": 1.0, "start": 0, "end": 1, "word": "hello"}], "text": "hello {}"}
-SEGMENTS = [{"start": 0.0, "end": 1.0, "text": "hello"}, {"start": 1.0, "end": 2.0, "text": "{}"}]
-AMAZON = {"results": {"transcripts": [{"transcript": "hello {}"}], "items": []}, "status": "COMPLETED"}
-GOOGLE = {
-    "results": [
-        {"alternatives": [{"transcript": "hello "}, {"transcript": "no"}]},
-        {"alternatives": [{"transcript": "{}"}]},
-    ]
-}
-ITEMS = [{"id": "1", "text": "hello {}"}, {"id": "2", "text": "x y"}]
 
-
-def write(path: Path, content: Content) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def report_on(folder: Path, hyp: tuple[str, Content], ref: tuple[str, Content] | None, **config: str) -> ScoreReport:
-    """Score two files, or one against itself."""
-    one = write(folder / "hyp" / hyp[0], hyp[1])
-    other = one if ref is None else write(folder / "ref" / ref[0], ref[1])
-    return score(one, other, ScoringConfig(resamples=0, **config))  # type: ignore[arg-type]
-
-
-def counts(report: ScoreReport) -> tuple[int, int]:
-    total = report.raw.words.total()
-    return total.errors, total.num_reference
+from asrkit.errors import ConfigError, ScoringError
+from asrkit.metrics.transcripts import files, read_transcripts
+from asrkit.metrics.transcripts.formats import detect_format
 
 
 @pytest.mark.parametrize(
@@ -246,218 +217,3 @@ def test_packed_files_and_sixteen_bits_are_read(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(files, "_MOST_BYTES", 1 << 20)
     with pytest.raises(ScoringError, match="unpacks to more than 1 MiB"):
         read_transcripts(write(tmp_path / "a", gzip.compress(b"a" * (1 << 24))))
-
-
-def make(folder: Path, **files: str) -> Path:
-    for name, content in files.items():
-        write(folder / name.replace("__", "/").replace("_dot_", "."), content)
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("files", "told", "ids", "texts"),
-    [
-        (
-            {"metadata.csv": "LJ1|Mr. X|mister x\nLJ2|a|a\n", "wavs/LJ1.wav": ""},
-            "through its metadata.csv",
-            ["LJ1", "LJ2"],
-            ["mister x", "a"],
-        ),
-        (
-            {"metadata.csv": "LJ1|mister x\n", "wavs/LJ1.wav": "", "list.txt": "LJ1"},
-            "metadata.csv",
-            ["LJ1"],
-            ["mister x"],
-        ),
-        (
-            {"validated.tsv": "client_id\tpath\tsentence\nc\tu1.mp3\tx y\n", "clips/u1.mp3": ""},
-            "validated.tsv",
-            ["u1"],
-            ["x y"],
-        ),
-        ({"metadata.jsonl": '{"file_name": "d/u1.wav", "transcription": "x"}\n'}, "metadata.jsonl", ["u1"], ["x"]),
-        ({"metadata.csv": 'file_name,transcription\nu1.wav,"x, y"\n'}, "metadata.csv", ["u1"], ["x, y"]),
-        ({"text": "u1 x y\nu2 z\n", "wav.scp": "u1 a.wav\n"}, "its text", ["u1", "u2"], ["x y", "z"]),
-        (
-            {"1/2/1-2.trans.txt": "1-2-0 X Y\n", "1/3/1-3.trans.txt": "1-3-0 Z"},
-            r"\*\.trans\.txt",
-            ["1-2-0", "1-3-0"],
-            ["X Y", "Z"],
-        ),
-        ({"a/u1.srt": SRT, "a/u2.srt": SRT}, "", ["a/u1", "a/u2"], ["hello {} a b & c"] * 2),
-        ({"u1.json": json.dumps(WHISPERX), "u2.json": json.dumps(VOSK)}, "", ["u1", "u2"], ["hello {}"] * 2),
-        ({"u1.json": json.dumps(VOSK), "u1.txt": "x\ny\n"}, "", ["u1"], ["x y"]),
-        ({"u1.vtt.gz": VTT}, "", ["u1"], ["hello {}"]),
-    ],
-)
-def test_folders_of_every_kind(
-    files: dict[str, str], told: str, ids: list[str], texts: list[str], tmp_path: Path
-) -> None:
-    for name, content in files.items():
-        write(tmp_path / name, gzip.compress(content.encode()) if name.endswith(".gz") else content)
-    read = read_transcripts(tmp_path)
-    assert (read.ids, read.texts) == (ids, texts)
-    assert [note for note in read.notes if "through" in note] == [
-        note for note in read.notes if told and "is read" in note
-    ]
-    assert bool(told) == any("is read through" in note for note in read.notes)
-
-
-def test_a_format_that_is_told_holds_for_folders_too(tmp_path: Path) -> None:
-    for name, content in {"results.jsonl": '{"id":"u1","text":"a"}\n', "u1.txt": "b\n", "u1.srt": SRT}.items():
-        write(tmp_path / name, content)
-    said = {format: read_transcripts(tmp_path, format=format).texts for format in ("auto", "folder", "lines", "srt")}
-    assert said == {"auto": ["a"], "folder": ["b"], "lines": ["b"], "srt": ["hello {} a b & c"]}
-    with pytest.raises(ScoringError, match="is a folder without"):
-        read_transcripts(tmp_path, format="tsv")
-
-
-def test_subtitles_meet_a_text_of_their_recording(tmp_path: Path) -> None:
-    hyp = ("u1.srt", SRT.replace("{}", "word"))
-    for ref in ("hello world\na b & c\n", "u1 hello world a b & c\n"):
-        assert counts(report_on(tmp_path, hyp, ("r.txt", ref))) == (1, 6)
-    with pytest.raises(ScoringError, match="no utterance id in common: 'u1' against 'v1'"):
-        report_on(tmp_path, hyp, ("r.tsv", "id\ttext\nv1\thello\n"))
-
-
-def test_names_of_recordings_that_repeat_get_folders_and_starts(tmp_path: Path) -> None:
-    row = '{{"audio_filepath":"{}/a.wav","offset":{},"text":"x"}}\n'.format
-    read = read_transcripts(write(tmp_path / "m.jsonl", row("d", 0.0) + row("d", 1.5) + row("e/f", 0.0)))
-    assert read.ids == ["d-a-0.0", "d-a-1.5", "e-f-a-0.0"]
-
-
-def test_numbered_parts_of_recordings_are_utterances(tmp_path: Path) -> None:
-    row = '{{"id":{0},"audio_filepath":"{0}.wav","offset":0.0,"text":"x"}}\n'.format
-    assert read_transcripts(write(tmp_path / "m.jsonl", row(0) + row(1))).ids == ["0", "1"]
-
-
-def test_ids_are_those_of_the_whole_file_whatever_is_absent(tmp_path: Path) -> None:
-    row = '{{"audio_filepath":"{}/a.wav","text":"x","pred_text":{}}}\n'.format
-    report = report_on(tmp_path, ("m.jsonl", row("d", '"x"') + row("e", "null")), None, missing="deletions")
-    assert (report.pairs.ids, report.pairs.missing) == (["d-a", "e-a"], ("e-a",))
-
-
-def test_a_table_of_speakers_needs_no_header(tmp_path: Path) -> None:
-    headed = ("id\tspeaker\ttext\nu1\tann\tx\nu2\tbob\ty\n", "id,accent,speaker\nu1,uk,ann\nu2,us,bob\n")
-    for content in ("u1 ann\nu2 bob\n", "u1,ann\nu2,bob\n", *headed):
-        assert read_columns(write(tmp_path / "s", content))[1]["speaker"] == ["ann", "bob"]
-
-
-# One utterance a row, in every format that can hold it: (format, name of the file, how a row of id and text is written)
-WORDS = st.lists(st.text("abzéß'-", min_size=1, max_size=6), min_size=1, max_size=5).map(" ".join)
-ROWS = st.lists(WORDS, min_size=1, max_size=4)
-
-
-def written(format: str, rows: list[str]) -> tuple[str, str]:
-    ids = [f"spk-{number}" for number in range(len(rows))]
-    pairs = list(zip(ids, rows, strict=True))
-    records = [{"id": name, "text": text} for name, text in pairs]
-    stm = [f"{name} 1 s 0.0 99.0 {text}" for name, text in pairs]
-    cue = "{}\n00:00:0{}.000 --> 00:00:0{}.500\n{}\n\n"
-    return {
-        "lines": ("a.txt", "\n".join(rows)),
-        "ids": ("a.txt", "\n".join(f"{name} {text}" for name, text in pairs)),
-        "trn": ("a.trn", "\n".join(f"{text} ({name})" for name, text in pairs)),
-        "tsv": ("a.tsv", "\n".join(["id\ttext", *(f"{name}\t{text}" for name, text in pairs)])),
-        "csv": ("a.csv", "\n".join(["id,text", *(f'{name},"{text}"' for name, text in pairs)])),
-        "ljspeech": ("a.csv", "\n".join(f"{name}|{text}|{text}" for name, text in pairs)),
-        "jsonl": ("a.jsonl", "\n".join(map(json.dumps, records))),
-        "json": ("a.json", json.dumps(records, indent=2)),
-        "srt": ("a.srt", "".join(cue.format(n, n, n, text) for n, text in enumerate(rows))),
-        "vtt": ("a.vtt", "WEBVTT\n\n" + "".join(cue.format(n, n, n, text) for n, text in enumerate(rows))),
-        "icefall": (
-            "recogs",
-            "".join(f"{name}:\t{side}={text.split()}\n" for name, text in pairs for side in ("ref", "hyp")),
-        ),
-        "stm": ("a.stm", "\n".join(stm)),
-    }[format]
-
-
-@pytest.mark.parametrize("format", [name for name in FORMATS if name not in ("auto", "ctm", "folder")])
-@settings(max_examples=20)
-@given(rows=ROWS)
-def test_every_format_against_itself_has_no_error(
-    format: str, rows: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("same")
-    name, content = written(format, rows)
-    told = {"hyp_format": format, "ref_format": format} if format in ("lines", "ids") else {}
-    report = report_on(folder, (name, content), (name, content), **told)
-    total = report.raw.words.total()
-    assert report.formats == (format, format)
-    assert (total.errors, total.num_reference) == (0, sum(len(text.split()) for text in rows))
-
-
-@settings(max_examples=20)
-@given(rows=ROWS)
-def test_words_with_times_against_their_segments_have_no_error(
-    rows: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("same")
-    name, content = written("stm", rows)
-    ctm = [f"spk-{n} 1 {place}.0 0.5 {word}" for n, text in enumerate(rows) for place, word in enumerate(text.split())]
-    assert counts(report_on(folder, ("a.ctm", "\n".join(ctm)), (name, content)))[0] == 0
-
-
-PIECES = [
-    "u1",
-    "u2",
-    "text",
-    "id",
-    "pred_text",
-    "hello",
-    "1",
-    "0.5",
-    "-->",
-    "00:00:01.000",
-    "(u1)",
-    ";;",
-    '"',
-    "{",
-    "}",
-    "[",
-    "]",
-    ":",
-    ",",
-    ";",
-]
-PIECES += [
-    "|",
-    "\t",
-    "\n",
-    "\n\n",
-    " ",
-    "WEBVTT",
-    "ref=",
-    "hyp=['a']",
-    "null",
-    '{"id": "u1", "text": "x"}',
-    "<ALT_BEGIN>",
-    "*",
-    "\x00",
-    "é",
-    "\\ud800",
-]
-
-
-@settings(max_examples=300)
-@given(
-    content=st.lists(st.sampled_from(PIECES), max_size=25).map("".join),
-    suffix=st.sampled_from(
-        ["", ".txt", ".json", ".jsonl", ".csv", ".tsv", ".srt", ".vtt", ".trn", ".stm", ".ctm", ".gz"]
-    ),
-    role=st.sampled_from(["hypothesis", "reference"]),
-    told=st.sampled_from([name for name in FORMATS if name != "folder"]),
-)
-def test_whatever_a_file_holds_it_is_read_or_named(
-    content: str, suffix: str, role: str, told: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    path = write(tmp_path_factory.getbasetemp() / f"fuzz{suffix}", content)
-    for format in ("auto", told):
-        try:
-            read = read_transcripts(path, role, format)  # type: ignore[arg-type]
-        except ScoringError as error:
-            assert "fuzz" in str(error)
-            continue
-        assert read.ids is None or len(read.ids) == len(set(read.ids)) == len(read.texts)
-        assert all(isinstance(text, str) for text in read.texts)
