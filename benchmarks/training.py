@@ -32,6 +32,7 @@ from asrkit.data import Utterance, read_manifest
 from asrkit.features import num_frames
 from asrkit.presets import run_config
 from asrkit.text import Alphabet
+from asrkit.text.units import Characters
 from asrkit.training.batches import BatchMaker, plan_batches, prefetch
 from asrkit.training.examples import load_examples
 from asrkit.training.optimizer import WeightAverage, compiled_network
@@ -115,14 +116,14 @@ def our_loop(
     config: RunConfig, utterances: Sequence[Utterance], batches: int, waits: list[float]
 ) -> Callable[[], float]:
     """Return the same for this package; ``waits`` gets the seconds that the network waited for its input."""
-    alphabet = Alphabet(config.data.alphabet)
+    units = Characters(Alphabet(config.data.alphabet))
     cache = tempfile.mkdtemp(prefix="asrkit-bench-")
     examples, _ = load_examples(
-        utterances[: batches * config.training.batch_size], alphabet, config, cache_dir=Path(cache)
+        utterances[: batches * config.training.batch_size], units, config, cache_dir=Path(cache)
     )
     maker = BatchMaker(examples, config.features, config.training)
     frames = [num_frames(len(example.samples), config.features) for example in examples]
-    network = compiled_network(config, 1000)
+    network = compiled_network(config, len(units.symbols), 1000)
     average = WeightAverage(network, config.training.ema_momentum)
 
     def work() -> float:

@@ -35,6 +35,7 @@ class FakeModel:
         default_factory=lambda: FeatureConfig(sample_rate_hz=8_000, mel_bins=8, high_hz=3_800.0)
     )
     step_ms: float = 40.0
+    lexicon: None = None
 
     @property
     def symbols(self) -> Alphabet:

@@ -23,6 +23,7 @@ def random_bundle(path: Path, seed: int = 1, letters: str = " abc", **parts: Any
     """Write a bundle of 16 mel bins, one convolution and one GRU in each direction."""
     random = np.random.default_rng(seed)
     alphabet = Alphabet(letters)
+    outputs = len(parts["units"].symbols if "units" in parts else alphabet)
 
     def normal(*shape: int, scale: float = 0.5) -> Any:
         return random.normal(0, scale, shape).astype(np.float32)
@@ -36,7 +37,7 @@ def random_bundle(path: Path, seed: int = 1, letters: str = " abc", **parts: Any
         weights[f"{cell}/bias"] = np.zeros((2, 36), np.float32)
     weights |= {"normalization_0/gamma": np.ones(24, np.float32), "normalization_0/beta": np.zeros(24, np.float32)}
     weights |= {
-        "output/kernel": normal(24, len(alphabet), scale=1.0),
-        "output/bias": np.zeros(len(alphabet), np.float32),
+        "output/kernel": normal(24, outputs, scale=1.0),
+        "output/bias": np.zeros(outputs, np.float32),
     }
     return save_bundle(path, alphabet=alphabet, features=FEATURES, model=MODEL, weights=weights, **parts)

@@ -119,13 +119,15 @@ def test_phonemes_become_words_through_a_lexicon(here: Path, asrkit: Command) ->
     arguments = ["decode", "u.npy", "--tokens", "phones.txt", "--lexicon", "lexicon.tsv"]
     assert asrkit(*arguments, "--lm", "lm.arpa").code == 0
     assert hypotheses() == {"u": "cat see"}
+    assert asrkit(*arguments, "--decoder", "greedy", "-o", "greedy").code == 0
+    assert Path("greedy/hyp.txt").read_text() == "u cat sea\n", "the first word that is said so"
     assert json.loads(Path("transcripts/results.jsonl").read_text())["provenance"]["lexicon"] == "lexicon.tsv"
     Path("lexicon.tsv").write_text("cat\tk æ t\nsi\ts i:\n", encoding="utf-8")
     assert "1 transcribed" in asrkit(*arguments, "--lm", "lm.arpa").err, "another lexicon is another run"
     for wrong, code, message in (
         (["--lexicon", "none.tsv"], 2, "no such lexicon"),
-        (["--lexicon", "tokens.txt"], 1, "tokens.txt:1: "),
-        (["--lexicon", "lexicon.tsv", "--decoder", "greedy"], 2, "a lexicon works with the beam decoder only"),
+        (["--lexicon", "phones.txt"], 1, "phones.txt: none of its words can be spelled"),
+        (["--lexicon", "lexicon.tsv", "--decoder", "pyctcdecode"], 2, "pyctcdecode cannot use a lexicon"),
     ):
         done = asrkit("decode", "u.npy", "--tokens", "phones.txt", *wrong)
         assert (done.code, message in done.err) == (code, True), done.err

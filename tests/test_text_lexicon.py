@@ -73,7 +73,8 @@ def test_a_file_is_read_and_what_cannot_be_spelled_is_named(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("see s i\n", r"lex:1: 'see s i' has no tab"),
+        ("see s i\nsea\n", r"lex:2: 'sea' has no symbols"),
+        ("see\ts i\nsea s i\n", r"lex:2: 'sea s i' has no tab"),
         ("see\ts i\nsea\t \n", r"lex:2: 'sea' has no symbols"),
         ("see\ts i\nthe sea\ts i\n", r"lex:2: 'the sea' is no word"),
         ("\ts i\n", r"lex:1: '' is no word"),

@@ -9,6 +9,7 @@ import soundfile
 from asrkit.data import Utterance
 from asrkit.presets import run_config
 from asrkit.text import Alphabet
+from asrkit.text.units import Characters
 from asrkit.training.examples import data_fingerprint, load_examples
 
 CONFIG = run_config({"preset": "tiny"})
@@ -24,7 +25,7 @@ def utterance(path: Path, text: str = "yes", **fields) -> Utterance:
 
 
 def load(utterances, tmp_path, **options):
-    return load_examples(utterances, Alphabet(), CONFIG, cache_dir=tmp_path / "cache", **options)
+    return load_examples(utterances, Characters(Alphabet()), CONFIG, cache_dir=tmp_path / "cache", **options)
 
 
 def test_examples_hold_samples_and_labels(tmp_path):

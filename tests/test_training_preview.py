@@ -17,6 +17,7 @@ from asrkit.features import extract_features
 from asrkit.presets import run_config
 from asrkit.report.preview_page import draw_features
 from asrkit.text import Alphabet
+from asrkit.text.units import Characters
 from asrkit.training.batches import BatchMaker
 from asrkit.training.examples import read_examples
 from asrkit.training.preview import preview_augmentation
@@ -35,7 +36,7 @@ def test_takes_are_what_a_run_hears(corpus, tmp_path):
     config = settings(corpus, noise_probability=0.5)
     previews = preview_augmentation(config, tmp_path / "out", count=3, epochs=2)
     assert [preview.id for preview in previews] == ["u000", "u002", "u004"]
-    examples = read_examples(read_manifest(corpus), Alphabet(), config)
+    examples = read_examples(read_manifest(corpus), Characters(Alphabet()), config)
     run = BatchMaker(examples, config.features, config.training)
     for preview, place in zip(previews, (0, 2, 4), strict=True):
         assert [take.name for take in preview.takes] == ["as recorded", "epoch 2", "epoch 3"]

@@ -16,6 +16,7 @@ from asrkit.config import FeatureConfig
 from asrkit.data import Utterance
 from asrkit.data.check import CheckReport, Finding, add_findings
 from asrkit.text import Alphabet
+from asrkit.text.units import Characters
 from asrkit.transcription.labels import alignment_score, judge_labels
 
 ALPHABET = Alphabet(" abcdefgh")
@@ -66,11 +67,11 @@ def test_planted_wrong_texts_are_suspicious_and_right_ones_are_not(tmp_path: Pat
     written = list(spoken)
     written[5], written[20] = "hhhhgggg", spoken[20][:-1]  # a wrong text, and one that lacks only a letter
     utterances = [Utterance(f"u{i}", tmp_path / "a.wav", text, 1.0) for i, text in enumerate(written)]
-    judged = judge_labels(utterances, Speller(spoken), ALPHABET, FeatureConfig())
+    judged = judge_labels(utterances, Speller(spoken), Characters(ALPHABET), FeatureConfig())
     assert [judgement.utterance.id for judgement in judged if judgement.is_suspicious] == ["u5"]
     assert judged[0].heard == spoken[5]
     assert judged[1].utterance.id == "u20"
-    assert judge_labels([], Speller([]), ALPHABET, FeatureConfig()) == []
+    assert judge_labels([], Speller([]), Characters(ALPHABET), FeatureConfig()) == []
 
 
 def test_quarantined_labels_leave_the_clean_set() -> None:

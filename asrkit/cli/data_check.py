@@ -84,7 +84,7 @@ def _doubt_labels(report: CheckReport, bundle: Bundle) -> CheckReport:
     network = Emitter(bundle)
     findings = []
     for name, utterances in report.clean.items():
-        for judgement in judge_labels(utterances, network, bundle.alphabet, bundle.features):
+        for judgement in judge_labels(utterances, network, bundle.units, bundle.features):
             if judgement.is_suspicious:
                 reason = f"the model hears {judgement.heard!r}, the text says {judgement.utterance.text!r}"
                 findings.append(Finding(name, judgement.utterance.id, "label", reason, "listen and correct the text"))

@@ -199,8 +199,10 @@ def _network_of(path: Path) -> dict[str, Any]:
     from asrkit.model.bundle import Bundle
 
     bundle = Bundle.load(path)
-    alphabet = {"alphabet": bundle.alphabet.symbols}
-    return {"features": bundle.features.to_dict(), "model": bundle.model.to_dict(), "data": alphabet}
+    data = {"alphabet": bundle.alphabet.symbols, "units": bundle.kind}
+    if bundle.lexicon is not None:
+        data["lexicon"] = str(bundle.lexicon)
+    return {"features": bundle.features.to_dict(), "model": bundle.model.to_dict(), "data": data}
 
 
 def _ljspeech(data: Any) -> Any:
@@ -223,7 +225,7 @@ def _relative_to_file(project: Project) -> dict[str, Any]:
     values = dict(project.tables)
     table = dict(values.get("data", {}))
     base = project.path.parent if project.path else Path()
-    paths = {key: str(base / table[key]) for key in ("train", "dev", "audio_root") if table.get(key)}
+    paths = {key: str(base / table[key]) for key in ("train", "dev", "audio_root", "lexicon") if table.get(key)}
     values = merge(values, {"data": paths}) if paths else values
     start_from = values.get("training", {}).get("start_from")
     if start_from and (base / start_from).exists():  # else the name of a model in the box

@@ -169,10 +169,25 @@ class DataConfig(Settings):
     dev: str | None = None
     audio_root: str | None = None  # base of relative audio paths; default: the manifest's folder
     alphabet: str = " abcdefghijklmnopqrstuvwxyz'"
+    units: str = "characters"  # what the network writes; or "subwords", "phonemes"
+    subwords: int = 0  # pieces of words; 0: as many as the training text can teach
+    lexicon: str | None = None  # how words are said, for phonemes: CMUdict's format, or word<TAB>phonemes
+    pronunciations: str = "first"  # of words said in several ways; or "drawn", anew each epoch
+    unknown_words: str = "refuse"  # utterances with words outside the lexicon; or "pronounce" them like its words
     normalizer: str = "auto"  # that of the run or bundle this one goes on with, else "standard"; or "basic", ...
     language: str = "en"  # of the texts: a code such as de, in which numbers are spelled
     dev_share: float = 0.05  # split off from train when no dev set is named, by speaker where known
 
     def __post_init__(self) -> None:
         normalizer_name(self.normalizer)
+        one_of("units", self.units, ("characters", "subwords", "phonemes"))
+        one_of("pronunciations", self.pronunciations, ("first", "drawn"))
+        one_of("unknown_words", self.unknown_words, ("refuse", "pronounce"))
+        require(self.subwords >= 0, f"subwords must not be negative, not {self.subwords}")
+        require(
+            (self.units == "phonemes") == (self.lexicon is not None),
+            "phonemes need data.lexicon: a file that says how words are said"
+            if self.lexicon is None
+            else f"data.lexicon is for data.units = 'phonemes', not for {self.units!r}",
+        )
         require(0.0 < self.dev_share < 1.0, f"dev_share must lie between 0 and 1, not {self.dev_share!r}")

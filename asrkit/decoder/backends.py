@@ -53,12 +53,12 @@ def make_decoder(
         LexiconError: The lexicon cannot be used.
     """
     config = config or DecodingConfig()
-    if lexicon is not None and config.decoder != "beam":
-        raise ConfigError(f"the {config.decoder} decoder cannot use a lexicon; set decoder to beam, or leave it out")
+    if lexicon is not None and config.decoder == "pyctcdecode":
+        raise ConfigError("the pyctcdecode decoder cannot use a lexicon; set decoder to beam, or leave it out")
     if config.decoder == "greedy":
         if lm is not None:
             raise ConfigError("the greedy decoder cannot use a language model; set decoder to beam, or leave lm out")
-        return GreedyDecoder(symbols)
+        return GreedyDecoder(symbols, Lexicon.read(lexicon) if isinstance(lexicon, Path | str) else lexicon)
     if config.decoder == "pyctcdecode":
         if not isinstance(symbols, Alphabet):
             raise ConfigError(

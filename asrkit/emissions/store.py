@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from asrkit.emissions.arrays import read_member
 from asrkit.errors import DecodingError
-from asrkit.text import Alphabet, Symbols, WordRule
+from asrkit.text import Alphabet, Symbols
 
 EMISSIONS_SUFFIX = ".emissions.npz"
 _LOWEST_LOG_PROB = -6e4  # float16 ends at -65504
@@ -130,13 +130,7 @@ def _read(path: Path, *, with_values: bool) -> tuple[EmissionsInfo, npt.NDArray[
 def _symbols_to_json(symbols: Symbols) -> dict[str, Any]:
     if isinstance(symbols, Alphabet):
         return {"format_version": 1, "alphabet": symbols.symbols}
-    return {
-        "format_version": 2,
-        "labels": symbols.labels,
-        "blank_index": symbols.blank_index,
-        "words": symbols.words.value,
-        "skipped": sorted(symbols.skipped),
-    }
+    return {"format_version": 2, **symbols.to_dict()}
 
 
 def _symbols_from_json(version: int, description: dict[str, Any]) -> Symbols:
@@ -144,10 +138,7 @@ def _symbols_from_json(version: int, description: dict[str, Any]) -> Symbols:
     if version == 1:
         return Alphabet(description.pop("alphabet"))
     names = ("labels", "blank_index", "words", "skipped")
-    labels, blank_index, words, skipped = (description.pop(name) for name in names)
-    if not all(isinstance(label, str) for label in labels) or not all(isinstance(i, int) for i in skipped):
-        raise TypeError("labels are not texts, or skipped ones not numbers")
-    return Symbols(tuple(labels), blank_index, WordRule(words), frozenset(skipped))
+    return Symbols.from_dict({name: description.pop(name) for name in names})
 
 
 def _check_types(info: EmissionsInfo) -> None:

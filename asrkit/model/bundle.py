@@ -3,6 +3,8 @@
     bundle.json   format version, alphabet, normalizer, features, network, decoding settings, model card
     model.onnx    the graph that onnxruntime runs
     weights.npz   the same weights for Keras: to go on training, to export
+    lexicon.txt   of a network that writes phonemes: how words are said
+    pieces.model  of one that writes pieces of words: sentencepiece's own file
 
 Reading one runs no code: JSON, an array file without pickle, and a graph of standard operators that carries its own
 data. Nothing here imports Keras.
@@ -25,9 +27,10 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig
-from asrkit.errors import AsrkitError, BundleError, MissingPathError
+from asrkit.errors import AsrkitError, BundleError, ConfigError, LexiconError, MissingPathError
 from asrkit.text import Alphabet, Symbols
 from asrkit.text.normalizer import STANDARD_VERSION, Normalizer, get_normalizer
+from asrkit.text.units import LEXICON, PIECES, Characters, Units, read_units
 from asrkit.writing import write_whole
 
 # Version 2 brought the normalizer; what a bundle does not say is as it was before.
@@ -35,7 +38,7 @@ FORMAT_VERSION = 2
 _FIRST_NORMALIZER = "standard-1"
 # bundle.json comes last wherever parts are put in place: its presence says that the others are there.
 GRAPH, WEIGHTS, DESCRIPTION = "model.onnx", "weights.npz", "bundle.json"
-PARTS = (WEIGHTS, GRAPH, DESCRIPTION)
+PARTS = (WEIGHTS, GRAPH, LEXICON, PIECES, DESCRIPTION)  # not all of them in each bundle
 # The language model that comes with a bundle; its suffix tells its format.
 _LANGUAGE_MODEL = "language_model"
 _MAX_JSON_BYTES = 4 << 20
@@ -48,9 +51,11 @@ class Bundle:
 
     Attributes:
         path: The folder.
-        alphabet: What the model can write; the blank comes last.
+        alphabet: What its texts are made of.
         features: How to make its input.
         model: The network.
+        symbols: Its outputs, the blank last: the alphabet's, where it writes characters.
+        kind: What they are: "characters", "subwords" or "phonemes".
         decoding: Settings stored with the model, such as tuned language model weights; any field of DecodingConfig.
         card: Where it comes from: data, seed, versions, scores.
         normalizer: Name and version of what its texts passed; those of its language models and scores pass it too.
@@ -61,6 +66,8 @@ class Bundle:
     alphabet: Alphabet
     features: FeatureConfig
     model: ModelConfig
+    symbols: Symbols
+    kind: str = Characters.kind
     decoding: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     normalizer: str = _FIRST_NORMALIZER
@@ -83,9 +90,13 @@ class Bundle:
         try:
             decoding = dict(description.get("decoding", {}))
             DecodingConfig.from_dict(decoding)
+            alphabet = Alphabet(str(description["alphabet"]))
+            units = description.get("units")
             return cls(
                 path=path,
-                alphabet=Alphabet(str(description["alphabet"])),
+                alphabet=alphabet,
+                symbols=alphabet if units is None else Symbols.from_dict(units),
+                kind=Characters.kind if units is None else str(units["kind"]),
                 features=FeatureConfig.from_dict(description["features"]),
                 model=ModelConfig.from_dict(description["model"]),
                 decoding=decoding,
@@ -110,10 +121,24 @@ class Bundle:
         """
         return get_normalizer(self.normalizer, self.language)
 
+    @cached_property
+    def units(self) -> Units:
+        """What spells texts with the outputs.
+
+        Raises:
+            BundleError: A file is missing or does not fit the outputs.
+            MissingPackageError: They are pieces of words, and sentencepiece is not installed.
+        """
+        try:
+            return read_units(self.kind, self.alphabet, self.symbols, self.path)
+        except (ConfigError, LexiconError, MissingPathError, KeyError) as error:
+            raise BundleError(f"its units cannot be used: {error}", path=self.path) from None
+
     @property
-    def symbols(self) -> Symbols:
-        """The outputs of the network: the alphabet and the blank."""
-        return self.alphabet
+    def lexicon(self) -> Path | None:
+        """How words are said, where the outputs are no letters."""
+        path = self.path / LEXICON
+        return path if path.is_file() else None
 
     @property
     def step_ms(self) -> float:
@@ -122,8 +147,9 @@ class Bundle:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of everything that decides the emissions: graph (or weights), alphabet, features."""
-        digest = hashlib.sha256(json.dumps([self.alphabet.symbols, self.features.to_dict()]).encode())
+        """A hash of everything that decides the emissions: graph (or weights), outputs, features."""
+        outputs = self.alphabet.symbols if self.kind == Characters.kind else self.symbols.labels
+        digest = hashlib.sha256(json.dumps([outputs, self.features.to_dict()]).encode())
         graph = self.path / GRAPH
         with (graph if graph.is_file() else self.path / WEIGHTS).open("rb") as file:
             while block := file.read(1 << 20):
@@ -139,7 +165,7 @@ class Bundle:
         """Return the ONNX graph made from the weights, for a bundle that was exported without one."""
         from asrkit.model.onnx_graph import export_graph
 
-        return export_graph(self.weights(), self.model, self.features, len(self.alphabet))
+        return export_graph(self.weights(), self.model, self.features, len(self.symbols))
 
     def describe(self) -> dict[str, Any]:
         """Return everything but the weights as plain values."""
@@ -150,6 +176,8 @@ class Bundle:
             "step_ms": self.step_ms,
             "language_model": None if self.language_model is None else str(self.language_model),
             "alphabet": self.alphabet.symbols,
+            "units": self.kind,
+            "outputs": len(self.symbols),
             "normalizer": self.normalizer,
             "language": self.language,
             "features": self.features.to_dict(),
@@ -184,6 +212,7 @@ def save_bundle(
     path: Path | str,
     *,
     alphabet: Alphabet,
+    units: Units | None = None,
     features: FeatureConfig,
     model: ModelConfig,
     weights: Mapping[str, npt.NDArray[np.float32]],
@@ -197,7 +226,8 @@ def save_bundle(
 
     Args:
         path: The folder; parts of a bundle already there are replaced.
-        alphabet: What the model can write.
+        alphabet: What its texts are made of.
+        units: What the network writes; default: the characters of the alphabet.
         features: How to make its input.
         model: The network.
         weights: Keras weights by name.
@@ -211,10 +241,13 @@ def save_bundle(
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    units = units or Characters(alphabet)
+    has_others = units.kind != Characters.kind
     description = {
         "format": "asrkit-bundle",
         "format_version": FORMAT_VERSION,
         "alphabet": alphabet.symbols,
+        **({"units": {"kind": units.kind, **units.symbols.to_dict()}} if has_others else {}),
         "normalizer": normalizer,
         "language": language,
         "features": features.to_dict(),
@@ -227,7 +260,9 @@ def save_bundle(
         stored = {k: v.astype(np.float16) if half and v.ndim > 1 else v for k, v in weights.items()}
         np.savez(staging / "weights.npz", **stored)
         widened = {k: v.astype(np.float32) for k, v in stored.items()}
-        (staging / "model.onnx").write_bytes(export_graph(widened, model, features, len(alphabet), half=half))
+        (staging / "model.onnx").write_bytes(export_graph(widened, model, features, len(units.symbols), half=half))
+        for name, content in units.files().items():
+            (staging / name).write_bytes(content)
         write_whole(staging / "bundle.json", _to_json(description))
         staging.chmod(0o755)
         _move_into_place(staging, path)
@@ -242,7 +277,10 @@ def _move_into_place(staging: Path, path: Path) -> None:
         staging.rename(path)
         return
     for part in PARTS:
-        (staging / part).replace(path / part)
+        if (staging / part).exists():
+            (staging / part).replace(path / part)
+        else:
+            (path / part).unlink(missing_ok=True)
 
 
 def read_arrays(path: Path) -> dict[str, npt.NDArray[np.float32]]:

@@ -68,6 +68,7 @@ def export_bundle(
         copy = save_bundle(
             Path(staging) / "bundle",
             alphabet=bundle.alphabet,
+            units=bundle.units,
             features=bundle.features,
             model=bundle.model,
             weights=bundle.weights(),

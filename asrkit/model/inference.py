@@ -52,7 +52,7 @@ class Emitter:
             inputs.keys() == {"features", "frames"}
             and outputs.keys() == {"log_probs", "steps"}
             and inputs["features"][-1] == self.bundle.features.num_bins
-            and outputs["log_probs"][-1] == len(self.bundle.alphabet)
+            and outputs["log_probs"][-1] == len(self.bundle.symbols)
         )
         if not fits:
             raise BundleError("model.onnx does not fit bundle.json; export the bundle again", path=self.bundle.path)

@@ -15,6 +15,8 @@ from asrkit.model.lengths import padding
 
 # The clipped ReLU of the paper: min(max(x, 0), 20).
 CLIP = 20.0
+# What the names of the last layer's weights begin with.
+OUTPUT = "output/"
 
 
 def length_mask(lengths: Any, size: Any) -> Any:

@@ -39,6 +39,7 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
             f"{features.kind}, {features.num_bins} bins, {features.sample_rate_hz} Hz, {features.hop_ms:g} ms",
         ),
         ("step", f"{bundle.step_ms:g} ms"),
+        ("units", f"{bundle.kind}: {len(bundle.symbols)} outputs, the blank counted"),
         ("alphabet", f"{len(bundle.alphabet.symbols)} symbols: {bundle.alphabet.symbols!r}"),
         ("decoding", settings_in_words(bundle.decoding) or "defaults"),
     ]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,6 @@ class Alphabet(Symbols):
         return "".join(self.labels[index] for index in indices)
 
 
-def steps_needed(text: str) -> int:
-    """Return the fewest steps in which CTC can write a text: one a symbol, and a blank between two equal ones."""
-    return len(text) + sum(first == second for first, second in pairwise(text))
+def steps_needed(labels: Sequence[Any] | npt.NDArray[np.int32]) -> int:
+    """Return the fewest steps in which CTC can write labels: one each, and a blank between two equal ones."""
+    return len(labels) + sum(bool(first == second) for first, second in pairwise(labels))

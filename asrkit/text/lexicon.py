@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -11,6 +13,9 @@ from asrkit.errors import LexiconError, MissingPathError
 from asrkit.text.symbols import Symbols
 
 _SHOWN = 5  # words named in a message
+_STRESS = re.compile(r"^([A-Za-z]{2})[012]$")  # of a vowel in ARPAbet
+_VARIANT = re.compile(r"^(.+)\(\d+\)$")
+_COMMENT = re.compile(r"^;;;.*|\s#.*$")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,9 @@ class Lexicon:
     def read(cls, path: Path | str) -> Self:
         """Read a file of lines ``word<TAB>labels``, the labels between spaces; empty lines do not count.
 
+        A file without tabs is read as CMUdict is written: the word and its labels between spaces, ``word(2)`` for
+        another way to say it, comments after ``;;;`` or `` # ``.
+
         Raises:
             MissingPathError: There is no such file.
             LexiconError: A line cannot be read; file and line are named.
@@ -40,10 +48,28 @@ class Lexicon:
             raise MissingPathError("there is no such lexicon", path=path) from None
         except (OSError, UnicodeDecodeError) as error:
             raise LexiconError(f"cannot be read as UTF-8 text: {error}", path=path) from None
-        lines = tuple(_parse(text, path))
+        lines = tuple(_parse(text, path) if "\t" in text else _parse_cmudict(text, path))
         if not lines:
             raise LexiconError("holds no words; give lines of a word, a tab and its symbols", path=path)
         return cls(lines, path)
+
+    @cached_property
+    def pronunciations(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """All ways to say each word, as they are listed."""
+        found: dict[str, dict[tuple[str, ...], None]] = {}
+        for word, labels in self.lines:
+            found.setdefault(word, {})[labels] = None
+        return {word: tuple(ways) for word, ways in found.items()}
+
+    def plain(self) -> Self:
+        """Return the lexicon in lower case and without stress: ``AH0`` becomes ``ah``."""
+        plain = {label: _STRESS.sub(r"\1", label).lower() for _, labels in self.lines for label in labels}
+        lines = ((word.lower(), tuple([plain[label] for label in labels])) for word, labels in self.lines)
+        return replace(self, lines=tuple(dict.fromkeys(lines)))
+
+    def written(self) -> str:
+        """Return the text of a file that ``read`` reads."""
+        return "".join(f"{word}\t{' '.join(labels)}\n" for word, labels in self.lines)
 
     def spell(self, symbols: Symbols) -> tuple[list[tuple[str, list[int]]], list[str]]:
         """Return the words with their outputs, and those of which no way to say them can be spelled.
@@ -93,3 +119,15 @@ def _parse(text: str, path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
         if not labels.split():
             raise LexiconError(f"{word!r} has no symbols after the tab", path=path, line=number)
         yield word, tuple(labels.split())
+
+
+def _parse_cmudict(text: str, path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        fields = _COMMENT.sub("", line).split()
+        if not fields:
+            continue
+        word, *labels = fields
+        if not labels:
+            raise LexiconError(f"{word!r} has no symbols; give a word, a tab and its symbols", path=path, line=number)
+        variant = _VARIANT.match(word)
+        yield variant[1] if variant else word, tuple(labels)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from asrkit.errors import ConfigError
 
@@ -109,6 +109,28 @@ class Symbols:
     def silent(self) -> tuple[int, ...]:
         """The outputs that write nothing: the blank, then those that are skipped."""
         return (self.blank_index, *sorted(self.skipped))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values that ``from_dict`` takes."""
+        return {
+            "labels": self.labels,
+            "blank_index": self.blank_index,
+            "words": self.words.value,
+            "skipped": sorted(self.skipped),
+        }
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> Symbols:
+        """Take the outputs of a model out of plain values.
+
+        Raises:
+            KeyError, TypeError, ValueError: They are not what ``to_dict`` returns.
+            ConfigError: They cannot be those of a model.
+        """
+        labels, skipped = tuple(values["labels"]), frozenset(values["skipped"])
+        if not all(isinstance(label, str) for label in labels) or not all(isinstance(i, int) for i in skipped):
+            raise TypeError("labels are not texts, or skipped ones not numbers")
+        return Symbols(labels, int(values["blank_index"]), WordRule(values["words"]), skipped)
 
     def _spell(self, index: int, label: str) -> Spelling:
         try:

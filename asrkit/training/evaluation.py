@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
-from asrkit.decoder import greedy_decode
+from asrkit.decoder.greedy import GreedyDecoder
 from asrkit.metrics import count_errors
 from asrkit.model.lengths import output_lengths
 from asrkit.model.network import DeepSpeech2
-from asrkit.text import Alphabet
+from asrkit.text.units import Phonemes, Units
 from asrkit.training.batches import Batch
 from asrkit.training.examples import Example
+
+_FIRST = 0x4E00  # of many characters that no normalization touches
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class DevResult:
         hypotheses: Greedy transcripts, in the order of the examples.
         loss: Mean CTC loss per utterance, in nats.
         wer: Word error rate in percent.
-        cer: Character error rate in percent, spaces counted.
+        cer: Character error rate in percent, spaces counted; of a network that writes phonemes, that of phonemes.
         blank_rate: Share of steps whose best symbol is the blank.
     """
 
@@ -41,7 +44,7 @@ def evaluate(
     network: DeepSpeech2,
     batches: Iterable[tuple[Batch, list[int]]],
     examples: Sequence[Example],
-    alphabet: Alphabet,
+    units: Units,
     share: Callable[[Batch], Any] = lambda batch: batch,
 ) -> DevResult:
     """Transcribe and score the dev set.
@@ -50,10 +53,11 @@ def evaluate(
         network: With the weights to judge.
         batches: Prepared batches, each with the indices of its examples.
         examples: The dev set.
-        alphabet: Of the network.
+        units: What the network writes.
         share: Spreads a batch over the devices of the network.
     """
-    hypotheses = [""] * len(examples)
+    hypotheses, outputs = [""] * len(examples), [""] * len(examples)
+    decoder, blank = GreedyDecoder(units.symbols, units.lexicon), units.symbols.blank_index
     loss = blanks = steps = 0.0
     for batch, indices in batches:
         # Rows that fill up the parts of several devices come last.
@@ -63,12 +67,18 @@ def evaluate(
         log_probs = _log_softmax(ops.convert_to_numpy(logits))
         for row, index in enumerate(indices):
             emissions = log_probs[row, : output_lengths(int(batch["frames"][row]), network.config)]
-            hypotheses[index] = greedy_decode(emissions, alphabet, name=examples[index].id).text
-            blanks += float((emissions.argmax(axis=1) == alphabet.blank_index).sum())
+            hypotheses[index] = decoder.decode(emissions, name=examples[index].id)[0].text
+            best = emissions.argmax(axis=1)
+            outputs[index] = _as_text(best[np.diff(best, prepend=-1) != 0], blank)
+            blanks += float((best == blank).sum())
             steps += len(emissions)
     references = [example.text for example in examples]
     words = count_errors(hypotheses, references)
-    characters = count_errors(hypotheses, references, unit="char")
+    if units.kind == Phonemes.kind:
+        hypotheses_spelled, references_spelled = outputs, [_as_text(example.labels, blank) for example in examples]
+    else:
+        hypotheses_spelled, references_spelled = hypotheses, references
+    characters = count_errors(hypotheses_spelled, references_spelled, unit="char")
     return DevResult(
         hypotheses=tuple(hypotheses),
         loss=loss / max(1, len(examples)),
@@ -76,6 +86,11 @@ def evaluate(
         cer=100.0 * characters.errors / max(1, characters.num_reference),
         blank_rate=blanks / max(1.0, steps),
     )
+
+
+def _as_text(outputs: npt.NDArray[Any], blank: int) -> str:
+    """Return a character for each output, so that errors of outputs can be counted like those of characters."""
+    return "".join(chr(_FIRST + int(output)) for output in outputs if output != blank)
 
 
 def _inputs(batch: Batch) -> Batch:

@@ -18,8 +18,8 @@ from asrkit.data import Utterance
 from asrkit.errors import AudioError, TrainingError
 from asrkit.features import num_frames
 from asrkit.model.lengths import output_lengths
-from asrkit.text import Alphabet
 from asrkit.text.alphabet import steps_needed
+from asrkit.text.units import Units
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -32,7 +32,7 @@ class Example:
         id: The utterance's id.
         text: What is said, in the alphabet.
         samples: ``(samples,)`` int16 at the model's rate, a view into the cache.
-        labels: ``(len(text),)`` symbol indices.
+        labels: ``(labels,)`` the outputs that spell it.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Rejection:
 
 def load_examples(
     utterances: Sequence[Utterance],
-    alphabet: Alphabet,
+    units: Units,
     config: RunConfig,
     *,
     cache_dir: Path,
@@ -65,8 +65,8 @@ def load_examples(
     """Decode the audio of utterances, or take it from the cache, and sort out what cannot be learned.
 
     Args:
-        utterances: With texts that the alphabet can spell.
-        alphabet: Encodes the texts.
+        utterances: With texts in the alphabet.
+        units: Encode the texts.
         config: Sample rate, duration limits, the network's stride.
         cache_dir: Where decoded samples are kept between runs.
         fastest: The largest speed factor of the augmentation: it leaves the fewest steps for a text.
@@ -81,28 +81,31 @@ def load_examples(
         if utterance.id in store.failures:
             continue
         samples = store.samples(utterance.id)
-        reason = reason_to_refuse(utterance, len(samples), config, fastest)
+        reason = reason_to_refuse(utterance, len(samples), units, config, fastest)
         if reason:
             rejections.append(Rejection(utterance.id, reason))
         else:
             text = utterance.text or ""
-            examples.append(Example(utterance.id, text, samples, alphabet.encode(text)))
+            examples.append(Example(utterance.id, text, samples, units.encode(text)))
     return examples, rejections
 
 
-def read_examples(utterances: Sequence[Utterance], alphabet: Alphabet, config: RunConfig) -> list[Example]:
+def read_examples(utterances: Sequence[Utterance], units: Units, config: RunConfig) -> list[Example]:
     """Decode a few utterances and keep nothing on disk; what cannot be read is left out."""
     decoded = _decoded(utterances, config.features.sample_rate_hz)
     texts = ((utterance, utterance.text or "", samples) for utterance, samples in decoded)
-    return [Example(u.id, text, s, alphabet.encode(text)) for u, text, s in texts if not isinstance(s, str)]
+    return [Example(u.id, text, s, units.encode(text)) for u, text, s in texts if not isinstance(s, str)]
 
 
-def reason_to_refuse(utterance: Utterance, num_samples: int, config: RunConfig, fastest: float = 1.0) -> str | None:
+def reason_to_refuse(
+    utterance: Utterance, num_samples: int, units: Units, config: RunConfig, fastest: float = 1.0
+) -> str | None:
     """Return why an utterance cannot be learned from, or None.
 
     Args:
         utterance: With its text.
         num_samples: Of its audio, at the model's rate.
+        units: What the network writes.
         config: Duration limits and the network's stride.
         fastest: The largest speed factor of the augmentation.
     """
@@ -113,8 +116,10 @@ def reason_to_refuse(utterance: Utterance, num_samples: int, config: RunConfig, 
         return f"{seconds:.2f} s is shorter than training.min_seconds = {config.training.min_seconds}"
     if seconds > config.training.max_seconds:
         return f"{seconds:.1f} s is longer than training.max_seconds = {config.training.max_seconds}"
+    if missing := units.missing([utterance.text]):
+        return f"{', '.join(map(repr, missing))}: cannot be spelled with the model's {units.kind}"
     frames = num_frames(int(num_samples / fastest), config.features)
-    steps, needed = output_lengths(frames, config.model), steps_needed(utterance.text)
+    steps, needed = output_lengths(frames, config.model), steps_needed(units.encode(utterance.text))
     if needed > steps:
         return f"the text needs {needed} steps, the audio gives {steps}: wrong text, cut audio, or too large a stride"
     return None

@@ -12,21 +12,19 @@ from keras import ops
 from asrkit.config import RunConfig, TrainingConfig
 from asrkit.model import tensorflow_ops
 from asrkit.model.network import DeepSpeech2, build_network
-from asrkit.text import Alphabet
 
 
-def compiled_network(config: RunConfig, num_steps: int) -> DeepSpeech2:
+def compiled_network(config: RunConfig, num_symbols: int, num_steps: int) -> DeepSpeech2:
     """Return a fresh network with its optimizer.
 
     Args:
         config: The network, the optimizer's settings and the seed.
+        num_symbols: Its outputs, the blank counted.
         num_steps: Of the whole run, for the schedule.
     """
     training = config.training
     keras.config.set_dtype_policy(training.precision)
-    network = build_network(
-        config.model, config.features.num_bins, len(Alphabet(config.data.alphabet)), seed=training.seed
-    )
+    network = build_network(config.model, config.features.num_bins, num_symbols, seed=training.seed)
     optimizer = SharedAdamW(
         learning_rate=_schedule(training, num_steps),
         weight_decay=training.weight_decay,

@@ -15,12 +15,13 @@ from asrkit.data.statistics import measure_durations
 from asrkit.errors import TrainingError
 from asrkit.features import num_frames
 from asrkit.memory import peak_mb
-from asrkit.text import Alphabet
+from asrkit.text.units import Units
 from asrkit.training.backend import quiet_backend, require_training
 from asrkit.training.batches import Batch, BatchMaker, plan_batches
 from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
 from asrkit.training.observer import TrainingObserver
 from asrkit.training.run import load_sets
+from asrkit.training.units import units_of_run
 
 # Batches tried, by the share of an epoch's batches that are shorter. The longest comes first: it takes the most memory,
 # and the first steps, which trace the network, are not timed.
@@ -112,22 +113,22 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
     require_training()
     observer = observer or TrainingObserver()
     rejections: list[Rejection] = []
-    train, dev = (_usable(part, config, fastest, rejections) for part, fastest in _sets(config, observer))
+    sets = load_sets(config, observer)
+    units = units_of_run(config, [u.text or "" for u in sets[0]], None, observer)
+    speeds = max(config.training.augmentation.speeds), 1.0
+    train, dev = (_usable(part, units, config, fastest, rejections) for part, fastest in zip(sets, speeds, strict=True))
     for name, part in (("training", train), ("dev", dev)):
         if not part.utterances:
             why = f"; {rejections[0].id}: {rejections[0].reason}" if rejections else ""
             raise TrainingError(f"no {name} utterance can be used{why}")
     with quiet_backend():
-        costs = _Costs(config, train, dev)
+        costs = _Costs(config, units, train, dev)
     return costs.plan(rejections)
 
 
-def _sets(config: RunConfig, observer: TrainingObserver) -> list[tuple[list[Utterance], float]]:
-    train, dev = load_sets(config, observer)
-    return [(train, max(config.training.augmentation.speeds)), (dev, 1.0)]
-
-
-def _usable(part: Sequence[Utterance], config: RunConfig, fastest: float, rejections: list[Rejection]) -> _Set:
+def _usable(
+    part: Sequence[Utterance], units: Units, config: RunConfig, fastest: float, rejections: list[Rejection]
+) -> _Set:
     """Sort out what the run will sort out, as far as the headers of the recordings tell."""
     measured, errors = measure_durations(part)
     known = {utterance.id for utterance in measured}
@@ -137,7 +138,7 @@ def _usable(part: Sequence[Utterance], config: RunConfig, fastest: float, reject
     utterances, frames, seconds = [], [], 0.0
     for utterance in measured:
         num_samples = round((utterance.duration_s or 0.0) * rate)
-        reason = reason_to_refuse(utterance, num_samples, config, fastest)
+        reason = reason_to_refuse(utterance, num_samples, units, config, fastest)
         if reason:
             rejections.append(Rejection(utterance.id, reason))
             continue
@@ -152,25 +153,26 @@ class _Costs:
 
     Args:
         config: The run's settings.
+        units: What its network writes.
         train: What it would train on.
         dev: What it would judge by.
     """
 
-    def __init__(self, config: RunConfig, train: _Set, dev: _Set) -> None:
+    def __init__(self, config: RunConfig, units: Units, train: _Set, dev: _Set) -> None:
         from asrkit.training.devices import Devices, device_memory_mb, device_name
         from asrkit.training.optimizer import compiled_network
 
         self.config = config
         self.train = train
         self.dev = dev
-        self.alphabet = Alphabet(config.data.alphabet)
+        self.units = units
         self.batches = plan_batches(train.frames, config.training, 1)
         self.dev_batches = plan_batches(dev.frames, config.training.replace(sortagrad=True), 0)
         self.read_audio_s = self.reading_s = 0.0
         self.devices = Devices(config.training.devices)
         self.device = device_name(self.devices.count)
         with self.devices.scope():
-            self.network = compiled_network(config, config.training.epochs * len(self.batches))
+            self.network = compiled_network(config, len(units.symbols), config.training.epochs * len(self.batches))
         self.train_s = self._predict(self.train, self.batches, self._train, epoch=0)
         self.dev_s = self._predict(self.dev, self.dev_batches, self._judge, epoch=None)
         self.memory_mb = device_memory_mb() or peak_mb()
@@ -224,7 +226,7 @@ class _Costs:
 
     def _read(self, utterances: Sequence[Utterance]) -> list[Example]:
         started = time.perf_counter()
-        examples = read_examples(utterances, self.alphabet, self.config)
+        examples = read_examples(utterances, self.units, self.config)
         self.reading_s += time.perf_counter() - started
         self.read_audio_s += sum(u.duration_s or 0.0 for u in utterances)
         if not examples:
@@ -238,7 +240,7 @@ class _Costs:
         from asrkit.training.evaluation import evaluate
 
         rows = list(range(len(examples)))
-        evaluate(self.network, [(batch, rows)], examples, self.alphabet, self.devices.share)
+        evaluate(self.network, [(batch, rows)], examples, self.units, self.devices.share)
 
 
 def _padded(frames: Sequence[int], plan: Sequence[Sequence[int]]) -> list[int]:

@@ -14,6 +14,7 @@ from asrkit.data import Utterance, fit_text, read_manifest
 from asrkit.errors import TrainingError
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import get_normalizer
+from asrkit.text.units import Characters, Units
 from asrkit.training.batches import BatchMaker
 from asrkit.training.examples import read_examples
 
@@ -65,7 +66,7 @@ def preview_augmentation(
         TrainingError: No recording of those drawn can be read.
     """
     output_dir = Path(output_dir)
-    alphabet = Alphabet(config.data.alphabet)
+    alphabet = Alphabet(config.data.alphabet)  # the texts are shown, not learned
     normalizer = get_normalizer(config.data.normalizer, config.data.language)
     found = read_manifest(str(config.data.train), audio_root=config.data.audio_root)
     utterances = fit_text(found, alphabet, normalizer).utterances
@@ -73,7 +74,7 @@ def preview_augmentation(
     output_dir.mkdir(parents=True, exist_ok=True)
     previews = []
     for number, place in enumerate(places, 1):
-        preview = _preview(utterances[place], place, alphabet, config, output_dir / f"{number:02}", epochs)
+        preview = _preview(utterances[place], place, Characters(alphabet), config, output_dir / f"{number:02}", epochs)
         previews += [preview] if preview is not None else []
     if not previews:
         raise TrainingError("none of the recordings drawn can be read; see asrkit data check", path=config.data.train)
@@ -81,9 +82,9 @@ def preview_augmentation(
 
 
 def _preview(
-    utterance: Utterance, place: int, alphabet: Alphabet, config: RunConfig, stem: Path, epochs: int
+    utterance: Utterance, place: int, units: Units, config: RunConfig, stem: Path, epochs: int
 ) -> Preview | None:
-    read = read_examples([utterance], alphabet, config)
+    read = read_examples([utterance], units, config)
     if not read:
         return None
     # The place in the manifest seeds what is drawn, as in a run.

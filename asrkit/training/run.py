@@ -17,11 +17,13 @@ from asrkit.model.bundle import PARTS, Bundle
 from asrkit.packages import version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
+from asrkit.text.units import Units
 from asrkit.training.backend import keras_backend, quiet_backend, require_training
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples
 from asrkit.training.observer import Observers, RunStart, TrainingObserver
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
+from asrkit.training.units import keep_units, units_of_run
 
 if TYPE_CHECKING:
     from asrkit.training.trainer import Trainer
@@ -67,17 +69,21 @@ def train(
     if config.training.tensorboard:
         with quiet_backend():
             observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
-    examples, dev_examples, rejections = _load_examples(config, train_set, dev_set, cache_folder(cache_dir), observer)
+    units = units_of_run(config, [u.text or "" for u in train_set], None if fresh else output_dir, observer)
+    examples, dev_examples, rejections = _load_examples(
+        config, units, train_set, dev_set, cache_folder(cache_dir), observer
+    )
 
     for path in earlier:
         path.unlink(missing_ok=True)
     output_dir.mkdir(parents=True, exist_ok=True)
+    keep_units(units, output_dir)
     with quiet_backend():
         # Keras and its backend take seconds to import: only once the data has proved usable.
         from asrkit.training.trainer import Sets, Trainer
 
         card = _card(config, output_dir, examples, dev_examples)
-        trainer = Trainer(config, Sets(examples, dev_examples, fingerprint), output_dir, card, observer)
+        trainer = Trainer(config, units, Sets(examples, dev_examples, fingerprint), output_dir, card, observer)
     observer.run_started(_run_start(trainer, rejections))
     trainer.run()
     return Bundle.load(output_dir)
@@ -150,22 +156,22 @@ def _read(
 
 def _load_examples(
     config: RunConfig,
+    units: Units,
     train_set: Sequence[Utterance],
     dev_set: Sequence[Utterance],
     cache_dir: Path,
     observer: TrainingObserver,
 ) -> tuple[list[Example], list[Example], list[Rejection]]:
-    alphabet = Alphabet(config.data.alphabet)
     examples, rejections = load_examples(
         train_set,
-        alphabet,
+        units,
         config,
         cache_dir=cache_dir,
         fastest=max(config.training.augmentation.speeds),
         progress=observer.decoding_audio,
     )
     dev_examples, dev_rejections = load_examples(
-        dev_set, alphabet, config, cache_dir=cache_dir, progress=observer.decoding_audio
+        dev_set, units, config, cache_dir=cache_dir, progress=observer.decoding_audio
     )
     for name, usable, refused in (("training", examples, rejections), ("dev", dev_examples, dev_rejections)):
         if not usable:
@@ -249,5 +255,8 @@ def _copy_parts(bundle_dir: Path, latest: Path) -> Path | None:
         return None
     latest.mkdir(exist_ok=True)
     for part in PARTS:
-        shutil.copyfile(bundle_dir / part, latest / part)
+        if (bundle_dir / part).exists():
+            shutil.copyfile(bundle_dir / part, latest / part)
+        else:
+            (latest / part).unlink(missing_ok=True)
     return latest

@@ -20,8 +20,9 @@ from asrkit.errors import TrainingError
 from asrkit.features import num_frames
 from asrkit.interrupts import Held, held
 from asrkit.model.bundle import Bundle, save_bundle
-from asrkit.model.network import DeepSpeech2, network_weights, set_network_weights
+from asrkit.model.network import OUTPUT, DeepSpeech2, network_weights, set_network_weights
 from asrkit.text import Alphabet
+from asrkit.text.units import Units
 from asrkit.training.advice import find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
 from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
@@ -55,6 +56,7 @@ class Trainer:
 
     Args:
         config: All settings.
+        units: What the network writes.
         sets: Training and dev examples.
         output_dir: Gets the checkpoint, the log and the best bundle.
         card: What the bundle's card should say beside scores.
@@ -67,6 +69,7 @@ class Trainer:
     def __init__(
         self,
         config: RunConfig,
+        units: Units,
         sets: Sets,
         output_dir: Path,
         card: Mapping[str, Any],
@@ -77,14 +80,14 @@ class Trainer:
         self.output_dir = output_dir
         self.card = card
         self.observer = observer
-        self.alphabet = Alphabet(config.data.alphabet)
+        self.units = units
         pad_multiple = 1 if keras.backend.backend() == "tensorflow" else 64
         self.train_maker = BatchMaker(sets.train, config.features, config.training, pad_multiple)
         self.dev_batches = self._prepare_dev(pad_multiple)
         self.frames = [num_frames(len(e.samples), config.features) for e in sets.train]
         self.devices = Devices(config.training.devices)
         with self.devices.scope():
-            self.network = compiled_network(config, self._num_steps())
+            self.network = compiled_network(config, len(units.symbols), self._num_steps())
         self.average = WeightAverage(self.network, config.training.ema_momentum)
         self.state = RunState(config=config.to_dict(), data=sets.fingerprint)
         self.bad_batches = 0
@@ -92,7 +95,7 @@ class Trainer:
         if (output_dir / CHECKPOINT).exists():
             self._restore()
         elif config.training.start_from is not None:
-            _start_from(config.training.start_from, self.network, config)
+            self._start_from(config.training.start_from)
 
     @property
     def checkpoint_path(self) -> Path:
@@ -245,7 +248,7 @@ class Trainer:
         with self.average.applied():
             # Interrupted here, the epoch is one with all steps taken and nothing judged: the dev set is heard again.
             batches = interrupts.between(self.dev_batches)
-            result = evaluate(self.network, batches, self.sets.dev, self.alphabet, self.devices.share)
+            result = evaluate(self.network, batches, self.sets.dev, self.units, self.devices.share)
             is_best = (result.wer, result.cer) < (state.best_wer, state.best_cer)
             event = self._epoch_event(result, is_best)
             state.history.append(_history_row(event))
@@ -280,7 +283,8 @@ class Trainer:
         state = self.state
         save_bundle(
             self.output_dir,
-            alphabet=self.alphabet,
+            alphabet=Alphabet(self.config.data.alphabet),
+            units=self.units,
             features=self.config.features,
             model=self.config.model,
             weights=network_weights(self.network),
@@ -326,27 +330,27 @@ class Trainer:
                 variable.assign(value)
         self.average.values = [np.array(v) for v in arrays.get("average", [])]
 
+    def _start_from(self, path: str) -> None:
+        """Begin with the weights of a bundle; where it writes other outputs, with all but those of the last layer.
 
-def _start_from(path: str, network: DeepSpeech2, config: RunConfig) -> None:
-    """Begin with the weights of a bundle.
-
-    Raises:
-        TrainingError: The bundle has another alphabet, other features or another network.
-    """
-    bundle = Bundle.load(path)
-    theirs = {"data.alphabet": bundle.alphabet.symbols, "features": bundle.features, "model": bundle.model}
-    # Dropout may differ: it has no weights.
-    ours = {
-        "data.alphabet": config.data.alphabet,
-        "features": config.features,
-        "model": config.model.replace(dropout=bundle.model.dropout),
-    }
-    for name, value in theirs.items():
-        if value != ours[name]:
-            raise TrainingError(
-                f"training.start_from needs the same {name}: {value} there, {ours[name]} here", path=path
-            )
-    set_network_weights(network, bundle.weights())
+        Raises:
+            TrainingError: The bundle has other features or another network.
+        """
+        bundle, config = Bundle.load(path), self.config
+        theirs = {"features": bundle.features, "model": bundle.model}
+        # Dropout may differ: it has no weights.
+        ours = {"features": config.features, "model": config.model.replace(dropout=bundle.model.dropout)}
+        for name, value in theirs.items():
+            if value != ours[name]:
+                raise TrainingError(
+                    f"training.start_from needs the same {name}: {value} there, {ours[name]} here", path=path
+                )
+        weights = bundle.weights()
+        if bundle.symbols.labels != self.units.symbols.labels:
+            fresh = network_weights(self.network)
+            weights = {name: fresh[name] if name.startswith(OUTPUT) else value for name, value in weights.items()}
+            self.observer.note(f"{bundle.name} writes other outputs: the last layer begins anew")
+        set_network_weights(self.network, weights)
 
 
 def _state_variables(network: DeepSpeech2) -> list[Any]:

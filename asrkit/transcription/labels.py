@@ -19,7 +19,7 @@ from asrkit.config import FeatureConfig
 from asrkit.data import Utterance
 from asrkit.decoder import greedy_decode
 from asrkit.features import extract_features
-from asrkit.text import Alphabet
+from asrkit.text.units import Units
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -78,20 +78,20 @@ def alignment_score(emissions: FloatArray, labels: npt.NDArray[np.int32], blank_
 
 
 def judge_labels(
-    utterances: Sequence[Utterance], network: Network, alphabet: Alphabet, config: FeatureConfig
+    utterances: Sequence[Utterance], network: Network, units: Units, config: FeatureConfig
 ) -> list[LabelJudgement]:
     """Judge the texts of utterances, most doubtful first.
 
     Args:
-        utterances: With texts in the alphabet and audio that can be read.
+        utterances: With texts that the units can spell, and audio that can be read.
         network: A trained model.
-        alphabet: Its alphabet.
+        units: Its outputs.
         config: Its features.
 
     Raises:
         AudioError: A recording cannot be read.
     """
-    judged = list(_judge(utterances, network, alphabet, config))
+    judged = list(_judge(utterances, network, units, config))
     if not judged:
         return []
     doubts = np.array([judgement.doubt for judgement in judged])
@@ -104,7 +104,7 @@ def judge_labels(
 
 
 def _judge(
-    utterances: Sequence[Utterance], network: Network, alphabet: Alphabet, config: FeatureConfig
+    utterances: Sequence[Utterance], network: Network, units: Units, config: FeatureConfig
 ) -> Iterator[LabelJudgement]:
     by_length = sorted(utterances, key=lambda utterance: utterance.duration_s or 0.0)
     for first in range(0, len(by_length), _BATCH):
@@ -116,6 +116,7 @@ def _judge(
             for u in batch
         ]
         for utterance, emissions in zip(batch, network.emissions(features), strict=True):
-            labels = alphabet.encode(utterance.text or "")
-            lost = float(emissions.max(axis=1).sum()) - alignment_score(emissions, labels, alphabet.blank_index)
-            yield LabelJudgement(utterance, greedy_decode(emissions, alphabet).text, lost / max(1, len(labels)))
+            labels = units.encode(utterance.text or "")
+            lost = float(emissions.max(axis=1).sum()) - alignment_score(emissions, labels, units.symbols.blank_index)
+            heard = greedy_decode(emissions, units.symbols, units.lexicon).text
+            yield LabelJudgement(utterance, heard, lost / max(1, len(labels)))

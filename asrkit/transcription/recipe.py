@@ -31,7 +31,7 @@ class Recipe:
         reads_audio: False decodes stored emissions.
         network: Stands in for the model's graph.
         make_decoder: Stands in for the decoder of ``decoding``.
-        lexicon: How words are spelled with outputs that are no letters.
+        lexicon: How words are spelled with outputs that are no letters; default: the model's own.
     """
 
     model: Model
@@ -66,6 +66,7 @@ class Recipe:
             MissingPathError: There is no such language model or lexicon.
         """
         decoding, config = decoding or DecodingConfig(), config or TranscriptionConfig()
+        lexicon = lexicon or model.lexicon
         check_search(decoding, lm, lexicon)
         if is_greedy(decoding):
             decoding = decoding.replace(decoder="greedy")
@@ -116,8 +117,8 @@ def check_search(decoding: DecodingConfig, lm: Path | None, lexicon: Path | None
             vocabulary has no words.
         MissingPackageError: pyctcdecode is asked for and not installed.
     """
-    if lexicon is not None and (is_greedy(decoding) or decoding.decoder != "beam"):
-        raise ConfigError("a lexicon works with the beam decoder only; widen the beam, or drop --lexicon")
+    if lexicon is not None and decoding.decoder == "pyctcdecode":
+        raise ConfigError("pyctcdecode cannot use a lexicon; choose --decoder beam")
     if decoding.decoder == "pyctcdecode":
         if decoding.hotwords:
             raise ConfigError("hotwords work with the beam decoder only; drop them or choose --decoder beam")

@@ -14,6 +14,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,6 +49,10 @@ class Model(Protocol):
     @property
     def symbols(self) -> Symbols:
         """What it can write."""
+
+    @property
+    def lexicon(self) -> Path | None:
+        """How words are said, where its outputs are no letters."""
 
     @property
     def normalizer(self) -> str:

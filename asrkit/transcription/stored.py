@@ -47,6 +47,7 @@ class StoredModel:
     normalizer: str = "standard-1"
     language: str = "en"
     features: FeatureConfig = field(default_factory=FeatureConfig)  # never used: there is no audio
+    lexicon: Path | None = None
 
     def describe(self) -> str:
         """Say in one line what its labels and numbers are taken for."""

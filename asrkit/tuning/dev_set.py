@@ -66,7 +66,7 @@ def emit_dev_set(
         raise DecodingError("the dev set is empty; tuning needs utterances with text")
     references = tuple(bundle.text_normalizer.normalize_all([utterance.text or "" for utterance in utterances]))
     path = cache_folder(cache_dir) / "emissions" / f"{_key(bundle, utterances)}.npz"
-    emissions = _read(path, len(utterances), len(bundle.alphabet))
+    emissions = _read(path, len(utterances), len(bundle.symbols))
     if emissions is not None:
         return DevSet(emissions, references, True)
     emissions = _emit(bundle, utterances, progress or (lambda share: None))

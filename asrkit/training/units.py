@@ -1,0 +1,96 @@
+"""The units of a run: made from its settings and training texts once, and kept in its folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from asrkit.config import RunConfig
+from asrkit.errors import ConfigError, TrainingError
+from asrkit.model.bundle import Bundle
+from asrkit.text import Alphabet, Lexicon
+from asrkit.text.units import LEXICON, PIECES, Characters, Phonemes, Subwords, Units
+from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
+from asrkit.training.observer import TrainingObserver
+from asrkit.writing import written_whole
+
+_SHOWN = 8
+
+
+def units_of_run(config: RunConfig, texts: Sequence[str], output_dir: Path | None, observer: TrainingObserver) -> Units:
+    """Return what the network of a run writes.
+
+    Args:
+        config: Names the units.
+        texts: Of training.
+        output_dir: Where a run may be that goes on: its units are kept there.
+        observer: Told of words that the lexicon lacks.
+
+    Raises:
+        MissingPathError, LexiconError: There is no such lexicon, or it cannot be used.
+        MissingPackageError: sentencepiece is not installed.
+        ConfigError: The text has not so many pieces, or the run in the folder writes other units.
+    """
+    data = config.data
+    if data.units == Characters.kind:
+        return Characters(Alphabet(data.alphabet))
+    kept = None if output_dir is None else _kept(data.units, output_dir)
+    if data.units == Subwords.kind:
+        return kept or _pieces_of_start(config) or Subwords.find(texts, data.subwords)
+    units = kept or _pronounced(Phonemes.of(Lexicon.read(str(data.lexicon))), texts, data.unknown_words, observer)
+    missing = units.missing(texts)
+    if missing:
+        observer.note(_describe_missing(missing, texts))
+    return units
+
+
+def keep_units(units: Units, output_dir: Path) -> None:
+    """Write down what a run spells with, so that it goes on with just that."""
+    for name, content in units.files().items():
+        with written_whole(output_dir / name) as file:
+            file.write(content)
+
+
+def _kept(kind: str, output_dir: Path) -> Units | None:
+    """Return the units of the run in a folder, or None where there is none."""
+    checkpoint = output_dir / CHECKPOINT
+    if not checkpoint.exists():
+        return None
+    before = load_checkpoint(checkpoint)[0].config["data"].get("units", Characters.kind)
+    if before != kind:
+        raise TrainingError(
+            f"this folder holds a run that writes {before}, not {kind}; choose another --output, or start again "
+            "with --fresh",
+            path=output_dir,
+        )
+    if kind == Subwords.kind:
+        return Subwords.read((output_dir / PIECES).read_bytes())
+    return Phonemes.of(Lexicon.read(output_dir / LEXICON))
+
+
+def _pieces_of_start(config: RunConfig) -> Units | None:
+    """Return the pieces of the bundle that a run begins with, unless it wants another number of them."""
+    if config.training.start_from is None:
+        return None
+    start = Bundle.load(config.training.start_from)
+    wanted = config.data.subwords
+    return start.units if start.kind == Subwords.kind and wanted in (0, len(start.symbols) - 1) else None
+
+
+def _pronounced(units: Phonemes, texts: Sequence[str], unknown_words: str, observer: TrainingObserver) -> Phonemes:
+    """Add how words are said that the lexicon lacks, where that is wanted."""
+    missing = units.missing(texts)
+    if unknown_words != "pronounce" or not missing:
+        return units
+    raise ConfigError("not yet")
+
+
+def _describe_missing(missing: Counter[str], texts: Sequence[str]) -> str:
+    lost = sum(any(word in missing for word in text.split()) for text in texts)
+    named = ", ".join(f"{word} ({count})" for word, count in missing.most_common(_SHOWN))
+    more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    return (
+        f"{len(missing)} words are not in the lexicon: {named}{more}; {lost} of {len(texts)} utterances are left out "
+        "(data.unknown_words = 'pronounce' guesses how they are said)"
+    )
