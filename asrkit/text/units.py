@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +52,9 @@ class Units(Protocol):
             ConfigError: A word or character cannot be spelled.
         """
 
+    def longest(self, text: str) -> Labels:
+        """Return the most outputs that may spell a text, ``(labels,)``."""
+
     def missing(self, texts: Iterable[str]) -> Counter[str]:
         """Return the words of texts that cannot be spelled, with how often they occur."""
 
@@ -70,6 +73,10 @@ class Characters:
     def encode(self, text: str, rng: np.random.Generator | None = None) -> Labels:
         """See ``Units``."""
         return self.symbols.encode(text)
+
+    def longest(self, text: str) -> Labels:
+        """See ``Units``."""
+        return self.encode(text)
 
     def missing(self, texts: Iterable[str]) -> Counter[str]:
         """Return nothing: texts are fitted to the alphabet."""
@@ -117,13 +124,21 @@ class Phonemes:
 
     def encode(self, text: str, rng: np.random.Generator | None = None) -> Labels:
         """See ``Units``."""
+        if rng is None:
+            return self._joined(text, lambda ways: ways[0])
+        return self._joined(text, lambda ways: ways[0] if len(ways) == 1 else ways[int(rng.integers(len(ways)))])
+
+    def longest(self, text: str) -> Labels:
+        """See ``Units``."""
+        return self._joined(text, lambda ways: max(ways, key=len))
+
+    def _joined(self, text: str, choose: Callable[[list[Labels]], Labels]) -> Labels:
         parts: list[Any] = []
         for word in text.split():
             ways = self._spelled.get(word)
             if ways is None:
                 raise ConfigError(f"{word!r} is not in the lexicon")
-            way = ways[0] if rng is None or len(ways) == 1 else ways[int(rng.integers(len(ways)))]
-            parts += [[self.symbols.space_index], way] if parts else [way]
+            parts += [[self.symbols.space_index], choose(ways)] if parts else [choose(ways)]
         return np.concatenate(parts).astype(np.int32) if parts else np.zeros(0, np.int32)
 
     def missing(self, texts: Iterable[str]) -> Counter[str]:
@@ -212,6 +227,10 @@ class Subwords:
     def encode(self, text: str, rng: np.random.Generator | None = None) -> Labels:
         """See ``Units``."""
         return np.array(self._processor.encode(text), np.int32)
+
+    def longest(self, text: str) -> Labels:
+        """See ``Units``."""
+        return self.encode(text)
 
     def missing(self, texts: Iterable[str]) -> Counter[str]:
         """See ``Units``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from asrkit.config import FeatureConfig, TrainingConfig
 from asrkit.features import extract_features
+from asrkit.text.units import Units
 from asrkit.training.augmentation import augment_waveform, mask_features
 from asrkit.training.examples import Example
 
@@ -19,6 +21,8 @@ Batch = dict[str, npt.NDArray[Any]]
 
 # How much lengths are jittered before sorting, so that buckets differ between epochs.
 _LENGTH_JITTER = 0.1
+# Tells the generator that draws labels from the one that draws sounds.
+_OF_LABELS = 1
 
 
 def plan_batches(frames: Sequence[int], config: TrainingConfig, epoch: int) -> list[list[int]]:
@@ -65,19 +69,34 @@ class BatchMaker:
         training: Augmentation and seed.
         pad_multiple: Frames and labels are padded to a multiple of this; compilers that specialize on shapes
             (JAX) then meet few of them.
+        redraw: Units that say a text in another way each epoch; without them the labels stay as they are.
     """
 
     def __init__(
-        self, examples: Sequence[Example], features: FeatureConfig, training: TrainingConfig, pad_multiple: int = 1
+        self,
+        examples: Sequence[Example],
+        features: FeatureConfig,
+        training: TrainingConfig,
+        pad_multiple: int = 1,
+        redraw: Units | None = None,
     ) -> None:
         self.examples = examples
         self.features = features
         self.training = training
         self.pad_multiple = pad_multiple
+        self.redraw = redraw
 
     def batch(self, indices: Sequence[int], epoch: int | None) -> Batch:
         """Return one batch; without an epoch, nothing is augmented."""
-        return self.collate([self.heard(index, epoch)[1] for index in indices], [self.examples[i] for i in indices])
+        return self.collate([self.heard(index, epoch)[1] for index in indices], [self._said(i, epoch) for i in indices])
+
+    def _said(self, index: int, epoch: int | None) -> Example:
+        """Return an example with the labels of an epoch."""
+        example = self.examples[index]
+        if self.redraw is None or epoch is None:
+            return example
+        rng = np.random.default_rng([self.training.seed, epoch, index, _OF_LABELS])
+        return replace(example, labels=self.redraw.encode(example.text, rng))
 
     def heard(self, index: int, epoch: int | None) -> tuple[FloatArray, FloatArray]:
         """Return the waveform and the features of one example as the network hears them in an epoch."""

@@ -35,6 +35,7 @@ class RunState:
         epoch_seconds: Time already spent on this epoch.
         best_wer: Lowest dev WER so far, in percent.
         best_cer: The CER that came with it.
+        best_loss: The dev loss that came with it.
         best_epoch: Its epoch, or None.
         history: One row per finished epoch.
         config: The run's settings, as plain values.
@@ -49,6 +50,7 @@ class RunState:
     epoch_seconds: float = 0.0
     best_wer: float = float("inf")
     best_cer: float = float("inf")
+    best_loss: float = float("inf")
     best_epoch: int | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from asrkit.text.units import Phonemes, Units
 from asrkit.training.batches import Batch
 from asrkit.training.examples import Example
 
+# Above this an error rate says nothing: a network that writes nothing at all has 100.
+SATURATED_PERCENT = 95.0
 _FIRST = 0x4E00  # of many characters that no normalization touches
 
 
@@ -38,6 +40,32 @@ class DevResult:
     wer: float
     cer: float
     blank_rate: float
+
+
+def is_better(result: DevResult, best: DevResult) -> bool:
+    """Whether an epoch is the best so far: by WER; where that says nothing by CER; where not even that does, by loss.
+
+    While nearly every word is wrong, WER moves by chance; while nearly every character is, the network is only on its
+    way out of answering blanks.
+    """
+    if min(result.wer, best.wer) < SATURATED_PERCENT:
+        return (result.wer, result.cer) < (best.wer, best.cer)
+    if min(result.cer, best.cer) < SATURATED_PERCENT:
+        return result.cer < best.cer
+    return result.loss < best.loss
+
+
+def epochs_without_progress(history: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many epochs ended since one had the lowest dev WER, CER or loss so far.
+
+    Args:
+        history: A row for each epoch, with ``dev_wer``, ``dev_cer`` and ``dev_loss``.
+    """
+    last = 0
+    for name in ("dev_wer", "dev_cer", "dev_loss"):
+        values = [row[name] for row in history]
+        last = max(last, values.index(min(values)) + 1 if values else 0)
+    return len(history) - last
 
 
 def evaluate(

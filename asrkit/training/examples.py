@@ -119,7 +119,7 @@ def reason_to_refuse(
     if missing := units.missing([utterance.text]):
         return f"{', '.join(map(repr, missing))}: cannot be spelled with the model's {units.kind}"
     frames = num_frames(int(num_samples / fastest), config.features)
-    steps, needed = output_lengths(frames, config.model), steps_needed(units.encode(utterance.text))
+    steps, needed = output_lengths(frames, config.model), steps_needed(units.longest(utterance.text))
     if needed > steps:
         return f"the text needs {needed} steps, the audio gives {steps}: wrong text, cut audio, or too large a stride"
     return None

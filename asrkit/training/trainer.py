@@ -27,7 +27,7 @@ from asrkit.training.advice import find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
 from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
 from asrkit.training.devices import Devices
-from asrkit.training.evaluation import DevResult, evaluate
+from asrkit.training.evaluation import DevResult, epochs_without_progress, evaluate, is_better
 from asrkit.training.examples import Example
 from asrkit.training.observer import BatchDone, EpochDone, Sample, TrainingObserver
 from asrkit.training.optimizer import WeightAverage, compiled_network, learning_rate
@@ -82,7 +82,8 @@ class Trainer:
         self.observer = observer
         self.units = units
         pad_multiple = 1 if keras.backend.backend() == "tensorflow" else 64
-        self.train_maker = BatchMaker(sets.train, config.features, config.training, pad_multiple)
+        redraw = units if config.data.pronunciations == "drawn" else None
+        self.train_maker = BatchMaker(sets.train, config.features, config.training, pad_multiple, redraw)
         self.dev_batches = self._prepare_dev(pad_multiple)
         self.frames = [num_frames(len(e.samples), config.features) for e in sets.train]
         self.devices = Devices(config.training.devices)
@@ -151,9 +152,8 @@ class Trainer:
             self._heed_trouble()
         if state.epoch >= training.epochs:
             return True
-        last_better = 0 if state.best_epoch is None else state.best_epoch + 1
-        if training.patience and state.batch == 0 and state.epoch - last_better >= training.patience:
-            self.observer.note(f"stopping: no better dev WER for {training.patience} epochs")
+        if training.patience and state.batch == 0 and epochs_without_progress(state.history) >= training.patience:
+            self.observer.note(f"stopping: no better dev WER, CER or loss for {training.patience} epochs")
             return True
         return False
 
@@ -249,11 +249,12 @@ class Trainer:
             # Interrupted here, the epoch is one with all steps taken and nothing judged: the dev set is heard again.
             batches = interrupts.between(self.dev_batches)
             result = evaluate(self.network, batches, self.sets.dev, self.units, self.devices.share)
-            is_best = (result.wer, result.cer) < (state.best_wer, state.best_cer)
+            is_best = is_better(result, DevResult((), state.best_loss, state.best_wer, state.best_cer, 0.0))
             event = self._epoch_event(result, is_best)
             state.history.append(_history_row(event))
             if is_best:
-                state.best_wer, state.best_cer, state.best_epoch = result.wer, result.cer, state.epoch
+                state.best_wer, state.best_cer, state.best_loss = result.wer, result.cer, result.loss
+                state.best_epoch = state.epoch
                 self._save_bundle()
         state.epoch += 1
         state.batch, state.loss_sum, state.loss_count, state.epoch_seconds = 0, 0.0, 0, 0.0
