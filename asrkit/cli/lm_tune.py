@@ -37,6 +37,9 @@ def tune(
     tokens: Annotated[Path | None, typer.Option(help="Labels of the outputs of --emissions.")] = None,
     blank: Annotated[int | None, typer.Option(min=0, help="The output that is the blank.")] = None,
     step_ms: Annotated[float, typer.Option(help="Milliseconds per step, with --tokens.")] = 40.0,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="How words are said; default: the model's, where its outputs are no letters.")
+    ] = None,
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
     candidates: Annotated[int, typer.Option(min=1, help="Sets of weights to begin with.")] = 54,
     seed: Annotated[int, typer.Option(help="Of the search.")] = 1,
@@ -55,6 +58,7 @@ def tune(
     from asrkit.config import DecodingConfig
     from asrkit.language_model import NgramModel
     from asrkit.report.frontier import plot_frontier
+    from asrkit.text import Lexicon
     from asrkit.tuning import tune_decoding
 
     if plot is not None:
@@ -65,6 +69,7 @@ def tune(
     if bundle is not None and (tokens is not None or blank is not None):
         raise ConfigError("--tokens and --blank tell what --emissions are; name these too")
     language_model = NgramModel.load(lm)
+    said = lexicon or (None if bundle is None else bundle.lexicon)
     with progress_bars(quiet) as bar:
         if bundle is None:
             dev = _read_stored(emissions or [], tokens, blank, step_ms, data, quiet)
@@ -76,6 +81,7 @@ def tune(
             dev.symbols,
             language_model,
             step_ms=dev.step_ms,
+            lexicon=None if said is None else Lexicon.read(said),
             config=DecodingConfig.from_dict({**(bundle.decoding if bundle else {}), "decoder": "beam"}),
             num_candidates=candidates,
             seed=seed,

@@ -234,7 +234,10 @@ class Request:
 
         flags = self._flags
         about = {name: flags[name] for name in _OF_DECODE if flags[name] is not None}
-        shared = self._shared(self._model_of_emissions(view), view)
+        bundle = self._model_of_emissions(view)
+        if bundle is not None and bundle.lexicon is not None:
+            about.setdefault("lexicon", bundle.lexicon)
+        shared = self._shared(bundle, view)
         return decode_emissions(
             flags["emissions"], keep_emissions=bool(flags["keep_emissions"]), observer=view, **about, **shared
         )

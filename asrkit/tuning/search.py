@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.config import DecodingConfig
+from asrkit.decoder import BeamSearchDecoder
+from asrkit.decoder.emissions import check_batch
 from asrkit.errors import DecodingError
 from asrkit.metrics import CountTable, ErrorCounts, count_pairs
 from asrkit.metrics.intervals import resample
-from asrkit.text import Alphabet, Symbols, normalize
+from asrkit.text import Alphabet, Lexicon, Symbols, normalize
 
 if TYPE_CHECKING:
     from asrkit.language_model import NgramModel
@@ -131,6 +133,7 @@ def tune_decoding(
     lm: NgramModel,
     *,
     step_ms: float,
+    lexicon: Lexicon | None = None,
     config: DecodingConfig | None = None,
     num_candidates: int = 54,
     seed: int = 1,
@@ -149,6 +152,7 @@ def tune_decoding(
         symbols: Outputs of the emissions.
         lm: The language model.
         step_ms: Milliseconds per step, for the speed.
+        lexicon: How words are said, where the outputs are no letters.
         config: Settings to begin with, and those that are not searched.
         num_candidates: Sets of weights to begin with.
         seed: Of the candidates and of the order of the utterances.
@@ -166,7 +170,10 @@ def tune_decoding(
         raise DecodingError(f"tuning needs as many emissions as references, not {len(emissions)} and {len(references)}")
     if not any(reference.split() for reference in references):
         raise DecodingError("no reference has a word; tuning needs utterances with text")
-    bench = _Bench(emissions, references, symbols, lm, step_ms, threads or os.cpu_count() or 1)
+    decoder = BeamSearchDecoder(symbols, lm, lexicon=lexicon)  # what it is built of serves all settings
+    # Other models write capitals, digits and signs, which references do not have.
+    clean: Callable[[str], str] = str if lexicon is not None or isinstance(symbols, Alphabet) else normalize
+    bench = _Bench(decoder, emissions, references, clean, step_ms, threads or os.cpu_count() or 1)
     given = (config or DecodingConfig()).replace(decoder="beam", n_best=1)
     start = given.replace(log_priors=_log_priors(bench.emissions))
     progress = progress or (lambda share: None)
@@ -206,22 +213,18 @@ class _Bench:
 
     def __init__(
         self,
+        decoder: BeamSearchDecoder,
         emissions: Sequence[FloatArray],
         references: Sequence[str],
-        symbols: Symbols,
-        lm: NgramModel,
+        clean: Callable[[str], str],
         step_ms: float,
         threads: int,
     ) -> None:
-        from asrkit.decoder import BeamSearchDecoder
-        from asrkit.decoder.emissions import check_batch
-
         self.size = len(emissions)
-        self.emissions = check_batch(emissions, None, len(symbols), None)
+        self.emissions = check_batch(emissions, None, len(decoder.symbols), None)
         self._references = references
-        self._decoder = BeamSearchDecoder(symbols, lm)  # its lexicon serves all settings
-        # Other models write capitals, digits and signs, which references do not have.
-        self._clean: Callable[[str], str] = str if isinstance(symbols, Alphabet) else normalize
+        self._decoder = decoder
+        self._clean = clean
         self._step_ms = step_ms
         self._threads = threads
 
