@@ -1,0 +1,6 @@
+"""How words are said that no lexicon has, learned from the words that one has."""
+
+from asrkit.pronunciation.alignment import Unit, align
+from asrkit.pronunciation.model import PronunciationModel
+
+__all__ = ["PronunciationModel", "Unit", "align"]
