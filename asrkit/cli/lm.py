@@ -98,6 +98,7 @@ def remark(text: str, quiet: bool) -> None:
 # each module registers its commands on ``lm_app``
 from asrkit.cli import (  # noqa: E402
     lm_build,  # noqa: F401
+    lm_lexicon,  # noqa: F401
     lm_models,  # noqa: F401
     lm_tune,  # noqa: F401
 )

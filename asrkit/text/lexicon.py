@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +66,12 @@ class Lexicon:
         plain = {label: _STRESS.sub(r"\1", label).lower() for _, labels in self.lines for label in labels}
         lines = ((word.lower(), tuple([plain[label] for label in labels])) for word, labels in self.lines)
         return replace(self, lines=tuple(dict.fromkeys(lines)))
+
+    def only(self, words: Iterable[str]) -> Self:
+        """Return the lines of some words, in the order of the words."""
+        ways = self.pronunciations
+        wanted = dict.fromkeys(words)
+        return replace(self, lines=tuple((word, way) for word in wanted for way in ways.get(word, ())))
 
     def written(self) -> str:
         """Return the text of a file that ``read`` reads."""

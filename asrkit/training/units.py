@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asrkit.config import RunConfig
-from asrkit.errors import ConfigError, TrainingError
+from asrkit.errors import TrainingError
 from asrkit.model.bundle import Bundle
+from asrkit.pronunciation import complete_lexicon
 from asrkit.text import Alphabet, Lexicon
 from asrkit.text.units import LEXICON, PIECES, Characters, Phonemes, Subwords, Units
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
@@ -83,7 +84,13 @@ def _pronounced(units: Phonemes, texts: Sequence[str], unknown_words: str, obser
     missing = units.missing(texts)
     if unknown_words != "pronounce" or not missing:
         return units
-    raise ConfigError("not yet")
+    completed = complete_lexicon(units.lexicon, sorted(missing))
+    if completed.guessed:
+        observer.note(
+            f"{len(completed.guessed)} words are not in the lexicon; how they are said is guessed: "
+            f"{', '.join(completed.guessed[:_SHOWN])}{', ...' if len(completed.guessed) > _SHOWN else ''}"
+        )
+    return Phonemes(units.symbols, completed.lexicon)
 
 
 def _describe_missing(missing: Counter[str], texts: Sequence[str]) -> str:
