@@ -16,6 +16,10 @@ FloatArray = npt.NDArray[np.float32]
 _POWER_FLOOR = 1e-7
 # Bands with a smaller standard deviation (digital silence) are centered but not scaled up.
 _DEVIATION_FLOOR = 1e-3
+# What 16 bits cannot tell from zero: digital silence, as muted microphones and editors leave it.
+_FAINTEST_SAMPLE = 2.0**-16
+# What frames of digital silence become: about the lowest values of speech, in which networks hear a pause.
+_SILENCE = -2.0
 # Frames transformed at once: bounds memory for recordings of hours.
 _CHUNK_FRAMES = 4096
 
@@ -34,7 +38,9 @@ def extract_features(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
         config: Window, hop and filter bank.
 
     Returns:
-        ``(frames, bins)`` natural-log power, mean 0 and variance 1 in each bin over the utterance.
+        ``(frames, bins)`` natural-log power, mean 0 and variance 1 in each bin over the utterance. Where
+        ``config.silence`` is ``"ignored"``, over its frames that neither begin nor end in digital silence, and the
+        others are a flat low value: zeros before, after or between words change nothing about the words.
 
     Raises:
         AudioError: The waveform is empty or not finite.
@@ -47,17 +53,38 @@ def extract_features(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
         raise AudioError(f"expected a waveform of shape (samples,) with at least one sample, not {waveform.shape}")
     if not np.isfinite(waveform).all():
         raise AudioError("the waveform holds NaN or infinite samples; repair or remove the recording")
-    return _normalize(_log_power(waveform, config))
+    framed = _framed(waveform, config)
+    features = _log_power(framed, config)
+    is_sound = _find_sound(framed, config.hop_samples) if config.silence == "ignored" else np.ones(len(framed), bool)
+    if is_sound.any():
+        _normalize(features, slice(None) if is_sound.all() else is_sound)
+    features[~is_sound] = _SILENCE
+    return features
 
 
-def _log_power(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
+def _framed(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
+    """Return the samples of each frame, ``(frames, window)``, as a view."""
     frames, hop, window = num_frames(len(waveform), config), config.hop_samples, config.window_samples
     padded = np.zeros((frames - 1) * hop + window, np.float32)
     padded[: len(waveform)] = waveform
     framed: FloatArray = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    taper = _hann(window)
-    features = np.empty((frames, config.num_bins), np.float32)
-    for start in range(0, frames, _CHUNK_FRAMES):
+    return framed
+
+
+def _find_sound(framed: FloatArray, hop: int) -> npt.NDArray[np.bool_]:
+    """Tell which frames neither begin nor end with a hop of digital silence.
+
+    So a frame half in silence does not count either, and no more frames count the more zeros stand around a sound.
+    """
+    begins = np.abs(framed[:, :hop]).max(axis=1)
+    ends = np.abs(framed[:, -hop:]).max(axis=1)
+    return np.asarray(np.minimum(begins, ends) > _FAINTEST_SAMPLE)
+
+
+def _log_power(framed: FloatArray, config: FeatureConfig) -> FloatArray:
+    taper = _hann(config.window_samples)
+    features = np.empty((len(framed), config.num_bins), np.float32)
+    for start in range(0, len(framed), _CHUNK_FRAMES):
         chunk = framed[start : start + _CHUNK_FRAMES] * taper
         features[start : start + len(chunk)] = _chunk_power(chunk, config)
     np.maximum(features, _POWER_FLOOR, out=features)
@@ -73,11 +100,11 @@ def _chunk_power(chunk: FloatArray, config: FeatureConfig) -> FloatArray:
     return power @ mel_filters(config)
 
 
-def _normalize(features: FloatArray) -> FloatArray:
-    features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    deviation = np.sqrt(np.square(features).mean(axis=0, dtype=np.float64)).astype(np.float32)
+def _normalize(features: FloatArray, counted: slice | npt.NDArray[np.bool_]) -> None:
+    """Give the counted frames mean 0 and variance 1, in place."""
+    features -= features[counted].mean(axis=0, dtype=np.float64).astype(np.float32)
+    deviation = np.sqrt(np.square(features[counted]).mean(axis=0, dtype=np.float64)).astype(np.float32)
     features /= np.maximum(deviation, _DEVIATION_FLOOR)
-    return features
 
 
 @lru_cache(maxsize=8)

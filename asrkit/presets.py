@@ -8,6 +8,9 @@ from typing import Any
 from asrkit.config import RunConfig
 from asrkit.errors import ConfigError
 
+# What runs begin with today whatever their preset, where the default is what models had before the setting was there.
+_TODAY: dict[str, Any] = {"features": {"silence": "ignored"}}
+
 PRESETS: dict[str, dict[str, Any]] = {
     # The demo and the tests: learns a few hundred words of clean speech in a minute.
     "tiny": {
@@ -100,7 +103,7 @@ def run_config(settings: Mapping[str, Any], *, where: str = "") -> RunConfig:
     name = values.pop("preset", "small")
     if name not in PRESETS:
         raise ConfigError(f"{where + ': ' if where else ''}no preset {name!r}; choose from {', '.join(PRESETS)}")
-    return RunConfig.from_dict(merge(PRESETS[name], values), where=where)
+    return RunConfig.from_dict(merge(merge(_TODAY, PRESETS[name]), values), where=where)
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

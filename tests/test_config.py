@@ -50,10 +50,11 @@ def test_defaults_survive_json(settings: type[Settings]) -> None:
     window_ms=st.floats(5, 60),
     mel_bins=st.integers(1, 200),
     kind=st.sampled_from(["log_mel", "linear"]),
+    silence=st.sampled_from(["counted", "ignored"]),
 )
-def test_settings_survive_json(window_ms: float, mel_bins: int, kind: str) -> None:
+def test_settings_survive_json(window_ms: float, mel_bins: int, kind: str, silence: str) -> None:
     run = RunConfig(
-        features=FeatureConfig(window_ms=window_ms, mel_bins=mel_bins, kind=kind),
+        features=FeatureConfig(window_ms=window_ms, mel_bins=mel_bins, kind=kind, silence=silence),
         model=ModelConfig(conv_layers=(ConvLayer(channels=3), ConvLayer(stride_bins=1))),
         training=TrainingConfig(augmentation=AugmentationConfig(speeds=(0.8, 1.25))),
         data=DataConfig(train="train.tsv"),

@@ -11,6 +11,7 @@ from asrkit.features import extract_features, mel_filters, num_frames
 
 LOG_MEL = FeatureConfig()
 LINEAR = FeatureConfig(kind="linear", window_ms=20.0)
+IGNORING = [config.replace(silence="ignored") for config in (LOG_MEL, LINEAR, LINEAR.replace(window_ms=16.0))]
 
 
 def noise(samples: int, seed: int = 0) -> np.ndarray:
@@ -26,7 +27,7 @@ def test_every_sample_lies_in_a_frame(samples, frames):
     assert extract_features(noise(samples), LOG_MEL).shape == (frames, 80)
 
 
-@given(samples=st.integers(1, 5_000), config=st.sampled_from([LOG_MEL, LINEAR]))
+@given(samples=st.integers(1, 5_000), config=st.sampled_from([LOG_MEL, LINEAR, *IGNORING]))
 @settings(max_examples=50, deadline=None)
 def test_frame_count_is_exact(samples, config):
     features = extract_features(noise(samples), config)
@@ -35,7 +36,7 @@ def test_frame_count_is_exact(samples, config):
     assert np.isfinite(features).all()
 
 
-@pytest.mark.parametrize("config", [LOG_MEL, LINEAR])
+@pytest.mark.parametrize("config", [LOG_MEL, LINEAR, *IGNORING])
 def test_each_bin_is_normalized_over_the_utterance(config):
     features = extract_features(noise(16_000), config)
     np.testing.assert_allclose(features.mean(axis=0), 0, atol=1e-4)
@@ -49,6 +50,70 @@ def test_louder_changes_nothing():
 
 def test_silence_is_finite_and_flat():
     assert np.abs(extract_features(np.zeros(8_000, np.float32), LOG_MEL)).max() < 1e-3
+
+
+@given(
+    config=st.sampled_from(IGNORING),
+    samples=st.integers(700, 4_000),
+    hops_before=st.integers(0, 50),
+    after=st.integers(0, 9_000),
+)
+@settings(max_examples=80, deadline=None)
+def test_digital_silence_around_a_sound_changes_nothing_about_it(config, samples, hops_before, after):
+    """So it is for any number of zeros behind it, and in front for whole hops: others move the frames on the sound."""
+    sound = noise(samples)
+    alone = extract_features(sound, config)
+    padded = np.zeros(hops_before * config.hop_samples + samples + after, np.float32)
+    padded[hops_before * config.hop_samples :][:samples] = sound
+    features = extract_features(padded, config)
+    frames = slice(hops_before, hops_before + len(alone))
+    np.testing.assert_allclose(features[frames], alone, atol=2e-4)
+    others = np.delete(features, frames, axis=0)
+    assert (others == -2).all(), "a pause, as networks know it from speech"
+
+
+def test_a_muted_stretch_moves_no_word_before_or_behind_it():
+    """A quiet and a loud sound with zeros between: without the setting, both would be squeezed above the silence."""
+    first, second = noise(8_000), 0.01 * noise(8_000, seed=1)
+    joined = np.concatenate([first, second]).astype(np.float32)
+    apart = np.concatenate([first, np.zeros(32_000, np.float32), second]).astype(np.float32)
+    expected = extract_features(joined, IGNORING[0])
+    features = extract_features(apart, IGNORING[0])
+    np.testing.assert_allclose(features[:47], expected[:47], atol=0.1)  # the joined sounds share two frames
+    np.testing.assert_allclose(features[-48:], expected[-48:], atol=0.1)
+    assert np.abs(extract_features(apart, LOG_MEL)[:47] - expected[:47]).mean() > 0.3
+
+
+@pytest.mark.parametrize(
+    ("level", "is_silence"),
+    [
+        (0.0, True),
+        (2.0**-17, True),  # what a codec or a resampler leaves of zeros
+        (2.0**-15, False),  # the last bit of 16: dither, or a very quiet room
+    ],
+)
+def test_silence_is_what_16_bits_cannot_hold(level, is_silence):
+    signs = np.sign(noise(4_000))
+    waveform = np.concatenate([noise(4_000), level * signs]).astype(np.float32)
+    features = extract_features(waveform, IGNORING[0])
+    assert (features[30:] == -2).all() == is_silence
+    assert (features[:22] != -2).all()
+
+
+@pytest.mark.parametrize("config", IGNORING)
+@pytest.mark.parametrize("clicks", [[], [1_000], [1_000, 1_001, 5_000]])
+def test_nothing_but_silence_is_a_flat_pause(config, clicks):
+    waveform = np.zeros(8_000, np.float32)
+    waveform[clicks] = 0.9
+    features = extract_features(waveform, config)
+    assert (features == -2).all()
+
+
+@pytest.mark.parametrize("config", [LOG_MEL, LINEAR])
+def test_models_of_old_count_silence(config):
+    features = extract_features(np.concatenate([noise(8_000), np.zeros(8_000, np.float32)]), config)
+    np.testing.assert_allclose(features.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(features.std(axis=0), 1, atol=1e-3)
 
 
 def test_long_recordings_are_chunked_without_a_seam(monkeypatch):

@@ -18,8 +18,8 @@ from asrkit.data import Utterance, write_manifest
 from asrkit.errors import ConfigError, ManifestError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
 from asrkit.presets import run_config
-from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, save_checkpoint
-from asrkit.training.run import point_latest_at, settle_normalizer, train
+from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
+from asrkit.training.run import point_latest_at, settle, train
 
 pytest.importorskip("keras")
 
@@ -62,22 +62,44 @@ def test_a_stopped_run_goes_on_exactly_where_it_was(corpus, tmp_path):
 
 def test_the_normalizer_is_that_of_what_a_run_goes_on_with(corpus, tmp_path):
     config = settings(corpus)
-    assert settle_normalizer(config).data.normalizer == "standard-2"
-    assert settle_normalizer(config.replace(data=config.data.replace(normalizer="standard-1"))).data.normalizer == (
-        "standard-1"
-    )
+    assert settle(config).data.normalizer == "standard-2"
+    assert settle(config.replace(data=config.data.replace(normalizer="standard-1"))).data.normalizer == ("standard-1")
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
     old = RunState(config={"data": {"train": "x"}}, data="d")
     save_checkpoint(tmp_path / "old" / "checkpoint.npz", old, {})
-    assert settle_normalizer(config, tmp_path / "old").data.normalizer == "standard-1"
+    assert settle(config, tmp_path / "old").data.normalizer == "standard-1"
     named = RunState(config={"data": {"normalizer": "basic-1", "language": "tr"}}, data="d")
     save_checkpoint(tmp_path / "new" / "checkpoint.npz", named, {})
-    settled = settle_normalizer(config, tmp_path / "new").data
+    settled = settle(config, tmp_path / "new").data
     assert (settled.normalizer, settled.language) == ("basic-1", "tr")
     first = tiny_bundle(tmp_path / "bundle", normalizer="standard-1")
     start = config.replace(training=config.training.replace(start_from=str(first.path)))
-    assert settle_normalizer(start).data.normalizer == "standard-1"
+    assert settle(start).data.normalizer == "standard-1"
+
+
+def test_a_run_goes_on_counting_silence_if_it_did_from_the_start(corpus, tmp_path):
+    config = settings(corpus)
+    assert config.features.silence == settle(config).features.silence == "ignored"
+    new, old = config.features.to_dict(), config.features.replace(silence="counted").to_dict()
+    for name, features in {"new": new, "old": old}.items():
+        (tmp_path / name).mkdir()
+        state = RunState(config={**config.to_dict(), "features": features}, data="d")
+        save_checkpoint(tmp_path / name / "checkpoint.npz", state, {})
+    assert settle(config, tmp_path / "new").features.silence == "ignored"
+    resumed = settle(config, tmp_path / "old")
+    assert resumed.features.to_dict() == {key: value for key, value in new.items() if key != "silence"}
+    require_same_run(state, RunState(config=resumed.to_dict(), data="d"), tmp_path)
+
+
+def test_a_model_that_counted_silence_can_begin_a_run_that_ignores_it(corpus, tmp_path):
+    counting = settings(corpus, training={"epochs": 1}, features={"silence": "counted"})
+    first = train(counting, tmp_path / "first", cache_dir=tmp_path)
+    assert "silence" not in json.loads((first.path / "bundle.json").read_text())["features"]
+    start = {"epochs": 1, "start_from": str(first.path)}
+    second = train(settings(corpus, training=start), tmp_path / "second", cache_dir=tmp_path)
+    assert second.features == first.features.replace(silence="ignored")
+    assert Bundle.load(second.path).features.silence == "ignored"
 
 
 class Moments:

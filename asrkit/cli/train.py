@@ -202,7 +202,8 @@ def _network_of(path: Path) -> dict[str, Any]:
     data = {"alphabet": bundle.alphabet.symbols, "units": bundle.kind}
     if bundle.lexicon is not None:
         data["lexicon"] = str(bundle.lexicon)
-    return {"features": bundle.features.to_dict(), "model": bundle.model.to_dict(), "data": data}
+    features = {"silence": bundle.features.silence, **bundle.features.to_dict()}
+    return {"features": features, "model": bundle.model.to_dict(), "data": data}
 
 
 def _ljspeech(data: Any) -> Any:

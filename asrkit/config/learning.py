@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from asrkit.config.settings import Settings, fraction, normalizer_name, one_of, positive, require
 
@@ -18,14 +19,23 @@ class FeatureConfig(Settings):
     mel_bins: int = 80
     low_hz: float = 20.0
     high_hz: float = 7_600.0
+    silence: str = "counted"  # frames of digital silence in mean and deviation, as models of old; new runs: "ignored"
 
     def __post_init__(self) -> None:
         one_of("kind", self.kind, ("log_mel", "linear"))
+        one_of("silence", self.silence, ("counted", "ignored"))
         positive(self, "sample_rate_hz", "window_ms", "hop_ms", "mel_bins")
         require(
             0 <= self.low_hz < self.high_hz <= self.sample_rate_hz / 2,
             f"low_hz and high_hz must satisfy 0 <= {self.low_hz} < {self.high_hz} <= {self.sample_rate_hz / 2}",
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain values; of silence only what is new, so that old models stay the same."""
+        values = super().to_dict()
+        if self.silence == "counted":
+            del values["silence"]
+        return values
 
     @property
     def window_samples(self) -> int:

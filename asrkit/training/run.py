@@ -59,7 +59,7 @@ def train(
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
     earlier = _earlier_run(config, output_dir) if fresh else []
-    config = settle_normalizer(config, None if fresh else output_dir)
+    config = settle(config, None if fresh else output_dir)
     train_set, dev_set = load_sets(config, observer)
     fingerprint = data_fingerprint([*train_set, *dev_set])
     finished = None if fresh else _finished(output_dir, config, fingerprint)
@@ -125,8 +125,11 @@ def load_sets(config: RunConfig, observer: TrainingObserver) -> tuple[list[Utter
     return split_utterances(train_set, data.dev_share, seed=config.training.seed)
 
 
-def settle_normalizer(config: RunConfig, output_dir: Path | None = None) -> RunConfig:
-    """Name the normalizer of the texts: that of the run or bundle this one goes on with, unless the user named one.
+def settle(config: RunConfig, output_dir: Path | None = None) -> RunConfig:
+    """Settle what depends on what a run goes on with.
+
+    The normalizer of the texts is that of the run or bundle, unless the user named one; a run from before digital
+    silence could be ignored goes on counting it.
 
     Args:
         config: As the user gave it.
@@ -134,11 +137,14 @@ def settle_normalizer(config: RunConfig, output_dir: Path | None = None) -> RunC
     """
     data = config.data
     checkpoint = None if output_dir is None else output_dir / CHECKPOINT
+    before = load_checkpoint(checkpoint)[0].config if checkpoint is not None and checkpoint.exists() else None
+    if before is not None and "silence" not in before.get("features", {}):
+        config = config.replace(features=config.features.replace(silence="counted"))
     if data.normalizer != "auto":
         return config.replace(data=data.replace(normalizer=get_normalizer(data.normalizer, data.language).recorded))
-    if checkpoint is not None and checkpoint.exists():
-        before = load_checkpoint(checkpoint)[0].config["data"]
-        return config.replace(data=data.replace(normalizer=before["normalizer"], language=before["language"]))
+    if before is not None:
+        saved = before["data"]
+        return config.replace(data=data.replace(normalizer=saved["normalizer"], language=saved["language"]))
     if config.training.start_from is not None:
         start = Bundle.load(config.training.start_from)
         return config.replace(data=data.replace(normalizer=start.normalizer, language=start.language))

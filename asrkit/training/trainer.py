@@ -339,8 +339,9 @@ class Trainer:
         """
         bundle, config = Bundle.load(path), self.config
         theirs = {"features": bundle.features, "model": bundle.model}
-        # Dropout may differ: it has no weights.
-        ours = {"features": config.features, "model": config.model.replace(dropout=bundle.model.dropout)}
+        # Dropout and what silence counts may differ: they have no weights.
+        features = config.features.replace(silence=bundle.features.silence)
+        ours = {"features": features, "model": config.model.replace(dropout=bundle.model.dropout)}
         for name, value in theirs.items():
             if value != ours[name]:
                 raise TrainingError(
