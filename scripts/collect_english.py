@@ -1,20 +1,23 @@
-"""Rebuild the training and dev lists of english-small, the model in the box, from the public corpora.
+"""Rebuild the training, dev and test lists of english-small, the model in the box, from the public corpora.
 
-    python scripts/collect_english.py OUTPUT_DIR [--mini-librispeech DIR] [--speechocean DIR] [--kathleen DIR]
-        [--an4 DIR] [--ljspeech DIR] [--vctk DIR]
+    python scripts/collect_english.py OUTPUT_DIR [--mini-librispeech DIR] [--librispeech-train DIR]
+        [--librispeech-dev DIR] [--speechocean DIR] [--kathleen DIR] [--cmu-arctic DIR] [--an4 DIR] [--ljspeech DIR]
+        [--vctk DIR]
 
-Each DIR is a corpus as its makers publish it, unpacked; nothing is downloaded or copied. OUTPUT_DIR gets ``train.tsv``
-and ``dev.tsv``, which name your files, and AN4 as WAV where it comes as .raw. What to take of each corpus, and who is
-in dev, stands in ``english_corpora.toml``. A corpus that is not given is left out, with a line that says what it costs.
-``prepare_english.py`` makes of these lists what is trained on.
+Each DIR is a corpus as its makers publish it, unpacked; nothing is downloaded or copied. OUTPUT_DIR gets ``train.tsv``,
+``dev.tsv`` and ``test.tsv``, which name your files, and AN4 as WAV where it comes as .raw. What to take of each corpus,
+and who is in dev and test, stands in ``english_corpora.toml``. A corpus that is not given, or that its makers offer no
+more, is left out, with a line that says what it costs. ``prepare_english.py`` makes of these lists what is trained on.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,8 +32,9 @@ from asrkit.errors import AsrkitError, ManifestError, MissingPathError
 from asrkit.text import Alphabet
 
 TABLE = Path(__file__).with_name("english_corpora.toml")
-SETS = ("train", "dev")
+SETS = ("train", "dev", "test")
 NUM_NAMED = 3  # of the problems of a kind
+ARCTIC_PROMPT = re.compile(r'^\(\s*(\S+)\s+"(.*)"\s*\)$')
 
 
 @dataclass(frozen=True)
@@ -38,32 +42,53 @@ class Corpus:
     """What to take of a public corpus; the fields are explained in ``english_corpora.toml``."""
 
     name: str
-    option: str
     title: str
     url: str
     license: str
-    speaker: str
     utterances: dict[str, int]
     hours: dict[str, float]
-    train: list[str]
+    option: str = ""
+    speaker: str = "{}"
+    train: list[str] = field(default_factory=list)
     dev: list[str] = field(default_factory=list)
+    test: list[str] = field(default_factory=list)
     leave_out: list[str] = field(default_factory=list)
+    every: int = 1
+    one_take: bool = False
 
     def set_of(self, utterance_id: str) -> str | None:
-        """Return ``train``, ``dev`` or, for what is not used, None."""
-        if _is_among(utterance_id, self.leave_out):
-            return None
-        if _is_among(utterance_id, self.dev):
-            return "dev"
-        return "train" if _is_among(utterance_id, self.train) else None
+        """Return ``train``, ``dev``, ``test`` or, for what is not used, None."""
+        places = {None: self.leave_out, "test": self.test, "dev": self.dev, "train": self.train}
+        return next((name for name, entries in places.items() if _is_among(utterance_id, entries)), None)
+
+    def thinned(self, utterances: Iterable[Utterance]) -> Iterator[Utterance]:
+        """Leave the training utterances out that ``every`` and ``one_take`` do, in the order of the list."""
+        texts: set[str | None] = set()
+        count: Counter[str | None] = Counter()
+        for utterance in utterances:
+            if self.set_of(utterance.id) == "train":
+                is_repeated = self.one_take and utterance.text in texts
+                texts.add(utterance.text)
+                count[utterance.speaker] += 1
+                if is_repeated or (count[utterance.speaker] - 1) % self.every:
+                    continue
+            yield utterance
 
 
-def _is_among(utterance_id: str, beginnings: Iterable[str]) -> bool:
-    for beginning in beginnings:
-        first, _, last = beginning.partition("..")
-        if first <= utterance_id[: len(first)] and utterance_id[: len(last or first)] <= (last or first):
-            return True
-    return False
+def _is_among(utterance_id: str, entries: Iterable[str]) -> bool:
+    return any(
+        first <= utterance_id[: len(first)] and utterance_id[: len(last)] <= last
+        for entry in entries
+        for first, last in _ranges(entry)
+    )
+
+
+@functools.cache
+def _ranges(entry: str) -> list[tuple[str, str]]:
+    """Return the first and last beginnings that an entry of the table stands for."""
+    head, _, tails = entry.rpartition(": ")
+    parts = [tail.partition("..") for tail in tails.split(" ")]
+    return [(head + first, head + (last or first)) for first, _, last in parts]
 
 
 def load_corpora(path: Path = TABLE) -> list[Corpus]:
@@ -71,43 +96,51 @@ def load_corpora(path: Path = TABLE) -> list[Corpus]:
     return [Corpus(name, **entry) for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items()]
 
 
-def read_mini_librispeech(folder: Path, _: argparse.Namespace) -> list[Utterance]:
-    """Read the tree of LibriSpeech, from whatever level of it."""
+def read_layout(folder: Path, _: Corpus, __: argparse.Namespace) -> list[Utterance]:
+    """Read the tree of LibriSpeech, from whatever level of it, or LJSpeech; clips not used need not be there."""
     return _scan(folder)
 
 
-def read_ljspeech(folder: Path, _: argparse.Namespace) -> list[Utterance]:
-    """Read ``metadata.csv`` and ``wavs``; clips that are not used need not be there."""
-    return _scan(folder)
-
-
-def read_speechocean(folder: Path, _: argparse.Namespace) -> list[Utterance]:
+def read_speechocean(folder: Path, _: Corpus, __: argparse.Namespace) -> list[Utterance]:
     """Read the Kaldi folders ``train`` and ``test``, whose paths begin at the corpus folder."""
     return [utterance for part in ("train", "test") for utterance in _scan(folder / part, folder)]
 
 
-def read_an4(folder: Path, arguments: argparse.Namespace) -> list[Utterance]:
+def read_an4(folder: Path, _: Corpus, arguments: argparse.Namespace) -> list[Utterance]:
     """Read the public tree's training list."""
     if not (folder / "etc" / "an4_train.transcription").is_file():
         raise ManifestError("holds no etc/an4_train.transcription; name the folder 'an4' of the archive", path=folder)
     return list(read_public_tree(folder, arguments.output_dir / "an4_wav", arguments.an4_raw_endian))
 
 
-def read_kathleen(folder: Path, _: argparse.Namespace) -> list[Utterance]:
+def read_kathleen(folder: Path, _: Corpus, __: argparse.Namespace) -> list[Utterance]:
     """Read ``data/arctic_a0001_1592748574.wav`` and so on, each with its text beside it in .txt."""
     recordings = {audio.with_suffix(""): audio for audio in folder.rglob("arctic_*") if _is_audio(audio)}
     return list(_paired(sorted(folder.rglob("arctic_*.txt")), lambda text: recordings.get(text.with_suffix(""))))
 
 
-def read_vctk(folder: Path, _: argparse.Namespace) -> list[Utterance]:
-    """Read speaker p239: version 0.92 (its first microphone, silence trimmed) or 0.80."""
-    places = (("wav48_silence_trimmed", "_mic1"), ("wav48", ""))
-    recordings: dict[str, Path] = {}
-    for place, ending in places:
-        for audio in filter(_is_audio, sorted((folder / place / "p239").glob(f"p239_*{ending}.*"))):
-            recordings.setdefault(audio.stem.removesuffix(ending), audio)
-    texts = sorted((folder / "txt" / "p239").glob("p239_*.txt"))
-    return [replace(u, speaker="p239") for u in _paired(texts, lambda text: recordings.get(text.stem))]
+def read_cmu_arctic(folder: Path, _: Corpus, __: argparse.Namespace) -> Iterator[Utterance]:
+    """Read ``etc/txt.done.data`` and ``wav`` of ``cmu_us_bdl_arctic`` and so on; ids begin with the voice."""
+    for prompts in sorted(folder.glob("cmu_us_*_arctic*/etc/txt.done.data")):
+        voice_dir = prompts.parents[1]
+        voice = voice_dir.name.split("_")[2]
+        for match in filter(None, map(ARCTIC_PROMPT.match, read_lines(prompts))):
+            audio = voice_dir / "wav" / f"{match[1]}.wav"
+            yield Utterance(f"{voice}_{match[1]}", audio, match[2], speaker=voice)
+
+
+def read_vctk(folder: Path, corpus: Corpus, _: argparse.Namespace) -> list[Utterance]:
+    """Read what is used of it alone: version 0.92 (its first microphone, silence trimmed) or 0.80."""
+
+    def find(text: Path) -> Path | None:
+        names = (
+            f"wav48_silence_trimmed/{text.parent.name}/{text.stem}_mic1.*",
+            f"wav48/{text.parent.name}/{text.stem}.*",
+        )
+        return next((audio for name in names for audio in sorted(folder.glob(name)) if _is_audio(audio)), None)
+
+    texts = sorted(text for text in folder.glob("txt/*/*.txt") if corpus.set_of(text.stem))
+    return [replace(u, speaker=u.id.partition("_")[0]) for u in _paired(texts, find)]
 
 
 def _scan(folder: Path, audio_root: Path | None = None) -> list[Utterance]:
@@ -125,12 +158,15 @@ def _is_audio(path: Path) -> bool:
     return path.suffix.lower() in SOUNDFILE_SUFFIXES
 
 
-READERS: dict[str, Callable[[Path, argparse.Namespace], list[Utterance]]] = {
-    "mini_librispeech_train_clean_5": read_mini_librispeech,
-    "speechocean762": read_speechocean,
+READERS: dict[str, Callable[[Path, Corpus, argparse.Namespace], Iterable[Utterance]]] = {
+    "mini-librispeech": read_layout,
+    "librispeech-train": read_layout,
+    "librispeech-dev": read_layout,
+    "speechocean": read_speechocean,
     "kathleen": read_kathleen,
+    "cmu-arctic": read_cmu_arctic,
     "an4": read_an4,
-    "ljspeech": read_ljspeech,
+    "ljspeech": read_layout,
     "vctk": read_vctk,
 }
 
@@ -144,13 +180,11 @@ def collect(corpus: Corpus, folder: Path, arguments: argparse.Namespace) -> dict
     """
     if not folder.is_dir():
         raise MissingPathError(f"no such folder (--{corpus.option})", path=folder)
-    wanted = [u for u in READERS[corpus.name](folder, arguments) if corpus.set_of(u.id)]
-    measured, errors = measure_durations(sorted(wanted, key=_order))
+    wanted = [u for u in READERS[corpus.option](folder, corpus, arguments) if corpus.set_of(u.id)]
+    spelled = fit_text(sorted(wanted, key=_order), Alphabet()).utterances
+    measured, errors = measure_durations(list(corpus.thinned(spelled)))
     warn_of_some(errors)
-    utterances = [
-        replace(u, speaker=corpus.speaker.format(u.speaker), corpus=corpus.name)
-        for u in fit_text(measured, Alphabet()).utterances
-    ]
+    utterances = [replace(u, speaker=corpus.speaker.format(u.speaker), corpus=corpus.name) for u in measured]
     if not utterances:
         raise ManifestError(f"holds none of the recordings of {corpus.title}; see {corpus.url}", path=folder)
     return {name: [u for u in utterances if corpus.set_of(u.id) == name] for name in SETS}
@@ -164,11 +198,11 @@ def _order(utterance: Utterance) -> list[tuple[int, str]]:
 def describe(corpus: Corpus, sets: dict[str, list[Utterance]]) -> str:
     """Return a line on what was found, and warn where it is not what the released model saw."""
     parts = []
-    for name, utterances in sets.items():
-        hours = sum(utterance.duration_s or 0.0 for utterance in utterances) / 3600
-        parts.append(f"{name} {len(utterances):,} utterances, {hours:.2f} h (of {corpus.hours[name]:.2f} h)")
-        if len(utterances) != corpus.utterances[name]:
-            warn(f"{corpus.name}: {len(utterances):,} utterances for {name}, {corpus.utterances[name]:,} expected")
+    for name, expected in corpus.utterances.items():
+        hours = sum(utterance.duration_s or 0.0 for utterance in sets[name]) / 3600
+        parts.append(f"{name} {len(sets[name]):,} utterances, {hours:.2f} h (of {corpus.hours[name]:.2f} h)")
+        if len(sets[name]) != expected:
+            warn(f"{corpus.name}: {len(sets[name]):,} utterances for {name}, {expected:,} expected")
     return f"{corpus.name}: {'; '.join(parts)}"
 
 
@@ -187,12 +221,13 @@ def warn_of_some(problems: Sequence[object]) -> None:
 def parse_arguments(corpora: list[Corpus]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output_dir", type=Path)
-    for corpus in corpora:
-        text = f"{corpus.title} ({corpus.license}): {corpus.url}"
-        parser.add_argument(f"--{corpus.option}", dest=corpus.name, type=Path, metavar="DIR", help=text)
+    for option in READERS:
+        first = next(corpus for corpus in corpora if corpus.option == option)
+        text = f"{first.title} ({first.license}): {first.url}"
+        parser.add_argument(f"--{option}", dest=option, type=Path, metavar="DIR", help=text)
     parser.add_argument("--an4-raw-endian", choices=("little", "big"), default="little", help="of AN4's .raw audio")
     arguments = parser.parse_args()
-    if all(getattr(arguments, corpus.name) is None for corpus in corpora):
+    if all(getattr(arguments, option) is None for option in READERS):
         parser.error("no corpus given; name at least one, for example --mini-librispeech DIR")
     return arguments
 
@@ -203,20 +238,29 @@ def main() -> None:
     lists: dict[str, list[Utterance]] = {name: [] for name in SETS}
     try:
         for corpus in corpora:
-            folder = getattr(arguments, corpus.name)
+            hours = " and ".join(f"{hours:.2f} h of {name}" for name, hours in corpus.hours.items())
+            if not corpus.option:
+                warn(f"NOT OFFERED ANY MORE: {corpus.title}, {hours} speech")
+                continue
+            folder = getattr(arguments, corpus.option)
             if folder is None:
-                hours = f"{corpus.hours['train']:.2f} h of training and {corpus.hours['dev']:.2f} h of dev speech"
-                warn(f"NOT GIVEN: {corpus.title}, {hours}; unpack {corpus.url} and name it with --{corpus.option} DIR")
+                warn(
+                    f"NOT GIVEN: {corpus.title}, {hours} speech; unpack {corpus.url} and name it with "
+                    f"--{corpus.option} DIR"
+                )
                 continue
             sets = collect(corpus, folder, arguments)
             print(describe(corpus, sets))
             for name, utterances in sets.items():
                 lists[name] += utterances
         for name, utterances in lists.items():
-            write_manifest(arguments.output_dir / f"{name}.tsv", utterances)
-            hours = sum(utterance.duration_s or 0.0 for utterance in utterances) / 3600
-            expected = sum(corpus.hours[name] for corpus in corpora)
-            print(f"{name}.tsv: {len(utterances):,} utterances, {hours:.2f} h (of {expected:.2f} h)")
+            path = arguments.output_dir / f"{name}.tsv"
+            path.unlink(missing_ok=True)  # of an earlier run; an empty list is none
+            if utterances:
+                write_manifest(path, utterances)
+            found = sum(utterance.duration_s or 0.0 for utterance in utterances) / 3600
+            expected = sum(corpus.hours.get(name, 0.0) for corpus in corpora)
+            print(f"{name}.tsv: {len(utterances):,} utterances, {found:.2f} h (of {expected:.2f} h)")
     except AsrkitError as error:
         raise SystemExit(f"collect_english: {error}") from None
 

@@ -3,8 +3,9 @@
 #
 #     scripts/english_small.sh TRAIN DEV TEXT... [-- FOLDER]
 #
-# TRAIN and DEV are the lists that collect_english.py makes from the public corpora, TEXTs are files for the language model
-# (public-domain novels and LJSpeech's transcripts in our case). FOLDER (default: english-small) gets all that is made.
+# TRAIN and DEV are the lists that collect_english.py makes from the public corpora; a test.tsv beside DEV is reported on.
+# TEXTs are files for the language model (public-domain novels and LJSpeech's transcripts in our case). FOLDER (default:
+# english-small) gets all that is made.
 # Stopped at any moment, the same command goes on where it was.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,6 +25,8 @@ fail() {
 for file in "$train" "$dev" "${texts[@]}"; do
   [ -f "$file" ] && [ -r "$file" ] || fail "$file cannot be read; a list or a text is missing"
 done
+test=("$(dirname "$dev")/test.tsv")
+if [ -f "${test[0]}" ]; then test=(--test "${test[0]}"); else test=(); fi
 folder=${2:-english-small}
 box=${ASRKIT_BOX:-$here/../asrkit/models/english-small}
 
@@ -33,13 +36,13 @@ run() {
 }
 
 mkdir -p "$folder/lm"
-run python "$here/prepare_english.py" "$train" "$dev" "$folder/data"
+run python "$here/prepare_english.py" "$train" "$dev" "$folder/data" "${test[@]}"
 run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/english_small.toml" \
   -o "$folder/first"
 # Again and again: each part begins with a high learning rate, and by far the most is learned while it is high.
 last=first
 for part in second third english-small; do
-  run asrkit train "$folder/data/train_thinned.tsv" --dev "$folder/data/dev.tsv" --from "$folder/$last" \
+  run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --from "$folder/$last" \
     --config "$here/english_small_second.toml" -o "$folder/$part"
   last=$part
 done

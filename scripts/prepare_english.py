@@ -1,29 +1,27 @@
 """Make the lists that the model in the box, english-small, is trained and chosen on.
 
-    python scripts/prepare_english.py TRAIN DEV OUTPUT_DIR
+    python scripts/prepare_english.py TRAIN DEV OUTPUT_DIR [--test TEST]
 
-TRAIN and DEV are manifests with the columns ``corpus`` and ``speaker`` (``scripts/collect_english.py`` makes them from
-the public corpora). Left out of the training list are the corpora whose licences ask derived works to be shared alike,
-and AN4's test and dev speakers, those of ``prepare_an4.py``: AN4's recipe chooses a model fine-tuned from this one on
-its dev speakers. ``train_thinned.tsv``, for the later parts of the training, has every third utterance only of the
-corpus whose short sentences, read by many, teach little more by then. The sets that the model is judged on, one for
-each corpus of DEV and AN4's test speakers, go to ``OUTPUT_DIR/sets``.
+The lists are manifests with the columns ``corpus`` and ``speaker`` (``scripts/collect_english.py`` makes them from the
+public corpora). Left out of the training list are the corpora whose licences ask derived works to be shared alike, and
+AN4's test and dev speakers, those of ``prepare_an4.py``: AN4's recipe chooses a model fine-tuned from this one on its
+dev speakers. The sets that the model is judged on go to ``OUTPUT_DIR/sets``: one for each corpus of DEV, and
+``CORPUS_test`` for each of TEST and for AN4's test speakers, whom neither training nor tuning has heard.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from prepare_an4 import split_speakers
 
 from asrkit.data import Utterance, read_manifest, write_manifest
-from asrkit.errors import AsrkitError
+from asrkit.errors import AsrkitError, ManifestError
 
 SHARE_ALIKE = frozenset({"asterisk_allison"})
-THINNED = "speechocean762"
-KEPT_OF_THINNED = 3  # one in so many
+NUM_NAMED = 3
 
 
 def select(utterances: list[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
@@ -34,18 +32,21 @@ def select(utterances: list[Utterance]) -> tuple[list[Utterance], list[Utterance
     return [utterance for utterance in free if utterance.id not in held_out], an4["test"]
 
 
-def thinned(train: list[Utterance]) -> list[Utterance]:
-    """Return the list with a part only of the corpus that is thinned out."""
-    corpus = [utterance for utterance in train if utterance.corpus == THINNED]
-    kept = {utterance.id for utterance in corpus[KEPT_OF_THINNED - 1 :: KEPT_OF_THINNED]}
-    return [utterance for utterance in train if utterance.corpus != THINNED or utterance.id in kept]
+def require_strangers(train: list[Utterance], test: list[Utterance]) -> None:
+    """Refuse a test set with a voice that is trained on."""
+    known = {utterance.speaker for utterance in test if utterance.speaker} & {utterance.speaker for utterance in train}
+    if known:
+        names = ", ".join(sorted(known)[:NUM_NAMED])
+        raise ManifestError(f"the test set has speakers that are trained on: {names}; leave them out of one of the two")
 
 
-def judged(dev: list[Utterance], an4_test: list[Utterance]) -> dict[str, list[Utterance]]:
+def judged(dev: list[Utterance], test: list[Utterance]) -> dict[str, list[Utterance]]:
     """Return the sets to report on, by name."""
-    corpora = sorted({utterance.corpus or "other" for utterance in dev})
-    sets = {f"sets/{name}": [u for u in dev if (u.corpus or "other") == name] for name in corpora}
-    return {**sets, "sets/an4_test": an4_test} if an4_test else sets
+    sets: defaultdict[str, list[Utterance]] = defaultdict(list)
+    for utterances, ending in ((dev, ""), (test, "_test")):
+        for utterance in utterances:
+            sets[f"sets/{utterance.corpus or 'other'}{ending}"].append(utterance)
+    return dict(sorted(sets.items()))
 
 
 def describe(name: str, utterances: list[Utterance]) -> str:
@@ -62,11 +63,14 @@ def main() -> None:
     parser.add_argument("train", type=Path)
     parser.add_argument("dev", type=Path)
     parser.add_argument("output_dir", type=Path)
+    parser.add_argument("--test", type=Path)
     arguments = parser.parse_args()
     try:
         train, an4_test = select(read_manifest(arguments.train))
         dev = [utterance for utterance in read_manifest(arguments.dev) if utterance.corpus not in SHARE_ALIKE]
-        lists = {"train": train, "train_thinned": thinned(train), "dev": dev, **judged(dev, an4_test)}
+        test = read_manifest(arguments.test) if arguments.test else []
+        require_strangers(train, test)
+        lists = {"train": train, "dev": dev, **judged(dev, test + an4_test)}
         for name, utterances in lists.items():
             write_manifest(arguments.output_dir / f"{name}.tsv", utterances)
             print(describe(name, utterances))

@@ -59,22 +59,38 @@ def test_an4_names_what_is_missing(tmp_path: Path) -> None:
     assert result.stderr == f"prepare_an4: {tmp_path / 'gone.tsv'}: no such manifest or corpus folder\n"
 
 
-def test_english_leaves_out_held_out_speakers_and_share_alike_corpora_and_thins_one(tmp_path: Path) -> None:
+def test_english_leaves_out_held_out_speakers_and_share_alike_corpora(tmp_path: Path) -> None:
     audio = tmp_path / "a.wav"
     soundfile.write(audio, np.zeros(1600), 16_000)
     an4 = [Utterance(f"an4-{s}", audio, "yes", 0.1, s, "an4") for s in SPEAKERS]
     others = [
         Utterance(f"{corpus}-{i}", audio, "no", 0.1, "s", corpus)
-        for corpus, count in (("asterisk_allison", 2), ("kathleen", 4), ("speechocean762", 7))
+        for corpus, count in (("asterisk_allison", 2), ("kathleen", 4))
         for i in range(count)
     ]
     write_manifest(tmp_path / "train.tsv", [*an4, *others])
     write_manifest(tmp_path / "dev.tsv", [Utterance("d", audio, "no", 0.1, "s", "kathleen")])
-    result = run_script("prepare_english.py", tmp_path / "train.tsv", tmp_path / "dev.tsv", tmp_path / "out")
+    write_manifest(tmp_path / "test.tsv", [Utterance("t", audio, "no", 0.1, "stranger", "kathleen")])
+    lists = [tmp_path / "train.tsv", tmp_path / "dev.tsv", tmp_path / "out"]
+    result = run_script("prepare_english.py", *lists, "--test", tmp_path / "test.tsv")
     assert result.returncode == 0, result.stderr
-    ids = {name: {u.id for u in read_manifest(tmp_path / "out" / f"{name}.tsv")} for name in ("train", "train_thinned")}
     held_out = {f"an4-{s}" for s in ("s00", "s07", "s14", "s03", "s17")}
-    assert ids["train"] == {u.id for u in [*an4, *others[2:]]} - held_out
-    assert ids["train"] - ids["train_thinned"] == {f"speechocean762-{i}" for i in (0, 1, 3, 4, 6)}
-    assert speakers(tmp_path / "out" / "sets" / "an4_test.tsv") == {"s00", "s07", "s14"}
-    assert [u.id for u in read_manifest(tmp_path / "out" / "sets" / "kathleen.tsv")] == ["d"]
+    train = {u.id for u in read_manifest(tmp_path / "out" / "train.tsv")}
+    assert train == {u.id for u in [*an4, *others[2:]]} - held_out
+    sets = {path.stem: path for path in (tmp_path / "out" / "sets").iterdir()}
+    assert sorted(sets) == ["an4_test", "kathleen", "kathleen_test"]
+    assert speakers(sets["an4_test"]) == {"s00", "s07", "s14"}
+    assert [u.id for u in read_manifest(sets["kathleen"])] == ["d"]
+    assert [u.id for u in read_manifest(sets["kathleen_test"])] == ["t"]
+
+
+def test_english_is_not_reported_on_a_voice_that_is_trained_on(tmp_path: Path) -> None:
+    audio = tmp_path / "a.wav"
+    soundfile.write(audio, np.zeros(1600), 16_000)
+    for name in ("train", "dev", "test"):
+        write_manifest(tmp_path / f"{name}.tsv", [Utterance(name, audio, "no", 0.1, "ls-84", "librispeech")])
+    lists = [tmp_path / "train.tsv", tmp_path / "dev.tsv", tmp_path / "out"]
+    result = run_script("prepare_english.py", *lists, "--test", tmp_path / "test.tsv")
+    assert result.returncode == 1
+    assert "the test set has speakers that are trained on: ls-84" in result.stderr
+    assert not (tmp_path / "out").exists()
