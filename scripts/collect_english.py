@@ -78,17 +78,19 @@ class Corpus:
 def _is_among(utterance_id: str, entries: Iterable[str]) -> bool:
     return any(
         first <= utterance_id[: len(first)] and utterance_id[: len(last)] <= last
-        for entry in entries
-        for first, last in _ranges(entry)
+        for first, last in _ranges(tuple(entries))
     )
 
 
 @functools.cache
-def _ranges(entry: str) -> list[tuple[str, str]]:
-    """Return the first and last beginnings that an entry of the table stands for."""
-    head, _, tails = entry.rpartition(": ")
-    parts = [tail.partition("..") for tail in tails.split(" ")]
-    return [(head + first, head + (last or first)) for first, _, last in parts]
+def _ranges(entries: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return the first and last beginnings that entries of the table stand for."""
+    ranges = []
+    for entry in entries:
+        head, _, tails = entry.rpartition(": ")
+        for first, _, last in (tail.partition("..") for tail in tails.split(" ")):
+            ranges.append((head + first, head + (last or first)))
+    return ranges
 
 
 def load_corpora(path: Path = TABLE) -> list[Corpus]:
