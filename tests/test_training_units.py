@@ -17,7 +17,7 @@ from asrkit.training.batches import BatchMaker
 from asrkit.training.checkpoint import CHECKPOINT, RunState, save_checkpoint
 from asrkit.training.examples import Example, reason_to_refuse
 from asrkit.training.run import train
-from asrkit.training.units import keep_units, units_of_run
+from asrkit.training.units import auxiliary_units, keep_units, units_of_run
 
 PHONES = {letter: f"{letter}h".upper() for letter in LETTERS}
 LEXICON = "".join(f"{word}\t{' '.join(PHONES[letter] for letter in word)}\n" for word in WORDS) + "tin\tTH IH\n"
@@ -57,11 +57,11 @@ def test_a_run_goes_on_with_the_units_it_began_with(tmp_path: Path, lexicon: Pat
         units_of_run(other, ["tin rod"], tmp_path, Recorder())
 
 
-def test_a_lexicon_belongs_to_phonemes(tmp_path: Path, lexicon: Path) -> None:
+def test_phonemes_need_a_lexicon(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"phonemes need data\.lexicon"):
         settings(tmp_path, data={"units": "phonemes"})
-    with pytest.raises(ConfigError, match=r"data\.lexicon is for .*not for 'characters'"):
-        settings(tmp_path, data={"lexicon": str(lexicon)})
+    with pytest.raises(ConfigError, match=r"phonemes need data\.lexicon"):
+        settings(tmp_path, training={"auxiliary_units": "phonemes"})
 
 
 def test_another_way_to_say_a_word_is_drawn_each_epoch(tmp_path: Path, lexicon: Path) -> None:
@@ -95,7 +95,7 @@ def test_phonemes_are_learned_and_become_words(tmp_path: Path, lexicon: Path) ->
     config = settings(
         corpus,
         data={"units": "phonemes", "lexicon": str(lexicon)},
-        training={"epochs": 40, "learning_rate": 2e-2, "ema_momentum": 0.0},
+        training={"epochs": 40, "learning_rate": 2e-2, "ema_momentum": 0.0, "auxiliary_units": "characters"},
     )
     heard = Recorder()
     bundle = train(config, tmp_path / "run", cache_dir=tmp_path, observer=heard)
@@ -105,3 +105,16 @@ def test_phonemes_are_learned_and_become_words(tmp_path: Path, lexicon: Path) ->
     other = settings(corpus, training={"epochs": 1, "start_from": str(bundle.path)})
     train(other, tmp_path / "letters", cache_dir=tmp_path, observer=heard)
     assert heard.notes[-1] == "run writes other outputs: the last layer begins anew"
+
+
+def test_a_second_loss_has_labels_of_its_own(tmp_path: Path, lexicon: Path) -> None:
+    config = phonetic(tmp_path, lexicon)
+    config = config.replace(training=config.training.replace(auxiliary_units="characters"))
+    units = units_of_run(config, ["tin rod"], None, Recorder())
+    second = auxiliary_units(config, ["tin rod"])
+    assert second is not None and auxiliary_units(settings(tmp_path), []) is None
+    example = Example("u", "tin rod", np.zeros(8_000, np.int16), units.encode("tin rod"), second.encode("tin rod"))
+    batch = BatchMaker([example, example], config.features, config.training).batch([0, 1], None)
+    np.testing.assert_array_equal(batch["labels"][1], units.encode("tin rod"))
+    np.testing.assert_array_equal(batch["auxiliary"][1], second.encode("tin rod"))
+    assert list(batch["num_auxiliary"]) == [7, 7]

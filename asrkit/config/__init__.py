@@ -23,7 +23,7 @@ from asrkit.config.recognition import (
     ScoringConfig,
     TranscriptionConfig,
 )
-from asrkit.config.settings import Settings, read_toml
+from asrkit.config.settings import Settings, read_toml, require
 
 __all__ = [
     "TRANSCRIPT_FORMATS",
@@ -54,3 +54,9 @@ class RunConfig(Settings):
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
     transcription: TranscriptionConfig = field(default_factory=TranscriptionConfig)
+
+    def __post_init__(self) -> None:
+        require(
+            self.data.lexicon is not None or "phonemes" not in (self.data.units, self.training.auxiliary_units),
+            "phonemes need data.lexicon: a file that says how words are said",
+        )

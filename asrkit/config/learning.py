@@ -155,6 +155,8 @@ class TrainingConfig(Settings):
     precision: str = "float32"  # or "mixed_float16", "mixed_bfloat16"
     devices: int = 1  # of this host that share each batch; 0: all GPUs
     seed: int = 1
+    auxiliary_units: str = ""  # a second loss half-way up: "characters", "subwords" or "phonemes"; "": none
+    auxiliary_weight: float = 0.3  # its share of the loss
     start_from: str | None = None  # bundle, or model in the box, to begin with; relative to the file that names it
     dev_samples: int = 3  # sample predictions shown after each epoch
     tensorboard: bool = False  # write event files into the run's folder
@@ -166,7 +168,8 @@ class TrainingConfig(Settings):
         positive(self, "epochs", "batch_size", "batch_frames", "learning_rate", "clip_norm", "max_seconds")
         for name in ("warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds", "devices"):
             require(getattr(self, name) >= 0, f"{name} must not be negative")
-        fraction(self, "final_learning_rate_share")
+        fraction(self, "final_learning_rate_share", "auxiliary_weight")
+        one_of("auxiliary_units", self.auxiliary_units, ("", "characters", "subwords", "phonemes"))
         require(0.0 <= self.ema_momentum < 1.0, f"ema_momentum must lie in [0, 1), not {self.ema_momentum!r}")
         one_of("precision", self.precision, ("float32", "mixed_float16", "mixed_bfloat16"))
 
@@ -194,10 +197,4 @@ class DataConfig(Settings):
         one_of("pronunciations", self.pronunciations, ("first", "drawn"))
         one_of("unknown_words", self.unknown_words, ("refuse", "pronounce"))
         require(self.subwords >= 0, f"subwords must not be negative, not {self.subwords}")
-        require(
-            (self.units == "phonemes") == (self.lexicon is not None),
-            "phonemes need data.lexicon: a file that says how words are said"
-            if self.lexicon is None
-            else f"data.lexicon is for data.units = 'phonemes', not for {self.units!r}",
-        )
         require(0.0 < self.dev_share < 1.0, f"dev_share must lie between 0 and 1, not {self.dev_share!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -17,6 +17,7 @@ from asrkit.model.lengths import padding
 CLIP = 20.0
 # What the names of the last layer's weights begin with.
 OUTPUT = "output/"
+_AUXILIARY = "auxiliary/"
 
 
 def length_mask(lengths: Any, size: Any) -> Any:
@@ -117,6 +118,18 @@ class RowConvolution(keras.layers.Layer):
         return self.convolution(ops.pad(inputs, [[0, 0], [0, self.lookahead_steps], [0, 0]]))
 
 
+class Auxiliary(NamedTuple):
+    """A second set of outputs, half-way up the network, that helps it to learn.
+
+    Args:
+        num_symbols: How many, the blank counted.
+        weight: Share of the loss that is theirs.
+    """
+
+    num_symbols: int
+    weight: float
+
+
 class DeepSpeech2(keras.Model):
     """Convolutions, recurrent layers, an optional dense layer, and logits over the alphabet and the blank.
 
@@ -124,18 +137,23 @@ class DeepSpeech2(keras.Model):
         config: Sizes and kinds of all layers.
         num_bins: Values per feature frame.
         num_symbols: Outputs: the alphabet and the blank (last).
+        auxiliary: A second set of outputs, half-way up, that only training knows.
 
     Call arguments:
         inputs: ``{"features": (batch, frames, bins), "frames": (batch,)}``; other keys are labels for the loss.
 
     Output shape:
-        Logits ``(batch, steps, num_symbols)`` with ``steps = ceil(frames / stride)``.
+        Logits ``(batch, steps, num_symbols)`` with ``steps = ceil(frames / stride)``; in training with a second set of
+        outputs, a pair of these and the other ones' logits.
 
     Source:
-        Amodei et al. 2015, "Deep Speech 2: End-to-End Speech Recognition in English and Mandarin", arXiv 1512.02595.
+        Amodei et al. 2015, "Deep Speech 2: End-to-End Speech Recognition in English and Mandarin", arXiv 1512.02595;
+        the loss half-way up is that of Lee and Watanabe 2021, arXiv 2102.03216.
     """
 
-    def __init__(self, config: ModelConfig, num_bins: int, num_symbols: int, **kwargs: Any) -> None:
+    def __init__(
+        self, config: ModelConfig, num_bins: int, num_symbols: int, auxiliary: Auxiliary | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.config = config
         self.num_bins = num_bins
@@ -151,6 +169,10 @@ class DeepSpeech2(keras.Model):
         self.dense = keras.layers.Dense(config.dense_units, name="dense") if config.dense_units else None
         # Logits and loss stay in float32 under mixed precision.
         self.output_layer = keras.layers.Dense(num_symbols, dtype="float32", name="output")
+        self.auxiliary = auxiliary
+        self.auxiliary_layer = (
+            keras.layers.Dense(auxiliary.num_symbols, dtype="float32", name="auxiliary") if auxiliary else None
+        )
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
         features, lengths = inputs["features"], ops.cast(inputs["frames"], "int32")
@@ -162,7 +184,10 @@ class DeepSpeech2(keras.Model):
         shape = ops.shape(x)
         x = ops.reshape(x, (shape[0], shape[1], x.shape[2] * x.shape[3]))
         mask = length_mask(lengths, shape[1])
-        for recurrent, normalization, dropout in zip(self.recurrent, self.normalizations, self.dropouts, strict=False):
+        auxiliary_logits = None
+        for index, (recurrent, normalization, dropout) in enumerate(
+            zip(self.recurrent, self.normalizations, self.dropouts, strict=False)
+        ):
             x = self._recur(recurrent, x, lengths, mask)
             x = (
                 normalization(x, training=training, mask=mask)
@@ -171,11 +196,14 @@ class DeepSpeech2(keras.Model):
             )
             x = dropout(x, training=training)
             x = x * ops.cast(mask[:, :, None], x.dtype)
+            if self.auxiliary_layer is not None and index == (len(self.recurrent) - 1) // 2:
+                auxiliary_logits = self.auxiliary_layer(x)
         if self.row is not None:
             x = ops.clip(self.row(x), 0.0, CLIP)
         if self.dense is not None:
             x = self.dropouts[-1](ops.clip(self.dense(x), 0.0, CLIP), training=training)
-        return self.output_layer(x)
+        logits = self.output_layer(x)
+        return logits if auxiliary_logits is None or not training else (logits, auxiliary_logits)
 
     def _recur(self, layer: Any, inputs: Any, lengths: Any, mask: Any) -> Any:
         # The first call, which makes the weights, goes through Keras.
@@ -196,19 +224,26 @@ class DeepSpeech2(keras.Model):
 
         A device that has only a part of the batch returns its weighted sum: the sum over all devices is the mean.
         """
-        if "weights" not in x:
-            return ops.mean(self.utterance_losses(x, y_pred))
-        # Rows that only fill up have no frames, and CTC wants one.
-        losses = self.utterance_losses({**x, "frames": ops.maximum(x["frames"], 1)}, y_pred)
-        return ops.sum(losses * x["weights"])
+        if "weights" in x:  # rows that only fill up have no frames, and CTC wants one
+            x = {**x, "frames": ops.maximum(x["frames"], 1)}
+        if self.auxiliary is None or not isinstance(y_pred, tuple):
+            losses = self.utterance_losses(x, y_pred)
+        else:
+            weight = self.auxiliary.weight
+            losses = (1 - weight) * self.utterance_losses(x, y_pred[0])
+            losses += weight * self._losses(x, "auxiliary", y_pred[1], self.auxiliary.num_symbols)
+        return ops.sum(losses * x["weights"]) if "weights" in x else ops.mean(losses)
 
     def utterance_losses(self, inputs: dict[str, Any], logits: Any) -> Any:
         """Return the CTC loss of each utterance, ``(batch,)``, in nats, from true lengths."""
+        return self._losses(inputs, "labels", logits, self.num_symbols)
+
+    def _losses(self, inputs: dict[str, Any], name: str, logits: Any, num_symbols: int) -> Any:
         steps = ops.cast(inputs["frames"], "int32")
         for layer in self.config.conv_layers:
             steps = (steps + layer.stride_frames - 1) // layer.stride_frames
-        labels, num_labels = ops.cast(inputs["labels"], "int32"), ops.cast(inputs["num_labels"], "int32")
-        blank = self.num_symbols - 1
+        labels, num_labels = ops.cast(inputs[name], "int32"), ops.cast(inputs[f"num_{name}"], "int32")
+        blank = num_symbols - 1
         if tensorflow_ops.is_fast_here():
             return tensorflow_ops.ctc_losses(labels, logits, num_labels, steps, blank)
         return ops.ctc_loss(labels, logits, num_labels, steps, mask_index=blank)
@@ -226,7 +261,9 @@ def _normalization(config: ModelConfig, index: int) -> Any:
     return keras.layers.LayerNormalization(epsilon=1e-3, name=f"normalization_{index}")
 
 
-def build_network(config: ModelConfig, num_bins: int, num_symbols: int, seed: int = 1) -> DeepSpeech2:
+def build_network(
+    config: ModelConfig, num_bins: int, num_symbols: int, seed: int = 1, auxiliary: Auxiliary | None = None
+) -> DeepSpeech2:
     """Return a network with freshly drawn weights.
 
     Args:
@@ -234,18 +271,27 @@ def build_network(config: ModelConfig, num_bins: int, num_symbols: int, seed: in
         num_bins: Values per feature frame.
         num_symbols: Outputs: the alphabet and the blank.
         seed: Of the initial weights.
+        auxiliary: A second set of outputs for training.
     """
     keras.utils.set_random_seed(seed)
-    network = DeepSpeech2(config, num_bins, num_symbols, name="deepspeech2")
+    network = DeepSpeech2(config, num_bins, num_symbols, auxiliary, name="deepspeech2")
     frames = 2 * config.stride_frames
     network({"features": ops.zeros((1, frames, num_bins)), "frames": ops.full((1,), frames, dtype="int32")})
     return network
 
 
 def network_weights(network: DeepSpeech2) -> dict[str, Any]:
-    """Return the weights as float32 arrays by name, such as ``rnn_0/forward_rnn_0/gru_cell/kernel``."""
+    """Return the weights as float32 arrays by name, such as ``rnn_0/forward_rnn_0/gru_cell/kernel``.
+
+    Those of the outputs that only training knows are not among them.
+    """
+    return {name: ops.convert_to_numpy(w.value).astype("float32") for name, w in _named_weights(network).items()}
+
+
+def _named_weights(network: DeepSpeech2) -> dict[str, Any]:
     prefix = f"{network.name}/"
-    return {w.path.removeprefix(prefix): ops.convert_to_numpy(w.value).astype("float32") for w in network.weights}
+    named = {w.path.removeprefix(prefix): w for w in network.weights}
+    return {name: w for name, w in named.items() if not name.startswith(_AUXILIARY)}
 
 
 def set_network_weights(network: DeepSpeech2, weights: Mapping[str, Any]) -> None:
@@ -254,8 +300,7 @@ def set_network_weights(network: DeepSpeech2, weights: Mapping[str, Any]) -> Non
     Raises:
         BundleError: A weight is missing, unknown, or of another shape.
     """
-    prefix = f"{network.name}/"
-    own = {w.path.removeprefix(prefix): w for w in network.weights}
+    own = _named_weights(network)
     if own.keys() != weights.keys():
         odd = sorted(own.keys() ^ weights.keys())[0]
         raise BundleError(f"the weights do not fit the network: {odd!r} is missing on one side")

@@ -109,15 +109,22 @@ class BatchMaker:
         return waveform, mask_features(extract_features(waveform, self.features), augmentation, rng)
 
     def collate(self, features: Sequence[FloatArray], examples: Sequence[Example]) -> Batch:
-        """Pad features and labels into arrays: features, frames, labels, num_labels."""
+        """Pad features and labels into arrays: features, frames, labels, num_labels, and maybe auxiliary labels."""
         frames = np.array([len(f) for f in features], np.int32)
-        num_labels = np.array([len(e.labels) for e in examples], np.int32)
         padded = np.zeros((len(features), self._padded(frames.max()), self.features.num_bins), np.float32)
-        labels = np.zeros((len(features), self._padded(num_labels.max())), np.int32)
-        for row, (values, example) in enumerate(zip(features, examples, strict=True)):
-            padded[row, : len(values)] = values
-            labels[row, : len(example.labels)] = example.labels
-        return {"features": padded, "frames": frames, "labels": labels, "num_labels": num_labels}
+        for row, values in zip(padded, features, strict=True):
+            row[: len(values)] = values
+        batch: Batch = {"features": padded, "frames": frames}
+        batch |= self._labels("labels", [example.labels for example in examples])
+        second = [example.auxiliary for example in examples if example.auxiliary is not None]
+        return batch | self._labels("auxiliary", second) if second else batch
+
+    def _labels(self, name: str, rows: Sequence[npt.NDArray[np.int32]]) -> Batch:
+        counts = np.array([len(row) for row in rows], np.int32)
+        padded = np.zeros((len(rows), self._padded(counts.max())), np.int32)
+        for line, row in zip(padded, rows, strict=True):
+            line[: len(row)] = row
+        return {name: padded, f"num_{name}": counts}
 
     def _padded(self, size: int) -> int:
         return int(-(-size // self.pad_multiple) * self.pad_multiple)

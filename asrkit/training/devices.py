@@ -49,7 +49,7 @@ class Devices:
         rows = len(batch["frames"])
         part = -(-rows // self.count)
         missing = part * self.count - rows
-        full = {name: _filled(values, missing, int(name == "num_labels")) for name, values in batch.items()}
+        full = {name: _filled(values, missing, int(name.startswith("num_"))) for name, values in batch.items()}
         full["weights"] = _filled(np.full(rows, 1 / rows, np.float32), missing, 0)
         return {
             name: self._strategy.experimental_distribute_values_from_function(

@@ -33,12 +33,14 @@ class Example:
         text: What is said, in the alphabet.
         samples: ``(samples,)`` int16 at the model's rate, a view into the cache.
         labels: ``(labels,)`` the outputs that spell it.
+        auxiliary: ``(labels,)`` the same in the auxiliary units, if the run has them.
     """
 
     id: str
     text: str
     samples: npt.NDArray[np.int16]
     labels: npt.NDArray[np.int32]
+    auxiliary: npt.NDArray[np.int32] | None = None
 
     def waveform(self) -> FloatArray:
         """Return the samples as float32 in [-1, 1]."""
@@ -59,6 +61,7 @@ def load_examples(
     config: RunConfig,
     *,
     cache_dir: Path,
+    auxiliary: Units | None = None,
     fastest: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Example], list[Rejection]]:
@@ -69,6 +72,7 @@ def load_examples(
         units: Encode the texts.
         config: Sample rate, duration limits, the network's stride.
         cache_dir: Where decoded samples are kept between runs.
+        auxiliary: What a second loss listens for.
         fastest: The largest speed factor of the augmentation: it leaves the fewest steps for a text.
         progress: Called with how many recordings are decoded and how many there are.
 
@@ -81,20 +85,28 @@ def load_examples(
         if utterance.id in store.failures:
             continue
         samples = store.samples(utterance.id)
-        reason = reason_to_refuse(utterance, len(samples), units, config, fastest)
+        reasons = (reason_to_refuse(utterance, len(samples), u, config, fastest) for u in (units, auxiliary) if u)
+        reason = next(filter(None, reasons), None)
         if reason:
             rejections.append(Rejection(utterance.id, reason))
         else:
             text = utterance.text or ""
-            examples.append(Example(utterance.id, text, samples, units.encode(text)))
+            second = auxiliary.encode(text) if auxiliary else None
+            examples.append(Example(utterance.id, text, samples, units.encode(text), second))
     return examples, rejections
 
 
-def read_examples(utterances: Sequence[Utterance], units: Units, config: RunConfig) -> list[Example]:
+def read_examples(
+    utterances: Sequence[Utterance], units: Units, config: RunConfig, auxiliary: Units | None = None
+) -> list[Example]:
     """Decode a few utterances and keep nothing on disk; what cannot be read is left out."""
     decoded = _decoded(utterances, config.features.sample_rate_hz)
     texts = ((utterance, utterance.text or "", samples) for utterance, samples in decoded)
-    return [Example(u.id, text, s, units.encode(text)) for u, text, s in texts if not isinstance(s, str)]
+    return [
+        Example(u.id, text, s, units.encode(text), auxiliary.encode(text) if auxiliary else None)
+        for u, text, s in texts
+        if not isinstance(s, str)
+    ]
 
 
 def reason_to_refuse(

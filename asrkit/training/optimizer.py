@@ -11,20 +11,24 @@ from keras import ops
 
 from asrkit.config import RunConfig, TrainingConfig
 from asrkit.model import tensorflow_ops
-from asrkit.model.network import DeepSpeech2, build_network
+from asrkit.model.network import Auxiliary, DeepSpeech2, build_network
 
 
-def compiled_network(config: RunConfig, num_symbols: int, num_steps: int) -> DeepSpeech2:
+def compiled_network(
+    config: RunConfig, num_symbols: int, num_steps: int, num_auxiliary: int | None = None
+) -> DeepSpeech2:
     """Return a fresh network with its optimizer.
 
     Args:
         config: The network, the optimizer's settings and the seed.
         num_symbols: Its outputs, the blank counted.
         num_steps: Of the whole run, for the schedule.
+        num_auxiliary: Outputs of the auxiliary units, the blank counted.
     """
     training = config.training
+    auxiliary = None if num_auxiliary is None else Auxiliary(num_auxiliary, training.auxiliary_weight)
     keras.config.set_dtype_policy(training.precision)
-    network = build_network(config.model, config.features.num_bins, num_symbols, seed=training.seed)
+    network = build_network(config.model, config.features.num_bins, num_symbols, training.seed, auxiliary)
     optimizer = SharedAdamW(
         learning_rate=_schedule(training, num_steps),
         weight_decay=training.weight_decay,

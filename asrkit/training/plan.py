@@ -21,7 +21,7 @@ from asrkit.training.batches import Batch, BatchMaker, plan_batches
 from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
 from asrkit.training.observer import TrainingObserver
 from asrkit.training.run import load_sets
-from asrkit.training.units import units_of_run
+from asrkit.training.units import auxiliary_units, units_of_run
 
 # Batches tried, by the share of an epoch's batches that are shorter. The longest comes first: it takes the most memory,
 # and the first steps, which trace the network, are not timed.
@@ -114,7 +114,8 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
     observer = observer or TrainingObserver()
     rejections: list[Rejection] = []
     sets = load_sets(config, observer)
-    units = units_of_run(config, [u.text or "" for u in sets[0]], None, observer)
+    texts = [utterance.text or "" for utterance in sets[0]]
+    units, auxiliary = units_of_run(config, texts, None, observer), auxiliary_units(config, texts)
     speeds = max(config.training.augmentation.speeds), 1.0
     train, dev = (_usable(part, units, config, fastest, rejections) for part, fastest in zip(sets, speeds, strict=True))
     for name, part in (("training", train), ("dev", dev)):
@@ -122,7 +123,7 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
             why = f"; {rejections[0].id}: {rejections[0].reason}" if rejections else ""
             raise TrainingError(f"no {name} utterance can be used{why}")
     with quiet_backend():
-        costs = _Costs(config, units, train, dev)
+        costs = _Costs(config, units, auxiliary, train, dev)
     return costs.plan(rejections)
 
 
@@ -154,11 +155,12 @@ class _Costs:
     Args:
         config: The run's settings.
         units: What its network writes.
+        auxiliary: What its second loss listens for, if it has one.
         train: What it would train on.
         dev: What it would judge by.
     """
 
-    def __init__(self, config: RunConfig, units: Units, train: _Set, dev: _Set) -> None:
+    def __init__(self, config: RunConfig, units: Units, auxiliary: Units | None, train: _Set, dev: _Set) -> None:
         from asrkit.training.devices import Devices, device_memory_mb, device_name
         from asrkit.training.optimizer import compiled_network
 
@@ -166,13 +168,19 @@ class _Costs:
         self.train = train
         self.dev = dev
         self.units = units
+        self.auxiliary = auxiliary
         self.batches = plan_batches(train.frames, config.training, 1)
         self.dev_batches = plan_batches(dev.frames, config.training.replace(sortagrad=True), 0)
         self.read_audio_s = self.reading_s = 0.0
         self.devices = Devices(config.training.devices)
         self.device = device_name(self.devices.count)
         with self.devices.scope():
-            self.network = compiled_network(config, len(units.symbols), config.training.epochs * len(self.batches))
+            self.network = compiled_network(
+                config,
+                len(units.symbols),
+                config.training.epochs * len(self.batches),
+                len(auxiliary.symbols) if auxiliary else None,
+            )
         self.train_s = self._predict(self.train, self.batches, self._train, epoch=0)
         self.dev_s = self._predict(self.dev, self.dev_batches, self._judge, epoch=None)
         self.memory_mb = device_memory_mb() or peak_mb()
@@ -226,7 +234,7 @@ class _Costs:
 
     def _read(self, utterances: Sequence[Utterance]) -> list[Example]:
         started = time.perf_counter()
-        examples = read_examples(utterances, self.units, self.config)
+        examples = read_examples(utterances, self.units, self.config, self.auxiliary)
         self.reading_s += time.perf_counter() - started
         self.read_audio_s += sum(u.duration_s or 0.0 for u in utterances)
         if not examples:

@@ -23,7 +23,7 @@ from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples
 from asrkit.training.observer import Observers, RunStart, TrainingObserver
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
-from asrkit.training.units import keep_units, units_of_run
+from asrkit.training.units import auxiliary_units, keep_units, units_of_run
 
 if TYPE_CHECKING:
     from asrkit.training.trainer import Trainer
@@ -70,8 +70,9 @@ def train(
         with quiet_backend():
             observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
     units = units_of_run(config, [u.text or "" for u in train_set], None if fresh else output_dir, observer)
+    auxiliary = auxiliary_units(config, [u.text or "" for u in train_set])
     examples, dev_examples, rejections = _load_examples(
-        config, units, train_set, dev_set, cache_folder(cache_dir), observer
+        config, units, auxiliary, train_set, dev_set, cache_folder(cache_dir), observer
     )
 
     for path in earlier:
@@ -83,7 +84,9 @@ def train(
         from asrkit.training.trainer import Sets, Trainer
 
         card = _card(config, output_dir, examples, dev_examples)
-        trainer = Trainer(config, units, Sets(examples, dev_examples, fingerprint), output_dir, card, observer)
+        trainer = Trainer(
+            config, units, auxiliary, Sets(examples, dev_examples, fingerprint), output_dir, card, observer
+        )
     observer.run_started(_run_start(trainer, rejections))
     trainer.run()
     return Bundle.load(output_dir)
@@ -163,6 +166,7 @@ def _read(
 def _load_examples(
     config: RunConfig,
     units: Units,
+    auxiliary: Units | None,
     train_set: Sequence[Utterance],
     dev_set: Sequence[Utterance],
     cache_dir: Path,
@@ -173,6 +177,7 @@ def _load_examples(
         units,
         config,
         cache_dir=cache_dir,
+        auxiliary=auxiliary,
         fastest=max(config.training.augmentation.speeds),
         progress=observer.decoding_audio,
     )

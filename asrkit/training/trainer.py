@@ -57,6 +57,7 @@ class Trainer:
     Args:
         config: All settings.
         units: What the network writes.
+        auxiliary: What a second loss half-way up listens for.
         sets: Training and dev examples.
         output_dir: Gets the checkpoint, the log and the best bundle.
         card: What the bundle's card should say beside scores.
@@ -70,6 +71,7 @@ class Trainer:
         self,
         config: RunConfig,
         units: Units,
+        auxiliary: Units | None,
         sets: Sets,
         output_dir: Path,
         card: Mapping[str, Any],
@@ -88,7 +90,9 @@ class Trainer:
         self.frames = [num_frames(len(e.samples), config.features) for e in sets.train]
         self.devices = Devices(config.training.devices)
         with self.devices.scope():
-            self.network = compiled_network(config, len(units.symbols), self._num_steps())
+            self.network = compiled_network(
+                config, len(units.symbols), self._num_steps(), len(auxiliary.symbols) if auxiliary else None
+            )
         self.average = WeightAverage(self.network, config.training.ema_momentum)
         self.state = RunState(config=config.to_dict(), data=sets.fingerprint)
         self.bad_batches = 0

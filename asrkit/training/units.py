@@ -33,17 +33,30 @@ def units_of_run(config: RunConfig, texts: Sequence[str], output_dir: Path | Non
         MissingPackageError: sentencepiece is not installed.
         ConfigError: The text has not so many pieces, or the run in the folder writes other units.
     """
-    data = config.data
-    if data.units == Characters.kind:
-        return Characters(Alphabet(data.alphabet))
-    kept = None if output_dir is None else _kept(data.units, output_dir)
-    if data.units == Subwords.kind:
-        return kept or _pieces_of_start(config) or Subwords.find(texts, data.subwords)
-    units = kept or _pronounced(Phonemes.of(Lexicon.read(str(data.lexicon))), texts, data.unknown_words, observer)
+    kind = config.data.units
+    kept = None if output_dir is None or kind == Characters.kind else _kept(kind, output_dir)
+    units = (
+        kept or (_pieces_of_start(config) if kind == Subwords.kind else None) or _made(kind, config, texts, observer)
+    )
     missing = units.missing(texts)
     if missing:
         observer.note(_describe_missing(missing, texts))
     return units
+
+
+def auxiliary_units(config: RunConfig, texts: Sequence[str]) -> Units | None:
+    """Return the units of the second loss, if the run has one; arguments and errors are those of ``units_of_run``."""
+    kind = config.training.auxiliary_units
+    return _made(kind, config, texts, TrainingObserver()) if kind else None
+
+
+def _made(kind: str, config: RunConfig, texts: Sequence[str], observer: TrainingObserver) -> Units:
+    data = config.data
+    if kind == Characters.kind:
+        return Characters(Alphabet(data.alphabet))
+    if kind == Subwords.kind:
+        return Subwords.find(texts, data.subwords)
+    return _pronounced(Phonemes.of(Lexicon.read(str(data.lexicon))), texts, data.unknown_words, observer)
 
 
 def keep_units(units: Units, output_dir: Path) -> None:
