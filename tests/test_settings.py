@@ -136,3 +136,16 @@ def test_what_is_set_on_the_command_line_beats_a_variable(tmp_path: Path) -> Non
     run = run_settings(tmp_path / "train.tsv", None, "tiny", None, 3, ["training.epochs=5"])
     assert run.training.epochs == 5
     assert run.model.rnn_units == PRESETS["tiny"]["model"]["rnn_units"]
+
+
+def test_folders_of_noises_and_rooms_are_relative_to_the_file_that_names_them(tmp_path):
+    file = tmp_path / "asrkit.toml"
+    file.write_text(
+        '[data]\ntrain = "m.tsv"\n[training.augmentation]\nnoises = ["babble", "musan"]\nrooms = ["/rirs"]\n'
+    )
+    (tmp_path / "m.tsv").write_text("")
+    found = run_settings(None, None, None, file, None, []).training.augmentation
+    assert (found.noises, found.rooms) == (("babble", str(tmp_path / "musan")), ("/rirs",))
+    shoebox = ['training.augmentation.rooms=["shoebox", "here"]']  # on the command line: relative to the current folder
+    found = run_settings(None, None, None, file, None, shoebox).training.augmentation
+    assert (found.noises, found.rooms) == (("babble", str(tmp_path / "musan")), ("shoebox", "here"))

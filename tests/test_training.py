@@ -15,7 +15,7 @@ from tone_speech import write_corpus
 
 from asrkit.cli import main
 from asrkit.data import Utterance, write_manifest
-from asrkit.errors import ConfigError, ManifestError, TrainingError
+from asrkit.errors import AudioError, ConfigError, ManifestError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
 from asrkit.presets import run_config
 from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
@@ -58,6 +58,27 @@ def test_a_stopped_run_goes_on_exactly_where_it_was(corpus, tmp_path):
     other = write_corpus(tmp_path / "other", 5, seed=9)
     with pytest.raises(TrainingError, match="other data"):
         train(settings(other), tmp_path / "parts", cache_dir=tmp_path)
+
+
+def test_a_run_from_before_a_setting_goes_on_as_long_as_nobody_sets_it(corpus, tmp_path):
+    config = settings(corpus)
+    plain = config.to_dict()
+    for name in ("noises", "room_probability", "rooms", "codec_probability", "codecs", "clip_db"):
+        del plain["training"]["augmentation"][name]
+    save_checkpoint(tmp_path / "c.npz", RunState(config=plain, data="d"), {})
+    before, _ = load_checkpoint(tmp_path / "c.npz")
+    require_same_run(before, RunState(config=config.to_dict(), data="d"), tmp_path)
+    for changes in ({"room_probability": 0.5}, {"codecs": ["opus-8k"]}):
+        now = settings(corpus, training={"augmentation": changes})
+        with pytest.raises(TrainingError, match=rf"training\.augmentation\.{next(iter(changes))}: .* is now"):
+            require_same_run(before, RunState(config=now.to_dict(), data="d"), tmp_path)
+
+
+def test_a_folder_of_noises_is_looked_at_before_anything_is_read(corpus, tmp_path):
+    noisy = {"noise_probability": 0.5, "noises": ["babble", str(tmp_path)]}
+    with pytest.raises(AudioError, match="holds no recordings"):
+        train(settings(corpus, training={"augmentation": noisy}), tmp_path / "run", cache_dir=tmp_path / "cache")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_normalizer_is_that_of_what_a_run_goes_on_with(corpus, tmp_path):

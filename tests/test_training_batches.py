@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asrkit.config import AugmentationConfig, FeatureConfig, TrainingConfig
+from asrkit.degrading import Degrader
 from asrkit.text import Alphabet
 from asrkit.training.augmentation import augment_waveform, mask_features
 from asrkit.training.batches import BatchMaker, plan_batches, prefetch
@@ -86,11 +87,34 @@ def test_an_error_while_making_a_batch_is_raised():
         list(prefetch(make, [[0]]))
 
 
+def test_babble_is_made_of_the_others():
+    """Each of them is a tone of its own: what is added to one never holds its own."""
+    time_s = np.arange(8_000) / 16_000
+    tones = [(3_000 * np.sin(2 * np.pi * hz * time_s)).astype(np.int16) for hz in (500, 1_000, 1_500, 2_000)]
+    examples = [Example(str(place), "a", tone, Alphabet().encode("a")) for place, tone in enumerate(tones)]
+    babble = AugmentationConfig(speeds=(1.0,), gain_db=0, noise_probability=1.0, noises=("babble",))
+    maker = BatchMaker(examples, FEATURES, TrainingConfig(augmentation=babble))
+    for place, hz in enumerate((500, 1_000, 1_500, 2_000)):
+        added = np.zeros(4)
+        for epoch in range(8):
+            noise = maker.heard(place, epoch)[0] - examples[place].waveform()
+            added += np.abs(np.fft.rfft(noise))[[250, 500, 750, 1_000]]
+        assert (added > 1).tolist() == [other != hz for other in (500, 1_000, 1_500, 2_000)]
+
+
+def test_makers_may_share_a_degrader():
+    config = TrainingConfig(augmentation=AugmentationConfig(room_probability=1.0))
+    shared = Degrader(config.augmentation, 16_000, config.seed)
+    own, other = (BatchMaker([example(0.5)], FEATURES, config, degrader=given) for given in (None, shared))
+    assert other.degrader is shared
+    np.testing.assert_array_equal(own.heard(0, 1)[0], other.heard(0, 1)[0])
+
+
 @pytest.mark.parametrize("speed", [0.9, 1.1])
 def test_speed_changes_the_length_and_the_pitch(speed):
     tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
     config = AugmentationConfig(speeds=(speed,), gain_db=0)
-    played = augment_waveform(tone, config, 16_000, np.random.default_rng(0))
+    played = augment_waveform(tone, Degrader(config, 16_000), np.random.default_rng(0))
     assert len(played) == pytest.approx(16_000 / speed, abs=2)
     peak_hz = np.abs(np.fft.rfft(played)).argmax() * 16_000 / len(played)
     assert peak_hz == pytest.approx(440 * speed, abs=2)
@@ -99,7 +123,7 @@ def test_speed_changes_the_length_and_the_pitch(speed):
 def test_noise_has_the_level_asked_for():
     tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
     config = AugmentationConfig(speeds=(1.0,), gain_db=0, noise_probability=1.0, noise_snr_db=(20.0, 20.0))
-    noise = augment_waveform(tone, config, 16_000, np.random.default_rng(0)) - tone
+    noise = augment_waveform(tone, Degrader(config, 16_000), np.random.default_rng(0)) - tone
     snr_db = 10 * np.log10(np.square(tone).mean() / np.square(noise).mean())
     assert snr_db == pytest.approx(20, abs=0.1)
 

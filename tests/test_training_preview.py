@@ -32,8 +32,16 @@ def settings(corpus, **augmentation):
     return run_config({"data": {"train": str(corpus)}, "training": {"augmentation": augmentation}})
 
 
-def test_takes_are_what_a_run_hears(corpus, tmp_path):
-    config = settings(corpus, noise_probability=0.5)
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        {"noise_probability": 0.5},
+        {"noise_probability": 1.0, "noises": ["babble"]},
+        {"room_probability": 0.7, "clip_probability": 0.5, "codec_probability": 0.7},
+    ],
+)
+def test_takes_are_what_a_run_hears(corpus, tmp_path, augmentation):
+    config = settings(corpus, **augmentation)
     previews = preview_augmentation(config, tmp_path / "out", count=3, epochs=2)
     assert [preview.id for preview in previews] == ["u000", "u002", "u004"]
     examples = read_examples(read_manifest(corpus), Characters(Alphabet()), config)
@@ -55,6 +63,13 @@ def test_what_is_set_is_what_happens(corpus, tmp_path):
     assert seconds[1:] == pytest.approx([2 * seconds[0]] * 2, rel=0.01)
     for take in preview.takes:
         assert np.abs(soundfile.read(take.audio_path)[0]).max() <= 1
+
+
+def test_what_cannot_be_read_is_passed_over(tmp_path):
+    manifest = write_corpus(tmp_path / "tones", 3)
+    (tmp_path / "tones" / "wavs" / "u001.wav").write_bytes(b"RIFF")
+    previews = preview_augmentation(settings(manifest), tmp_path / "out", count=3, epochs=1)
+    assert [preview.id for preview in previews] == ["u000", "u002"]
 
 
 def test_masks_are_gray():

@@ -221,6 +221,7 @@ def _ljspeech(data: Any) -> Any:
 
 def _relative_to_file(project: Project) -> dict[str, Any]:
     """Return the file's settings, its relative paths made relative to the current folder."""
+    from asrkit.config import AugmentationConfig
     from asrkit.presets import merge
 
     values = dict(project.tables)
@@ -228,10 +229,17 @@ def _relative_to_file(project: Project) -> dict[str, Any]:
     base = project.path.parent if project.path else Path()
     paths = {key: str(base / table[key]) for key in ("train", "dev", "audio_root", "lexicon") if table.get(key)}
     values = merge(values, {"data": paths}) if paths else values
-    start_from = values.get("training", {}).get("start_from")
+    training = values.get("training", {})
+    start_from = training.get("start_from")
     if start_from and (base / start_from).exists():  # else the name of a model in the box
         values = merge(values, {"training": {"start_from": str(base / start_from)}})
-    return values
+    augmentation = training.get("augmentation", {})
+    folders = {
+        key: [name if name in known else str(base / name) for name in augmentation[key]]
+        for key, known in AugmentationConfig.FORMULAS.items()
+        if key in augmentation
+    }
+    return merge(values, {"training": {"augmentation": folders}}) if folders else values
 
 
 def _preset_of(config: Path | None) -> str:

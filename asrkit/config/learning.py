@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-from asrkit.config.settings import Settings, fraction, normalizer_name, one_of, positive, require
+from asrkit.config.settings import Settings, codec_name, fraction, normalizer_name, one_of, positive, require, span
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +116,28 @@ class ModelConfig(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig(Settings):
-    """Changes made to the training audio and features, drawn anew every epoch."""
+    """Changes made to the training audio and features, drawn anew every epoch.
+
+    What happens to a waveform happens in the order of sound: speed, room, noise, clipping, codec, gain.
+    """
+
+    # other names in these lists are folders of recordings
+    FORMULAS: ClassVar = {"noises": ("colored", "white", "babble"), "rooms": ("shoebox",)}
 
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)  # resampling factors, one drawn for each utterance
     gain_db: float = 6.0  # uniform in +- this; matters only where noise is added
     noise_probability: float = 0.0
     noise_snr_db: tuple[float, ...] = (10.0, 30.0)  # lowest and highest signal-to-noise ratio
+    noises: tuple[str, ...] = (
+        "colored",
+    )  # one drawn each time: "colored" (white to brown), "white", "babble", folders
+    room_probability: float = 0.0
+    room_rt60_s: tuple[float, ...] = (0.2, 0.7)  # reverberation time of computed rooms
+    rooms: tuple[str, ...] = ("shoebox",)  # one drawn each time: "shoebox" (computed), folders of measured responses
+    clip_probability: float = 0.0
+    clip_db: tuple[float, ...] = (3.0, 15.0)  # how far the loudest sample lies above what is cut off
+    codec_probability: float = 0.0
+    codecs: tuple[str, ...] = ("telephone", "mp3-16k", "opus-8k")  # one drawn each time; names tell kbit/s
     time_masks: int = 2  # SpecAugment (Park et al. 2019, arXiv 1904.08779)
     time_mask_frames: int = 20
     time_mask_share: float = 0.2  # no time mask covers more than this share of an utterance
@@ -130,8 +146,15 @@ class AugmentationConfig(Settings):
 
     def __post_init__(self) -> None:
         require(len(self.speeds) > 0 and all(0.5 <= s <= 2 for s in self.speeds), "speeds must lie in [0.5, 2]")
-        fraction(self, "noise_probability", "time_mask_share")
+        fraction(self, "noise_probability", "room_probability", "clip_probability", "codec_probability")
+        fraction(self, "time_mask_share")
         require(len(self.noise_snr_db) == 2, "noise_snr_db must be [lowest, highest]")
+        span(self, "room_rt60_s", 0.05, 3.0)
+        span(self, "clip_db", 0.0, 60.0)
+        for name in ("noises", "rooms", "codecs"):
+            require(all(getattr(self, name)) and len(getattr(self, name)) > 0, f"{name} must name at least one")
+        for codec in self.codecs:
+            codec_name("codecs", codec)
         for name in ("time_masks", "time_mask_frames", "frequency_masks", "frequency_mask_bins", "gain_db"):
             require(getattr(self, name) >= 0, f"{name} must not be negative")
 

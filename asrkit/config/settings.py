@@ -119,6 +119,24 @@ def fraction(settings: Any, *names: str) -> None:
         require(0.0 <= value <= 1.0, f"{name} must lie between 0 and 1, not {value!r}")
 
 
+def span(settings: Any, name: str, lowest: float, highest: float) -> None:
+    """Require a field of two numbers, in order and within limits."""
+    value = getattr(settings, name)
+    require(
+        len(value) == 2 and lowest <= value[0] <= value[1] <= highest,
+        f"{name} must be [lowest, highest] within {lowest:g} and {highest:g}, not {list(value)!r}",
+    )
+
+
+def codec_name(name: str, value: str) -> None:
+    """Require ``telephone``, or MP3 or Opus at a bit rate for speech."""
+    codec = re.fullmatch(r"telephone|(mp3|opus)-(\d+)k", value)
+    require(
+        codec is not None and (codec[2] is None or 6 <= int(codec[2]) <= 128),
+        f"{name} must be telephone, or mp3 or opus with 6 to 128 kbit/s such as mp3-32k, not {value!r}",
+    )
+
+
 def read_toml(path: Path | str) -> dict[str, Any]:
     """Read a TOML file into plain values.
 

@@ -7,44 +7,32 @@ import numpy.typing as npt
 import soxr
 
 from asrkit.config import AugmentationConfig
+from asrkit.degrading import Another, Degrader
 
 FloatArray = npt.NDArray[np.float32]
 
 
 def augment_waveform(
-    waveform: FloatArray, config: AugmentationConfig, sample_rate_hz: int, rng: np.random.Generator
+    waveform: FloatArray, degrader: Degrader, rng: np.random.Generator, another: Another | None = None
 ) -> FloatArray:
-    """Return a waveform played at another speed and gain, maybe with noise.
+    """Return a waveform at another speed, maybe in a room, with noise, through a codec, at another gain.
 
     Args:
         waveform: ``(samples,)`` in [-1, 1].
-        config: What may happen.
-        sample_rate_hz: Of the waveform.
+        degrader: Knows what may happen, and the sample rate.
         rng: Draws what does happen.
+        another: Draws the waveform of another utterance, for babble.
 
     Returns:
         ``(samples / speed,)``.
+
+    Raises:
+        AudioError: A recording to degrade it with cannot be read.
     """
-    speed = float(rng.choice(config.speeds))
+    speed, rate_hz = float(rng.choice(degrader.config.speeds)), degrader.sample_rate_hz
     if speed != 1.0:
-        waveform = soxr.resample(waveform, sample_rate_hz * speed, sample_rate_hz, quality="MQ")
-    if config.noise_probability and rng.random() < config.noise_probability:
-        lowest, highest = config.noise_snr_db
-        waveform = _add_noise(waveform, rng.uniform(lowest, highest), rng)
-    if config.gain_db:
-        waveform = waveform * np.float32(10 ** (rng.uniform(-config.gain_db, config.gain_db) / 20))
-    return waveform.astype(np.float32, copy=False)
-
-
-def _add_noise(waveform: FloatArray, snr_db: float, rng: np.random.Generator) -> FloatArray:
-    """Add noise with a random spectral tilt, between white and brown."""
-    size = 1 << max(1, len(waveform) - 1).bit_length()  # odd lengths transform several times slower
-    spectrum = np.fft.rfft(rng.standard_normal(size).astype(np.float32))
-    tilt = rng.uniform(0.0, 1.0)
-    spectrum *= np.arange(1, len(spectrum) + 1) ** -tilt
-    noise = np.fft.irfft(spectrum, size)[: len(waveform)].astype(np.float32)
-    wanted = np.sqrt(np.square(waveform).mean()) * 10 ** (-snr_db / 20)
-    return np.asarray(waveform + noise * (wanted / (np.sqrt(np.square(noise).mean()) + 1e-12)), np.float32)
+        waveform = soxr.resample(waveform, rate_hz * speed, rate_hz, quality="MQ")
+    return degrader.degrade(waveform, rng, another).waveform
 
 
 def mask_features(features: FloatArray, config: AugmentationConfig, rng: np.random.Generator) -> FloatArray:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from asrkit.config import FeatureConfig, TrainingConfig
+from asrkit.degrading import Degrader
 from asrkit.features import extract_features
 from asrkit.text.units import Units
 from asrkit.training.augmentation import augment_waveform, mask_features
@@ -70,6 +72,7 @@ class BatchMaker:
         pad_multiple: Frames and labels are padded to a multiple of this; compilers that specialize on shapes
             (JAX) then meet few of them.
         redraw: Units that say a text in another way each epoch; without them the labels stay as they are.
+        degrader: Of the waveforms, where several makers share one; None makes one of these settings.
     """
 
     def __init__(
@@ -79,12 +82,14 @@ class BatchMaker:
         training: TrainingConfig,
         pad_multiple: int = 1,
         redraw: Units | None = None,
+        degrader: Degrader | None = None,
     ) -> None:
         self.examples = examples
         self.features = features
         self.training = training
         self.pad_multiple = pad_multiple
         self.redraw = redraw
+        self.degrader = degrader or Degrader(training.augmentation, features.sample_rate_hz, training.seed)
 
     def batch(self, indices: Sequence[int], epoch: int | None) -> Batch:
         """Return one batch; without an epoch, nothing is augmented."""
@@ -104,9 +109,14 @@ class BatchMaker:
         if epoch is None:
             return waveform, extract_features(waveform, self.features)
         rng = np.random.default_rng([self.training.seed, epoch, index])
-        augmentation = self.training.augmentation
-        waveform = augment_waveform(waveform, augmentation, self.features.sample_rate_hz, rng)
-        return waveform, mask_features(extract_features(waveform, self.features), augmentation, rng)
+        another = partial(self._another, index) if len(self.examples) > 1 else None
+        waveform = augment_waveform(waveform, self.degrader, rng, another)
+        return waveform, mask_features(extract_features(waveform, self.features), self.training.augmentation, rng)
+
+    def _another(self, index: int, rng: np.random.Generator) -> FloatArray:
+        """Draw the waveform of another example than this one."""
+        place = int(rng.integers(len(self.examples) - 1))
+        return self.examples[place + (place >= index)].waveform()
 
     def collate(self, features: Sequence[FloatArray], examples: Sequence[Example]) -> Batch:
         """Pad features and labels into arrays: features, frames, labels, num_labels, and maybe auxiliary labels."""

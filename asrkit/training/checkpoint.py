@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
+from asrkit.presets import merge
 
 FORMAT_VERSION = 1
 CHECKPOINT = "checkpoint.npz"
@@ -101,9 +103,10 @@ def load_checkpoint(path: Path) -> tuple[RunState, dict[str, list[Array]]]:
         if version > FORMAT_VERSION:
             raise TrainingError(f"format version {version} is newer than this asrkit reads; upgrade asrkit", path=path)
         state = RunState(**header)
-        # before the normalizer was recorded there was but one
-        if "data" in state.config:
-            state.config["data"] = {"normalizer": "standard-1", "language": "en", **state.config["data"]}
+        if state.config:
+            # a setting that came later is as if it were not there; before the normalizer was recorded there was one
+            before = merge(RunConfig().to_dict(), {"data": {"normalizer": "standard-1"}})
+            state.config = merge(before, state.config)
         return state, arrays
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
         raise TrainingError(f"not a usable checkpoint ({error}); start again with --fresh", path=path) from None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +18,9 @@ from asrkit.data import Utterance, fit_text, read_manifest
 from asrkit.errors import TrainingError
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import get_normalizer
-from asrkit.text.units import Characters, Units
+from asrkit.text.units import Characters
 from asrkit.training.batches import BatchMaker
-from asrkit.training.examples import read_examples
+from asrkit.training.examples import Example, read_examples
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -71,30 +75,48 @@ def preview_augmentation(
     found = read_manifest(str(config.data.train), audio_root=config.data.audio_root)
     utterances = fit_text(found, alphabet, normalizer).utterances
     places = [number * len(utterances) // count for number in range(min(count, len(utterances)))]
+    maker = BatchMaker(_Readable(utterances, alphabet, config), config.features, config.training)
     output_dir.mkdir(parents=True, exist_ok=True)
     previews = []
     for number, place in enumerate(places, 1):
-        preview = _preview(utterances[place], place, Characters(alphabet), config, output_dir / f"{number:02}", epochs)
-        previews += [preview] if preview is not None else []
+        with suppress(_UnreadableError):
+            takes = _takes(maker, place, output_dir / f"{number:02}", epochs)
+            previews.append(Preview(utterances[place].id, utterances[place].text or "", takes))
     if not previews:
         raise TrainingError("none of the recordings drawn can be read; see asrkit data check", path=config.data.train)
     return previews
 
 
-def _preview(
-    utterance: Utterance, place: int, units: Units, config: RunConfig, stem: Path, epochs: int
-) -> Preview | None:
-    read = read_examples([utterance], units, config)
-    if not read:
-        return None
-    # The place in the manifest seeds what is drawn, as in a run.
-    maker = BatchMaker(read * (place + 1), config.features, config.training)
+def _takes(maker: BatchMaker, place: int, stem: Path, epochs: int) -> tuple[Take, ...]:
+    """Write one utterance as recorded and as heard; its place in the manifest seeds what is drawn, as in a run."""
+    rate_hz = maker.features.sample_rate_hz
     takes = []
     for epoch in (None, *range(1, epochs + 1)):
         waveform, features = maker.heard(place, epoch)
         path = stem.with_name(f"{stem.name}-{'original' if epoch is None else f'epoch{epoch + 1}'}.wav")
         loudest = float(np.abs(waveform).max(initial=0.0))
-        write_waveform(path, waveform / max(1.0, loudest), config.features.sample_rate_hz)
+        write_waveform(path, waveform / max(1.0, loudest), rate_hz)
         name = "as recorded" if epoch is None else f"epoch {epoch + 1}"
-        takes.append(Take(name, path, features, len(waveform) / config.features.sample_rate_hz))
-    return Preview(utterance.id, utterance.text or "", tuple(takes))
+        takes.append(Take(name, path, features, len(waveform) / rate_hz))
+    return tuple(takes)
+
+
+class _UnreadableError(TrainingError):
+    """A recording cannot be read."""
+
+
+class _Readable(Sequence[Example]):
+    """The examples of a manifest, read when they are asked for: babble may ask for any."""
+
+    def __init__(self, utterances: Sequence[Utterance], alphabet: Alphabet, config: RunConfig) -> None:
+        self._utterances = utterances
+        self._read = cache(lambda place: read_examples([utterances[place]], Characters(alphabet), config))
+
+    def __len__(self) -> int:
+        return len(self._utterances)
+
+    def __getitem__(self, place: Any) -> Any:
+        examples = self._read(place)
+        if not examples:
+            raise _UnreadableError("cannot be read", path=self._utterances[place].audio_path)
+        return examples[0]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asrkit.config import RunConfig, cache_folder
 from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
+from asrkit.degrading import Degrader
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
 from asrkit.packages import version_of
@@ -113,10 +114,15 @@ def load_sets(config: RunConfig, observer: TrainingObserver) -> tuple[list[Utter
     Raises:
         ConfigError: No training data is named.
         ManifestError: A manifest cannot be used.
+        MissingPathError: A folder of noises or rooms does not exist.
+        AudioError: It holds no recording.
     """
     data = config.data
     if data.train is None:
         raise ConfigError("no training data: name a manifest or a corpus folder, or set data.train in asrkit.toml")
+    Degrader(
+        config.training.augmentation, config.features.sample_rate_hz
+    )  # its folders are looked at before hours begin
     alphabet = Alphabet(data.alphabet)
     normalizer = get_normalizer(data.normalizer, data.language)
     train_set = _read(data.train, data.audio_root, alphabet, normalizer, observer)
