@@ -5,7 +5,7 @@ usable = $(shell command -v $(1) >/dev/null && $(1) -c 'import sys; sys.exit(not
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(call usable,$(name))))
 
 VENV := .venv
-JAX_VENV := .venv-jax
+ENGINE_VENVS := .venv-jax .venv-torch
 SANITIZE_VENV := .venv-sanitize
 # the editable install maps modules to files: it is made anew when their set changes
 PACKAGE := $(VENV)/.package-$(shell find asrkit -name '*.py' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
@@ -21,7 +21,7 @@ REF ?= ref.txt
 TEXT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-jax lint docs-fresh check bench bench-decoder bench-decoder-pieces bench-lm bench-score bench-transcribe bench-train bench-robustness sanitize train transcribe score lm model format docs lock clean
+.PHONY: help setup demo test test-slow test-all test-jax test-torch test-gpu lint docs-fresh check bench bench-decoder bench-decoder-pieces bench-lm bench-score bench-transcribe bench-train bench-robustness sanitize train transcribe score lm model format docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -74,19 +74,24 @@ test-slow: setup ## only the long tests
 	python -m pytest -m slow
 
 test-all: setup ## all tests, the long ones too
-	python -m pytest -m "not jax"
+	python -m pytest -m "not jax and not torch and not gpu"
 
-test-jax: setup $(JAX_VENV)/.requirements ## the model on Keras' JAX backend, in an environment without TensorFlow
-	rm -rf build/jax
-	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir build/jax .
-	$(JAX_VENV)/bin/python scripts/remove_former.py
-	$(JAX_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall build/jax/*.whl
-	KERAS_BACKEND=jax $(JAX_VENV)/bin/pytest -m jax tests/test_*jax*.py
+test-jax: ## the model on Keras' JAX backend, in an environment without TensorFlow
+test-torch: ## the same on PyTorch
+test-jax test-torch: test-%: setup .venv-%/.requirements
+	rm -rf build/$*
+	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir build/$* .
+	.venv-$*/bin/python scripts/remove_former.py
+	.venv-$*/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall build/$*/*.whl
+	KERAS_BACKEND=$* .venv-$*/bin/pytest -m "not slow and not gpu" tests/test_model_recurrence.py tests/test_training_backends.py
 
-$(JAX_VENV)/.requirements: requirements-jax.txt
+test-gpu: ## what needs a GPU, with the Python that has it: PYTHON=..., and asrkit importable there
+	$(PYTHON) -m pytest -m gpu tests/test_gpu.py
+
+$(ENGINE_VENVS:%=%/.requirements): .venv-%/.requirements: requirements-%.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found" >&2; exit 1; }
-	$(PYTHON) -m venv $(JAX_VENV)
-	$(JAX_VENV)/bin/python -m pip --disable-pip-version-check install --quiet -r requirements-jax.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip --disable-pip-version-check install --quiet -r requirements-$*.txt
 	@touch $@
 
 lint: setup docs-fresh ## format, style, types, import layers and generated files
@@ -160,5 +165,5 @@ lock: setup ## resolve the requirements anew, for all supported Pythons at once
 	scripts/lock.sh
 
 clean: ## remove builds, caches and environments; models, data and transcripts stay
-	rm -rf $(VENV) $(JAX_VENV) $(SANITIZE_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ENGINE_VENVS) $(SANITIZE_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,8 +20,10 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # library -> the only places that may import it
 CONFINED = {
-    "keras": ("model/network.py", "model/tensorflow_ops.py", "training"),
+    "keras": ("model/network.py", "model/recurrence.py", "model/tensorflow_ops.py", "training"),
     "tensorflow": ("model/tensorflow_ops.py", "training"),
+    "jax": ("model/jax_ops.py", "training"),
+    "torch": ("model/torch_ops.py", "training"),
     "onnxruntime": ("model/inference.py", "cli/doctor.py"),
     "onnx": ("model/onnx_graph.py", "model/inference.py", "model/bundle.py"),
     "rich": ("report", "cli"),

@@ -12,6 +12,7 @@ from asrkit.config import ConvLayer, ModelConfig
 from asrkit.errors import BundleError
 from asrkit.model import tensorflow_ops
 from asrkit.model.lengths import padding
+from asrkit.model.recurrence import ctc_losses, recur
 
 # The clipped ReLU of the paper: min(max(x, 0), 20).
 CLIP = 20.0
@@ -188,7 +189,7 @@ class DeepSpeech2(keras.Model):
         for index, (recurrent, normalization, dropout) in enumerate(
             zip(self.recurrent, self.normalizations, self.dropouts, strict=False)
         ):
-            x = self._recur(recurrent, x, lengths, mask)
+            x = recur(recurrent, x, lengths, mask)
             x = (
                 normalization(x, training=training, mask=mask)
                 if self.config.normalization == "batch"
@@ -204,13 +205,6 @@ class DeepSpeech2(keras.Model):
             x = self.dropouts[-1](ops.clip(self.dense(x), 0.0, CLIP), training=training)
         logits = self.output_layer(x)
         return logits if auxiliary_logits is None or not training else (logits, auxiliary_logits)
-
-    def _recur(self, layer: Any, inputs: Any, lengths: Any, mask: Any) -> Any:
-        # The first call, which makes the weights, goes through Keras.
-        if self.config.rnn_type == "gru" and layer.built and tensorflow_ops.has_recurrence():
-            directions = [layer.forward_layer, layer.backward_layer] if self.config.bidirectional else [layer]
-            return tensorflow_ops.gru([direction.cell for direction in directions], inputs, lengths)
-        return layer(inputs, mask=mask)
 
     def compute_loss(
         self,
@@ -239,14 +233,10 @@ class DeepSpeech2(keras.Model):
         return self._losses(inputs, "labels", logits, self.num_symbols)
 
     def _losses(self, inputs: dict[str, Any], name: str, logits: Any, num_symbols: int) -> Any:
-        steps = ops.cast(inputs["frames"], "int32")
+        steps = inputs["frames"]
         for layer in self.config.conv_layers:
             steps = (steps + layer.stride_frames - 1) // layer.stride_frames
-        labels, num_labels = ops.cast(inputs[name], "int32"), ops.cast(inputs[f"num_{name}"], "int32")
-        blank = num_symbols - 1
-        if tensorflow_ops.is_fast_here():
-            return tensorflow_ops.ctc_losses(labels, logits, num_labels, steps, blank)
-        return ops.ctc_loss(labels, logits, num_labels, steps, mask_index=blank)
+        return ctc_losses(inputs[name], logits, inputs[f"num_{name}"], steps, num_symbols - 1)
 
 
 def _recurrent_layer(config: ModelConfig, index: int) -> Any:

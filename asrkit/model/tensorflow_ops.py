@@ -2,20 +2,17 @@
 
 Keras runs a recurrent layer as a loop of small operations over the steps, and the CTC loss over dense label states;
 on a CPU that loop takes most of a training step. Here the products over all steps are left to TensorFlow, in one piece,
-and the recurrence that remains is done by ``asrkit._native``. The answers are those of the Keras layers.
+and the recurrence that remains is done by ``native_recurrence``. The answers are those of the Keras layers.
 """
 
 from __future__ import annotations
 
-import os
 from functools import cache, partial
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from asrkit.model import native_recurrence
 
 
 @cache
@@ -45,12 +42,9 @@ def sum_over_devices(values: list[Any]) -> list[Any]:
     return list(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values))
 
 
-@cache
 def has_recurrence() -> bool:
-    """Return whether ``gru`` works here: the extension has it wherever GCC or Clang compiled it."""
-    from asrkit import _native
-
-    return is_fast_here() and hasattr(_native, "gru_forward")
+    """Return whether ``gru`` works here."""
+    return is_fast_here() and native_recurrence.is_available()
 
 
 def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int) -> Any:
@@ -92,7 +86,7 @@ def gru(cells: list[Any], inputs: Any, lengths: Any) -> Any:
     bias = tf.stack([tf.cast(cell.bias, tf.float32) for cell in cells])
     recurrent = tf.stack([tf.cast(cell.recurrent_kernel, tf.float32) for cell in cells])
     projected = tf.reshape(projected, (shape[0], shape[1], len(cells), 3 * units)) + bias[:, 0]
-    instructions = _instructions(coarse=inputs.dtype == tf.bfloat16)
+    instructions = native_recurrence.instructions(coarse=inputs.dtype == tf.bfloat16)
     outputs = _recurrence(projected, recurrent, bias[:, 1], tf.cast(lengths, tf.int32), instructions)
     return tf.cast(tf.reshape(outputs, (shape[0], shape[1], len(cells) * units)), inputs.dtype)
 
@@ -105,7 +99,7 @@ def _recurrence(projected: Any, recurrent: Any, bias: Any, lengths: Any, instruc
 
     def run(projected: Any, recurrent: Any, bias: Any) -> Any:
         outputs, gates = tf.numpy_function(
-            partial(_forward, instructions),
+            partial(native_recurrence.forward, instructions),
             [projected, recurrent, bias, lengths],
             [tf.float32, tf.float32],
             stateful=False,
@@ -114,7 +108,7 @@ def _recurrence(projected: Any, recurrent: Any, bias: Any, lengths: Any, instruc
 
         def gradient(by_outputs: Any) -> Any:
             by_projected, by_recurrent = tf.numpy_function(
-                partial(_backward, instructions),
+                partial(native_recurrence.backward, instructions),
                 [recurrent, bias, lengths, outputs, gates, by_outputs],
                 [tf.float32, tf.float32],
                 stateful=False,
@@ -147,54 +141,3 @@ def _product_over_rows(left: Any, right: Any) -> Any:
 
     rows = [tf.reshape(factor, (-1, factor.shape[-1])) for factor in (left, right)]
     return tf.matmul(rows[0], rows[1], transpose_a=True)
-
-
-@cache
-def _instructions(*, coarse: bool) -> int:
-    """Return which of the extension's instruction sets to use; a coarse one rounds factors to bfloat16."""
-    from asrkit import _native
-
-    names = _native.gru_instruction_sets()
-    return names.index("AMX") if coarse and "AMX" in names else 0
-
-
-def _forward(
-    instructions: int, projected: FloatArray, recurrent: FloatArray, bias: FloatArray, lengths: npt.NDArray[np.int32]
-) -> tuple[FloatArray, FloatArray]:
-    from asrkit import _native
-
-    batch, steps, directions, gates = projected.shape
-    units = gates // 3
-    outputs = np.empty((batch, steps, directions, units), np.float32)
-    kept = np.empty((batch, steps, directions, 4 * units), np.float32)
-    _native.gru_forward(projected, recurrent, bias, lengths, outputs, kept, os.cpu_count() or 1, instructions)
-    return outputs, kept
-
-
-def _backward(
-    instructions: int,
-    recurrent: FloatArray,
-    bias: FloatArray,
-    lengths: npt.NDArray[np.int32],
-    outputs: FloatArray,
-    gates: FloatArray,
-    by_outputs: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
-    from asrkit import _native
-
-    batch, steps, directions, units = outputs.shape
-    by_projected = np.empty((batch, steps, directions, 3 * units), np.float32)
-    by_recurrent = np.empty_like(by_projected)
-    _native.gru_backward(
-        recurrent,
-        bias,
-        lengths,
-        outputs,
-        gates,
-        by_outputs,
-        by_projected,
-        by_recurrent,
-        os.cpu_count() or 1,
-        instructions,
-    )
-    return by_projected, by_recurrent

@@ -29,7 +29,9 @@ def compiled_network(
     auxiliary = None if num_auxiliary is None else Auxiliary(num_auxiliary, training.auxiliary_weight)
     keras.config.set_dtype_policy(training.precision)
     network = build_network(config.model, config.features.num_bins, num_symbols, training.seed, auxiliary)
-    optimizer = SharedAdamW(
+    # Keras has a quick AdamW for PyTorch, which a class derived from it does not get.
+    kind = SharedAdamW if keras.backend.backend() == "tensorflow" else keras.optimizers.AdamW
+    optimizer = kind(
         learning_rate=_schedule(training, num_steps),
         weight_decay=training.weight_decay,
         clipnorm=None,
@@ -74,7 +76,7 @@ def learning_rate(network: DeepSpeech2) -> float:
 
 
 class WeightAverage:
-    """An exponential moving average of the weights, used for dev scores and bundles.
+    """An exponential moving average of the weights, used for dev scores and bundles; it stays on their device.
 
     Args:
         network: Whose trainable weights are averaged.
@@ -86,23 +88,34 @@ class WeightAverage:
         self.network = network
         self.momentum = momentum
         self.values: list[Any] = []
-        self.updates = 0
+        self._move: Any = _moved
+        if keras.backend.backend() == "jax":
+            import jax
+
+            self._move = jax.jit(_moved)
 
     def update(self) -> None:
         """Take one step's weights in."""
         if not self.momentum:
             return
-        weights = [ops.convert_to_numpy(w.value) for w in self.network.trainable_weights]
+        weights = [ops.stop_gradient(w.value) for w in self.network.trainable_weights]
         if not self.values:
-            self.values = [np.array(w) for w in weights]
-        step = int(ops.convert_to_numpy(self.network.optimizer.iterations.value))
-        rate = np.float32(1 - min(self.momentum, (1 + step) / (10 + step)))
-        for value, weight in zip(self.values, weights, strict=True):
-            value += rate * (weight - value)
+            self.values = [ops.copy(w) for w in weights]
+        self.values = self._move(self.values, weights, self.network.optimizer.iterations.value, self.momentum)
+
+    def restore(self, values: Sequence[Any]) -> None:
+        """Go on from the values of a checkpoint."""
+        self.values = [ops.convert_to_tensor(value) for value in values]
 
     def applied(self) -> _Swapped:
         """Return a context in which the network has the averaged weights."""
         return _Swapped(self.network, self.values)
+
+
+def _moved(values: Sequence[Any], weights: Sequence[Any], step: Any, momentum: float) -> list[Any]:
+    """Return averages a step nearer to the weights, by ``1 - min(momentum, (1 + step) / (10 + step))`` of the way."""
+    rate = ops.maximum(1 - momentum, 9 / (10 + ops.cast(step, "float32")))
+    return [value + rate * (weight - value) for value, weight in zip(values, weights, strict=True)]
 
 
 class _Swapped:
@@ -114,7 +127,7 @@ class _Swapped:
     def __enter__(self) -> None:
         if self.values:
             self.kept = [np.array(ops.convert_to_numpy(w.value)) for w in self.network.trainable_weights]
-            self._assign(self.values)
+            self._assign([ops.convert_to_numpy(value) for value in self.values])
 
     def __exit__(self, *exception: object) -> None:
         if self.kept:

@@ -144,7 +144,7 @@ class Trainer:
         arrays = {
             "network": [ops.convert_to_numpy(v.value) for v in _state_variables(self.network)],
             "optimizer": [ops.convert_to_numpy(v.value) for v in self.network.optimizer.variables],
-            "average": self.average.values,
+            "average": [ops.convert_to_numpy(v) for v in self.average.values],
         }
         save_checkpoint(self.checkpoint_path, self.state, arrays)
         if self.state.history:
@@ -333,7 +333,7 @@ class Trainer:
                 raise TrainingError("the checkpoint does not fit the network; use --fresh", path=self.checkpoint_path)
             for variable, value in zip(targets, values, strict=True):
                 variable.assign(value)
-        self.average.values = [np.array(v) for v in arrays.get("average", [])]
+        self.average.restore(arrays.get("average", []))
 
     def _start_from(self, path: str) -> None:
         """Begin with the weights of a bundle; where it writes other outputs, with all but those of the last layer.
