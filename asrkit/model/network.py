@@ -225,14 +225,14 @@ class DeepSpeech2(keras.Model):
         else:
             weight = self.auxiliary.weight
             losses = (1 - weight) * self.utterance_losses(x, y_pred[0])
-            losses += weight * self._losses(x, "auxiliary", y_pred[1], self.auxiliary.num_symbols)
+            losses += weight * self._ctc_losses(x, "auxiliary", y_pred[1], self.auxiliary.num_symbols)
         return ops.sum(losses * x["weights"]) if "weights" in x else ops.mean(losses)
 
     def utterance_losses(self, inputs: dict[str, Any], logits: Any) -> Any:
         """Return the CTC loss of each utterance, ``(batch,)``, in nats, from true lengths."""
-        return self._losses(inputs, "labels", logits, self.num_symbols)
+        return self._ctc_losses(inputs, "labels", logits, self.num_symbols)
 
-    def _losses(self, inputs: dict[str, Any], name: str, logits: Any, num_symbols: int) -> Any:
+    def _ctc_losses(self, inputs: dict[str, Any], name: str, logits: Any, num_symbols: int) -> Any:
         steps = inputs["frames"]
         for layer in self.config.conv_layers:
             steps = (steps + layer.stride_frames - 1) // layer.stride_frames
