@@ -8,6 +8,7 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -151,6 +152,14 @@ def test_probabilities_are_those_of_all_ways_through_the_ngram_model(tmp_path: P
             assert math.exp(log_prob) == pytest.approx(sums[labels] / total, rel=1e-5), (word, labels)
 
 
+def test_equally_likely_ways_come_in_the_order_of_their_labels(tmp_path: Path) -> None:
+    build_ngram(["0\n1\n2"], tmp_path / "units.arpa", order=2, discount_fallback=True)
+    units = {"a": [("0", ("Y",)), ("1", ("X",)), ("2", ("Z",))]}
+    ways = PronunciationModel(NgramModel.load(tmp_path / "units.arpa"), units).pronounce("a", n_best=3)
+    assert [labels for labels, _ in ways] == [("X",), ("Y",), ("Z",)]
+    assert [math.exp(log_prob) for _, log_prob in ways] == pytest.approx([1 / 3] * 3)
+
+
 def all_ways(word: str, labels: tuple[str, ...]) -> list[tuple[Unit, ...]]:
     if not word:
         return [()] if not labels else []
@@ -221,9 +230,10 @@ def test_equally_likely_ways_are_decided_alike() -> None:
 
 
 def test_a_word_whose_chance_is_no_number_disturbs_no_other() -> None:
-    endless = ("ab" * 500, ("X",))
+    endless = ("c" * 1000, ("X",))
     lines = [("ab", ("X", "Y")), ("ba", ("Y", "X")), ("aab", ("X", "X", "Y")), ("abb", ("X", "Y", "Y"))]
-    *others, way = align([*lines, endless])
+    with np.errstate(divide="raise", invalid="raise"):
+        *others, way = align([*lines, endless])
     assert others == align(lines)
     assert [label for _, part in way for label in part] == ["X"]
 

@@ -46,22 +46,20 @@ class _Block:
 def align(lines: Sequence[Line]) -> list[tuple[Unit, ...]]:
     """Return the likeliest units of each word, estimated from all of them.
 
-    All ways through a word have as many units as it has letters, so the chance of a unit given its letter is all there
-    is to estimate; at first all chances are equal.
+    All chances are equal at first. What they add up to does not matter, for all ways through a word have as many units
+    as it has letters.
 
     Args:
         lines: One or more; each has a letter, and no more than two labels for each letter.
     """
     units, blocks = _number_units(lines)
-    letters = {letter: place for place, letter in enumerate(sorted({letter for letter, _ in units}))}
-    letter_of_unit = np.array([letters[letter] for letter, _ in units])
     chances = np.full(len(units), 1 / len(_SIZES))
     for _ in range(_ROUNDS):
         counts = np.full(len(units), _TINY)
         for block in blocks:
             _count(block, chances, counts)
-        chances = counts / np.bincount(letter_of_unit, counts)[letter_of_unit]
-    costs = np.round(-_COST_SCALE * np.log(np.maximum(chances, 1e-12))).astype(np.int64)
+        chances = counts / counts.max()
+    costs = np.round(-_COST_SCALE * np.log(chances)).astype(np.int64)
     ways: list[tuple[Unit, ...]] = [()] * len(lines)
     for block in blocks:
         for place, numbers in zip(block.places, _cheapest(block, costs).tolist(), strict=True):

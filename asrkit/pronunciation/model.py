@@ -90,7 +90,7 @@ class PronunciationModel:
         Returns:
             Labels and log-probability of each; nothing for a word with letters that the lexicon never uses.
         """
-        if not self._knows(word):
+        if any(letter not in self._units for letter in word):
             return []
         beam: dict[_State, float] = {(("<s>",), ()): 0.0}
         for letter in word:
@@ -117,9 +117,6 @@ class PronunciationModel:
             else:
                 left_out.append(word)
         return tuple(lines), left_out
-
-    def _knows(self, word: str) -> bool:
-        return bool(word) and all(letter in self._units for letter in word)
 
     def _extend(self, beam: Mapping[_State, float], units: Sequence[_NamedUnit]) -> dict[_State, float]:
         """Add each unit to the best of a beam; what becomes the same state adds up."""
