@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from asrkit.cli import app
 from asrkit.data import Utterance, read_manifest, write_manifest
 from asrkit.errors import TrainingError
+from asrkit.report.training_plan import plan_lines
 from asrkit.training import plan as planning
 from asrkit.training.run import train
 
@@ -66,6 +67,22 @@ def test_times_follow_from_the_steps_that_were_tried(corpus, monkeypatch):
     assert plan.train_s == pytest.approx(0.002 * 2 * frames, rel=0.02), "at half the speed audio is twice as long"
     assert plan.total_s == pytest.approx(10 * (plan.train_s + plan.dev_s))
     assert plan.padding == 0
+
+
+def test_a_plan_tells_what_augmentation_takes(corpus, monkeypatch):
+    now, hear = [0.0], planning.BatchMaker.heard
+
+    def heard(maker, index, epoch):
+        now[0] += len(maker.examples[index].samples) / 16_000 * (0.01 if epoch is None else 0.04)
+        return hear(maker, index, epoch)
+
+    monkeypatch.setattr(planning.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(planning.BatchMaker, "heard", heard)
+    babble = {"noise_probability": 1.0, "noises": ["babble"], "room_probability": 1.0}
+    plan = planning.plan_run(settings(corpus, training={"batch_size": 1, "augmentation": babble}))
+    assert plan.making_speed == pytest.approx(25)
+    assert plan.augmenting_share == pytest.approx(0.75)
+    assert "batches   25 s of speech in a second of one thread, 75% of it for augmentation" in plan_lines(plan)
 
 
 def test_the_command_prints_the_plan_and_leaves_no_run(corpus, tmp_path, monkeypatch):

@@ -18,6 +18,8 @@ def plan_lines(plan: RunPlan) -> list[str]:
         f"epoch     {plan.batches_per_epoch:,} batches, {plan.padding:.0%} padding",
         f"time      {spell_time(plan.epoch_s)} an epoch ({spell_time(plan.dev_s)} of it on dev), "
         f"{spell_time(plan.total_s)} for {plan.epochs} epochs",
+        f"batches   {plan.making_speed:,.0f} s of speech in a second of one thread, "
+        f"{plan.augmenting_share:.0%} of it for augmentation",
         f"memory    {memory}",
         f"measured  {plan.measured_steps} steps; reading all audio, once, takes {spell_time(plan.reading_s)}",
     ]

@@ -12,6 +12,7 @@ import numpy as np
 from asrkit.config import RunConfig
 from asrkit.data import Utterance
 from asrkit.data.statistics import measure_durations
+from asrkit.degrading import Degrader
 from asrkit.errors import TrainingError
 from asrkit.features import num_frames
 from asrkit.memory import peak_mb
@@ -52,6 +53,8 @@ class RunPlan:
         train_s: One pass over the training data.
         dev_s: Judging one epoch.
         padding: Share of the frames in batches that is padding.
+        making_speed: Seconds of speech that one thread makes batches of in a second; 0 where none was needed.
+        augmenting_share: What augmentation takes of that time.
         measured_steps: Steps on which the times rest.
         peak_mb: Memory at most; None where the system does not tell.
         device: What the network ran on.
@@ -67,6 +70,8 @@ class RunPlan:
     train_s: float
     dev_s: float
     padding: float
+    making_speed: float
+    augmenting_share: float
     measured_steps: int
     peak_mb: float | None
     device: str
@@ -172,6 +177,8 @@ class _Costs:
         self.batches = plan_batches(train.frames, config.training, 1)
         self.dev_batches = plan_batches(dev.frames, config.training.replace(sortagrad=True), 0)
         self.read_audio_s = self.reading_s = 0.0
+        self.made_audio_s = self.making_s = self.plain_making_s = 0.0
+        self.degrader = Degrader(config.training.augmentation, config.features.sample_rate_hz, config.training.seed)
         self.devices = Devices(config.training.devices)
         self.device = device_name(self.devices.count)
         with self.devices.scope():
@@ -203,6 +210,8 @@ class _Costs:
             train_s=self.train_s,
             dev_s=self.dev_s,
             padding=1 - sum(train.frames) / sum(padded),
+            making_speed=self.made_audio_s / self.making_s if self.making_s else 0.0,
+            augmenting_share=max(0.0, 1 - self.plain_making_s / self.making_s) if self.making_s else 0.0,
             measured_steps=len(_TIMED),
             peak_mb=None if self.memory_mb is None else self.memory_mb + dev_mb,
             device=self.device,
@@ -217,20 +226,33 @@ class _Costs:
         for share in (*_UNTIMED, *_TIMED):
             indices = order[min(len(order) - 1, int(share * len(order)))]
             examples = self._read([part.utterances[i] for i in indices])
+            # twice the examples: babble is made of others
+            maker = BatchMaker(examples * 2, self.config.features, self.config.training, degrader=self.degrader)
+            rows = range(len(examples))
+            maker.batch(rows, epoch)  # decodes the noises that it draws, as a run does once
             started = time.perf_counter()
-            batch = BatchMaker(examples, self.config.features, self.config.training).batch(range(len(examples)), epoch)
+            batch = maker.batch(rows, epoch)
             made = time.perf_counter()
             work(batch, examples)
             if share in _TIMED:
                 making_s += made - started
                 working_s += time.perf_counter() - made
                 timed_frames += batch["features"].shape[0] * batch["features"].shape[1]
+                if epoch is not None:
+                    self._time_without_augmentation(maker, rows, made - started)
         if epoch is None:  # dev batches are made once
             return working_s / timed_frames * sum(_padded(part.frames, plan))
         stretch = float(np.mean([1 / speed for speed in self.config.training.augmentation.speeds]))
         # Two threads make batches ahead of the network; without an accelerator they take its cores.
         seconds = working_s + making_s / 2 if self.device.endswith("cpu") else max(working_s, making_s / 2)
         return seconds / timed_frames * sum(_padded(part.frames, plan)) * stretch
+
+    def _time_without_augmentation(self, maker: BatchMaker, rows: Sequence[int], making_s: float) -> None:
+        started = time.perf_counter()
+        maker.batch(rows, None)
+        self.plain_making_s += time.perf_counter() - started
+        self.making_s += making_s
+        self.made_audio_s += sum(len(maker.examples[row].samples) for row in rows) / maker.features.sample_rate_hz
 
     def _read(self, utterances: Sequence[Utterance]) -> list[Example]:
         started = time.perf_counter()
