@@ -22,7 +22,7 @@ MAX_LABELS = 2  # that a letter stands for
 _SIZES = (1, 0, 2)  # labels of a unit; of equally likely ones the first is taken
 _ROUNDS = 12
 _COST_SCALE = 2**20  # costs are whole numbers: what is equally likely is so on every machine
-_TINY = 1e-250
+_TINY = 1e-250  # the least chance that can still be divided by
 
 
 @dataclass(frozen=True)
