@@ -74,7 +74,7 @@ test-slow: setup ## only the long tests
 	python -m pytest -m slow
 
 test-all: setup ## all tests, the long ones too
-	python -m pytest -m "not jax and not torch and not gpu"
+	python -m pytest -m "not jax and not torch"
 
 test-jax: ## the model on Keras' JAX backend, in an environment without TensorFlow
 test-torch: ## the same on PyTorch
@@ -83,10 +83,10 @@ test-jax test-torch: test-%: setup .venv-%/.requirements
 	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir build/$* .
 	.venv-$*/bin/python scripts/remove_former.py
 	.venv-$*/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall build/$*/*.whl
-	KERAS_BACKEND=$* .venv-$*/bin/pytest -m "not slow and not gpu" tests/test_model_recurrence.py tests/test_training_backends.py
+	KERAS_BACKEND=$* .venv-$*/bin/pytest -m "not slow" tests/test_model_recurrence.py tests/test_training_backends.py
 
 test-gpu: ## what needs a GPU, with the Python that has it: PYTHON=..., and asrkit importable there
-	$(PYTHON) -m pytest -m gpu tests/test_gpu.py
+	$(PYTHON) -m pytest tests/test_gpu.py
 
 $(ENGINE_VENVS:%=%/.requirements): .venv-%/.requirements: requirements-%.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found" >&2; exit 1; }

@@ -75,7 +75,7 @@ def test_a_batch_is_padded_with_zeros_and_keeps_true_lengths():
 
 def test_batches_arrive_in_order():
     plan = [[i] for i in range(25)]
-    made = prefetch(lambda indices: {"i": np.array(indices)}, plan, ahead=3)
+    made = prefetch(lambda indices: {"i": np.array(indices)}, plan, workers=3)
     assert [int(batch["i"][0]) for batch in made] == list(range(25))
 
 
@@ -143,3 +143,21 @@ def test_short_utterances_are_not_masked_away():
     for seed in range(30):
         masked = mask_features(np.ones((10, 4), np.float32), config, np.random.default_rng(seed))
         assert (masked == 0).all(axis=1).sum() <= 2
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_batches_are_made_ahead_but_not_without_end_and_do_not_depend_on_threads(workers):
+    examples = [example(0.3 + 0.01 * seed, "abc", seed=seed) for seed in range(24)]
+    maker = BatchMaker(examples, FEATURES, TrainingConfig())
+    made = []
+
+    def make(indices):
+        made.append(indices)
+        return maker.batch(indices, 3)
+
+    plan = [[index, index + 1] for index in range(0, 24, 2)]
+    for position, batch in enumerate(prefetch(make, plan, workers=workers)):
+        assert len(made) <= position + 1 + workers + 2
+        for name, values in maker.batch(plan[position], 3).items():
+            np.testing.assert_array_equal(batch[name], values)
+    assert made and sorted(made) == plan

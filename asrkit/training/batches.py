@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,6 +26,7 @@ Batch = dict[str, npt.NDArray[Any]]
 _LENGTH_JITTER = 0.1
 # Tells the generator that draws labels from the one that draws sounds.
 _OF_LABELS = 1
+_MOST_WORKERS = 24
 
 
 def plan_batches(frames: Sequence[int], config: TrainingConfig, epoch: int) -> list[list[int]]:
@@ -140,11 +142,25 @@ class BatchMaker:
         return int(-(-size // self.pad_multiple) * self.pad_multiple)
 
 
+def num_workers() -> int:
+    """Return how many threads prepare batches: one a core, which two dozen batches in memory bound."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux: cores may be set aside for others
+    return min(_MOST_WORKERS, len(affinity(0)) if affinity else os.cpu_count() or 1)
+
+
 def prefetch(
-    make: Callable[[list[int]], Batch], plan: Sequence[list[int]], ahead: int = 4
+    make: Callable[[list[int]], Batch], plan: Sequence[list[int]], workers: int | None = None
 ) -> Generator[Batch, None, None]:
-    """Yield the batches of a plan in order, prepared by two threads up to ``ahead`` batches early."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    """Yield the batches of a plan in order, prepared ahead by as many threads as there are cores.
+
+    Args:
+        make: Makes one batch; NumPy and soxr let other threads run while they compute.
+        plan: The batches, as lists of indices.
+        workers: Threads; default: ``num_workers()``. Two batches more than that are held at most.
+    """
+    workers = workers or num_workers()
+    ahead = workers + 2
+    with ThreadPoolExecutor(workers) as pool:
         waiting = [pool.submit(make, indices) for indices in plan[:ahead]]
         try:
             for position in range(len(plan)):

@@ -92,21 +92,32 @@ def device_name(count: int = 1) -> str:
 
 def device_memory_mb() -> float | None:
     """Return the most memory that the first accelerator has held, or None where there is none or it does not tell."""
-    if keras.backend.backend() != "tensorflow":
+    if all(kind == "cpu" for kind in _kinds()):
         return None
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else None
+    if backend == "jax":
+        import jax
+
+        told = jax.devices()[0].memory_stats() or {}
+        return told["peak_bytes_in_use"] / 2**20 if "peak_bytes_in_use" in told else None
     import tensorflow as tf
 
-    if not tf.config.list_logical_devices("GPU"):
-        return None
     return float(tf.config.experimental.get_memory_info("GPU:0")["peak"]) / 2**20
 
 
 def _kinds() -> list[str]:
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         import tensorflow as tf
 
         return [device.device_type.lower() for device in tf.config.list_logical_devices()]
-    if keras.backend.backend() == "jax":
-        jax: Any = __import__("jax")
+    if backend == "jax":
+        import jax
+
         return [str(device.platform) for device in jax.devices()]
-    return ["cpu"]
+    kind = str(keras.ops.zeros(()).device.type)  # where Keras puts things
+    return ["gpu" if kind == "cuda" else kind]

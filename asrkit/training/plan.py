@@ -18,7 +18,7 @@ from asrkit.features import num_frames
 from asrkit.memory import peak_mb
 from asrkit.text.units import Units
 from asrkit.training.backend import quiet_backend, require_training
-from asrkit.training.batches import Batch, BatchMaker, plan_batches
+from asrkit.training.batches import Batch, BatchMaker, num_workers, plan_batches
 from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
 from asrkit.training.observer import TrainingObserver
 from asrkit.training.run import load_sets
@@ -243,8 +243,9 @@ class _Costs:
         if epoch is None:  # dev batches are made once
             return working_s / timed_frames * sum(_padded(part.frames, plan))
         stretch = float(np.mean([1 / speed for speed in self.config.training.augmentation.speeds]))
-        # Two threads make batches ahead of the network; without an accelerator they take its cores.
-        seconds = working_s + making_s / 2 if self.device.endswith("cpu") else max(working_s, making_s / 2)
+        # Threads make batches ahead of the network; without an accelerator they take its cores.
+        making_s /= num_workers()
+        seconds = working_s + making_s if self.device.endswith("cpu") else max(working_s, making_s)
         return seconds / timed_frames * sum(_padded(part.frames, plan)) * stretch
 
     def _time_without_augmentation(self, maker: BatchMaker, rows: Sequence[int], making_s: float) -> None:
