@@ -103,7 +103,7 @@ def test_a_short_training_learns(precision: str, tmp_path: Path) -> None:
     finally:
         keras.config.set_dtype_policy("float32")
     rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
-    assert rows[-1]["dev_loss"] < 0.8 * rows[0]["dev_loss"]
+    assert rows[-1]["dev_loss"] < 0.9 * rows[0]["dev_loss"]
     assert recorder.notes == []
 
 
