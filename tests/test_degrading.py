@@ -229,7 +229,7 @@ def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_drawn(tmp_pa
         config = AugmentationConfig(**{f"{setting}_probability": 0.1, f"{setting}s": (str(tmp_path),)})
         with pytest.raises(AudioError, match="holds no recordings; name a folder with WAV"):
             Degrader(config, RATE_HZ)
-        with pytest.raises(MissingPathError, match="no such folder of recordings"):
+        with pytest.raises(MissingPathError, match="no such folder of recordings, and none of"):
             Degrader(config.replace(**{f"{setting}s": (str(tmp_path / "gone"),)}), RATE_HZ)
         Degrader(config.replace(**{f"{setting}_probability": 0.0}), RATE_HZ)  # never used, never asked for
 

@@ -72,6 +72,7 @@ from asrkit.cli import (  # noqa: E402
     compare,  # noqa: F401
     data,  # noqa: F401
     data_check,  # noqa: F401
+    data_degrade,  # noqa: F401
     data_preview,  # noqa: F401
     decode,  # noqa: F401
     demo,  # noqa: F401

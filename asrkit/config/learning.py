@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -148,7 +149,10 @@ class AugmentationConfig(Settings):
         require(len(self.speeds) > 0 and all(0.5 <= s <= 2 for s in self.speeds), "speeds must lie in [0.5, 2]")
         fraction(self, "noise_probability", "room_probability", "clip_probability", "codec_probability")
         fraction(self, "time_mask_share")
-        require(len(self.noise_snr_db) == 2, "noise_snr_db must be [lowest, highest]")
+        require(
+            len(self.noise_snr_db) == 2 and all(map(math.isfinite, self.noise_snr_db)),
+            f"noise_snr_db must be [lowest, highest], not {list(self.noise_snr_db)!r}",
+        )
         span(self, "room_rt60_s", 0.05, 3.0)
         span(self, "clip_db", 0.0, 60.0)
         for name in ("noises", "rooms", "codecs"):

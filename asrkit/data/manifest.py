@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from asrkit.data.layouts import LAYOUTS, is_ljspeech
@@ -68,17 +68,26 @@ def scan_manifest(
     return check_rows(rows, base if audio_root is None else Path(audio_root), require_text, require_audio)
 
 
-def write_manifest(path: Path | str, utterances: Iterable[Utterance]) -> None:
+def write_manifest(
+    path: Path | str, utterances: Iterable[Utterance], columns: Mapping[str, Sequence[str]] | None = None
+) -> None:
     """Write a manifest: JSON lines when the name ends in ``.jsonl`` or ``.json``, else tab-separated.
 
     Audio below the manifest's folder is named relative to it, other audio by its absolute path. The file appears
     whole or not at all.
 
+    Args:
+        path: The file.
+        utterances: What it lists.
+        columns: Further columns, as for ``asrkit score --by``, with a value for each utterance.
+
     Raises:
         ManifestError: The folder cannot be written, or a value cannot be stored in a line.
     """
     path = Path(path)
-    lines = (_json_lines if path.suffix.lower() in (".jsonl", ".json") else _tsv_lines)(path, list(utterances))
+    lines = (_json_lines if path.suffix.lower() in (".jsonl", ".json") else _tsv_lines)(
+        path, list(utterances), columns or {}
+    )
     try:
         with written_whole(path) as file:
             file.writelines(f"{line}\n".encode() for line in lines)
@@ -106,11 +115,11 @@ def _read_file(path: Path) -> Iterator[Row | Problem]:
     return read_tsv(path, lines)
 
 
-def _tsv_lines(path: Path, utterances: list[Utterance]) -> Iterator[str]:
+def _tsv_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Sequence[str]]) -> Iterator[str]:
     has_parts = any(utterance.start_s is not None for utterance in utterances)
-    columns = ["utterance_id", "path", "seconds", "speaker", "corpus", *(["start"] if has_parts else []), "text"]
+    columns = ["utterance_id", "path", "seconds", "speaker", "corpus", *(["start"] if has_parts else []), *more, "text"]
     yield "\t".join(columns)
-    for utterance in utterances:
+    for place, utterance in enumerate(utterances):
         cells = {
             "utterance_id": utterance.id,
             "path": _portable(utterance.audio_path, path),
@@ -119,6 +128,7 @@ def _tsv_lines(path: Path, utterances: list[Utterance]) -> Iterator[str]:
             "corpus": utterance.corpus or "",
             "start": "" if utterance.start_s is None else f"{utterance.start_s:.3f}",
             "text": utterance.text or "",
+            **{name: values[place] for name, values in more.items()},
         }
         for name, cell in cells.items():
             if any(character in cell for character in "\t\n\r"):
@@ -126,8 +136,8 @@ def _tsv_lines(path: Path, utterances: list[Utterance]) -> Iterator[str]:
         yield "\t".join(cells[column] for column in columns)
 
 
-def _json_lines(path: Path, utterances: list[Utterance]) -> Iterator[str]:
-    for utterance in utterances:
+def _json_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for place, utterance in enumerate(utterances):
         entry = {
             "audio_filepath": _portable(utterance.audio_path, path),
             "duration": None if utterance.duration_s is None else round(utterance.duration_s, 3),
@@ -136,6 +146,7 @@ def _json_lines(path: Path, utterances: list[Utterance]) -> Iterator[str]:
             "speaker": utterance.speaker,
             "corpus": utterance.corpus,
             "utterance_id": utterance.id,
+            **{name: values[place] for name, values in more.items()},
         }
         yield json.dumps({key: value for key, value in entry.items() if value is not None}, ensure_ascii=False)
 

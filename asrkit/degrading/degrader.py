@@ -14,7 +14,7 @@ from asrkit.degrading.channel import clip, through_codec
 from asrkit.degrading.noise import add_noise, babble, excerpt, formula_noise
 from asrkit.degrading.recordings import Kept, RecordingFolder
 from asrkit.degrading.rooms import add_room, random_response, trimmed_response
-from asrkit.errors import ConfigError
+from asrkit.errors import ConfigError, MissingPathError
 
 FloatArray = npt.NDArray[np.float32]
 Another = Callable[[np.random.Generator], FloatArray]
@@ -54,10 +54,20 @@ class Degrader:
         self.config = config
         self.sample_rate_hz = sample_rate_hz
         self.seed = seed
-        noises = set(config.noises if config.noise_probability else ()) - {*config.FORMULAS["noises"]}
-        rooms = set(config.rooms if config.room_probability else ()) - {*config.FORMULAS["rooms"]}
-        self._folders = {name: RecordingFolder(name, sample_rate_hz) for name in sorted(noises | rooms)}
+        self._folders: dict[str, RecordingFolder] = {}
+        if config.noise_probability:
+            self._open(config.noises, config.FORMULAS["noises"])
+        if config.room_probability:
+            self._open(config.rooms, config.FORMULAS["rooms"])
         self._responses: Kept[tuple[str | float, FloatArray]] = Kept()
+
+    def _open(self, names: Sequence[str], formulas: Sequence[str]) -> None:
+        for name in names:
+            if name in formulas:
+                continue
+            if not Path(name).is_dir():
+                raise MissingPathError(f"no such folder of recordings, and none of {', '.join(formulas)}", path=name)
+            self._folders[name] = RecordingFolder(name, self.sample_rate_hz)
 
     def degrade(self, waveform: FloatArray, rng: np.random.Generator, another: Another | None = None) -> Degraded:
         """Degrade one waveform.

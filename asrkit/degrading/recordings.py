@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.audio import AUDIO_SUFFIXES, Reading, load_waveform
-from asrkit.errors import AudioError, MissingPathError
+from asrkit.errors import AudioError
 
 Value = TypeVar("Value")
 
@@ -40,14 +40,11 @@ class RecordingFolder:
         sample_rate_hz: What the recordings are resampled to.
 
     Raises:
-        MissingPathError: There is no such folder.
         AudioError: There is no recording in it.
     """
 
     def __init__(self, folder: Path | str, sample_rate_hz: int) -> None:
         folder = Path(folder)
-        if not folder.is_dir():
-            raise MissingPathError("no such folder of recordings", path=folder)
         self.sample_rate_hz = sample_rate_hz
         self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
         if not self.paths:
