@@ -1,5 +1,6 @@
 """Degradations: aligned in time, of the level asked for, the same for the same seed, and in the order of sound."""
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -406,6 +407,12 @@ def test_files_have_the_bits_asked_for(codec, rate_hz):
     clean = soxr.resample(speech(10.0), RATE_HZ, rate_hz)
     for kbps in (8, 16, 24, 32):
         assert len(encode(clean, rate_hz, codec, kbps)) * 8 / 10 / 1_000 == pytest.approx(kbps, rel=0.25)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_the_shortest_waveforms_pass_at_any_rate(codec):
+    for rate_hz, length in itertools.product((8_000, 11_025, 16_000, 44_100), (1, 2, 3, 50)):
+        assert through_codec(np.full(length, 0.1, np.float32), rate_hz, codec).shape == (length,)
 
 
 def test_fewer_bits_leave_less():

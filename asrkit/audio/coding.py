@@ -49,6 +49,8 @@ def recode(waveform: FloatArray, sample_rate_hz: int, codec: str, kbps: int | No
     """
     import soundfile
 
+    if not len(waveform):  # a sample or two at a higher rate; no codec reads back an empty file
+        return waveform
     loudest = max(1.0, float(np.abs(waveform).max(initial=0.0)))
     file = io.BytesIO(encode(waveform / np.float32(loudest), sample_rate_hz, codec, kbps))
     decoded, _ = soundfile.read(file, dtype="float32")
