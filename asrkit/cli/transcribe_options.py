@@ -267,7 +267,9 @@ AudioTrack = Annotated[
 ]
 Vad = Annotated[
     bool | None,
-    typer.Option("--vad/--no-vad", help="Leave long silences of long recordings out.", rich_help_panel=_WORK),
+    typer.Option(
+        "--vad/--no-vad", help="Leave out what is no speech: long silences, music, noise.", rich_help_panel=_WORK
+    ),
 ]
 Assignments = Annotated[
     list[str] | None,

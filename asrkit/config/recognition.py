@@ -138,7 +138,7 @@ class TranscriptionConfig(Settings):
     overlap_s: float = 6.0  # what neighboring windows share; they are joined inside it
     salvage: bool = False  # keep what can be read of damaged recordings, and list them as failures all the same
     audio_track: int | None = None  # of videos, from 0; default: the one marked as default, else the first
-    vad: bool = False  # leave long silences of long recordings out
+    vad: bool = False  # leave out long stretches without speech, and recordings without any
     format: tuple[str, ...] = ("txt",)  # files written per recording
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.errors import LanguageModelError, MissingPathError
 from asrkit.packages import version_of
+from asrkit.transcription.speech import detection_method
 
 _WHOLE_BYTES = 64 << 20
 _SAMPLES = 64  # of a larger file
@@ -71,7 +72,7 @@ def describe(
     if lexicon is not None:
         deciding |= {"lexicon": lexicon.name, "lexicon_fingerprint": file_fingerprint(lexicon, "lexicon")}
     if config.vad:
-        deciding["vad"] = True
+        deciding["vad"] = detection_method()
     if config.audio_track is not None:
         deciding["audio_track"] = config.audio_track
     key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]

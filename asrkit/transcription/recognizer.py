@@ -24,11 +24,12 @@ from asrkit.audio import Reading, iterate_waveform, load_waveform
 from asrkit.config import FeatureConfig, TranscriptionConfig
 from asrkit.emissions import to_half
 from asrkit.errors import AsrkitError
-from asrkit.features import extract_features
+from asrkit.features import extract_features, is_silent
 from asrkit.text import Symbols
 from asrkit.transcription.pieces import Decoder, decode_in_pieces
 from asrkit.transcription.recordings import Recording
-from asrkit.transcription.silence import SilenceSkipper, put_back
+from asrkit.transcription.silence import SilenceSkipper, put_back, silent_emissions
+from asrkit.transcription.speech import make_detector
 from asrkit.transcription.transcript import Transcript, transcript_from
 from asrkit.transcription.windows import EmissionsJoiner, WindowPlan
 
@@ -119,13 +120,14 @@ class StageTimes:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A recording ready for the network, or found to be long, or unusable."""
+    """A recording ready for the network, or found to be silent, long or unusable."""
 
     recording: Recording
     features: FloatArray | None = None
     is_long: bool = False
     problem: str | None = None
     reading: Reading | None = None
+    gaps: Sequence[tuple[int, int]] = ()  # as of SilenceSkipper
 
 
 class Recognizer:
@@ -152,6 +154,7 @@ class Recognizer:
     ) -> None:
         self.times = StageTimes()
         self._model = model
+        self._symbols = model.symbols
         self._network = network
         self._make_decoder = make_decoder
         self._config = config
@@ -178,10 +181,20 @@ class Recognizer:
             # Headers lie; the samples do not.
             duration_s = len(windows[0]) / self._model.features.sample_rate_hz
             with self.times.measure("features_s"):
-                features = extract_features(windows[0], self._model.features)
-            return Loaded(replace(recording, duration_s=duration_s), features, reading=reading)
+                features, gaps = self._hear(windows[0])
+            return Loaded(replace(recording, duration_s=duration_s), features, reading=reading, gaps=gaps)
         except Exception as error:
             return Loaded(recording, problem=reason(error, recording))
+
+    def _hear(self, waveform: FloatArray) -> tuple[FloatArray | None, Sequence[tuple[int, int]]]:
+        """Return the features of what is heard, None if that is nothing, and the silences left out."""
+        gaps: Sequence[tuple[int, int]] = ()
+        num_steps = self._windows.num_steps(len(waveform))
+        if (skipper := self._skipper()) is not None:
+            waveform, gaps = np.concatenate(list(skipper.speech([waveform]))), skipper.gaps
+        if is_silent(waveform):
+            return None, [(0, num_steps)]
+        return extract_features(waveform, self._model.features), gaps
 
     def recognize(self, batch: Sequence[Loaded], executor: Executor | None = None) -> list[Outcome]:
         """Transcribe a batch; one outcome for each recording, in order.
@@ -200,10 +213,20 @@ class Recognizer:
             elif item.is_long:
                 outcomes.append(self._guarded(item.recording, lambda r: self._decode_long(r, executor)))
             else:
-                values = next(emissions)
+                values = next(emissions) if item.features is not None else silent_emissions(0, self._symbols)
+                if item.gaps and not isinstance(values, Exception):
+                    values = put_back(values, item.gaps, self._symbols)
                 decode = partial(self._decode, emissions=values, reading=item.reading)
                 outcomes.append(self._guarded(item.recording, decode))
         return outcomes
+
+    def _skipper(self) -> SilenceSkipper | None:
+        """Return what leaves silences out of one recording, if the run does so."""
+        method = self._provenance.get("vad")
+        if method is None:
+            return None
+        step_samples, rate_hz = self._windows.step_samples, self._model.features.sample_rate_hz
+        return SilenceSkipper(step_samples, rate_hz, make_detector(method, step_samples, rate_hz))
 
     def _guarded(self, recording: Recording, work: Callable[[Recording], Outcome]) -> Outcome:
         try:
@@ -253,15 +276,15 @@ class Recognizer:
             return [output for item in features for output in self._network_outputs([item])]
 
     def _decode_long(self, recording: Recording, executor: Executor | None) -> Outcome:
-        joiner = EmissionsJoiner(self._windows.stride_steps, self._model.symbols.blank_index)
+        joiner = EmissionsJoiner(self._windows.stride_steps, self._symbols.blank_index)
         features = self._model.features
-        skipper = SilenceSkipper(self._windows.step_samples, features.sample_rate_hz) if self._config.vad else None
+        skipper = self._skipper()
         num_samples = 0
         ahead: deque[Any] = deque()
         per_batch = max(1, int(self._config.batch_seconds // self._config.window_s))
         reading = self._reading()
         waveforms = self._waveforms(recording, reading, skipper)
-        stride = self._windows.stride_samples
+        stride = last_samples = self._windows.stride_samples
         while windows := list(itertools.islice(waveforms, per_batch)):
             if self._stopped:
                 raise InterruptedError("interrupted")
@@ -273,15 +296,23 @@ class Recognizer:
         while ahead:
             _join_next(joiner, ahead)
         num_samples += last_samples - stride
-        emissions = joiner.join()
+        emissions = joiner.join() if num_samples else silent_emissions(0, self._symbols)
         if skipper is not None:
-            num_samples, emissions = skipper.num_samples, put_back(emissions, skipper.gaps, self._model.symbols)
+            num_samples, emissions = skipper.num_samples, put_back(emissions, skipper.gaps, self._symbols)
         return self._decode(replace(recording, duration_s=num_samples / features.sample_rate_hz), emissions, reading)
 
     def _window_outputs(self, windows: Sequence[FloatArray]) -> list[FloatArray | Exception]:
         with self.times.measure("features_s"):
-            features = [extract_features(window, self._model.features) for window in windows]
-        return self._network_outputs(features)
+            features = {
+                place: extract_features(window, self._model.features)
+                for place, window in enumerate(windows)
+                if not is_silent(window)
+            }
+        heard = dict(zip(features, self._network_outputs(list(features.values())), strict=True))
+        return [
+            heard[place] if place in heard else silent_emissions(self._windows.num_steps(len(window)), self._symbols)
+            for place, window in enumerate(windows)
+        ]
 
     def _decode_stored(self, recording: Recording) -> Outcome:
         assert recording.emissions is not None
@@ -299,7 +330,7 @@ class Recognizer:
         half = to_half(emissions)
         with self.times.measure("decoder_s"):
             hypotheses = decode_in_pieces(
-                self._decoder(), half.astype(np.float32), self._model.symbols, self._model.step_ms / 1000
+                self._decoder(), half.astype(np.float32), self._symbols, self._model.step_ms / 1000
             )
         transcript = transcript_from(
             hypotheses,

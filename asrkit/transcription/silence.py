@@ -1,6 +1,7 @@
-"""Long silences of long recordings: left out on the way to the network, put back as blanks on the way to the search.
+"""Long silences: left out on the way to the network, put back as blanks on the way to the search.
 
-Off by default: a network hears silence as blanks anyway. It saves time where recordings are mostly silent.
+Off by default: a network hears silence as blanks anyway. It saves time where recordings are mostly silent, and words
+where they hold music or noise.
 """
 
 from __future__ import annotations
@@ -12,40 +13,35 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.text import Symbols
+from asrkit.transcription.speech import SpeechDetector
 
 FloatArray = npt.NDArray[np.float32]
 
-# A silence lasts at least so long, and this much of it stays on both sides of speech.
+# A silence between words lasts at least so long, and this much of it stays on both sides of speech.
 SHORTEST_SILENCE_S, MARGIN_S = 2.0, 0.5
-# Speech is this much louder than the background, and never below this level (of full scale).
-_SPEECH_DB, _FAINTEST_DB = 9.0, -75.0
-# The background is the tenth percentile of the levels over this long: even dense speech pauses that often.
-_BACKGROUND_S, _BACKGROUND_PERCENTILE = 40.0, 10.0
 _CHUNK_S = 20.0
-_PRE_EMPHASIS = 0.97  # takes hum and rumble away, which carry no speech
 _UNLIKELY = -16.0  # ln P of every symbol that is not expected in a silence
 
 
 class SilenceSkipper:
     """Passes the samples of a recording on, but for the inside of long silences.
 
-    The level of each model step, after pre-emphasis, is compared with the background around it. What is louder is
-    speech, music or noise, and stays. Memory is bounded, and the answer does not depend on the sizes of the blocks.
+    Nothing stays of a recording without speech. Memory is bounded, and the answer does not depend on the sizes of the
+    blocks.
 
     Args:
         step_samples: Samples per output step of the model; silences are cut in whole steps.
         sample_rate_hz: Samples per second.
+        detector: Tells which steps hold speech; a new one for each recording.
     """
 
-    def __init__(self, step_samples: int, sample_rate_hz: int) -> None:
+    def __init__(self, step_samples: int, sample_rate_hz: int, detector: SpeechDetector) -> None:
         step_s = step_samples / sample_rate_hz
         self._step_samples = step_samples
         self._chunk_steps = max(1, round(_CHUNK_S / step_s))
-        self._background_steps = max(1, round(_BACKGROUND_S / step_s))
         self._shortest = max(2, round(SHORTEST_SILENCE_S / step_s))
         self._margin = max(1, round(MARGIN_S / step_s))
-        self._levels = np.zeros(0)  # of the steps heard last
-        self._last_sample = np.float32(0.0)
+        self._detector = detector
         self._num_kept = 0  # steps passed on
         self.num_samples = 0
         self.gaps: list[tuple[int, int]] = []  # steps passed on before a silence, and the steps left out there
@@ -60,7 +56,7 @@ class SilenceSkipper:
             rest = samples[size:]
             chunk = samples[:size].reshape(-1, self._step_samples)
             steps = np.concatenate([held, chunk])
-            is_quiet = np.concatenate([np.ones(len(held), bool), self._find_quiet(chunk)])
+            is_quiet = np.concatenate([np.ones(len(held), bool), ~self._detector.find_speech(chunk)])
             edges = [0, *(np.flatnonzero(np.diff(is_quiet)) + 1).tolist(), len(steps)]
             held = held[:0]
             for start, end in pairwise(edges):
@@ -74,7 +70,7 @@ class SilenceSkipper:
                     else:
                         yield self._keep(run)
                 else:
-                    head = 0 if goes_on else self._margin
+                    head = self._margin if self._num_kept and not goes_on else 0
                     yield self._keep(run[:head])
                     self._leave_out(len(run) - head - self._margin)
                     held = run[len(run) - self._margin :]
@@ -85,8 +81,11 @@ class SilenceSkipper:
                     is_cut = False
                 elif len(held):
                     is_cut = goes_on or len(run) >= self._shortest
-        yield self._keep(held)
-        yield rest
+        if is_cut or not self._num_kept:
+            self._leave_out(len(held))
+        else:
+            yield self._keep(held)
+        yield rest if self._num_kept else rest[:0]
 
     def _keep(self, steps: FloatArray) -> FloatArray:
         self._num_kept += len(steps)
@@ -118,19 +117,6 @@ class SilenceSkipper:
         if num_kept:
             yield np.concatenate(kept)
 
-    def _find_quiet(self, chunk: FloatArray) -> npt.NDArray[np.bool_]:
-        """Tell which steps are no louder than the background."""
-        flat = chunk.reshape(-1)
-        if not len(flat):
-            return np.zeros(0, bool)
-        before = np.concatenate([[self._last_sample], flat[:-1]])
-        self._last_sample = flat[-1]
-        power = np.square(flat - _PRE_EMPHASIS * before, dtype=np.float64).reshape(chunk.shape).mean(axis=1)
-        levels = 10.0 * np.log10(power + 1e-12)
-        self._levels = np.concatenate([self._levels, levels])[-self._background_steps :]
-        background = np.percentile(self._levels, _BACKGROUND_PERCENTILE)
-        return np.asarray(levels < max(background + _SPEECH_DB, _FAINTEST_DB))
-
 
 def put_back(emissions: FloatArray, gaps: Iterable[tuple[int, int]], symbols: Symbols) -> FloatArray:
     """Return emissions as of the whole recording: blanks where silences were left out, a space in their middle.
@@ -142,11 +128,16 @@ def put_back(emissions: FloatArray, gaps: Iterable[tuple[int, int]], symbols: Sy
     """
     parts, start = [], 0
     for at, num_steps in gaps:
-        silence = np.full((num_steps, emissions.shape[1]), _UNLIKELY, np.float32)
-        silence[:, symbols.blank_index] = np.log1p(-(emissions.shape[1] - 1) * np.exp(_UNLIKELY))
-        if symbols.space_index is not None:
-            # A word never goes on beyond a silence; there may be a space before it already.
-            silence[num_steps // 2, [symbols.blank_index, symbols.space_index]] = np.log(0.5)
-        parts += [emissions[start:at], silence]
+        parts += [emissions[start:at], silent_emissions(num_steps, symbols)]
         start = at
     return np.concatenate([*parts, emissions[start:]])
+
+
+def silent_emissions(num_steps: int, symbols: Symbols) -> FloatArray:
+    """Return ``(steps, symbols)`` in which nothing is said, not even the rest of a word."""
+    silence = np.full((num_steps, len(symbols)), _UNLIKELY, np.float32)
+    silence[:, symbols.blank_index] = np.log1p(-(len(symbols) - 1) * np.exp(_UNLIKELY))
+    if symbols.space_index is not None and num_steps:
+        # A word never goes on beyond a silence; there may be a space before it already.
+        silence[num_steps // 2, [symbols.blank_index, symbols.space_index]] = np.log(0.5)
+    return silence

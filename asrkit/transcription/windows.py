@@ -42,6 +42,10 @@ class WindowPlan:
         stride_steps = window_steps - overlap_steps
         return cls(window_steps * step_samples, stride_steps * step_samples, stride_steps, step_samples)
 
+    def num_steps(self, num_samples: int) -> int:
+        """Return how many steps so many samples are."""
+        return -(-num_samples // self.step_samples)
+
     def windows(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         """Cut a stream of samples into windows; the last one is shorter, and none lies inside its predecessor.
 
