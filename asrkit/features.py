@@ -30,9 +30,17 @@ def num_frames(num_samples: int, config: FeatureConfig) -> int:
     return 1 + -(-beyond_first // config.hop_samples)
 
 
+def sound_span(waveform: FloatArray) -> tuple[int, int]:
+    """Return where a waveform begins and ends between digital silence; (0, 0) if it holds nothing else."""
+    is_sound = np.abs(waveform) > _FAINTEST_SAMPLE
+    if not is_sound.any():
+        return 0, 0
+    return int(is_sound.argmax()), len(is_sound) - int(is_sound[::-1].argmax())
+
+
 def is_silent(waveform: FloatArray) -> bool:
     """Tell whether a waveform holds nothing but digital silence."""
-    return not len(waveform) or float(np.abs(waveform).max()) <= _FAINTEST_SAMPLE
+    return sound_span(waveform) == (0, 0)
 
 
 def extract_features(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
@@ -81,9 +89,11 @@ def _find_sound(framed: FloatArray, hop: int) -> npt.NDArray[np.bool_]:
 
     So a frame half in silence does not count either, and no more frames count the more zeros stand around a sound.
     """
-    begins = np.abs(framed[:, :hop]).max(axis=1)
-    ends = np.abs(framed[:, -hop:]).max(axis=1)
-    return np.asarray(np.minimum(begins, ends) > _FAINTEST_SAMPLE)
+    is_sound = np.ones(len(framed), bool)
+    for edge in (framed[:, :hop], framed[:, -hop:]):
+        quiet = np.flatnonzero(np.abs(edge[:, 0]) <= _FAINTEST_SAMPLE)  # one sample settles most frames
+        is_sound[quiet[np.abs(edge[quiet]).max(axis=1) <= _FAINTEST_SAMPLE]] = False
+    return is_sound
 
 
 def _log_power(framed: FloatArray, config: FeatureConfig) -> FloatArray:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from asrkit.config import FeatureConfig
 from asrkit.errors import AudioError
-from asrkit.features import extract_features, mel_filters, num_frames
+from asrkit.features import extract_features, is_silent, mel_filters, num_frames, sound_span
 
 LOG_MEL = FeatureConfig()
 LINEAR = FeatureConfig(kind="linear", window_ms=20.0)
@@ -107,6 +107,15 @@ def test_nothing_but_silence_is_a_flat_pause(config, clicks):
     waveform[clicks] = 0.9
     features = extract_features(waveform, config)
     assert (features == -2).all()
+
+
+@pytest.mark.parametrize(
+    ("waveform", "span"),
+    [([], (0, 0)), ([0, 0], (0, 0)), ([1e-6, 1], (1, 2)), ([0, -1, 0, 1, 0], (1, 4)), ([1], (0, 1))],
+)
+def test_the_sound_is_what_lies_between_digital_silence(waveform, span):
+    assert sound_span(np.array(waveform, np.float32)) == span
+    assert is_silent(np.array(waveform, np.float32)) == (span == (0, 0))
 
 
 @pytest.mark.parametrize("config", [LOG_MEL, LINEAR])

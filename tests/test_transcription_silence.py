@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import soundfile
-from fake_recognition import FakeDecoder, FakeModel, FakeNetwork, rows_of, run
+from fake_recognition import FakeDecoder, FakeModel, FakeNetwork, rows_of, run, write_speech
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -144,6 +144,27 @@ def test_digital_silence_gives_no_words_whatever_the_network_hears_in_it(
     assert (row["text"], row["words"]) == ("", [])
     assert row["duration_s"] == pytest.approx(seconds, abs=1e-3)
     assert not network.batches
+
+
+@pytest.mark.usefixtures("by_loudness")
+@pytest.mark.parametrize("vad", [False, True])
+@pytest.mark.parametrize(("before", "behind"), [(4_000, 0), (0, 4_001), (1_234, 16_007), (16_000, 16_000)])
+def test_zeros_around_a_recording_change_no_word(before: int, behind: int, vad: bool, tmp_path: Path) -> None:
+    """Not even where they move the recording by a part of a step."""
+    write_speech(tmp_path / "alone.wav", 3.0)
+    samples, _ = soundfile.read(tmp_path / "alone.wav")
+    soundfile.write(tmp_path / "padded.wav", np.pad(samples, (before, behind)), RATE_HZ)
+    model = FakeModel(features=FakeModel().features.replace(silence="ignored"))
+    config = TranscriptionConfig(vad=vad)
+    rows = []
+    for name in ("alone", "padded"):
+        run(tmp_path / f"{name}.wav", tmp_path / name, model=model, config=config)
+        rows += rows_of(tmp_path / name)
+    alone, padded = rows
+    assert alone["text"] == padded["text"] != ""
+    assert padded["duration_s"] == pytest.approx(3.0 + (before + behind) / RATE_HZ, abs=1e-3)
+    moved = [word["start_s"] - other["start_s"] for word, other in zip(padded["words"], alone["words"], strict=True)]
+    assert moved == pytest.approx([before / RATE_HZ] * len(moved), abs=0.021), "half a step"
 
 
 @pytest.mark.usefixtures("by_loudness")

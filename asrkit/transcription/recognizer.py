@@ -24,7 +24,7 @@ from asrkit.audio import Reading, iterate_waveform, load_waveform
 from asrkit.config import FeatureConfig, TranscriptionConfig
 from asrkit.emissions import to_half
 from asrkit.errors import AsrkitError
-from asrkit.features import extract_features, is_silent
+from asrkit.features import extract_features, is_silent, sound_span
 from asrkit.text import Symbols
 from asrkit.transcription.pieces import Decoder, decode_in_pieces
 from asrkit.transcription.recordings import Recording
@@ -188,13 +188,29 @@ class Recognizer:
 
     def _hear(self, waveform: FloatArray) -> tuple[FloatArray | None, Sequence[tuple[int, int]]]:
         """Return the features of what is heard, None if that is nothing, and the silences left out."""
-        gaps: Sequence[tuple[int, int]] = ()
-        num_steps = self._windows.num_steps(len(waveform))
+        num_steps, gaps = self._windows.num_steps, []
+        start, end = self._bounds(waveform)
+        sound = waveform[start:end]
         if (skipper := self._skipper()) is not None:
-            waveform, gaps = np.concatenate(list(skipper.speech([waveform]))), skipper.gaps
-        if is_silent(waveform):
-            return None, [(0, num_steps)]
-        return extract_features(waveform, self._model.features), gaps
+            sound = np.concatenate(list(skipper.speech([sound])))
+            gaps = skipper.gaps
+        if is_silent(sound):
+            return None, [(0, num_steps(len(waveform)))]
+        before, heard = round(start / self._windows.step_samples), num_steps(len(sound))
+        behind = num_steps(len(waveform)) - before - heard - sum(steps for _, steps in gaps)
+        gaps = [(0, before), *gaps, (heard, behind)]
+        return extract_features(sound, self._model.features), [gap for gap in gaps if gap[1] > 0]
+
+    def _bounds(self, waveform: FloatArray) -> tuple[int, int]:
+        """Return where to begin and end to listen: zeros around a recording would only move the steps of the network.
+
+        What models that count silence make of it stays as it was.
+        """
+        if self._model.features.silence == "counted":
+            return 0, len(waveform)
+        start, end = sound_span(waveform)
+        least = self._model.features.window_samples  # single samples of zero are no silence
+        return start if start >= least else 0, end if len(waveform) - end >= least else len(waveform)
 
     def recognize(self, batch: Sequence[Loaded], executor: Executor | None = None) -> list[Outcome]:
         """Transcribe a batch; one outcome for each recording, in order.
