@@ -433,3 +433,21 @@ def test_an_interrupted_run_says_how_much_is_done() -> None:
     with pytest.raises(KeyboardInterrupt) as end, view:
         raise KeyboardInterrupt
     assert end.value.__notes__ == ["0 of 1,100 done; run the same command again to go on"]
+
+
+def test_a_beam_takes_the_weights_that_were_tuned_nearest_to_it(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    wide, narrow = {"beam": 40, "mode": "thorough", "lm_weight": 1.1}, {"beam": 5, "mode": "accurate", "lm_weight": 0.3}
+    random_bundle(project / "tuned", decoding=wide, tuned=[narrow])
+    for flags, weight, mode, is_said in (
+        ([], 1.1, "thorough", False),
+        (["--beam", "4"], 0.3, "accurate", True),
+        (["--beam", "4", "--lm-weight", "0.9"], 0.9, "accurate", True),
+        (["--beam", "30"], 1.1, "thorough", False),
+        (["--mode", "accurate"], 0.3, "accurate", True),
+    ):
+        done = asrkit("transcribe", "wavs", "--model", "tuned", "--lm", "lm.arpa", "-o", "out", "--overwrite", *flags)
+        assert done.code == 0, done.err
+        decoding = provenance("out")["decoding"]
+        assert (decoding["lm_weight"], decoding["mode"]) == (weight, mode), flags  # type: ignore[index]
+        assert ("those tuned for beam 5, mode accurate" in done.err) is is_said
+        assert decoding["beam"] == (int(flags[1]) if "--beam" in flags else 40)  # type: ignore[index]

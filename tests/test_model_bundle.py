@@ -261,3 +261,105 @@ def test_a_bundle_of_the_first_format_keeps_the_first_standard(tmp_path):
     old = Bundle.load(path.parent)
     assert old.text_normalizer.label == "standard-1"
     assert old.text_normalizer.said("10-15") == "ten fifteen"
+
+
+def test_settings_for_other_beams_are_kept_and_the_nearest_is_found(bundle, tmp_path):
+    wide = {"beam": 800, "mode": "thorough", "lm_weight": 1.1}
+    narrow = [{"beam": 50, "mode": "accurate", "lm_weight": 0.7}, {"beam": 10, "mode": "fast", "lm_weight": 0.5}]
+    tuned = bundle.with_decoding(wide, narrow)
+    export_bundle(tuned, tmp_path / "copy")
+    for kept in (tuned, Bundle.load(tmp_path / "copy")):
+        for beam, mode, lm_weight in [
+            (800, None, 1.1), (700, None, 1.1), (201, None, 1.1), (199, None, 0.7), (50, None, 0.7), (1, None, 0.5),
+            (50, "thorough", 1.1), (800, "accurate", 0.7), (800, "fast", 0.5),
+        ]:  # fmt: skip
+            assert kept.decoding_near(beam, mode)["lm_weight"] == lm_weight, (beam, mode)
+    with pytest.raises(ConfigError, match="lm_weight"):
+        tuned.with_decoding(wide, [{"lm_weight": -1.0}])
+    assert "tuned" in (tmp_path / "copy" / "bundle.json").read_text()
+    assert bundle.decoding_near(7) == bundle.decoding, "a bundle of before has but one"
+
+
+def test_settings_for_other_beams_are_kept_and_the_nearest_is_found(bundle, tmp_path):
+    wide = {"beam": 800, "mode": "thorough", "lm_weight": 1.1}
+    narrow = [{"beam": 50, "mode": "accurate", "lm_weight": 0.7}, {"beam": 10, "mode": "fast", "lm_weight": 0.5}]
+    tuned = bundle.with_decoding(wide, narrow)
+    export_bundle(tuned, tmp_path / "copy")
+    for kept in (tuned, Bundle.load(tmp_path / "copy")):
+        for beam, mode, lm_weight in [
+            (800, None, 1.1), (700, None, 1.1), (201, None, 1.1), (199, None, 0.7), (50, None, 0.7), (1, None, 0.5),
+            (50, "thorough", 1.1), (800, "accurate", 0.7), (800, "fast", 0.5),
+        ]:  # fmt: skip
+            assert kept.decoding_near(beam, mode)["lm_weight"] == lm_weight, (beam, mode)
+    with pytest.raises(ConfigError, match="lm_weight"):
+        tuned.with_decoding(wide, [{"lm_weight": -1.0}])
+    assert "tuned" in (tmp_path / "copy" / "bundle.json").read_text()
+    assert bundle.decoding_near(7) == bundle.decoding, "a bundle of before has but one"
+
+
+def test_settings_for_other_beams_are_kept_and_the_nearest_is_found(bundle, tmp_path):
+    wide = {"beam": 800, "mode": "thorough", "lm_weight": 1.1}
+    narrow = [{"beam": 50, "mode": "accurate", "lm_weight": 0.7}, {"beam": 10, "mode": "fast", "lm_weight": 0.5}]
+    tuned = bundle.with_decoding(wide, narrow)
+    export_bundle(tuned, tmp_path / "copy")
+    for kept in (tuned, Bundle.load(tmp_path / "copy")):
+        for beam, mode, lm_weight in [
+            (800, None, 1.1), (700, None, 1.1), (201, None, 1.1), (199, None, 0.7), (50, None, 0.7), (1, None, 0.5),
+            (50, "thorough", 1.1), (800, "accurate", 0.7), (800, "fast", 0.5),
+        ]:  # fmt: skip
+            assert kept.decoding_near(beam, mode)["lm_weight"] == lm_weight, (beam, mode)
+    with pytest.raises(ConfigError, match="lm_weight"):
+        tuned.with_decoding(wide, [{"lm_weight": -1.0}])
+    assert "tuned" in (tmp_path / "copy" / "bundle.json").read_text()
+    assert bundle.decoding_near(7) == bundle.decoding, "a bundle of before has but one"
+
+
+def test_settings_for_other_beams_are_kept_and_the_nearest_is_found(bundle, tmp_path):
+    wide = {"beam": 800, "mode": "thorough", "lm_weight": 1.1}
+    narrow = [{"beam": 50, "mode": "accurate", "lm_weight": 0.7}, {"beam": 10, "mode": "fast", "lm_weight": 0.5}]
+    tuned = bundle.with_decoding(wide, narrow)
+    export_bundle(tuned, tmp_path / "copy")
+    for kept in (tuned, Bundle.load(tmp_path / "copy")):
+        for beam, mode, lm_weight in [
+            (800, None, 1.1), (700, None, 1.1), (201, None, 1.1), (199, None, 0.7), (50, None, 0.7), (1, None, 0.5),
+            (50, "thorough", 1.1), (800, "accurate", 0.7), (800, "fast", 0.5),
+        ]:  # fmt: skip
+            assert kept.decoding_near(beam, mode)["lm_weight"] == lm_weight, (beam, mode)
+    with pytest.raises(ConfigError, match="lm_weight"):
+        tuned.with_decoding(wide, [{"lm_weight": -1.0}])
+    assert "tuned" in (tmp_path / "copy" / "bundle.json").read_text()
+    assert bundle.decoding_near(7) == bundle.decoding, "a bundle of before has but one"
+
+
+def test_settings_for_other_beams_are_kept_and_the_nearest_is_found(bundle, tmp_path):
+    wide = {"beam": 800, "mode": "thorough", "lm_weight": 1.1}
+    narrow = [{"beam": 50, "mode": "accurate", "lm_weight": 0.7}, {"beam": 10, "mode": "fast", "lm_weight": 0.5}]
+    tuned = bundle.with_decoding(wide, narrow)
+    export_bundle(tuned, tmp_path / "copy")
+    for kept in (tuned, Bundle.load(tmp_path / "copy")):
+        for beam, mode, lm_weight in [
+            (800, None, 1.1), (700, None, 1.1), (201, None, 1.1), (199, None, 0.7), (50, None, 0.7), (1, None, 0.5),
+            (50, "thorough", 1.1), (800, "accurate", 0.7), (800, "fast", 0.5),
+        ]:  # fmt: skip
+            assert kept.decoding_near(beam, mode)["lm_weight"] == lm_weight, (beam, mode)
+    with pytest.raises(ConfigError, match="lm_weight"):
+        tuned.with_decoding(wide, [{"lm_weight": -1.0}])
+    assert "tuned" in (tmp_path / "copy" / "bundle.json").read_text()
+    assert bundle.decoding_near(7) == bundle.decoding, "a bundle of before has but one"
+
+
+def test_settings_for_other_beams_are_kept_and_the_nearest_is_found(bundle, tmp_path):
+    wide = {"beam": 800, "mode": "thorough", "lm_weight": 1.1}
+    narrow = [{"beam": 50, "mode": "accurate", "lm_weight": 0.7}, {"beam": 10, "mode": "fast", "lm_weight": 0.5}]
+    tuned = bundle.with_decoding(wide, narrow)
+    export_bundle(tuned, tmp_path / "copy")
+    for kept in (tuned, Bundle.load(tmp_path / "copy")):
+        for beam, mode, lm_weight in [
+            (800, None, 1.1), (700, None, 1.1), (201, None, 1.1), (199, None, 0.7), (50, None, 0.7), (1, None, 0.5),
+            (50, "thorough", 1.1), (800, "accurate", 0.7), (800, "fast", 0.5),
+        ]:  # fmt: skip
+            assert kept.decoding_near(beam, mode)["lm_weight"] == lm_weight, (beam, mode)
+    with pytest.raises(ConfigError, match="lm_weight"):
+        tuned.with_decoding(wide, [{"lm_weight": -1.0}])
+    assert "tuned" in (tmp_path / "copy" / "bundle.json").read_text()
+    assert bundle.decoding_near(7) == bundle.decoding, "a bundle of before has but one"

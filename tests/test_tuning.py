@@ -83,6 +83,90 @@ def test_trials_hold_what_decoding_gives(
     assert count_errors(texts, dev[1]) == result.chosen.counts
 
 
+def test_other_beams_get_weights_of_their_own(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]) -> None:
+    part = dev[0][:16], dev[1][:16]
+    found = tune_decoding(*part, ALPHABET, lm, step_ms=40.0, num_candidates=2, other_beams=[2, 50])
+    chosen = (found.chosen.config.mode, found.chosen.config.beam)
+    wanted = [("accurate", beam) for beam in (2, 50) if ("accurate", beam) != chosen]
+    assert [(settings["mode"], settings["beam"]) for settings in found.settings_of_others] == wanted
+    for trial in found.others:  # refined for it: at least as good as the weights of the best beam
+        from asrkit.decoder import BeamSearchDecoder
+
+        plain = found.best.config.replace(mode="accurate", beam=trial.config.beam)
+        texts = BeamSearchDecoder(ALPHABET, lm, plain).decode_texts(part[0])
+        assert trial.counts.errors <= count_errors(texts, part[1]).errors
+
+
+def test_other_beams_get_weights_of_their_own(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]) -> None:
+    part = dev[0][:16], dev[1][:16]
+    found = tune_decoding(*part, ALPHABET, lm, step_ms=40.0, num_candidates=2, other_beams=[2, 50])
+    chosen = (found.chosen.config.mode, found.chosen.config.beam)
+    wanted = [("accurate", beam) for beam in (2, 50) if ("accurate", beam) != chosen]
+    assert [(settings["mode"], settings["beam"]) for settings in found.settings_of_others] == wanted
+    for trial in found.others:  # refined for it: at least as good as the weights of the best beam
+        from asrkit.decoder import BeamSearchDecoder
+
+        plain = found.best.config.replace(mode="accurate", beam=trial.config.beam)
+        texts = BeamSearchDecoder(ALPHABET, lm, plain).decode_texts(part[0])
+        assert trial.counts.errors <= count_errors(texts, part[1]).errors
+
+
+def test_other_beams_get_weights_of_their_own(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]) -> None:
+    part = dev[0][:16], dev[1][:16]
+    found = tune_decoding(*part, ALPHABET, lm, step_ms=40.0, num_candidates=2, other_beams=[2, 50])
+    chosen = (found.chosen.config.mode, found.chosen.config.beam)
+    wanted = [("accurate", beam) for beam in (2, 50) if ("accurate", beam) != chosen]
+    assert [(settings["mode"], settings["beam"]) for settings in found.settings_of_others] == wanted
+    for trial in found.others:  # refined for it: at least as good as the weights of the best beam
+        from asrkit.decoder import BeamSearchDecoder
+
+        plain = found.best.config.replace(mode="accurate", beam=trial.config.beam)
+        texts = BeamSearchDecoder(ALPHABET, lm, plain).decode_texts(part[0])
+        assert trial.counts.errors <= count_errors(texts, part[1]).errors
+
+
+def test_other_beams_get_weights_of_their_own(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]) -> None:
+    part = dev[0][:16], dev[1][:16]
+    found = tune_decoding(*part, ALPHABET, lm, step_ms=40.0, num_candidates=2, other_beams=[2, 50])
+    chosen = (found.chosen.config.mode, found.chosen.config.beam)
+    wanted = [("accurate", beam) for beam in (2, 50) if ("accurate", beam) != chosen]
+    assert [(settings["mode"], settings["beam"]) for settings in found.settings_of_others] == wanted
+    for trial in found.others:  # refined for it: at least as good as the weights of the best beam
+        from asrkit.decoder import BeamSearchDecoder
+
+        plain = found.best.config.replace(mode="accurate", beam=trial.config.beam)
+        texts = BeamSearchDecoder(ALPHABET, lm, plain).decode_texts(part[0])
+        assert trial.counts.errors <= count_errors(texts, part[1]).errors
+
+
+def test_other_beams_get_weights_of_their_own(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]) -> None:
+    part = dev[0][:16], dev[1][:16]
+    found = tune_decoding(*part, ALPHABET, lm, step_ms=40.0, num_candidates=2, other_beams=[2, 50])
+    chosen = (found.chosen.config.mode, found.chosen.config.beam)
+    wanted = [("accurate", beam) for beam in (2, 50) if ("accurate", beam) != chosen]
+    assert [(settings["mode"], settings["beam"]) for settings in found.settings_of_others] == wanted
+    for trial in found.others:  # refined for it: at least as good as the weights of the best beam
+        from asrkit.decoder import BeamSearchDecoder
+
+        plain = found.best.config.replace(mode="accurate", beam=trial.config.beam)
+        texts = BeamSearchDecoder(ALPHABET, lm, plain).decode_texts(part[0])
+        assert trial.counts.errors <= count_errors(texts, part[1]).errors
+
+
+def test_other_beams_get_weights_of_their_own(lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]) -> None:
+    part = dev[0][:16], dev[1][:16]
+    found = tune_decoding(*part, ALPHABET, lm, step_ms=40.0, num_candidates=2, other_beams=[2, 50])
+    chosen = (found.chosen.config.mode, found.chosen.config.beam)
+    wanted = [("accurate", beam) for beam in (2, 50) if ("accurate", beam) != chosen]
+    assert [(settings["mode"], settings["beam"]) for settings in found.settings_of_others] == wanted
+    for trial in found.others:  # refined for it: at least as good as the weights of the best beam
+        from asrkit.decoder import BeamSearchDecoder
+
+        plain = found.best.config.replace(mode="accurate", beam=trial.config.beam)
+        texts = BeamSearchDecoder(ALPHABET, lm, plain).decode_texts(part[0])
+        assert trial.counts.errors <= count_errors(texts, part[1]).errors
+
+
 def test_the_same_seed_finds_the_same_weights(
     result: TuningResult, lm: NgramModel, dev: tuple[list[np.ndarray], list[str]]
 ) -> None:

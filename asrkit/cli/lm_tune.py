@@ -42,6 +42,12 @@ def tune(
     ] = None,
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
     candidates: Annotated[int, typer.Option(min=1, help="Sets of weights to begin with.")] = 54,
+    other_beams: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--other-beam", min=2, help="Find and store the weights of this beam too; repeatable. Default: 50."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the search.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads that decode; all cores by default.")] = None,
     plot: Annotated[
@@ -84,6 +90,7 @@ def tune(
             lexicon=None if said is None else Lexicon.read(said),
             config=DecodingConfig.from_dict({**(bundle.decoding if bundle else {}), "decoder": "beam"}),
             num_candidates=candidates,
+            other_beams=[50] if other_beams is None else other_beams,
             seed=seed,
             threads=threads,
             progress=bar("decoding"),
@@ -94,7 +101,7 @@ def tune(
         if bundle is None:
             place.write_text(_as_toml(result.settings), encoding="utf-8")
         else:
-            bundle.with_decoding(result.settings)
+            bundle.with_decoding(result.settings, result.settings_of_others)
     figure = None
     try:
         figure = plot_frontier(result, figure_path)

@@ -266,7 +266,7 @@ class Request:
 
     def _shared(self, bundle: Bundle | None, view: TranscriptionProgress) -> dict[str, Any]:
         """Return the arguments that recordings and emissions have in common."""
-        decoding = self._resolve(DecodingConfig, "decoding", None if bundle is None else bundle.decoding)
+        decoding = self._decoding(bundle, view)
         return {
             "output_dir": None if self._prints else self._flags["output_dir"],
             "lm": self._language_model(bundle, decoding, view),
@@ -275,6 +275,18 @@ class Request:
             "overwrite": self._flags["overwrite"],
             "dry_run": self._flags["dry_run"],
         }
+
+    def _decoding(self, bundle: Bundle | None, view: TranscriptionProgress) -> DecodingConfig:
+        """Return the settings, those of the model from where they were tuned for such a beam."""
+        own = {} if bundle is None else bundle.decoding
+        decoding = self._resolve(DecodingConfig, "decoding", own)
+        if bundle is None or not bundle.tuned:
+            return decoding
+        is_named = decoding.mode != own.get("mode", DecodingConfig.mode)
+        near = bundle.decoding_near(decoding.beam, decoding.mode if is_named else None)
+        if near is not own:
+            view.say(f"weights: those tuned for beam {near['beam']}, mode {near['mode']}")
+        return self._resolve(DecodingConfig, "decoding", {**near, "beam": decoding.beam})
 
     def _language_model(
         self, bundle: Bundle | None, decoding: DecodingConfig, view: TranscriptionProgress

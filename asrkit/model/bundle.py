@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +58,7 @@ class Bundle:
         symbols: Its outputs, the blank last: the alphabet's, where it writes characters.
         kind: What they are: "characters", "subwords" or "phonemes".
         decoding: Settings stored with the model, such as tuned language model weights; any field of DecodingConfig.
+        tuned: Such settings for other beams; see ``decoding_near``.
         card: Where it comes from: data, seed, versions, scores.
         normalizer: Name and version of what its texts passed; those of its language models and scores pass it too.
         language: Of its texts.
@@ -69,6 +71,7 @@ class Bundle:
     symbols: Symbols
     kind: str = Characters.kind
     decoding: Mapping[str, Any] = field(default_factory=dict)
+    tuned: tuple[Mapping[str, Any], ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
     normalizer: str = _FIRST_NORMALIZER
     language: str = "en"
@@ -89,7 +92,9 @@ class Bundle:
             raise BundleError("model.onnx is missing; the bundle is incomplete, export or copy it again", path=path)
         try:
             decoding = dict(description.get("decoding", {}))
-            DecodingConfig.from_dict(decoding)
+            tuned = tuple(dict(settings) for settings in description.get("tuned", ()))
+            for settings in (decoding, *tuned):
+                DecodingConfig.from_dict(settings)
             alphabet = Alphabet(str(description["alphabet"]))
             units = description.get("units")
             return cls(
@@ -100,6 +105,7 @@ class Bundle:
                 features=FeatureConfig.from_dict(description["features"]),
                 model=ModelConfig.from_dict(description["model"]),
                 decoding=decoding,
+                tuned=tuned,
                 card=dict(description.get("card", {})),
                 normalizer=str(description.get("normalizer", _FIRST_NORMALIZER)),
                 language=str(description.get("language", "en")),
@@ -183,6 +189,7 @@ class Bundle:
             "features": self.features.to_dict(),
             "model": self.model.to_dict(),
             "decoding": dict(self.decoding),
+            "tuned": [dict(settings) for settings in self.tuned],
             "card": dict(self.card),
         }
 
@@ -194,16 +201,38 @@ class Bundle:
         """
         return read_arrays(self.path / WEIGHTS)
 
-    def with_decoding(self, settings: Mapping[str, Any]) -> Bundle:
+    def decoding_near(self, beam: int, mode: str | None = None) -> Mapping[str, Any]:
+        """Return the settings that were tuned nearest to a search; a language model's weights depend on the beam.
+
+        Args:
+            beam: Of the search.
+            mode: Of the search, where it is wanted too.
+        """
+        default = DecodingConfig()
+
+        def distance(settings: Mapping[str, Any]) -> tuple[bool, float]:
+            other = mode is not None and settings.get("mode", default.mode) != mode
+            return other, abs(math.log(beam / settings.get("beam", default.beam)))
+
+        return min((self.decoding, *self.tuned), key=distance)
+
+    def with_decoding(self, settings: Mapping[str, Any], tuned: Sequence[Mapping[str, Any]] = ()) -> Bundle:
         """Store decoding settings in the bundle on disk and return it as it now is.
+
+        Args:
+            settings: To use unless the user says otherwise.
+            tuned: Such settings for other beams; they take the place of those that are there.
 
         Raises:
             ConfigError: A setting is unknown or out of range.
         """
         decoding = {**self.decoding, **settings}
-        DecodingConfig.from_dict(decoding)
+        others = [{**decoding, **other} for other in tuned]
+        for each in (decoding, *others):
+            DecodingConfig.from_dict(each)
         description = _read_description(self.path)
         description["decoding"] = decoding
+        description["tuned"] = others
         write_whole(self.path / "bundle.json", _to_json(description))
         return Bundle.load(self.path)
 
@@ -217,6 +246,7 @@ def save_bundle(
     model: ModelConfig,
     weights: Mapping[str, npt.NDArray[np.float32]],
     decoding: Mapping[str, Any] | None = None,
+    tuned: Sequence[Mapping[str, Any]] = (),
     card: Mapping[str, Any] | None = None,
     normalizer: str = f"standard-{STANDARD_VERSION}",
     language: str = "en",
@@ -232,6 +262,7 @@ def save_bundle(
         model: The network.
         weights: Keras weights by name.
         decoding: Settings to use unless the user says otherwise.
+        tuned: Such settings for other beams.
         card: Where the model comes from.
         normalizer: Name and version of what its texts passed.
         language: Of its texts.
@@ -253,6 +284,7 @@ def save_bundle(
         "features": features.to_dict(),
         "model": model.to_dict(),
         "decoding": dict(decoding or {}),
+        **({"tuned": [dict(settings) for settings in tuned]} if tuned else {}),
         "card": dict(card or {}),
     }
     staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))

@@ -73,6 +73,7 @@ def export_bundle(
             model=bundle.model,
             weights=bundle.weights(),
             decoding=bundle.decoding,
+            tuned=bundle.tuned,
             normalizer=bundle.normalizer,
             language=bundle.language,
             card={"name": bundle.name, **bundle.card, **(card or {})},

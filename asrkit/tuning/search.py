@@ -98,6 +98,7 @@ class TuningResult:
         before: The settings that the search began with, on the whole dev set.
         num_tried: Sets of weights that were tried.
         num_utterances: Size of the dev set.
+        others: Beams that were asked for, each with the weights found for it alone.
     """
 
     trials: tuple[Trial, ...]
@@ -106,12 +107,17 @@ class TuningResult:
     before: Trial
     num_tried: int
     num_utterances: int
+    others: tuple[Trial, ...] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
         """The chosen settings, as a bundle stores them."""
-        config = self.chosen.config
-        return {name: getattr(config, name) for name in (*_RANGES, "log_priors", "beam", "mode")}
+        return _stored(self.chosen.config)
+
+    @property
+    def settings_of_others(self) -> list[dict[str, Any]]:
+        """Those of the other beams."""
+        return [_stored(trial.config) for trial in self.others]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -121,9 +127,14 @@ class TuningResult:
             "chosen": self.chosen.to_dict(),
             "best": self.best.to_dict(),
             "trials": [trial.to_dict() for trial in self.trials],
+            "others": [{**trial.to_dict(), "settings": _stored(trial.config)} for trial in self.others],
             "num_tried": self.num_tried,
             "num_utterances": self.num_utterances,
         }
+
+
+def _stored(config: DecodingConfig) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in (*_RANGES, "log_priors", "beam", "mode")}
 
 
 def tune_decoding(
@@ -136,6 +147,7 @@ def tune_decoding(
     lexicon: Lexicon | None = None,
     config: DecodingConfig | None = None,
     num_candidates: int = 54,
+    other_beams: Sequence[int] = (),
     seed: int = 1,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
@@ -155,6 +167,7 @@ def tune_decoding(
         lexicon: How words are said, where the outputs are no letters.
         config: Settings to begin with, and those that are not searched.
         num_candidates: Sets of weights to begin with.
+        other_beams: Beams to find weights for beside the chosen one's, in the mode "accurate".
         seed: Of the candidates and of the order of the utterances.
         threads: Threads that decode; all cores by default.
         progress: Called with the share done.
@@ -185,7 +198,12 @@ def tune_decoding(
         # Of the best the first, not the fastest: what a clock says must not decide the weights.
         config = min((trial for trial, _ in tried), key=lambda trial: trial.counts.errors).config
     trials, best, chosen = _choose([trial for trial, _ in tried], [table for _, table in tried], seed)
-    return TuningResult(trials, best, chosen, bench.measure(given)[0], search.num_tried, len(emissions))
+    others = []
+    for beam in other_beams:
+        other = config.replace(mode="accurate", beam=beam)
+        if (other.mode, other.beam) != (chosen.config.mode, chosen.config.beam):
+            others.append(bench.measure(search.refine(other, lambda share: None))[0])
+    return TuningResult(trials, best, chosen, bench.measure(given)[0], search.num_tried, len(emissions), tuple(others))
 
 
 def _part(progress: Callable[[float], None], begin: float, end: float) -> Callable[[float], None]:
