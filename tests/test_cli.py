@@ -179,6 +179,7 @@ LIBRARY = {
     ("score",): "asrkit.metrics.scoring:score",
     ("lm", "build"): "asrkit.language_model:build_ngram",
     ("data", "synth"): "asrkit.synth:synthesize_corpus",
+    ("data", "degrade"): "asrkit.data.degraded:degrade_set",
 }
 
 

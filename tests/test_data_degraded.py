@@ -116,7 +116,7 @@ def test_parts_of_recordings_become_recordings(corpus, tmp_path):
         assert soundfile.info(after.audio_path).frames == len(before.waveform(16_000))
 
 
-@pytest.mark.parametrize("ids", [["a/b", "a b".replace(" ", "%20")], ["A", "a"], ["é", "e"], ["x" * 200, "y"]])
+@pytest.mark.parametrize("ids", [["a/b", "c"], ["A", "a"], ["é", "e"], ["x" * 200, "y"]])
 def test_ids_that_are_no_file_names_get_numbers(corpus, tmp_path, ids):
     utterances = [replace(u, id=id) for u, id in zip(read_manifest(corpus), ids, strict=False)]
     written = degrade_set(utterances, tmp_path / "out", ALL)

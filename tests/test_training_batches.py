@@ -97,7 +97,7 @@ def test_babble_is_made_of_the_others():
     for place, hz in enumerate((500, 1_000, 1_500, 2_000)):
         added = np.zeros(4)
         for epoch in range(8):
-            noise = maker.heard(place, epoch)[0] - examples[place].waveform()
+            noise = maker.heard(place, epoch)[0].waveform - examples[place].waveform()
             added += np.abs(np.fft.rfft(noise))[[250, 500, 750, 1_000]]
         assert (added > 1).tolist() == [other != hz for other in (500, 1_000, 1_500, 2_000)]
 
@@ -107,14 +107,16 @@ def test_makers_may_share_a_degrader():
     shared = Degrader(config.augmentation, 16_000, config.seed)
     own, other = (BatchMaker([example(0.5)], FEATURES, config, degrader=given) for given in (None, shared))
     assert other.degrader is shared
-    np.testing.assert_array_equal(own.heard(0, 1)[0], other.heard(0, 1)[0])
+    np.testing.assert_array_equal(own.heard(0, 1)[0].waveform, other.heard(0, 1)[0].waveform)
 
 
 @pytest.mark.parametrize("speed", [0.9, 1.1])
 def test_speed_changes_the_length_and_the_pitch(speed):
     tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
     config = AugmentationConfig(speeds=(speed,), gain_db=0)
-    played = augment_waveform(tone, Degrader(config, 16_000), np.random.default_rng(0))
+    augmented = augment_waveform(tone, Degrader(config, 16_000), np.random.default_rng(0))
+    assert augmented.done == {"speed": speed}
+    played = augmented.waveform
     assert len(played) == pytest.approx(16_000 / speed, abs=2)
     peak_hz = np.abs(np.fft.rfft(played)).argmax() * 16_000 / len(played)
     assert peak_hz == pytest.approx(440 * speed, abs=2)
@@ -123,7 +125,7 @@ def test_speed_changes_the_length_and_the_pitch(speed):
 def test_noise_has_the_level_asked_for():
     tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
     config = AugmentationConfig(speeds=(1.0,), gain_db=0, noise_probability=1.0, noise_snr_db=(20.0, 20.0))
-    noise = augment_waveform(tone, Degrader(config, 16_000), np.random.default_rng(0)) - tone
+    noise = augment_waveform(tone, Degrader(config, 16_000), np.random.default_rng(0)).waveform - tone
     snr_db = 10 * np.log10(np.square(tone).mean() / np.square(noise).mean())
     assert snr_db == pytest.approx(20, abs=0.1)
 

@@ -15,7 +15,7 @@ from asrkit.cli import app
 from asrkit.data import read_manifest
 from asrkit.features import extract_features
 from asrkit.presets import run_config
-from asrkit.report.preview_page import draw_features
+from asrkit.report.preview_page import draw_features, render_preview
 from asrkit.text import Alphabet
 from asrkit.text.units import Characters
 from asrkit.training.batches import BatchMaker
@@ -63,6 +63,19 @@ def test_what_is_set_is_what_happens(corpus, tmp_path):
     assert seconds[1:] == pytest.approx([2 * seconds[0]] * 2, rel=0.01)
     for take in preview.takes:
         assert np.abs(soundfile.read(take.audio_path)[0]).max() <= 1
+
+
+def test_each_take_says_what_was_done_to_it(corpus, tmp_path):
+    config = settings(
+        corpus, speeds=[0.5], noise_probability=1.0, noises=["white"], noise_snr_db=[7.0, 7.0], codec_probability=1.0
+    )
+    (preview,) = preview_augmentation(config, tmp_path, count=1, epochs=1)
+    before, after = preview.takes
+    assert before.done == {}
+    assert after.done == {"speed": "0.5", "noise": "white", "snr": "7", "codec": after.done["codec"]}
+    page = render_preview([preview], {}, tmp_path)
+    assert f"{after.seconds:.2f} s; speed 0.5; noise white; snr 7; codec {after.done['codec']}</td>" in page
+    assert f"{before.seconds:.2f} s</td>" in page
 
 
 def test_what_cannot_be_read_is_passed_over(tmp_path):

@@ -81,7 +81,7 @@ def degrade_set(
     (output_dir / _AUDIO).mkdir(parents=True, exist_ok=True)
     stems = _stems(utterances)
 
-    def write(place: int) -> tuple[Utterance, dict[str, str | float]] | AudioError:
+    def write(place: int) -> tuple[Utterance, dict[str, str]] | AudioError:
         utterance, path = utterances[place], output_dir / _AUDIO / f"{stems[place]}{suffix}"
         try:
             degraded = _degraded(utterances, place, degrader, seed)
@@ -90,9 +90,9 @@ def degrade_set(
         loudest = max(1.0, float(np.abs(degraded.waveform).max()))
         write_waveform(path, degraded.waveform / np.float32(loudest), sample_rate_hz)
         duration_s = len(degraded.waveform) / sample_rate_hz
-        return replace(utterance, audio_path=path, duration_s=duration_s, start_s=None, end_s=None), degraded.done
+        return replace(utterance, audio_path=path, duration_s=duration_s, start_s=None, end_s=None), degraded.cells
 
-    written: list[tuple[Utterance, dict[str, str | float]]] = []
+    written: list[tuple[Utterance, dict[str, str]]] = []
     errors: list[AudioError] = []
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         for first in range(0, len(utterances), _BLOCK):
@@ -108,7 +108,7 @@ def degrade_set(
         raise ManifestError(f"no recording can be used; {errors[0] if errors else 'the set is empty'}")
     manifest = output_dir / f"{name}.tsv"
     degraded = [utterance for utterance, _ in written]
-    columns = {key: [_cell(done.get(key, "")) for _, done in written] for key in COLUMNS}
+    columns = {key: [done.get(key, "") for _, done in written] for key in COLUMNS}
     write_manifest(manifest, degraded, {key: cells for key, cells in columns.items() if any(cells)})
     return DegradedSet(manifest, degraded, errors)
 
@@ -130,7 +130,3 @@ def _stems(utterances: Sequence[Utterance]) -> list[str]:
     are_names = all(re.fullmatch(r"\w[\w.-]{0,99}", id, re.ASCII) for id in ids)
     are_distinct = len({id.casefold() for id in ids}) == len(ids)
     return ids if are_names and are_distinct else [f"{number:06}" for number in range(1, len(ids) + 1)]
-
-
-def _cell(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"

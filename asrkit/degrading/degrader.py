@@ -36,6 +36,11 @@ class Degraded:
     waveform: FloatArray
     done: dict[str, str | float] = field(default_factory=dict)
 
+    @property
+    def cells(self) -> dict[str, str]:
+        """What was done, as a table or a page says it."""
+        return {name: value if isinstance(value, str) else f"{value:.4g}" for name, value in self.done.items()}
+
 
 class Degrader:
     """Degrades waveforms; threads may share it.

@@ -49,7 +49,7 @@ def _take(take: Take, loudest: float, page_dir: Path) -> str:
     image = f'<img src="data:image/png;base64,{picture}" alt="{text(f"spectrogram, {take.name}")}">'
     return (
         tag("th", text(take.name), scope="row")
-        + tag("td", f"{take.seconds:.2f} s")
+        + tag("td", text("; ".join([f"{take.seconds:.2f} s", *(" ".join(item) for item in take.done.items())])))
         + tag("td", player)
         + tag("td", image)
     )

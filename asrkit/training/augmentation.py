@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import soxr
 
 from asrkit.config import AugmentationConfig
-from asrkit.degrading import Another, Degrader
+from asrkit.degrading import Another, Degraded, Degrader
 
 FloatArray = npt.NDArray[np.float32]
 
 
 def augment_waveform(
     waveform: FloatArray, degrader: Degrader, rng: np.random.Generator, another: Another | None = None
-) -> FloatArray:
-    """Return a waveform at another speed, maybe in a room, with noise, through a codec, at another gain.
+) -> Degraded:
+    """Play a waveform at another speed, maybe in a room, with noise, through a codec, at another gain.
 
     Args:
         waveform: ``(samples,)`` in [-1, 1].
@@ -24,7 +26,7 @@ def augment_waveform(
         another: Draws the waveform of another utterance, for babble.
 
     Returns:
-        ``(samples / speed,)``.
+        The waveform, ``(samples / speed,)``, and what was done to it, with its ``speed``.
 
     Raises:
         AudioError: A recording to degrade it with cannot be read.
@@ -32,7 +34,8 @@ def augment_waveform(
     speed, rate_hz = float(rng.choice(degrader.config.speeds)), degrader.sample_rate_hz
     if speed != 1.0:
         waveform = soxr.resample(waveform, rate_hz * speed, rate_hz, quality="MQ")
-    return degrader.degrade(waveform, rng, another).waveform
+    degraded = degrader.degrade(waveform, rng, another)
+    return replace(degraded, done={"speed": speed, **degraded.done})
 
 
 def mask_features(features: FloatArray, config: AugmentationConfig, rng: np.random.Generator) -> FloatArray:

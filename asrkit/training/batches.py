@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.config import FeatureConfig, TrainingConfig
-from asrkit.degrading import Degrader
+from asrkit.degrading import Degraded, Degrader
 from asrkit.features import extract_features
 from asrkit.text.units import Units
 from asrkit.training.augmentation import augment_waveform, mask_features
@@ -105,15 +105,16 @@ class BatchMaker:
         rng = np.random.default_rng([self.training.seed, epoch, index, _OF_LABELS])
         return replace(example, labels=self.redraw.encode(example.text, rng))
 
-    def heard(self, index: int, epoch: int | None) -> tuple[FloatArray, FloatArray]:
-        """Return the waveform and the features of one example as the network hears them in an epoch."""
+    def heard(self, index: int, epoch: int | None) -> tuple[Degraded, FloatArray]:
+        """Return the waveform, with what was done to it, and the features of one example in an epoch."""
         waveform = self.examples[index].waveform()
         if epoch is None:
-            return waveform, extract_features(waveform, self.features)
+            return Degraded(waveform), extract_features(waveform, self.features)
         rng = np.random.default_rng([self.training.seed, epoch, index])
         another = partial(self._another, index) if len(self.examples) > 1 else None
-        waveform = augment_waveform(waveform, self.degrader, rng, another)
-        return waveform, mask_features(extract_features(waveform, self.features), self.training.augmentation, rng)
+        augmented = augment_waveform(waveform, self.degrader, rng, another)
+        features = extract_features(augmented.waveform, self.features)
+        return augmented, mask_features(features, self.training.augmentation, rng)
 
     def _another(self, index: int, rng: np.random.Generator) -> FloatArray:
         """Draw the waveform of another example than this one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -34,12 +34,14 @@ class Take:
         audio_path: What it sounds like, written.
         features: ``(frames, bins)`` for the network; 0 where they are masked.
         seconds: Length of the audio.
+        done: What was done to it: names and values.
     """
 
     name: str
     audio_path: Path
     features: FloatArray
     seconds: float
+    done: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,12 @@ def _takes(maker: BatchMaker, place: int, stem: Path, epochs: int) -> tuple[Take
     rate_hz = maker.features.sample_rate_hz
     takes = []
     for epoch in (None, *range(1, epochs + 1)):
-        waveform, features = maker.heard(place, epoch)
+        heard, features = maker.heard(place, epoch)
         path = stem.with_name(f"{stem.name}-{'original' if epoch is None else f'epoch{epoch + 1}'}.wav")
-        loudest = float(np.abs(waveform).max(initial=0.0))
-        write_waveform(path, waveform / max(1.0, loudest), rate_hz)
+        loudest = float(np.abs(heard.waveform).max(initial=0.0))
+        write_waveform(path, heard.waveform / max(1.0, loudest), rate_hz)
         name = "as recorded" if epoch is None else f"epoch {epoch + 1}"
-        takes.append(Take(name, path, features, len(waveform) / rate_hz))
+        takes.append(Take(name, path, features, len(heard.waveform) / rate_hz, heard.cells))
     return tuple(takes)
 
 
