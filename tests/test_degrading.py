@@ -15,7 +15,7 @@ from asrkit.audio.coding import encode, recode
 from asrkit.config import AugmentationConfig
 from asrkit.degrading import Degrader
 from asrkit.degrading.channel import clip, telephone_band, through_codec
-from asrkit.degrading.noise import add_noise, babble, excerpt, formula_noise
+from asrkit.degrading.noise import add_noise, babble, draw_other, excerpt, formula_noise
 from asrkit.degrading.recordings import Kept, RecordingFolder
 from asrkit.degrading.rooms import add_room, random_response, shoebox_response, trimmed_response
 from asrkit.degrading.spectra import fast_size
@@ -181,6 +181,12 @@ def test_babble_is_several_voices_equally_loud():
     assert counts == {3, 4, 5, 6, 7}
 
 
+def test_any_other_is_drawn_but_not_oneself():
+    rng = np.random.default_rng(0)
+    assert {draw_other(2, 5, rng) for _ in range(60)} == {0, 1, 3, 4}
+    assert {draw_other(0, 2, rng) for _ in range(5)} == {1}
+
+
 def test_an_excerpt_repeats_what_is_too_short_and_begins_anywhere():
     starts = set()
     for seed in range(60):
@@ -325,12 +331,17 @@ def test_a_room_dies_away_within_its_time(rt60_s):
     assert np.median(measured) == pytest.approx(rt60_s, rel=0.15)
 
 
-def test_early_and_late_reflections_join_without_a_step():
+@pytest.mark.parametrize("meters", [0.4, 2.5])
+def test_early_and_late_reflections_join_without_a_step(meters):
     """The noise after 30 ms goes on with the power of the images before, below 300 Hz aside: there they add up."""
     rng = np.random.default_rng(1)
     steps = []
     for _ in range(40):
-        spectrum = np.fft.rfft(random_response(0.4, RATE_HZ, rng)[: RATE_HZ // 4])
+        line = np.array([0.64, 0.6, 0.48]) * meters  # along no wall: there images lie equally far in pairs
+        mouth_m = rng.uniform(0.3, SIZE_M - line - 0.3)
+        microphone_m = mouth_m + line
+        response = shoebox_response(SIZE_M, mouth_m, microphone_m, 0.4, RATE_HZ, rng)
+        spectrum = np.fft.rfft(response[: RATE_HZ // 4])
         spectrum[: 300 // 4] = 0
         response = np.fft.irfft(spectrum)
         before, after = (np.square(response[a : a + RATE_HZ // 100]).sum() for a in (320, 480))

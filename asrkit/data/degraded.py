@@ -17,7 +17,7 @@ from asrkit.audio import write_waveform
 from asrkit.config import AugmentationConfig
 from asrkit.data.manifest import write_manifest
 from asrkit.data.utterance import Utterance
-from asrkit.degrading import Degraded, Degrader
+from asrkit.degrading import Degraded, Degrader, draw_other
 from asrkit.errors import AudioError, ConfigError, ManifestError
 
 FloatArray = npt.NDArray[np.float32]
@@ -115,8 +115,7 @@ def degrade_set(
 
 def _degraded(utterances: Sequence[Utterance], place: int, degrader: Degrader, seed: int) -> Degraded:
     def another(rng: np.random.Generator) -> FloatArray:
-        other = int(rng.integers(len(utterances) - 1))
-        return utterances[other + (other >= place)].waveform(degrader.sample_rate_hz)
+        return utterances[draw_other(place, len(utterances), rng)].waveform(degrader.sample_rate_hz)
 
     digest = hashlib.sha256(utterances[place].id.encode()).digest()
     rng = np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])

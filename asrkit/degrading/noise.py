@@ -44,6 +44,12 @@ def babble(length: int, another: Callable[[np.random.Generator], FloatArray], rn
     return mixed
 
 
+def draw_other(place: int, count: int, rng: np.random.Generator) -> int:
+    """Return one of so many places, any but this one."""
+    other = int(rng.integers(count - 1))
+    return other + (other >= place)
+
+
 def excerpt(samples: npt.NDArray[Any], length: int, rng: np.random.Generator) -> FloatArray:
     """Return ``(length,)`` samples from a random place on; the recording repeats where it ends."""
     start = int(rng.integers(len(samples)))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.config import FeatureConfig, TrainingConfig
-from asrkit.degrading import Degraded, Degrader
+from asrkit.degrading import Degraded, Degrader, draw_other
 from asrkit.features import extract_features
 from asrkit.text.units import Units
 from asrkit.training.augmentation import augment_waveform, mask_features
@@ -118,8 +118,7 @@ class BatchMaker:
 
     def _another(self, index: int, rng: np.random.Generator) -> FloatArray:
         """Draw the waveform of another example than this one."""
-        place = int(rng.integers(len(self.examples) - 1))
-        return self.examples[place + (place >= index)].waveform()
+        return self.examples[draw_other(index, len(self.examples), rng)].waveform()
 
     def collate(self, features: Sequence[FloatArray], examples: Sequence[Example]) -> Batch:
         """Pad features and labels into arrays: features, frames, labels, num_labels, and maybe auxiliary labels."""
