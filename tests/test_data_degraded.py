@@ -138,12 +138,16 @@ def test_nothing_that_is_there_is_replaced(corpus, tmp_path):
 def test_what_cannot_be_read_is_left_out_and_named(corpus, tmp_path):
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
     bad = Utterance("bad", tmp_path / "bad.wav", "no")
-    white = ALL.replace(noises=("white",))
-    written = degrade_set([bad, *read_manifest(corpus)], tmp_path / "out", white)
-    assert len(written.utterances) == 6
-    assert [error.path for error in written.errors] == [bad.audio_path]
+    white, babble = ALL.replace(noises=("white",)), ALL.replace(noises=("babble",))
+    for name, config in (("white", white), ("babble", babble)):
+        written = degrade_set([bad, *read_manifest(corpus)], tmp_path / name, config)
+        assert len(written.utterances) == 6
+        assert [error.path for error in written.errors] == [bad.audio_path]
     with pytest.raises(ManifestError, match=r"no recording can be used; .*bad\.wav"):
         degrade_set([bad], tmp_path / "none", white)
+    with pytest.raises(ConfigError, match="babble is made of other utterances"):
+        degrade_set(read_manifest(corpus)[:1], tmp_path / "none", babble)
+    assert not (tmp_path / "none").exists(), "with better settings the same folder will do"
 
 
 def test_the_command_writes_a_set_that_is_scored_by_what_was_done(corpus, tmp_path):

@@ -244,10 +244,16 @@ def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_drawn(tmp_pa
 
 
 def test_a_recording_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    """When a run begins, not when it is drawn; what is hidden is not meant, and a cut recording has noise enough."""
+    soundfile.write(tmp_path / "good.wav", speech(), RATE_HZ)
+    (tmp_path / "cut.wav").write_bytes((tmp_path / "good.wav").read_bytes()[:9_000])
+    (tmp_path / "._good.wav").write_bytes(b"resource fork")
     config = AugmentationConfig(noise_probability=1.0, noises=(str(tmp_path),))
+    degrader = Degrader(config, RATE_HZ)
+    assert {degrader.degrade(speech(), np.random.default_rng(seed)).done["noise"] for seed in range(9)}
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
     with pytest.raises(AudioError, match=r"bad\.wav"):
-        Degrader(config, RATE_HZ).degrade(speech(), np.random.default_rng(0))
+        Degrader(config, RATE_HZ)
 
 
 def test_babble_of_a_single_utterance_is_refused():

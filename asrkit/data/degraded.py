@@ -25,6 +25,7 @@ FloatArray = npt.NDArray[np.float32]
 COLUMNS = ("room", "noise", "snr", "clip", "codec")
 _AUDIO = "audio"
 _OTHER_ROOMS = 1_000_000  # a test set of a training run's seed is not in the rooms of that run
+_VOICE_DRAWS = 100  # for one that can be read
 _BLOCK = 64  # utterances under way when an error or Ctrl-C ends it
 
 
@@ -71,14 +72,13 @@ def degrade_set(
     Raises:
         ConfigError: The folder holds something, or babble is asked for in a set of one.
         MissingPathError: A folder of noises or responses does not exist.
-        AudioError: It holds no recording.
+        AudioError: It holds no recording, or one that cannot be read.
         ManifestError: No recording can be used, or the manifest cannot be written.
     """
     output_dir = Path(output_dir)
     if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
         raise ConfigError(f"{output_dir} is there already and not empty; name a new folder")
     degrader = Degrader(config, sample_rate_hz, seed + _OTHER_ROOMS)
-    (output_dir / _AUDIO).mkdir(parents=True, exist_ok=True)
     stems = _stems(utterances)
 
     def write(place: int) -> tuple[Utterance, dict[str, str]] | AudioError:
@@ -88,6 +88,7 @@ def degrade_set(
         except AudioError as error:
             return error
         loudest = max(1.0, float(np.abs(degraded.waveform).max()))
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_waveform(path, degraded.waveform / np.float32(loudest), sample_rate_hz)
         duration_s = len(degraded.waveform) / sample_rate_hz
         return replace(utterance, audio_path=path, duration_s=duration_s, start_s=None, end_s=None), degraded.cells
@@ -114,8 +115,13 @@ def degrade_set(
 
 
 def _degraded(utterances: Sequence[Utterance], place: int, degrader: Degrader, seed: int) -> Degraded:
-    def another(rng: np.random.Generator) -> FloatArray:
-        return utterances[draw_other(place, len(utterances), rng)].waveform(degrader.sample_rate_hz)
+    def another(rng: np.random.Generator, draws: int = _VOICE_DRAWS) -> FloatArray:
+        try:
+            return utterances[draw_other(place, len(utterances), rng)].waveform(degrader.sample_rate_hz)
+        except AudioError:  # left out of the set for itself; here another voice does as well
+            if draws == 1:
+                raise
+            return another(rng, draws - 1)
 
     digest = hashlib.sha256(utterances[place].id.encode()).digest()
     rng = np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])

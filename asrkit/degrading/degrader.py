@@ -52,7 +52,7 @@ class Degrader:
 
     Raises:
         MissingPathError: A folder of noises or responses does not exist.
-        AudioError: It holds no recording.
+        AudioError: It holds no recording, or one that cannot be read.
     """
 
     def __init__(self, config: AugmentationConfig, sample_rate_hz: int, seed: int = 0) -> None:
@@ -109,7 +109,7 @@ class Degrader:
     def _noise(self, length: int, rng: np.random.Generator, another: Another | None) -> tuple[str, FloatArray]:
         name = _drawn(self.config.noises, rng)
         if name in self._folders:
-            return Path(name).name, excerpt(self._folders[name].draw(rng)[1], length, rng)
+            return Path(name).name or name, excerpt(self._folders[name].draw(rng)[1], length, rng)
         if name != "babble":
             return name, formula_noise(name, length, rng)
         if another is None:

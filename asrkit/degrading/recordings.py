@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.audio import AUDIO_SUFFIXES, Reading, load_waveform
+from asrkit.audio import AUDIO_SUFFIXES, Reading, load_waveform, probe
 from asrkit.errors import AudioError
 
 Value = TypeVar("Value")
@@ -40,15 +40,18 @@ class RecordingFolder:
         sample_rate_hz: What the recordings are resampled to.
 
     Raises:
-        AudioError: There is no recording in it.
+        AudioError: There is no recording in it, or one that cannot be read, as far as its header tells: better now than
+            when it is drawn.
     """
 
     def __init__(self, folder: Path | str, sample_rate_hz: int) -> None:
         folder = Path(folder)
         self.sample_rate_hz = sample_rate_hz
-        self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
+        self.paths = sorted(path for path in folder.rglob("*") if _is_recording(path))
         if not self.paths:
             raise AudioError("holds no recordings; name a folder with WAV, FLAC, MP3 or other audio", path=folder)
+        for path in self.paths:
+            probe(path, reading=Reading(salvage=True))
         self._kept: Kept[npt.NDArray[np.int16]] = Kept()
 
     def draw(self, rng: np.random.Generator) -> tuple[Path, npt.NDArray[np.int16]]:
@@ -64,3 +67,7 @@ class RecordingFolder:
         """Decode as much as can be read, in half the memory that floats would take."""
         waveform = load_waveform(path, self.sample_rate_hz, reading=Reading(salvage=True))
         return np.asarray(np.rint(waveform * 32_767), np.int16)
+
+
+def _is_recording(path: Path) -> bool:
+    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and path.is_file()
