@@ -6,6 +6,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 
 VENV := .venv
 ENGINE_VENVS := .venv-jax .venv-torch
+ENGINE_TESTS := tests/test_model_recurrence.py tests/test_training_shapes.py tests/test_training_backends.py
 SANITIZE_VENV := .venv-sanitize
 # the editable install maps modules to files: it is made anew when their set changes
 PACKAGE := $(VENV)/.package-$(shell find asrkit -name '*.py' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
@@ -83,7 +84,7 @@ test-jax test-torch: test-%: setup .venv-%/.requirements
 	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir build/$* .
 	.venv-$*/bin/python scripts/remove_former.py
 	.venv-$*/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall build/$*/*.whl
-	KERAS_BACKEND=$* .venv-$*/bin/pytest -m "not slow" tests/test_model_recurrence.py tests/test_training_backends.py
+	KERAS_BACKEND=$* .venv-$*/bin/pytest -m "not slow" $(ENGINE_TESTS)
 
 test-gpu: ## what needs a GPU, with the Python that has it: PYTHON=..., and asrkit importable there
 	$(PYTHON) -m pytest tests/test_gpu.py

@@ -20,7 +20,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # library -> the only places that may import it
 CONFINED = {
-    "keras": ("model/network.py", "model/recurrence.py", "model/tensorflow_ops.py", "training"),
+    "keras": ("model/jax_ops.py", "model/network.py", "model/recurrence.py", "model/tensorflow_ops.py", "training"),
     "tensorflow": ("model/tensorflow_ops.py", "training"),
     "jax": ("model/jax_ops.py", "training"),
     "torch": ("model/torch_ops.py", "training"),

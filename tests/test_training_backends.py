@@ -81,7 +81,7 @@ def test_the_average_of_weights_is_that_of_the_formula(tmp_path: Path) -> None:
 
     from asrkit.training.optimizer import WeightAverage, compiled_network
 
-    network = compiled_network(settings("none.tsv"), 10)
+    network = compiled_network(settings("none.tsv"), 29, 10)
     average = WeightAverage(network, 0.5)
     variable, expected = network.trainable_weights[0], None
     for step in range(1, 20):

@@ -65,9 +65,9 @@ def test_an_utterance_is_augmented_alike_in_any_batch():
 
 
 def test_a_batch_is_padded_with_zeros_and_keeps_true_lengths():
-    maker = BatchMaker([example(0.5, "abc"), example(0.2, "d", seed=1)], FEATURES, TrainingConfig(), pad_multiple=8)
+    maker = BatchMaker([example(0.5, "abc"), example(0.2, "d", seed=1)], FEATURES, TrainingConfig())
     batch = maker.batch([0, 1], None)
-    assert batch["features"].shape[1] % 8 == 0
+    assert batch["features"].shape[:2] == (2, max(batch["frames"]))
     assert list(batch["num_labels"]) == [3, 1]
     assert Alphabet().decode(batch["labels"][0, :3]) == "abc"
     assert not batch["features"][1, batch["frames"][1] :].any()

@@ -1,11 +1,16 @@
-"""A recurrence that XLA compiles well: one scan for both directions, with all that needs no state left out of it."""
+"""What XLA compiles better than what Keras hands it.
+
+A recurrent layer is one scan for both directions, with all that needs no state left out of it.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from keras import ops
 
 
 def recurrence(cells: list[Any], inputs: Any, lengths: Any) -> Any:
@@ -62,3 +67,17 @@ def _lstm_step(state: Any, by_inputs: Any, by_state: Any, _: Any) -> Any:
     entry, forget, candidate, exit = jnp.split(by_inputs + by_state, 4, axis=-1)
     cell = jax.nn.sigmoid(forget) * state[1] + jax.nn.sigmoid(entry) * jnp.tanh(candidate)
     return jax.nn.sigmoid(exit) * jnp.tanh(cell), cell
+
+
+@partial(jax.jit, static_argnums=4)
+def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int) -> Any:
+    """Return the CTC loss of each utterance, ``(batch,)``, in nats: that of Keras, compiled also where a step is not.
+
+    Args:
+        labels: ``(batch, most labels)`` int32.
+        logits: ``(batch, steps, symbols)`` float32.
+        num_labels: ``(batch,)`` int32, true numbers of labels.
+        steps: ``(batch,)`` int32, true numbers of steps.
+        blank: Index of the blank.
+    """
+    return ops.ctc_loss(labels, logits, num_labels, steps, mask_index=blank)

@@ -226,7 +226,7 @@ class DeepSpeech2(keras.Model):
             weight = self.auxiliary.weight
             losses = (1 - weight) * self.utterance_losses(x, y_pred[0])
             losses += weight * self._ctc_losses(x, "auxiliary", y_pred[1], self.auxiliary.num_symbols)
-        return ops.sum(losses * x["weights"]) if "weights" in x else ops.mean(losses)
+        return ops.sum(losses * ops.convert_to_tensor(x["weights"])) if "weights" in x else ops.mean(losses)
 
     def utterance_losses(self, inputs: dict[str, Any], logits: Any) -> Any:
         """Return the CTC loss of each utterance, ``(batch,)``, in nats, from true lengths."""

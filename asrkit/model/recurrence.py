@@ -1,6 +1,6 @@
 """Recurrent layers and the CTC loss by what each backend computes fastest.
 
-The answers are those of Keras: its layers and its ``ops.ctc_loss``, which remain for what is not here. With a mask
+The answers are those of Keras: its layers, which remain for what is not here, and its ``ops.ctc_loss``. With a mask
 Keras runs a layer as a loop of small operations, except where TensorFlow has cuDNN; ours work from lengths.
 """
 
@@ -65,8 +65,10 @@ def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int
     backend = keras.backend.backend()
     if backend == "tensorflow":
         return tensorflow_ops.ctc_losses(labels, logits, num_labels, steps, blank)
-    if backend == "torch":
-        from asrkit.model import torch_ops
+    if backend == "jax":
+        from asrkit.model import jax_ops
 
-        return torch_ops.ctc_losses(labels, logits, num_labels, steps, blank)
-    return ops.ctc_loss(labels, logits, num_labels, steps, mask_index=blank)
+        return jax_ops.ctc_losses(labels, logits, num_labels, steps, blank)
+    from asrkit.model import torch_ops
+
+    return torch_ops.ctc_losses(labels, logits, num_labels, steps, blank)

@@ -18,6 +18,7 @@ from asrkit.features import extract_features
 from asrkit.text.units import Units
 from asrkit.training.augmentation import augment_waveform, mask_features
 from asrkit.training.examples import Example
+from asrkit.training.shapes import Shape, Shapes
 
 FloatArray = npt.NDArray[np.float32]
 Batch = dict[str, npt.NDArray[Any]]
@@ -71,8 +72,7 @@ class BatchMaker:
         examples: What to learn from.
         features: How to make features.
         training: Augmentation and seed.
-        pad_multiple: Frames and labels are padded to a multiple of this; compilers that specialize on shapes
-            (JAX) then meet few of them.
+        shapes: The few sizes that batches get; None gives each the size of its longest utterance.
         redraw: Units that say a text in another way each epoch; without them the labels stay as they are.
         degrader: Of the waveforms, where several makers share one; None makes one of these settings.
     """
@@ -82,14 +82,14 @@ class BatchMaker:
         examples: Sequence[Example],
         features: FeatureConfig,
         training: TrainingConfig,
-        pad_multiple: int = 1,
+        shapes: Shapes | None = None,
         redraw: Units | None = None,
         degrader: Degrader | None = None,
     ) -> None:
         self.examples = examples
         self.features = features
         self.training = training
-        self.pad_multiple = pad_multiple
+        self.shapes = shapes
         self.redraw = redraw
         self.degrader = degrader or Degrader(training.augmentation, features.sample_rate_hz, training.seed)
 
@@ -122,24 +122,42 @@ class BatchMaker:
 
     def collate(self, features: Sequence[FloatArray], examples: Sequence[Example]) -> Batch:
         """Pad features and labels into arrays: features, frames, labels, num_labels, and maybe auxiliary labels."""
-        frames = np.array([len(f) for f in features], np.int32)
-        padded = np.zeros((len(features), self._padded(frames.max()), self.features.num_bins), np.float32)
-        for row, values in zip(padded, features, strict=True):
-            row[: len(values)] = values
-        batch: Batch = {"features": padded, "frames": frames}
-        batch |= self._labels("labels", [example.labels for example in examples])
+        labels = {"labels": [example.labels for example in examples]}
         second = [example.auxiliary for example in examples if example.auxiliary is not None]
-        return batch | self._labels("auxiliary", second) if second else batch
+        labels |= {"auxiliary": second} if second else {}
+        longest = max(len(row) for rows in labels.values() for row in rows)
+        shape = Shape(len(features), max(map(len, features)), longest)
+        shape = self.shapes.fit(shape) if self.shapes else shape
+        batch = {"features": _padded(features, shape.frames, np.float32), "frames": _lengths(features)}
+        for name, rows in labels.items():
+            batch |= {name: _padded(rows, shape.labels, np.int32), f"num_{name}": _lengths(rows)}
+        return filled_up(batch, shape.rows) if self.shapes else batch
 
-    def _labels(self, name: str, rows: Sequence[npt.NDArray[np.int32]]) -> Batch:
-        counts = np.array([len(row) for row in rows], np.int32)
-        padded = np.zeros((len(rows), self._padded(counts.max())), np.int32)
-        for line, row in zip(padded, rows, strict=True):
-            line[: len(row)] = row
-        return {name: padded, f"num_{name}": counts}
 
-    def _padded(self, size: int) -> int:
-        return int(-(-size // self.pad_multiple) * self.pad_multiple)
+def _lengths(rows: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.int32]:
+    return np.array([len(row) for row in rows], np.int32)
+
+
+def _padded(rows: Sequence[npt.NDArray[Any]], size: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    padded = np.zeros((len(rows), size, *rows[0].shape[1:]), dtype)
+    for line, row in zip(padded, rows, strict=True):
+        line[: len(row)] = row
+    return padded
+
+
+def filled_up(batch: Batch, rows: int) -> Batch:
+    """Add empty utterances, so that there are so many rows, and ``weights``: 0 for those, the rest sum to 1."""
+    count = len(batch["frames"])
+    batch = {**batch, "weights": np.full(count, 1 / count, np.float32)}
+    missing = rows - count
+    if not missing:
+        return batch
+    # CTC wants a label.
+    contents = {name: int(name.startswith("num_")) for name in batch}
+    return {
+        name: np.concatenate([values, np.full((missing, *values.shape[1:]), contents[name], values.dtype)])
+        for name, values in batch.items()
+    }
 
 
 def num_workers() -> int:

@@ -10,10 +10,9 @@ import contextlib
 from typing import Any
 
 import keras
-import numpy as np
 
 from asrkit.errors import ConfigError
-from asrkit.training.batches import Batch
+from asrkit.training.batches import Batch, filled_up
 
 
 class Devices:
@@ -48,19 +47,13 @@ class Devices:
             return batch
         rows = len(batch["frames"])
         part = -(-rows // self.count)
-        missing = part * self.count - rows
-        full = {name: _filled(values, missing, int(name.startswith("num_"))) for name, values in batch.items()}
-        full["weights"] = _filled(np.full(rows, 1 / rows, np.float32), missing, 0)
+        full = filled_up(batch, part * self.count)
         return {
             name: self._strategy.experimental_distribute_values_from_function(
                 lambda context, values=values: values[part * context.replica_id_in_sync_group :][:part]
             )
             for name, values in full.items()
         }
-
-
-def _filled(values: Any, missing: int, content: int) -> Any:
-    return np.concatenate([values, np.full((missing, *values.shape[1:]), content, values.dtype)]) if missing else values
 
 
 def _chosen(count: int) -> list[str]:

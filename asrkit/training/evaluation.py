@@ -88,10 +88,10 @@ def evaluate(
     decoder, blank = GreedyDecoder(units.symbols, units.lexicon), units.symbols.blank_index
     loss = blanks = steps = 0.0
     for batch, indices in batches:
-        # Rows that fill up the parts of several devices come last.
-        logits = network.predict_on_batch(share(_inputs(batch)))[: len(indices)]
+        # Rows that only fill up, a batch or the parts of several devices, come last.
+        logits = network.predict_on_batch(share(_inputs(batch)))[: len(batch["frames"])]
         losses = ops.convert_to_numpy(network.utterance_losses(batch, logits))
-        loss += float(losses.sum())
+        loss += float(losses[: len(indices)].sum())
         log_probs = _log_softmax(ops.convert_to_numpy(logits))
         for row, index in enumerate(indices):
             emissions = log_probs[row, : output_lengths(int(batch["frames"][row]), network.config)]

@@ -22,6 +22,7 @@ from asrkit.training.batches import Batch, BatchMaker, num_workers, plan_batches
 from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
 from asrkit.training.observer import TrainingObserver
 from asrkit.training.run import load_sets
+from asrkit.training.shapes import Shape, shapes_here
 from asrkit.training.units import auxiliary_units, units_of_run
 
 # Batches tried, by the share of an epoch's batches that are shorter. The longest comes first: it takes the most memory,
@@ -176,6 +177,7 @@ class _Costs:
         self.auxiliary = auxiliary
         self.batches = plan_batches(train.frames, config.training, 1)
         self.dev_batches = plan_batches(dev.frames, config.training.replace(sortagrad=True), 0)
+        self.shapes = shapes_here([*train.frames, *dev.frames], config)
         self.read_audio_s = self.reading_s = 0.0
         self.made_audio_s = self.making_s = self.plain_making_s = 0.0
         self.degrader = Degrader(config.training.augmentation, config.features.sample_rate_hz, config.training.seed)
@@ -196,9 +198,9 @@ class _Costs:
         """Put the measurements together."""
         train, dev = self.train, self.dev
         hours = train.size.hours + dev.size.hours
-        padded = _padded(train.frames, self.batches)
+        padded = self._padded(train.frames, self.batches)
         bytes_per_frame = 4 * self.config.features.num_bins
-        dev_mb = sum(_padded(dev.frames, self.dev_batches)) * bytes_per_frame / 2**20  # kept for the whole run
+        dev_mb = sum(self._padded(dev.frames, self.dev_batches)) * bytes_per_frame / 2**20  # kept for the whole run
         return RunPlan(
             train=train.size,
             dev=dev.size,
@@ -227,9 +229,13 @@ class _Costs:
             indices = order[min(len(order) - 1, int(share * len(order)))]
             examples = self._read([part.utterances[i] for i in indices])
             # twice the examples: babble is made of others
-            maker = BatchMaker(examples * 2, self.config.features, self.config.training, degrader=self.degrader)
+            maker = BatchMaker(
+                examples * 2, self.config.features, self.config.training, self.shapes, degrader=self.degrader
+            )
             rows = range(len(examples))
-            maker.batch(rows, epoch)  # decodes the noises that it draws, as a run does once
+            batch = maker.batch(rows, epoch)  # decodes the noises that it draws, as a run does once
+            if self.shapes:
+                work(batch, examples)  # compiles what a run compiles once for each shape
             started = time.perf_counter()
             batch = maker.batch(rows, epoch)
             made = time.perf_counter()
@@ -241,12 +247,12 @@ class _Costs:
                 if epoch is not None:
                     self._time_without_augmentation(maker, rows, made - started)
         if epoch is None:  # dev batches are made once
-            return working_s / timed_frames * sum(_padded(part.frames, plan))
+            return working_s / timed_frames * sum(self._padded(part.frames, plan))
         stretch = float(np.mean([1 / speed for speed in self.config.training.augmentation.speeds]))
         # Threads make batches ahead of the network; without an accelerator they take its cores.
         making_s /= num_workers()
         seconds = working_s + making_s if self.device.endswith("cpu") else max(working_s, making_s)
-        return seconds / timed_frames * sum(_padded(part.frames, plan)) * stretch
+        return seconds / timed_frames * sum(self._padded(part.frames, plan)) * stretch
 
     def _time_without_augmentation(self, maker: BatchMaker, rows: Sequence[int], making_s: float) -> None:
         started = time.perf_counter()
@@ -273,7 +279,8 @@ class _Costs:
         rows = list(range(len(examples)))
         evaluate(self.network, [(batch, rows)], examples, self.units, self.devices.share)
 
-
-def _padded(frames: Sequence[int], plan: Sequence[Sequence[int]]) -> list[int]:
-    """Return the frames of each batch, padding counted."""
-    return [max(frames[i] for i in indices) * len(indices) for indices in plan]
+    def _padded(self, frames: Sequence[int], plan: Sequence[Sequence[int]]) -> list[int]:
+        """Return the frames of each batch, padding counted."""
+        shapes = [Shape(len(indices), max(frames[i] for i in indices), 0) for indices in plan]
+        shapes = [self.shapes.fit(shape) for shape in shapes] if self.shapes else shapes
+        return [shape.rows * shape.frames for shape in shapes]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -31,6 +30,7 @@ from asrkit.training.evaluation import DevResult, epochs_without_progress, evalu
 from asrkit.training.examples import Example
 from asrkit.training.observer import BatchDone, EpochDone, Sample, TrainingObserver
 from asrkit.training.optimizer import WeightAverage, compiled_network, learning_rate
+from asrkit.training.shapes import Shapes, shapes_here
 from asrkit.writing import write_whole
 
 LOG = "log.jsonl"
@@ -83,11 +83,13 @@ class Trainer:
         self.card = card
         self.observer = observer
         self.units = units
-        pad_multiple = 1 if keras.backend.backend() == "tensorflow" else 64
+        self.frames, dev_frames = (
+            [num_frames(len(e.samples), config.features) for e in part] for part in (sets.train, sets.dev)
+        )
+        shapes = shapes_here([*self.frames, *dev_frames], config)
         redraw = units if config.data.pronunciations == "drawn" else None
-        self.train_maker = BatchMaker(sets.train, config.features, config.training, pad_multiple, redraw)
-        self.dev_batches = self._prepare_dev(pad_multiple)
-        self.frames = [num_frames(len(e.samples), config.features) for e in sets.train]
+        self.train_maker = BatchMaker(sets.train, config.features, config.training, shapes, redraw)
+        self.dev_batches = self._prepare_dev(dev_frames, shapes)
         self.devices = Devices(config.training.devices)
         with self.devices.scope():
             self.network = compiled_network(
@@ -223,7 +225,7 @@ class Trainer:
             self._restore_arrays(load_checkpoint(self.checkpoint_path)[1])
         logits = self.network(batch, training=False)
         losses = ops.convert_to_numpy(self.network.utterance_losses(batch, logits))
-        culprits = [self.sets.train[i].id for i, loss in zip(indices, losses, strict=True) if not np.isfinite(loss)]
+        culprits = [self.sets.train[i].id for i, loss in zip(indices, losses, strict=False) if not np.isfinite(loss)]
         names = ", ".join(culprits or [self.sets.train[i].id for i in indices])
         self.observer.note(f"the loss is not finite; look at {names}")
         if self.bad_batches > _MAX_BAD_BATCHES or not restored:
@@ -305,10 +307,9 @@ class Trainer:
             },
         )
 
-    def _prepare_dev(self, pad_multiple: int) -> list[tuple[Batch, list[int]]]:
+    def _prepare_dev(self, frames: Sequence[int], shapes: Shapes | None) -> list[tuple[Batch, list[int]]]:
         """Return the dev batches, prepared once: they never change."""
-        maker = BatchMaker(self.sets.dev, self.config.features, self.config.training, pad_multiple)
-        frames = [num_frames(len(e.samples), self.config.features) for e in self.sets.dev]
+        maker = BatchMaker(self.sets.dev, self.config.features, self.config.training, shapes)
         plan = plan_batches(frames, self.config.training.replace(sortagrad=True), 0)
         return [(maker.batch(indices, None), indices) for indices in plan]
 
