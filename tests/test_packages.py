@@ -207,7 +207,8 @@ def test_extras_are_imported_through_one_gate() -> None:
         for module, _, inside in imported(ast.parse(path.read_text(encoding="utf-8")))
         if module in optional and not inside
     }
-    assert past_it == {(name, part) for name in ("keras", "tensorflow", "jax") for part in ("model", "training")}
+    engines = ("keras", "tensorflow", "jax", "torch")
+    assert past_it == {(engine, part) for engine in engines for part in ("model", "training")}
 
 
 def test_every_package_that_a_message_names_is_in_an_extra() -> None:
@@ -234,8 +235,9 @@ def test_the_locked_requirements_hold_the_core_and_what_the_product_is_known_for
         core | EXTRAS["train"] | EXTRAS["peers"] | EXTRAS["media"] | EXTRAS["demo"] | EXTRAS["zstd"] | EXTRAS["vad"]
     )
     assert wanted <= names("requirements.txt")
-    assert core | EXTRAS["jax"] <= names("requirements-jax.txt")
-    assert not names("requirements-jax.txt") & (EXTRAS["peers"] | {"tensorflow"})
+    for engine in ("jax", "torch"):
+        assert core | EXTRAS[engine] <= names(f"requirements-{engine}.txt")
+        assert not names(f"requirements-{engine}.txt") & (EXTRAS["peers"] | {"tensorflow"})
     assert not core & {"tensorflow", "keras", "pyctcdecode", "kenlm", "matplotlib", "zstandard"}
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_run import Recorder, settings
 from tone_speech import write_corpus
 
 from asrkit.errors import ConfigError
+from asrkit.training.backend import gpus_of_system
 
 TESTS = Path(__file__).parent
 
@@ -52,3 +54,59 @@ def test_another_backend_says_that_it_cannot(monkeypatch):
     monkeypatch.setattr(devices.keras.backend, "backend", lambda: "jax")
     with pytest.raises(ConfigError, match="needs Keras on TensorFlow, not on jax"):
         devices.Devices(2)
+
+
+@pytest.fixture
+def driver(tmp_path, monkeypatch):
+    """What an NVIDIA driver shows of two GPUs."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for place, text in (
+        ("0000:01:00.0", "Model: \t\t NVIDIA H100 80GB HBM3\nIRQ: 24\n"),
+        ("0000:02:00.0", "IRQ: 25\n"),
+    ):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "information").write_text(text)
+    return tmp_path
+
+
+def test_gpus_are_found_by_their_driver(driver, tmp_path, monkeypatch):
+    assert gpus_of_system(driver) == ["NVIDIA H100 80GB HBM3", "NVIDIA GPU"]
+    assert gpus_of_system(tmp_path / "none") == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus_of_system(driver) == [], "hidden on purpose"
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_gpu_that_is_not_used_is_spoken_of(backend, monkeypatch):
+    pytest.importorskip("keras")
+    from asrkit.training import devices
+
+    monkeypatch.setattr(devices, "gpus_of_system", lambda: ["NVIDIA H100"])
+    monkeypatch.setattr(devices.keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(devices, "_kinds", lambda: ["cpu"])
+    assert f"NVIDIA H100 is here, but Keras on {backend} works on the CPU" in devices.unused_gpu()
+    monkeypatch.setattr(devices, "_kinds", lambda: ["cpu", "gpu"])
+    assert devices.unused_gpu() is None
+    monkeypatch.setattr(devices, "gpus_of_system", list)
+    monkeypatch.setattr(devices, "_kinds", lambda: ["cpu"])
+    assert devices.unused_gpu() is None
+
+
+def test_training_its_plan_and_the_doctor_speak_of_it(tmp_path, monkeypatch):
+    pytest.importorskip("keras")
+    from asrkit.cli import doctor
+    from asrkit.training import devices
+    from asrkit.training.plan import plan_run
+    from asrkit.training.run import train
+
+    monkeypatch.setattr(devices, "gpus_of_system", lambda: ["NVIDIA H100"])
+    monkeypatch.setattr(doctor, "gpus_of_system", lambda: ["NVIDIA H100"])
+    config = settings(write_corpus(tmp_path / "tones", 4), training={"epochs": 1})
+    planned, trained = Recorder(), Recorder()
+    plan_run(config, planned)
+    train(config, tmp_path / "run", cache_dir=tmp_path, observer=trained)
+    for recorder in (planned, trained):
+        assert [note for note in recorder.notes if note.startswith("NVIDIA H100 is here, but")]
+    assert trained.start.device == f"cpu ({devices.keras.backend.backend()})"
+    told = doctor.diagnose()["gpus"]
+    assert told["found"] == ["NVIDIA H100"] and not told["used"] and "nvidia-smi" in told["advice"]

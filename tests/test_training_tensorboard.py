@@ -31,7 +31,7 @@ def test_event_files_hold_what_happened(tmp_path):
     pytest.importorskip("tensorflow")
     log = TensorBoardLog(tmp_path)
     config = settings("train.tsv")
-    log.run_started(RunStart(tmp_path, config, 10, 2, 3.0, 1, 1.0, (), 0))
+    log.run_started(RunStart(tmp_path, config, 10, 2, 3.0, 1, 1.0, (), 0, "cpu"))
     for batch in (1, 2):
         log.batch_done(BatchDone(1, batch, 2, 10.0 / batch, 3.0, 1e-3, 0.1))
     sample = Sample("u1", "the cat", "the bat")

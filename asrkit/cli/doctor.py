@@ -13,8 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from asrkit.cli.app import app
+from asrkit.errors import AsrkitError
 from asrkit.packages import DISTRIBUTION, UNKNOWN, namesake, version_of
-from asrkit.training.backend import keras_backend
+from asrkit.training.backend import gpus_of_system, keras_backend, quiet_backend
 
 _NAME = re.compile(r"[\w.-]+")
 _EXTRA = re.compile(r"""extra\s*==\s*["']([\w-]+)["']""")
@@ -81,6 +82,21 @@ def _onnx_providers() -> list[str]:
     return list(onnxruntime.get_available_providers())
 
 
+def _gpus() -> dict[str, Any]:
+    """Return the GPUs of this system, and what trains on them; the backend is started only where there are some."""
+    gpus = gpus_of_system()
+    if not gpus:
+        return {"found": [], "used": False, "advice": None}
+    try:
+        with quiet_backend():
+            from asrkit.training.devices import unused_gpu
+
+            advice = unused_gpu()
+    except AsrkitError as error:  # no backend, or none that trains
+        advice = str(error)
+    return {"found": gpus, "used": advice is None, "advice": advice}
+
+
 def diagnose() -> dict[str, Any]:
     """Describe this installation in plain values; ``problems`` lists what keeps asrkit's core from working."""
     tasks = {
@@ -104,6 +120,7 @@ def diagnose() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "extension": extension,
         "keras_backend": keras_backend(),
+        "gpus": _gpus(),
         "onnx_providers": _onnx_providers(),
         "packages": core,
         "tasks": tasks,
@@ -141,6 +158,7 @@ def _print(report: dict[str, Any]) -> None:
         "platform": f"{report['platform']}, {report['cpus']} CPUs",
         "extension": extension["path"] if extension["ok"] else f"does not load: {extension['error']}",
         "Keras backend": report["keras_backend"],
+        "GPUs": _gpus_in_words(report["gpus"]),
         "ONNX providers": ", ".join(report["onnx_providers"]) or "none",
     }
     installed = {name for packages in report["tasks"].values() for name, found in packages.items() if found}
@@ -156,6 +174,12 @@ def _print(report: dict[str, Any]) -> None:
         console.print(f"[red]problem:[/] {escape(problem)}")
     if not report["problems"]:
         console.print("[green]The core is complete; what is dim above is for other tasks.[/]")
+
+
+def _gpus_in_words(gpus: dict[str, Any]) -> str:
+    if not gpus["found"]:
+        return "none that an NVIDIA driver shows"
+    return f"{', '.join(gpus['found'])}, " + ("used for training" if gpus["used"] else f"not used: {gpus['advice']}")
 
 
 def _in_words(packages: dict[str, str | None], installed: set[str]) -> str:

@@ -58,8 +58,9 @@ class TrainingView(TrainingObserver):
         """Say what is trained on what."""
         self._num_epochs = start.config.training.epochs
         self._say(
-            f"{start.num_parameters / 1e6:.1f} M parameters; training on {start.train_utterances:,} utterances "
-            f"({_hours(start.train_seconds)}), dev {start.dev_utterances:,} ({_hours(start.dev_seconds)})"
+            f"{start.num_parameters / 1e6:.1f} M parameters on {start.device}; training on "
+            f"{start.train_utterances:,} utterances ({_hours(start.train_seconds)}), "
+            f"dev {start.dev_utterances:,} ({_hours(start.dev_seconds)})"
         )
         if start.first_epoch:
             self._say(f"going on after epoch {start.first_epoch} of the run in {start.output_dir}")

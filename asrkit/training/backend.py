@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,22 @@ def keras_backend() -> str:
         return str(json.loads(config.read_text(encoding="utf-8"))["backend"])
     except (OSError, ValueError, KeyError, TypeError):
         return "tensorflow"
+
+
+def gpus_of_system(driver: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
+    """Return the NVIDIA GPUs that the driver shows (Linux only), whatever the backend makes of them.
+
+    Args:
+        driver: Where the driver describes each.
+    """
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):  # hidden on purpose
+        return []
+    try:
+        texts = [path.read_text(encoding="utf-8") for path in sorted(driver.glob("*/information"))]
+    except OSError:
+        return []
+    models = [re.search(r"^Model:\s*(.+)$", text, re.MULTILINE) for text in texts]
+    return [model[1].strip() if model else "NVIDIA GPU" for model in models]
 
 
 def training_modules() -> tuple[str, ...]:

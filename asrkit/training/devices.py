@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from asrkit.errors import ConfigError
+from asrkit.training.backend import gpus_of_system
 from asrkit.training.batches import Batch, filled_up
 
 
@@ -81,6 +82,23 @@ def device_name(count: int = 1) -> str:
     """Return what ``count`` devices of this host are, such as ``cpu`` or ``2 x gpu``."""
     kinds = [kind for kind in _kinds() if kind != "cpu"] or ["cpu"]
     return f"{count} x {kinds[0]}" if count > 1 else kinds[0]
+
+
+_WITH_GPU = {
+    "tensorflow": 'pip install "tensorflow[and-cuda]"',
+    "jax": 'pip install "jax[cuda13]"',
+    "torch": "install a PyTorch built for CUDA",
+}
+
+
+def unused_gpu() -> str | None:
+    """Return what to do about GPUs of this system that are not used, or None where none is left idle."""
+    gpus = gpus_of_system()
+    if not gpus or device_name() != "cpu":
+        return None
+    backend = keras.backend.backend()
+    advice = f"{_WITH_GPU[backend]}, and see that nvidia-smi runs"
+    return f"{gpus[0]} is here, but Keras on {backend} works on the CPU: {advice}"
 
 
 def device_memory_mb() -> float | None:

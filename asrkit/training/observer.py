@@ -23,6 +23,7 @@ class RunStart:
     dev_seconds: float
     rejections: tuple[Rejection, ...]
     first_epoch: int  # counted from 0; above 0 when a run is resumed
+    device: str  # such as "gpu (torch)"
 
 
 @dataclass(frozen=True)

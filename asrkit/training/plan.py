@@ -129,6 +129,10 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
             why = f"; {rejections[0].id}: {rejections[0].reason}" if rejections else ""
             raise TrainingError(f"no {name} utterance can be used{why}")
     with quiet_backend():
+        from asrkit.training.devices import unused_gpu
+
+        if unused := unused_gpu():
+            observer.note(unused)
         costs = _Costs(config, units, auxiliary, train, dev)
     return costs.plan(rejections)
 

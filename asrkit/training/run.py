@@ -94,6 +94,8 @@ def train(
 
 
 def _run_start(trainer: Trainer, rejections: Sequence[Rejection]) -> RunStart:
+    from asrkit.training.devices import device_name
+
     config, sets = trainer.config, trainer.sets
     return RunStart(
         output_dir=trainer.output_dir,
@@ -105,6 +107,7 @@ def _run_start(trainer: Trainer, rejections: Sequence[Rejection]) -> RunStart:
         dev_seconds=_seconds(sets.dev, config),
         rejections=tuple(rejections),
         first_epoch=trainer.state.epoch,
+        device=f"{device_name(trainer.devices.count)} ({keras_backend()})",
     )
 
 

@@ -25,7 +25,7 @@ from asrkit.text.units import Units
 from asrkit.training.advice import find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
 from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
-from asrkit.training.devices import Devices
+from asrkit.training.devices import Devices, unused_gpu
 from asrkit.training.evaluation import DevResult, epochs_without_progress, evaluate, is_better
 from asrkit.training.examples import Example
 from asrkit.training.observer import BatchDone, EpochDone, Sample, TrainingObserver
@@ -91,6 +91,8 @@ class Trainer:
         self.train_maker = BatchMaker(sets.train, config.features, config.training, shapes, redraw)
         self.dev_batches = self._prepare_dev(dev_frames, shapes)
         self.devices = Devices(config.training.devices)
+        if unused := unused_gpu():
+            observer.note(unused)
         with self.devices.scope():
             self.network = compiled_network(
                 config, len(units.symbols), self._num_steps(), len(auxiliary.symbols) if auxiliary else None
