@@ -4,6 +4,7 @@ import errno
 import inspect
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from fake_recognition import write_speech
 from random_bundle import random_bundle
 
 from asrkit.cli import app, main
+from asrkit.cli.lists import listed
 from asrkit.cli.progress import TranscriptionProgress
 from asrkit.config import DecodingConfig, TranscriptionConfig
 
@@ -245,10 +247,16 @@ def test_a_full_disk_under_the_audio_on_stdin(project: Path, asrkit, monkeypatch
 def test_lists_of_files_and_globs(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     Path("list.txt").write_text("wavs/s0/u0.wav\n\nwavs/s1/u1.wav\n")
     asrkit("transcribe", "--files-from", "list.txt", "-o", "one")
-    monkeypatch.setattr(sys, "stdin", io.StringIO("wavs/s0/u0.wav\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"wavs/s0/u0.wav\r\n")))
     asrkit("transcribe", "--files-from", "-", "wavs/s1/*.wav", "-o", "two")
     assert Path("one/hyp.txt").read_bytes() == Path("two/hyp.txt").read_bytes()
     assert Path("one/hyp.txt").read_text().startswith("s0/u0")
+
+
+@pytest.mark.parametrize("name", ["a\x85b.wav", "a\u2028b.wav", "a\rb.wav", "a\x0bb.wav", " a.wav", "a\udce9.wav"])
+def test_only_a_line_feed_ends_a_line_of_a_list(name: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfx.wav\r\n" + os.fsencode(name) + b"\n \n")
+    assert listed(str(tmp_path / "list.txt")) == ["x.wav", name]
 
 
 def test_a_dry_run_prints_what_there_is_to_do(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]

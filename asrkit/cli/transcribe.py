@@ -7,7 +7,6 @@ import json
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +16,14 @@ import typer
 
 from asrkit.cli import transcribe_options as options
 from asrkit.cli.app import app
+from asrkit.cli.lists import listed, phrases
 from asrkit.config import DecodingConfig, Settings, TranscriptionConfig
-from asrkit.errors import AsrkitError, ConfigError, MissingPathError, TranscriptionError
+from asrkit.errors import AsrkitError, ConfigError, TranscriptionError
 
 if TYPE_CHECKING:
     from asrkit.cli.progress import TranscriptionProgress
     from asrkit.model.bundle import Bundle
-    from asrkit.transcription import Transcript, TranscriptionSummary
+    from asrkit.transcription import TranscriptionSummary
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
@@ -114,8 +114,8 @@ class Request:
 
         self._decodes_only = "tokens" in flags
         flags = {**_ABSENT, **flags}
-        self._flags = {**flags, "hotwords": _phrases(flags["hotwords"] or [], flags["hotwords_from"])}
-        self._inputs: list[str] = list(flags["inputs"] or ()) + _listed(flags["files_from"])
+        self._flags = {**flags, "hotwords": phrases(flags["hotwords"] or [], flags["hotwords_from"])}
+        self._inputs: list[str] = list(flags["inputs"] or ()) + listed(flags["files_from"])
         self._named = named
         self._prints = bool(flags["stdout"]) or (self._inputs == ["-"] and "output_dir" not in named)
         self._project = Project.load(flags["config"])
@@ -191,6 +191,7 @@ class Request:
     def carry_out(self, paths: list[str]) -> TranscriptionSummary:
         """Transcribe, and show what happens."""
         from asrkit.cli.progress import TranscriptionProgress
+        from asrkit.cli.transcribe_printing import print_estimate, print_planned, print_transcripts
 
         flags = self._flags
         most = 1 if self._prints_one_only() else None
@@ -198,14 +199,14 @@ class Request:
         with view:
             summary = self._decode(view) if flags["emissions"] else self._transcribe(paths, view)
         if flags["plan"]:
-            self._print_estimate(summary)
+            print_estimate(summary, as_json=flags["json_output"])
             return summary
         if flags["dry_run"]:
-            self._print_planned(summary)
+            print_planned(summary, as_json=flags["json_output"])
             return summary
         view.close(summary)
         if self._prints:
-            self._print(view.transcripts)
+            print_transcripts(view.transcripts, *self._config.format)
         if flags["json_output"]:
             typer.echo(json.dumps(summary.to_dict()))
         return summary
@@ -302,52 +303,6 @@ class Request:
             view.say(f"language model: {own.name}, which comes with the model (--lm {NO_LM} does without)")
         return own
 
-    def _print_planned(self, summary: TranscriptionSummary) -> None:
-        """Print what a dry run found, one line a recording: state, id, path."""
-        from asrkit.cli.progress import printable
-
-        if self._flags["json_output"]:
-            names = ("utterance_id", "state", "audio")
-            typer.echo(json.dumps([dict(zip(names, map(str, row), strict=True)) for row in summary.planned]))
-            return
-        for utterance_id, state, path in summary.planned:
-            typer.echo(f"{state}\t{utterance_id}\t{printable(str(path))}")
-
-    def _print_estimate(self, summary: TranscriptionSummary) -> None:
-        estimate = summary.estimate
-        assert estimate is not None
-        if self._flags["json_output"]:
-            typer.echo(json.dumps(estimate.to_dict()))
-            return
-        typer.echo(
-            f"to do    {estimate.num_todo:,} of {estimate.num_recordings:,}, {estimate.audio_s / 3600:.2f} h of audio"
-        )
-        if estimate.speed is None or estimate.work_s is None:
-            why = (
-                "unknown: nothing could be tried" if estimate.num_todo else "none: there is nothing left to transcribe"
-            )
-            typer.echo(f"time     {why}")
-            return
-        finish = time.strftime("%a %H:%M", time.localtime(time.time() + estimate.work_s))
-        typer.echo(f"speed    {estimate.speed:,.0f}x real time, measured on {estimate.measured_s:,.0f} s of it")
-        amount = f"{estimate.work_s / 60:,.1f} minutes" if estimate.work_s > 100 else f"{estimate.work_s:,.1f} seconds"
-        typer.echo(f"time     {amount}, until {finish} if started now")
-        if estimate.peak_mb is not None:
-            typer.echo(f"memory   about {estimate.peak_mb:,.0f} MB at most")
-
-    def _print(self, transcripts: list[Transcript]) -> None:
-        """Print transcripts on stdout: the text alone for a single recording, else ``id text``."""
-        from asrkit.transcription.formats import FORMATS
-
-        (name,) = self._config.format
-        for transcript in sorted(transcripts, key=lambda transcript: transcript.utterance_id):
-            if name != "txt":
-                typer.echo(FORMATS[name].render(transcript), nl=False)
-            elif len(transcripts) == 1:
-                typer.echo(transcript.text)
-            else:
-                typer.echo(f"{transcript.utterance_id} {transcript.text}".rstrip())
-
 
 def _flags(names: Collection[str]) -> str:
     return ", ".join("--" + name.replace("_", "-") for name in sorted(names))
@@ -369,34 +324,3 @@ def _assigned(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
                 raise ConfigError(f"--set takes decoding.NAME=VALUE or transcription.NAME=VALUE, not {assignment!r}")
             tables[table] |= values
     return tables
-
-
-def _phrases(hotwords: list[str], path: Path | None) -> list[str]:
-    """Return words and phrases from flags and a file, normalized as transcripts are, each once, flags first."""
-    from asrkit.text import normalize
-
-    phrases: dict[str, str] = {}
-    for line in hotwords + (_lines(path, "file of hotwords") if path is not None else []):
-        phrase, equals, weight = line.rpartition("=") if "=" in line else (line, "", "")
-        if normal := normalize(phrase):
-            phrases.setdefault(normal, equals + weight.strip())
-    return [phrase + weight for phrase, weight in phrases.items()]
-
-
-def _lines(path: Path, kind: str) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    except FileNotFoundError:
-        raise MissingPathError(f"no such {kind}", path=path) from None
-    except IsADirectoryError:
-        raise MissingPathError(f"is a folder, not a {kind}", path=path) from None
-    return [line for line in text.splitlines() if line.strip()]
-
-
-def _listed(files_from: str | None) -> list[str]:
-    """Return the inputs that a file, or stdin, lists."""
-    if files_from is None:
-        return []
-    if files_from == "-":
-        return [line for line in sys.stdin.read().splitlines() if line.strip()]
-    return _lines(Path(files_from), "list of files")
