@@ -51,6 +51,7 @@ void CtcAligner::build_states(const TextGraph& graph) {
     reach_from(place);
     reach_from(graph.places[place].word_end);
   }
+  if (are_letters_) return;
   for (std::size_t place = 1; place < reach_.size(); ++place) reach_[place] = std::max(reach_[place], reach_[place - 1]);
 }
 
@@ -103,10 +104,12 @@ void CtcAligner::narrow(double limit, Window& window) {
 
 bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment) {
   sums_.assign(states_.size(), 0.0);
-  next_sums_.assign(states_.size(), 0.0);
   bests_.assign(states_.size(), kImpossible);
-  next_bests_.assign(states_.size(), kImpossible);
-  arrived_.assign(graph_->places.size(), {});
+  if (!are_letters_) {
+    next_sums_.assign(states_.size(), 0.0);
+    next_bests_.assign(states_.size(), kImpossible);
+    arrived_.assign(graph_->places.size(), {});
+  }
   emission_cache_.assign(symbols_.size(), 0.0);
   cache_step_.assign(symbols_.size(), 0);
   windows_.clear();
@@ -122,13 +125,7 @@ bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negli
     ++step_;
     const float* row = log_probs + step * symbols_.size();
     start_step(row, window);
-    are_letters_ ? advance_letters(row, window) : advance(row);
-    double most = 0.0;
-    for (std::uint32_t s = window.begin; s < window.end; ++s) {
-      sums_[s] = next_sums_[s];
-      bests_[s] = next_bests_[s];
-      most = std::max(most, sums_[s]);
-    }
+    double most = are_letters_ ? advance_letters(row, window) : advance(row, window);
     if (most == 0.0) return false;
     if (most < kSmall) {
       for (std::uint32_t s = window.begin; s < window.end; ++s) sums_[s] /= most;
@@ -206,19 +203,19 @@ void CtcAligner::start_step(const float* row, Window& window) {
   windows_.push_back(window);
 }
 
-// Moves all states of the window one step on, where each is entered from its neighbors.
-void CtcAligner::advance_letters(const float* row, const Window& window) {
+// Moves all states of the window one step on, where each is entered from those before it: in place, from the last to the
+// first. Returns the largest sum.
+double CtcAligner::advance_letters(const float* row, const Window& window) {
   const double blank_or_space = emission(row, symbols_.blank) + space_;
   const float best_blank_or_space = std::max(row[symbols_.blank], log_space_);
   const std::uint32_t begin = window.begin, end = window.end;
   moves_.resize(window.moves + (end - begin));
   std::uint16_t* moves = moves_.data() + window.moves;
   const State* states = states_.data();
-  const double* sums = sums_.data();
-  const float* bests = bests_.data();
-  double* next_sums = next_sums_.data();
-  float* next_bests = next_bests_.data();
-  for (std::uint32_t s = begin; s < end; ++s) {
+  double* sums = sums_.data();
+  float* bests = bests_.data();
+  double most = 0.0;
+  for (std::uint32_t s = end; s-- > begin;) {
     const State& state = states[s];
     double entering = s > begin ? sums[s - 1] : 0.0;
     float best_entering = s > begin ? bests[s - 1] : kImpossible;
@@ -234,15 +231,17 @@ void CtcAligner::advance_letters(const float* row, const Window& window) {
     const float log_enter = row[state.symbol];
     const double stay = state.is_boundary ? blank_or_space : enter;
     const float log_stay = state.is_boundary ? best_blank_or_space : log_enter;
-    next_sums[s] = sums[s] * stay + entering * enter;
+    sums[s] = sums[s] * stay + entering * enter;
+    most = std::max(most, sums[s]);
     const float stayed = bests[s] + log_stay, entered = best_entering + log_enter;
-    next_bests[s] = std::max(stayed, entered);
-    *moves++ = stayed >= entered ? 0 : move;
+    bests[s] = std::max(stayed, entered);
+    moves[s - begin] = stayed >= entered ? 0 : move;
   }
+  return most;
 }
 
 // The same where any place may be entered from several.
-void CtcAligner::advance(const float* row) {
+double CtcAligner::advance(const float* row, const Window& window) {
   const double blank = emission(row, symbols_.blank);
   const float log_blank = row[symbols_.blank];
   for (std::uint32_t place = first_place_; place < end_place_; ++place) {
@@ -282,6 +281,13 @@ void CtcAligner::advance(const float* row) {
     next_bests_[rest] = best;
     moves_.push_back(static_cast<std::uint16_t>(rest - move));
   }
+  double most = 0.0;
+  for (std::uint32_t s = window.begin; s < window.end; ++s) {
+    sums_[s] = next_sums_[s];
+    bests_[s] = next_bests_[s];
+    most = std::max(most, sums_[s]);
+  }
+  return most;
 }
 
 void CtcAligner::trace_back(std::size_t num_steps, std::uint32_t state, Alignment& alignment) const {

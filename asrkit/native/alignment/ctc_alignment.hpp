@@ -81,8 +81,8 @@ class CtcAligner {
   void link_letters(std::uint32_t place);
   bool run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment);
   void start_step(const float* row, Window& window);
-  void advance(const float* row);
-  void advance_letters(const float* row, const Window& window);
+  double advance(const float* row, const Window& window);
+  double advance_letters(const float* row, const Window& window);
   double emission(const float* row, Symbol symbol) {
     if (cache_step_[symbol] != step_) {
       cache_step_[symbol] = step_;
