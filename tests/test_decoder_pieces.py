@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decoder_fuzz import configs
-from test_decoder_search import ARPA, WIDE, random_emissions
+from test_decoder_search import AB, ARPA, WIDE, random_emissions
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
@@ -62,18 +62,6 @@ def test_every_text_has_its_sum_over_all_ways_to_write_it(seed: int, steps: int,
     assert found[0].text == max(expected, key=lambda text: expected[text])
 
 
-@pytest.fixture(scope="module")
-def arpa(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("lm") / "ab.arpa"
-    path.write_text(ARPA)
-    return path
-
-
-@pytest.fixture(scope="module")
-def lm(arpa: Path) -> NgramModel:
-    return NgramModel.load(arpa)
-
-
 @settings(max_examples=120, deadline=None)
 @given(
     seed=st.integers(0, 100_000),
@@ -83,14 +71,14 @@ def lm(arpa: Path) -> NgramModel:
     hotwords=st.dictionaries(st.sampled_from(["a", "ab", "a ab", "ba"]), st.sampled_from([-1.0, 2.0]), max_size=2),
 )
 def test_with_a_word_model_every_text_has_its_exhaustive_score(
-    arpa: Path, lm: NgramModel, seed: int, steps: int, name: str, is_closed: bool, hotwords: dict[str, float]
+    seed: int, steps: int, name: str, is_closed: bool, hotwords: dict[str, float]
 ) -> None:
     symbols = PIECES[name]
     config = WIDE.replace(lm_weight=0.7, word_bonus=0.4, unknown_weight=0.5, max_unspelled=1.0)
     if is_closed:
         config = config.replace(vocabulary="closed")
     emissions = random_emissions(seed, steps, len(symbols), peak=2.5)
-    ngrams = oracles.read_arpa(arpa)
+    ngrams = oracles.read_arpa(ARPA)
     units = {character for piece in spelled(symbols) if piece for character in piece[0]}
     if "b" not in units:
         hotwords = {words: weight for words, weight in hotwords.items() if "b" not in words}
@@ -108,7 +96,7 @@ def test_with_a_word_model_every_text_has_its_exhaustive_score(
         )
         lm_score = math.log(10) * oracles.sentence_log10(ngrams, text) + 0.5 * spelling
         expected[text] = math.log(p) + 0.7 * lm_score + 0.4 * len(text.split()) + hot
-    found = BeamSearchDecoder(symbols, lm, config, hotwords=hotwords).decode(emissions)
+    found = BeamSearchDecoder(symbols, AB, config, hotwords=hotwords).decode(emissions)
     assert {h.text: h.score for h in found} == pytest.approx(expected, abs=1e-3)
 
 

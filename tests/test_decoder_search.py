@@ -19,48 +19,8 @@ from asrkit.language_model import NgramModel
 LN10 = math.log(10)
 # Pruning that cannot bite on small problems.
 WIDE = DecodingConfig(beam=100_000, beam_threshold=80.0, symbol_threshold=1e9, recombine=False, n_best=10_000)
-
-ARPA = """\\data\\
-ngram 1=7
-ngram 2=6
-ngram 3=3
-
-\\1-grams:
--0.9\t<unk>\t0
--99\t<s>\t-0.3
--0.8\t</s>
--0.5\ta\t-0.2
--0.9\tb\t-0.4
--0.7\tab\t-0.1
--1.2\tba\t0
-
-\\2-grams:
--0.3\t<s> a\t-0.2
--0.6\t<s> ab\t0
--0.4\ta b\t-0.5
--0.7\tb a
--0.2\tab </s>
--0.3\t<unk> a
-
-\\3-grams:
--0.1\t<s> a b
--0.2\ta b a
--0.4\tb a </s>
-
-\\end\\
-"""
-
-
-@pytest.fixture(scope="module")
-def arpa(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("lm") / "ab.arpa"
-    path.write_text(ARPA)
-    return path
-
-
-@pytest.fixture(scope="module")
-def lm(arpa: Path) -> NgramModel:
-    return NgramModel.load(arpa)
+ARPA = Path(__file__).parent / "golden" / "ab.arpa"
+AB = NgramModel.load(ARPA)
 
 
 def random_emissions(seed: int, steps: int, symbols: int, peak: float = 1.5) -> npt.NDArray[np.float32]:
@@ -103,29 +63,29 @@ def test_without_lm_every_text_has_its_exhaustive_sum(seed: int, steps: int, lab
     unknown_weight=st.sampled_from([0.0, 0.7]),
 )
 def test_with_lm_every_text_has_its_exhaustive_score(
-    arpa: Path, lm: NgramModel, seed: int, steps: int, lm_weight: float, word_bonus: float, unknown_weight: float
+    seed: int, steps: int, lm_weight: float, word_bonus: float, unknown_weight: float
 ) -> None:
     labels = ["", "a", " ", "b"]
     config = WIDE.replace(lm_weight=lm_weight, word_bonus=word_bonus, unknown_weight=unknown_weight)
     emissions = random_emissions(seed, steps, 4)
-    ngrams = oracles.read_arpa(arpa)
+    ngrams = oracles.read_arpa(ARPA)
     expected = {
         text: math.log(p)
         + lm_weight * lm_log(ngrams, text, unknown_weight, len(labels))
         + word_bonus * len(text.split())
         for text, p in oracles.texts_of_emissions(emissions.tolist(), labels, 0).items()
     }
-    found = BeamSearchDecoder.from_labels(labels, 0, lm, config).decode(emissions)
+    found = BeamSearchDecoder.from_labels(labels, 0, AB, config).decode(emissions)
     assert {h.text: h.score for h in found} == pytest.approx(expected, abs=1e-3)
     assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), steps=st.integers(1, 5))
-def test_a_closed_vocabulary_keeps_exactly_the_known_words(lm: NgramModel, seed: int, steps: int) -> None:
+def test_a_closed_vocabulary_keeps_exactly_the_known_words(seed: int, steps: int) -> None:
     labels = ["", "a", " ", "b"]
     emissions = random_emissions(seed, steps, 4)
-    found = BeamSearchDecoder.from_labels(labels, 0, lm, WIDE.replace(vocabulary="closed")).decode(emissions)
+    found = BeamSearchDecoder.from_labels(labels, 0, AB, WIDE.replace(vocabulary="closed")).decode(emissions)
     expected = {
         text: math.log(p)
         for text, p in oracles.texts_of_emissions(emissions.tolist(), labels, 0).items()
@@ -136,11 +96,11 @@ def test_a_closed_vocabulary_keeps_exactly_the_known_words(lm: NgramModel, seed:
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), steps=st.integers(1, 5))
-def test_without_a_space_every_symbol_is_a_word(arpa: Path, lm: NgramModel, seed: int, steps: int) -> None:
+def test_without_a_space_every_symbol_is_a_word(seed: int, steps: int) -> None:
     labels = ["a", "c", "b", ""]
     emissions = random_emissions(seed, steps, 4)
-    ngrams = oracles.read_arpa(arpa)
-    found = BeamSearchDecoder.from_labels(labels, 3, lm, WIDE.replace(lm_weight=0.6, word_bonus=1.0)).decode(emissions)
+    ngrams = oracles.read_arpa(ARPA)
+    found = BeamSearchDecoder.from_labels(labels, 3, AB, WIDE.replace(lm_weight=0.6, word_bonus=1.0)).decode(emissions)
     expected = {
         text: math.log(p) + 0.6 * LN10 * oracles.sentence_log10(ngrams, " ".join(text)) + len(text)
         for text, p in oracles.texts_of_emissions(emissions.tolist(), labels, 3).items()
@@ -151,12 +111,10 @@ def test_without_a_space_every_symbol_is_a_word(arpa: Path, lm: NgramModel, seed
 
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10_000), steps=st.integers(1, 40), beam=st.integers(1, 30), recombine=st.booleans())
-def test_scores_are_the_sum_of_their_parts(
-    arpa: Path, lm: NgramModel, seed: int, steps: int, beam: int, recombine: bool
-) -> None:
+def test_scores_are_the_sum_of_their_parts(seed: int, steps: int, beam: int, recombine: bool) -> None:
     config = DecodingConfig(beam=beam, n_best=10, lm_weight=0.8, word_bonus=0.7, recombine=recombine)
-    found = BeamSearchDecoder.from_labels(["", "a", " ", "b"], 0, lm, config).decode(random_emissions(seed, steps, 4))
-    ngrams = oracles.read_arpa(arpa)
+    found = BeamSearchDecoder.from_labels(["", "a", " ", "b"], 0, AB, config).decode(random_emissions(seed, steps, 4))
+    ngrams = oracles.read_arpa(ARPA)
     assert 1 <= len(found) <= 10
     assert len({h.text for h in found}) == len(found)
     for h in found:
@@ -168,11 +126,11 @@ def test_scores_are_the_sum_of_their_parts(
 
 @given(seed=st.integers(0, 10_000), steps=st.integers(1, 30))
 @settings(max_examples=30, deadline=None)
-def test_an_lm_of_weight_zero_changes_nothing(lm: NgramModel, seed: int, steps: int) -> None:
+def test_an_lm_of_weight_zero_changes_nothing(seed: int, steps: int) -> None:
     emissions = random_emissions(seed, steps, 4, peak=2.5)
     labels = ["", "a", " ", "b"]
     config = DecodingConfig(lm_weight=0.0, word_bonus=0.0, beam_threshold=12.0, symbol_threshold=7.0, n_best=5)
-    with_lm = BeamSearchDecoder.from_labels(labels, 0, lm, config).decode(emissions)
+    with_lm = BeamSearchDecoder.from_labels(labels, 0, AB, config).decode(emissions)
     without = BeamSearchDecoder.from_labels(labels, 0, None, config).decode(emissions)
     assert [h.text for h in with_lm] == [h.text for h in without]
     assert [h.score for h in with_lm] == pytest.approx([h.score for h in without], abs=1e-9)
@@ -180,13 +138,13 @@ def test_an_lm_of_weight_zero_changes_nothing(lm: NgramModel, seed: int, steps: 
 
 @given(seed=st.integers(0, 10_000), order=st.permutations(range(5)))
 @settings(max_examples=30, deadline=None)
-def test_the_order_of_the_outputs_does_not_matter(lm: NgramModel, seed: int, order: list[int]) -> None:
+def test_the_order_of_the_outputs_does_not_matter(seed: int, order: list[int]) -> None:
     labels = ["a", "b", " ", "", "c"]
     emissions = random_emissions(seed, 12, 5)
     # Which of two histories a word start keeps may depend on which comes first, so keep both.
     config = DecodingConfig(n_best=3, recombine=False)
-    shuffled = BeamSearchDecoder.from_labels([labels[i] for i in order], order.index(3), lm, config)
-    plain = BeamSearchDecoder.from_labels(labels, 3, lm, config)
+    shuffled = BeamSearchDecoder.from_labels([labels[i] for i in order], order.index(3), AB, config)
+    plain = BeamSearchDecoder.from_labels(labels, 3, AB, config)
     assert texts_and_scores(shuffled.decode(emissions[:, order])) == pytest.approx(
         texts_and_scores(plain.decode(emissions)), abs=1e-4
     )
@@ -197,7 +155,7 @@ def texts_and_scores(hypotheses: list[Hypothesis]) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("num_symbols", [65, 300, 5_000])
-def test_large_alphabets_agree_with_a_small_one(num_symbols: int, lm: NgramModel) -> None:
+def test_large_alphabets_agree_with_a_small_one(num_symbols: int) -> None:
     """Symbols that are never likely must not change the result."""
     labels = ["", "a", " ", "b", *(chr(0x4E00 + i) for i in range(num_symbols - 4))]
     config = DecodingConfig(n_best=4, unknown_weight=0.0)
@@ -205,9 +163,9 @@ def test_large_alphabets_agree_with_a_small_one(num_symbols: int, lm: NgramModel
         small = random_emissions(seed, 30, 4, peak=2.0)
         large = np.full((30, num_symbols), -30.0, np.float32)
         large[:, :4] = small
-        wide = BeamSearchDecoder.from_labels(labels, 0, lm, config).decode(large)
+        wide = BeamSearchDecoder.from_labels(labels, 0, AB, config).decode(large)
         assert texts_and_scores(wide) == pytest.approx(
-            texts_and_scores(BeamSearchDecoder.from_labels(labels[:4], 0, lm, config).decode(small)), abs=1e-3
+            texts_and_scores(BeamSearchDecoder.from_labels(labels[:4], 0, AB, config).decode(small)), abs=1e-3
         )
 
 
