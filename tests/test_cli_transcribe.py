@@ -251,6 +251,10 @@ def test_lists_of_files_and_globs(project: Path, asrkit, monkeypatch) -> None:  
     asrkit("transcribe", "--files-from", "-", "wavs/s1/*.wav", "-o", "two")
     assert Path("one/hyp.txt").read_bytes() == Path("two/hyp.txt").read_bytes()
     assert Path("one/hyp.txt").read_text().startswith("s0/u0")
+    Path("list.txt").write_text("wavs/s0/u0.wav\nwavs/s1/gone.wav\nwavs/s1/u1.wav\n")
+    done = asrkit("transcribe", "--files-from", "list.txt", "-o", "one")
+    assert done.code == 3 and "2 already done, 1 failed" in done.err
+    assert "failed: s1/gone: no such file or folder" in done.err
 
 
 @pytest.mark.parametrize("name", ["a\x85b.wav", "a\u2028b.wav", "a\rb.wav", "a\x0bb.wav", " a.wav", "a\udce9.wav"])

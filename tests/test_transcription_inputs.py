@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from asrkit.errors import ManifestError, MissingPathError, TranscriptionError
+from asrkit.transcription.listing import by_suffix, say_left_out
 from asrkit.transcription.recordings import find_recordings
 
 
@@ -155,3 +156,89 @@ def test_a_broken_manifest_is_an_error(tree: Path) -> None:
     manifest.write_text("utterance_id\tpath\nu\twavs/a/x.wav\nu\twavs/b/x.WAV\n")
     with pytest.raises(ManifestError, match=r"list\.tsv:3: duplicate id 'u'"):
         find_recordings([manifest])
+
+
+def test_files_passed_over_for_their_suffix_are_counted(tree: Path) -> None:
+    for name in (
+        "a.mpc",
+        "b.MPC",
+        "deep/c.tta",
+        "plain",
+        ".d.mpc",
+        "notes.pdf",
+        "a/x.txt",
+        "a/x.wav.srt",
+        "a/x.ch2.vtt",
+    ):
+        (tree / "wavs" / name).parent.mkdir(exist_ok=True)
+        (tree / "wavs" / name).write_bytes(b"0")
+    (tree / "wavs/out").mkdir()
+    for name in ("run.json", "hyp.txt", "y.txt"):  # a run's own, though no recording is beside them
+        (tree / "wavs/out" / name).write_bytes(b"0")
+    for options, counts in (
+        ({}, {"mpc": 2, "none": 1, "pdf": 1, "tta": 1, "txt": 1}),
+        ({"exclude": ["*.pdf", "deep/*"]}, {"mpc": 2, "none": 1, "txt": 1}),
+        ({"recursive": False}, {"mpc": 2, "none": 1, "pdf": 1, "txt": 1}),
+        ({"include": ["*.wav"]}, {}),  # whoever says what to take knows what is left
+    ):
+        left_out: set[Path] = set()
+        find_recordings([tree / "wavs", tree / "wavs/a", tree / "wavs/a/x.wav"], left_out=left_out, **options)  # type: ignore[arg-type]
+        assert by_suffix(left_out) == counts
+    named: set[Path] = set()
+    find_recordings([tree / "wavs", tree / "wavs/a.mpc"], left_out=named)
+    assert by_suffix(named)["mpc"] == 1
+
+
+def test_what_is_left_out_is_one_line() -> None:
+    assert say_left_out({"mp2": 1}) == "1 file with another suffix left out (mp2 1); --include takes them"
+    many = {f"s{number}": 2_000 for number in range(12)}
+    assert say_left_out(many).startswith("24,000 files with other suffixes left out (s0 2,000, s1")
+    assert "s9 2,000 and 2 more kinds)" in say_left_out(many)
+
+
+def test_a_folder_of_other_files_says_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "a.mpc").write_bytes(b"0")
+    with pytest.raises(TranscriptionError, match=r"1 file with another suffix left out \(mpc 1\)"):
+        find_recordings([tmp_path])
+
+
+ROW = '{"utterance_id": "x", "audio": "x.wav", "text": "", "confidence": 1, "words": [], "provenance": {}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_left_out"),
+    [
+        ("a/x.txt", "hello", True),
+        ("a/x.wav.txt", "hello", True),
+        ("a/x.ch1.srt", "1", True),
+        ("b/x.TextGrid", "", True),  # beside x.WAV
+        ("a/other.txt", "hello", False),  # beside no recording
+        ("a/x.pdf", "", False),
+        ("a/x.json", ROW, True),
+        ("other/results.jsonl", ROW + "\n" + ROW, True),
+        ("a/x.tsv", "start_s\tend_s\tword\tconfidence\n", True),
+        ("a/x.tsv", "utterance_id\tpath\nu\tx.wav\n", False),  # a manifest, whatever it is beside
+        ("a/x.jsonl", '{"utterance_id": "u", "audio_filepath": "x.wav"}\n', False),
+    ],
+)
+def test_what_a_run_wrote_is_no_input(name: str, content: str, is_left_out: bool, tree: Path) -> None:
+    def ids(*inputs: str) -> set[str]:
+        return {recording.utterance_id for recording in find_recordings([tree / "wavs/b/deep/y.flac", *inputs])}
+
+    path = tree / ("wavs" if name[1] == "/" else "") / name
+    without = ids(str(path.parent / "*"))
+    path.write_text(content)
+    assert (ids(str(path)) == {"y"}) == is_left_out
+    assert (ids(str(path.parent / "*")) == without) == is_left_out
+
+
+def test_a_missing_line_of_a_list_is_a_failure_of_its_own(tree: Path) -> None:
+    gone = str(tree / "wavs/a/gone.wav")
+    found = find_recordings([tree / "wavs/a/x.wav"], [tree / "wavs/b/x.WAV", gone, str(tree / "none*.wav")])
+    problems = {recording.utterance_id: recording.problem for recording in found}
+    missing = "no such file or folder"
+    assert problems == {"wavs/a/x": None, "wavs/b/x": None, "wavs/a/gone": missing, "none*": missing}
+    write = [recording.path for recording in found if recording.problem]
+    assert Path(gone) in write
+    with pytest.raises(MissingPathError):
+        find_recordings([gone], [tree / "wavs/a/x.wav"])

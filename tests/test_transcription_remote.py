@@ -17,6 +17,7 @@ from fake_recognition import expected_text, run, write_speech
 
 from asrkit.config import TranscriptionConfig
 from asrkit.errors import ConfigError, MissingPackageError, TranscriptionError
+from asrkit.transcription.listing import Wanted
 from asrkit.transcription.remote import _local, fetch, is_url
 
 
@@ -149,7 +150,7 @@ def test_a_remote_manifest_is_read(memory: Any, tmp_path: Path) -> None:
 
 def test_a_name_never_leaves_the_cache(memory: Any, cache: Path) -> None:
     memory.store["/corpus/../../evil.wav"] = memory.store["/corpus/a/one.wav"]
-    fetch(["memory://corpus/../../evil.wav"], lambda path, top: True)
+    fetch(["memory://corpus/../../evil.wav"], Wanted(include=["*"]))
     copies = [path for path in cache.parent.rglob("*evil*") if not path.name.startswith(".")]
     assert [path.name for path in copies] == ["evil.wav"] and copies[0].is_relative_to(cache)
     del memory.store["/corpus/../../evil.wav"]
@@ -164,7 +165,7 @@ def test_two_keys_never_share_a_copy(tmp_path: Path) -> None:
 
 def test_a_key_that_is_a_folder_of_another_fails_alone(memory: Any, cache: Path, tmp_path: Path) -> None:
     memory.pipe("/corpus/a/one.wav.d/deep.wav", memory.cat("/corpus/b/two.wav"))
-    (first,) = fetch(["memory://corpus/a/one.wav.d/deep.wav"], lambda path, top: True)
+    (first,) = fetch(["memory://corpus/a/one.wav.d/deep.wav"], Wanted(include=["*"]))
     (copy,) = first.files  # type: ignore[union-attr]
     copy.unlink()
     for leftover in copy.parent.iterdir():

@@ -231,3 +231,41 @@ def test_a_dry_run_touches_nothing(done: tuple[Path, Path], tmp_path: Path) -> N
     assert set(planned.values()) == {"done"} and len(planned) == 5
     run(done[0], tmp_path / "elsewhere", dry_run=True)
     assert contents(tmp_path) == before and not (tmp_path / "elsewhere").exists()
+
+
+class Listener(Watcher):
+    def __init__(self) -> None:
+        super().__init__()
+        self.remarks: list[str] = []
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
+
+
+def test_results_whose_recording_is_gone_or_renamed_are_named_once(done: tuple[Path, Path]) -> None:
+    inputs, out = done
+    listener = Listener()
+    run(inputs / "speaker0", out, observer=listener)  # under other ids; those of speaker1 were not asked for
+    assert listener.remarks == [
+        "3 earlier results have no recording any more or another id now and left hyp.txt; files of theirs stay: "
+        "speaker0/clip%200, speaker0/clip%202, speaker0/clip%204"
+    ]
+    (inputs / "speaker1/clip 1.wav").unlink()
+    listener = Listener()
+    summary = run(inputs / "speaker0", out, observer=listener)
+    assert summary.orphans == ["speaker1/clip%201"]
+    assert listener.remarks[0].startswith("1 earlier result has no recording any more")
+    assert json.loads((out / "run.json").read_text())["summary"]["orphans"] == ["speaker1/clip%201"]
+    listener = Listener()
+    run(inputs / "speaker0", out, observer=listener)
+    assert listener.remarks == []
+
+
+def test_what_was_left_out_is_said_and_kept(done: tuple[Path, Path]) -> None:
+    inputs, out = done
+    (inputs / "speaker0/a.mpc").touch()
+    listener = Listener()
+    summary = run(inputs, out, observer=listener)
+    assert listener.remarks == ["1 file with another suffix left out (mpc 1); --include takes them"]
+    assert (summary.left_out, summary.exit_code) == ({"mpc": 1}, 0)
+    assert json.loads((out / "run.json").read_text())["summary"]["left_out"] == {"mpc": 1}

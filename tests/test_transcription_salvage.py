@@ -8,6 +8,7 @@ import pytest
 from fake_recognition import Watcher, expected_text, rows_of, run, write_speech
 
 from asrkit.config import TranscriptionConfig
+from asrkit.transcription.status import read_status
 
 
 class Listener(Watcher):
@@ -60,3 +61,15 @@ def test_what_is_odd_about_a_whole_recording_is_said_and_kept(tmp_path: Path) ->
     assert row["text"] == expected_text(path)
     again = run(tmp_path / "in", tmp_path / "out")
     assert (again.num_transcribed, again.num_reused) == (0, 1)
+
+
+def test_what_is_salvaged_is_listed_again_by_the_next_run(folder: Path, tmp_path: Path) -> None:
+    config = TranscriptionConfig(salvage=True)
+    first = run(folder, tmp_path / "out", config=config)
+    listed = (tmp_path / "out" / "failures.tsv").read_bytes()
+    again = run(folder, tmp_path / "out", config=config)
+    assert (again.num_transcribed, again.num_reused, again.exit_code) == (0, 2, 3)
+    assert again.failures == first.failures
+    assert (tmp_path / "out" / "failures.tsv").read_bytes() == listed
+    state = read_status(tmp_path / "out")
+    assert (state.num_done, state.num_left) == (1, 0)

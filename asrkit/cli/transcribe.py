@@ -115,7 +115,8 @@ class Request:
         self._decodes_only = "tokens" in flags
         flags = {**_ABSENT, **flags}
         self._flags = {**flags, "hotwords": phrases(flags["hotwords"] or [], flags["hotwords_from"])}
-        self._inputs: list[str] = list(flags["inputs"] or ()) + listed(flags["files_from"])
+        self._inputs: list[str] = list(flags["inputs"] or ())
+        self._listed = listed(flags["files_from"])
         self._named = named
         self._prints = bool(flags["stdout"]) or (self._inputs == ["-"] and "output_dir" not in named)
         self._project = Project.load(flags["config"])
@@ -125,10 +126,11 @@ class Request:
 
     def _check(self) -> None:
         """Refuse what contradicts itself, and what would be ignored."""
-        flags, named, inputs, config = self._flags, self._named, self._inputs, self._config
+        flags, named, config = self._flags, self._named, self._config
+        inputs = self._inputs + self._listed
         if not inputs and not flags["emissions"]:
             raise ConfigError("nothing to transcribe: name files or folders, such as `asrkit transcribe ./wavs`")
-        if "-" in inputs and (len(inputs) > 1 or flags["files_from"] == "-" or flags["in_place"]):
+        if "-" in self._inputs and (len(inputs) > 1 or flags["files_from"] == "-" or flags["in_place"]):
             raise ConfigError("- is the audio on stdin, which goes with no other input and has no folder of its own")
         if flags["plan"] and flags["dry_run"]:
             raise ConfigError("--plan and --dry-run answer different questions; choose one")
@@ -222,6 +224,7 @@ class Request:
         return transcribe(
             paths,
             bundle,
+            listed=self._listed,
             audio_root=self._flags["audio_root"],
             in_place=self._flags["in_place"],
             keep_emissions=self._flags["keep_emissions"],

@@ -124,6 +124,16 @@ class OutputFolder:
     def _emissions_path(self, output: str) -> Path:
         return file_in(self.path / EMISSIONS_FOLDER, output, EMISSIONS_SUFFIX)
 
+    def orphans(self, done: Collection[str], unread: Collection[Path]) -> list[str]:
+        """Return the earlier results whose recording is gone, or goes by another id now; arguments as of ``finish``."""
+        heard = {self._audio_of(utterance_id) for utterance_id in done}
+        lost = set(unread)
+        return sorted(
+            utterance_id
+            for utterance_id in set(self.results) - set(done)
+            if self._audio_of(utterance_id) in heard or not self._may_have_audio(utterance_id, lost)
+        )
+
     def finish(
         self, done: Collection[str], failed: Collection[str], unread: Collection[Path], summary: Mapping[str, Any]
     ) -> None:

@@ -16,6 +16,8 @@ from asrkit.transcription.scanning import Scanned, State
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
 
+_SHOWN_ORPHANS = 5
+
 
 class Ledger:
     """Writes transcripts and failures; what goes wrong with one recording stays with it.
@@ -57,6 +59,7 @@ class Ledger:
                 self._give_up(item.recording, item.recording.problem)
             elif item.state is State.DONE or self._write_again(item):
                 self._done.add(item.recording.utterance_id)
+                self._list_damage(item.recording)
         num_reused = len(self._done) - before
         self._summary.num_reused += num_reused
         return num_reused
@@ -86,8 +89,7 @@ class Ledger:
                 self._observer.transcribed(transcript)
                 for remark in transcript.remarks:
                     self._observer.remark(f"{transcript.utterance_id}: {remark}")
-                if transcript.damage is not None:
-                    self._fail(outcome.recording, f"only a part could be salvaged: {transcript.damage}")
+                self._list_damage(outcome.recording, transcript.damage)
 
     def finish(self) -> None:
         """Write the sorted tables of the folder.
@@ -97,6 +99,9 @@ class Ledger:
         """
         self._summary.failures.sort(key=lambda failure: failure.utterance_id)
         if self._folder is not None:
+            self._summary.orphans = self._folder.orphans(self._done, self._unread)
+            if self._summary.orphans:
+                self._observer.remark(_say_orphans(self._summary.orphans))
             self._folder.finish(self._done, self._useless, self._unread, self._summary.to_dict())
 
     def _write_again(self, item: Scanned) -> bool:
@@ -143,6 +148,13 @@ class Ledger:
             language=model.language,
         )
 
+    def _list_damage(self, recording: Recording, damage: str | None = None) -> None:
+        """List what was salvaged as a failure too; of what an earlier run made, its results know."""
+        if self._folder is not None and (entry := self._folder.results.get(recording.utterance_id)) is not None:
+            damage = entry.damage
+        if damage is not None:
+            self._fail(recording, f"only a part could be salvaged: {damage}")
+
     def _give_up(self, recording: Recording, problem: str | None) -> None:
         """Take note of a recording whose audio is no use."""
         if recording.fingerprint:
@@ -157,6 +169,12 @@ class Ledger:
         if self._folder is not None:
             self._folder.note_failure(failure.utterance_id, failure.audio, failure.reason)
         self._observer.failed(failure)
+
+
+def _say_orphans(ids: Sequence[str]) -> str:
+    shown = ", ".join(ids[:_SHOWN_ORPHANS]) + (f" and {len(ids) - _SHOWN_ORPHANS:,} more" * (len(ids) > _SHOWN_ORPHANS))
+    what = "1 earlier result has" if len(ids) == 1 else f"{len(ids):,} earlier results have"
+    return f"{what} no recording any more or another id now and left hyp.txt; files of theirs stay: {shown}"
 
 
 def failure_of(recording: Recording, problem: str | None) -> Failure:

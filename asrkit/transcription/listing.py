@@ -5,13 +5,18 @@ from __future__ import annotations
 import errno
 import fnmatch
 import glob
+import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from asrkit.transcription.naming import absolute
+from asrkit.audio import AUDIO_SUFFIXES
+from asrkit.transcription.naming import OWN_NAMES, RUN_NAME, TRANSCRIPT_SUFFIXES, absolute, without_channel
+
+_SHOWN_SUFFIXES = 10
+_BESIDE = ("", *(end for suffix in sorted(AUDIO_SUFFIXES) for end in (suffix, suffix.upper())))
 
 
 @dataclass(frozen=True)
@@ -21,29 +26,112 @@ class Listing:
     Args:
         root: The folder that was meant; ids count from it.
         files: The files, and for those that are no use the reason.
+        left_out: Files of folders that are passed over for their suffix.
     """
 
     root: Path
     files: Mapping[Path, str | None]
+    left_out: Collection[Path] = ()
 
 
-def list_input(given: Path | str, recursive: bool, wanted: Callable[[Path, Path], bool]) -> Listing | None:
+@dataclass(frozen=True)
+class Wanted:
+    """Which files below a folder are recordings.
+
+    Args:
+        include: Patterns of names or relative paths to take; none takes what has one of the suffixes.
+        exclude: Patterns of names or relative paths to leave out.
+        suffixes: What counts as audio.
+    """
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    suffixes: Collection[str] = field(default=AUDIO_SUFFIXES)
+
+    def __call__(self, path: Path, top: Path) -> bool:
+        """Whether a file is one."""
+        if path.name.startswith(".") or _matches(path, top, self.exclude):
+            return False
+        return _matches(path, top, self.include) if self.include else path.suffix.lower() in self.suffixes
+
+    def passes_over(self, path: Path, top: Path) -> bool:
+        """Whether a file is none for its suffix alone, and nobody said so."""
+        return not (self.include or path.name.startswith(".") or self(path, top) or _matches(path, top, self.exclude))
+
+
+def _matches(path: Path, top: Path, patterns: Sequence[str]) -> bool:
+    relative = path.relative_to(top).as_posix() if patterns else ""
+    return any(fnmatch.fnmatch(path.name, pattern) or fnmatch.fnmatch(relative, pattern) for pattern in patterns)
+
+
+def by_suffix(left_out: Iterable[Path]) -> dict[str, int]:
+    """Count files by their suffixes, the most frequent first."""
+    counts = Counter(path.suffix[1:].lower() or "none" for path in left_out)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def say_left_out(counts: Mapping[str, int]) -> str:
+    """Return a line about files that were passed over, as ``by_suffix`` counts them."""
+    shown = [f"{suffix} {number:,}" for suffix, number in counts.items()][:_SHOWN_SUFFIXES]
+    more = f" and {len(counts) - len(shown)} more kinds" if len(counts) > len(shown) else ""
+    number = sum(counts.values())
+    files = "1 file with another suffix" if number == 1 else f"{number:,} files with other suffixes"
+    return f"{files} left out ({', '.join(shown)}{more}); --include takes them"
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is what a run wrote: a table of its folder, or the transcript of a recording beside it.
+
+    A table that may as well be a manifest is one unless it says what only transcripts say.
+    """
+    if path.name in OWN_NAMES and is_true((path.parent / RUN_NAME).is_file):
+        return True
+    if path.suffix in (".json", ".jsonl", ".tsv"):
+        return _holds_transcripts(path)
+    return _is_transcript(path.name, lambda name: is_true((path.parent / name).is_file))
+
+
+def _is_transcript(name: str, is_there: Callable[[str], bool]) -> bool:
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122
+    if suffix not in TRANSCRIPT_SUFFIXES:
+        return False
+    return any(is_there(stem + end) for stem in {stem, without_channel(stem)} for end in _BESIDE)
+
+
+def _holds_transcripts(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8") as file:
+            if path.suffix == ".tsv":
+                return file.readline() == "start_s\tend_s\tword\tconfidence\n"
+            row = json.loads(file.read() if path.suffix == ".json" else file.readline())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and row.keys() >= {"utterance_id", "audio", "confidence", "words", "provenance"}
+
+
+def list_input(given: Path | str, recursive: bool, wanted: Wanted) -> Listing | None:
     """Return the files of a named file, folder or pattern; None where there is nothing.
+
+    What a run wrote is no part of a folder or pattern.
 
     Args:
         given: What a user named.
         recursive: Whether to enter the folders below a folder.
-        wanted: What ``wanted_files`` returns.
+        wanted: Which files of a folder are meant.
     """
     path = absolute(given)
+    left_out: list[Path] = []
     if is_true(path.is_dir):
-        return Listing(path, dict(_walk(path, recursive, wanted)))
+        return Listing(path, dict(_walk(path, recursive, wanted, left_out)), left_out)
     if _is_there(path):
         return Listing(path.parent, {path: _problem(path)})
     files: dict[Path, str | None] = {}
     for match in _expand(str(given)):
-        files |= dict(_walk(match, recursive, wanted)) if match.is_dir() else {match: _problem(match)}
-    return Listing(_fixed_part(str(given)), files) if files else None
+        if match.is_dir():
+            files |= dict(_walk(match, recursive, wanted, left_out))
+        elif not is_own(match):
+            files[match] = _problem(match)
+    return Listing(_fixed_part(str(given)), files, left_out) if files else None
 
 
 def is_true(look: Callable[[], bool]) -> bool:
@@ -65,24 +153,26 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def wanted_files(
-    include: Sequence[str], exclude: Sequence[str], suffixes: Collection[str]
-) -> Callable[[Path, Path], bool]:
-    """Return what tells whether a file below a folder is a recording; arguments as of ``find_recordings``."""
-    return partial(_wanted, include=include, exclude=exclude, suffixes=suffixes)
-
-
-def _walk(top: Path, recursive: bool, wanted: Callable[[Path, Path], bool]) -> Iterator[tuple[Path, str | None]]:
+def _walk(top: Path, recursive: bool, wanted: Wanted, left_out: list[Path]) -> Iterator[tuple[Path, str | None]]:
     """Yield the audio files below a folder with their problems, each folder once, in a fixed order."""
     seen: set[tuple[int, int]] = set()
     _is_new(top, seen)
     problems: list[OSError] = []
+    written: set[Path] = set()  # output folders, and what is below them
     for name, folders, files in os.walk(top, followlinks=True, onerror=problems.append):
         parent = Path(name)
         folders[:] = sorted(folder for folder in folders if recursive and _is_new(parent / folder, seen))
+        if RUN_NAME in files or parent.parent in written:
+            written.add(parent)
+        names = set(files)
         for path in sorted(parent / file for file in files):
             if wanted(path, top):
-                yield path, _problem(path)
+                if not (wanted.include and is_own(path)):
+                    yield path, _problem(path)
+            elif wanted.passes_over(path, top):
+                own = parent in written and (path.suffix in TRANSCRIPT_SUFFIXES or path.name in OWN_NAMES)
+                if not own and not _is_transcript(path.name, names.__contains__):
+                    left_out.append(path)
     for error in problems:
         yield absolute(error.filename), f"the folder cannot be listed: {str(error.strerror).lower()}"
 
@@ -99,21 +189,6 @@ def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
     is_new = key not in seen
     seen.add(key)
     return is_new
-
-
-def _wanted(
-    path: Path, top: Path, *, include: Sequence[str], exclude: Sequence[str], suffixes: Collection[str]
-) -> bool:
-    if path.name.startswith("."):
-        return False
-
-    def matches(patterns: Sequence[str]) -> bool:
-        relative = path.relative_to(top).as_posix() if patterns else ""
-        return any(fnmatch.fnmatch(path.name, pattern) or fnmatch.fnmatch(relative, pattern) for pattern in patterns)
-
-    if matches(exclude):
-        return False
-    return matches(include) if include else path.suffix.lower() in suffixes
 
 
 def _problem(path: Path) -> str | None:

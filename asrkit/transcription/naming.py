@@ -27,8 +27,8 @@ OWN_NAMES = (RESULTS_NAME, HYPOTHESES_NAME, FAILURES_NAME, RUN_NAME, LOCK_NAME)
 EMISSIONS_FOLDER = "emissions"
 _RESERVED = frozenset(without_suffix(name) for name in OWN_NAMES) | {EMISSIONS_FOLDER}
 
-_SUFFIXES = (*(form.suffix for form in FORMATS.values()), EMISSIONS_SUFFIX)
-_LONGEST_SUFFIX = max(map(len, _SUFFIXES))
+TRANSCRIPT_SUFFIXES = (*(form.suffix for form in FORMATS.values()), EMISSIONS_SUFFIX)
+_LONGEST_SUFFIX = max(map(len, TRANSCRIPT_SUFFIXES))
 _LONGEST_PART_BYTES = 255  # on every common file system
 _CHANNEL = re.compile(r"(.+)\.ch[1-9][0-9]*\Z", re.DOTALL)
 # Devices of Windows, whatever follows the first dot; and what a killed run leaves behind, which the next one deletes.
@@ -121,6 +121,12 @@ def settle(wishes: Sequence[Wish], *, split_channels: bool = False) -> list[tupl
     ]
 
 
+def without_channel(name: str) -> str:
+    """Return a name without the mark of a channel."""
+    channel = _CHANNEL.match(name)
+    return channel[1] if channel else name
+
+
 def file_in(folder: Path, name: str, suffix: str) -> Path:
     """Return the file of a name; a last part that is too long is shortened, and stays different from others."""
     *parents, last = name.split("/")
@@ -166,7 +172,7 @@ def _stems(wish: Wish, name: str) -> frozenset[str]:
     folder, _, last = name.rpartition("/")
     short = {last}
     if len(os.fsencode(last)) + _LONGEST_SUFFIX > _LONGEST_PART_BYTES:
-        short = {_fitted(last, suffix).removesuffix(suffix) for suffix in _SUFFIXES}
+        short = {_fitted(last, suffix).removesuffix(suffix) for suffix in TRANSCRIPT_SUFFIXES}
     places = [folder] if wish.folder is None else [folder, wish.folder]
     return frozenset(_folded(f"{place}/{stem}" if place else stem) for place in places for stem in short)
 
@@ -180,7 +186,7 @@ def _stems_of_folders(wishes: Sequence[Wish], names: Sequence[str], split_channe
             while folder and folder not in folders:
                 folders.add(folder)
                 folder = folder.rpartition("/")[0]
-    suffixes = [_folded(suffix) for suffix in _SUFFIXES]
+    suffixes = [_folded(suffix) for suffix in TRANSCRIPT_SUFFIXES]
     stems = {folder.removesuffix(suffix) for folder in folders for suffix in suffixes if folder.endswith(suffix)}
     if split_channels:
         stems |= {channel[1] for stem in stems if (channel := _CHANNEL.match(stem))}

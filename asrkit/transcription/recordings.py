@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from asrkit.audio import AUDIO_SUFFIXES
 from asrkit.errors import ManifestError, MissingPathError, TranscriptionError
-from asrkit.transcription.listing import Listing, is_true, list_input, wanted_files
+from asrkit.transcription.listing import Listing, Wanted, by_suffix, is_own, is_true, list_input, say_left_out
 from asrkit.transcription.naming import Wish, absolute, common_folder, settle
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".json", ".jsonl", ".tsv"})
@@ -61,6 +61,7 @@ class Recording:
 
 def find_recordings(
     inputs: Sequence[Path | str | Listing],
+    listed: Sequence[Path | str | Listing] = (),
     *,
     recursive: bool = True,
     include: Sequence[str] = (),
@@ -69,16 +70,18 @@ def find_recordings(
     suffixes: Collection[str] = AUDIO_SUFFIXES,
     split_channels: bool = False,
     in_place: bool = False,
+    left_out: set[Path] | None = None,
 ) -> list[Recording]:
     """List what there is to transcribe, sorted by id.
 
     A file is taken whatever its suffix, but ``.tsv``, ``.jsonl``, ``.json`` and ``.csv`` are manifests, and so is the
     ``wav.scp`` of Kaldi. A folder gives its audio files, unless it is one of Kaldi's; hidden ones are left out, a
     folder met twice through links is read once. A pattern such as ``wavs/**/*.flac`` is expanded where the shell did
-    not.
+    not. What a run wrote is no input.
 
     Args:
         inputs: Files, folders, patterns and manifests, and what is listed already.
+        listed: More of them, from a list: one that is missing is a problem of its own.
         recursive: Whether to enter the folders below a folder.
         include: Patterns of names or relative paths to take from folders; default: every audio suffix.
         exclude: Patterns of names or relative paths to leave out.
@@ -86,30 +89,39 @@ def find_recordings(
         suffixes: What counts as audio in a folder.
         split_channels: Whether each channel gets a transcript of its own.
         in_place: Whether transcripts go beside the recordings.
+        left_out: The files that were passed over for their suffix are added to it.
 
     Raises:
         MissingPathError: A named path does not exist or a pattern matches nothing.
         ManifestError: A manifest is broken.
         TranscriptionError: There is nothing to transcribe.
     """
-    wanted = wanted_files(include, exclude, suffixes)
+    wanted = Wanted(include, exclude, suffixes)
+    left_out = set() if left_out is None else left_out
     found: dict[Path, str | None] = {}
     roots: list[Path] = []
     wishes: list[tuple[Wish, Recording]] = []
     missing: list[str] = []
     empty: list[Path] = []
-    for given in inputs:
-        if not isinstance(given, Listing) and (table := _table(absolute(given))) is not None:
-            wishes += _from_manifest(table, audio_root)
-            continue
+    for index, given in enumerate([*inputs, *listed]):
+        if not isinstance(given, Listing):
+            if is_own(absolute(given)):
+                continue
+            if (table := _table(absolute(given))) is not None:
+                wishes += _from_manifest(table, audio_root)
+                continue
         listing = given if isinstance(given, Listing) else list_input(given, recursive, wanted)
-        if listing is None:
+        if listing is None and index < len(inputs):
             missing.append(str(given))
-        else:
-            roots.append(listing.root)
-            found |= listing.files
-            if not listing.files and not include and not exclude:
-                empty.append(listing.root)
+            continue
+        if listing is None:
+            path = absolute(str(given))
+            listing = Listing(path.parent, {path: "no such file or folder"})
+        roots.append(listing.root)
+        found |= listing.files
+        left_out.update(listing.left_out)
+        if not listing.files and not include and not exclude:
+            empty.append(listing.root)
     if missing:
         raise MissingPathError(f"no such file or folder: {', '.join(missing[:5])}{_and_more(missing)}")
     if found or wishes:  # one of several folders, as where a mount is gone; nothing at all is an error
@@ -117,9 +129,10 @@ def find_recordings(
         lost = [folder for folder in empty if folder not in holding]
         found |= dict.fromkeys(lost, "the folder holds no recordings")
         roots += [folder.parent for folder in lost]
+    left_out.difference_update(found)
     wishes += _from_folders(found, roots)
     if not wishes:
-        raise TranscriptionError(_nothing_found(inputs, include))
+        raise TranscriptionError(_nothing_found([*inputs, *listed], include, left_out))
     if in_place:
         wishes = [(replace(wish, folder=one.path.parent.as_posix()), one) for wish, one in wishes]
     return named(wishes, split_channels=split_channels)
@@ -186,10 +199,11 @@ def _from_manifest(path: Path, audio_root: Path | None) -> list[tuple[Wish, Reco
     ]
 
 
-def _nothing_found(inputs: Sequence[Path | str | Listing], include: Sequence[str]) -> str:
+def _nothing_found(inputs: Sequence[Path | str | Listing], include: Sequence[str], left_out: Collection[Path]) -> str:
     places = (str(given.root if isinstance(given, Listing) else given) for given in inputs)
     wanted = ", ".join(include) if include else ", ".join(sorted(suffix[1:] for suffix in AUDIO_SUFFIXES))
-    return f"nothing to transcribe in {', '.join(places)}; looked for {wanted}"
+    others = f"; {say_left_out(by_suffix(left_out))}" if left_out else ""
+    return f"nothing to transcribe in {', '.join(places)}; looked for {wanted}{others}"
 
 
 def _and_more(names: list[str]) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from asrkit.config import cache_folder
 from asrkit.errors import ConfigError, MissingPackageError, TranscriptionError
 from asrkit.packages import needed
-from asrkit.transcription.listing import Listing
+from asrkit.transcription.listing import Listing, Wanted
 from asrkit.transcription.naming import file_in, plain_path, safe_path
 from asrkit.transcription.outputs import DISK_FULL, InTheWayError, for_one_recording, unwritable
 from asrkit.transcription.recordings import is_manifest
@@ -47,7 +47,7 @@ def is_url(given: Path | str) -> bool:
 
 def fetch(
     inputs: Sequence[Path | str],
-    wanted: Callable[[Path, Path], bool],
+    wanted: Wanted,
     *,
     recursive: bool = True,
     cache_dir: Path | None = None,
@@ -59,7 +59,7 @@ def fetch(
 
     Args:
         inputs: Paths, and URLs of files, folders and patterns.
-        wanted: Whether a file below a folder is an input; takes the file and the folder.
+        wanted: Which files below a folder are inputs.
         recursive: Whether to enter the folders below a folder.
         cache_dir: Where copies are kept; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
         progress: Called with the files copied so far, and in all.
@@ -84,7 +84,7 @@ class _Fetcher:
     """Copies below a cache folder; arguments as of ``fetch``."""
 
     cache: Path
-    wanted: Callable[[Path, Path], bool]
+    wanted: Wanted
     recursive: bool
     progress: Callable[[int, int], None]
 
@@ -94,7 +94,7 @@ class _Fetcher:
         place = url
         try:
             system, place = _open(url)
-            top, files = self._list(system, url, place)
+            top, files, left_out = self._list(system, url, place)
         except (ConfigError, MissingPackageError):
             raise
         except Exception as error:  # every file system has errors of its own
@@ -112,10 +112,11 @@ class _Fetcher:
         if files == [place]:
             path = _local(root, place)
             return path if is_manifest(path) and copies[path] is None else Listing(path.parent, copies)
-        return Listing(_local(root, top), copies)
+        return Listing(_local(root, top), copies, [_local(root, file) for file in left_out])
 
-    def _list(self, system: AbstractFileSystem, url: str, place: str) -> tuple[str, list[str]]:
-        """Return the folder that is meant and the files of it, or a file and itself."""
+    def _list(self, system: AbstractFileSystem, url: str, place: str) -> tuple[str, list[str], list[str]]:
+        """Return the folder that is meant, its files and those passed over for their suffix; or a file and itself."""
+        left_out: list[str] = []
         is_web = url.lower().startswith("http")
         if any(sign in place for sign in "*[") and not is_web:
             files = [file for file in sorted(map(str, system.glob(place))) if system.isfile(file)]
@@ -123,12 +124,14 @@ class _Fetcher:
         elif not is_web and system.isdir(place):
             top = place.rstrip("/")
             found = sorted(map(str, system.find(place, maxdepth=None if self.recursive else 1)))
-            files = [file for file in found if not _is_hidden(file, top) and self.wanted(Path(file), Path(top))]
+            seen = [file for file in found if not _is_hidden(file, top)]
+            files = [file for file in seen if self.wanted(Path(file), Path(top))]
+            left_out = [file for file in seen if self.wanted.passes_over(Path(file), Path(top))]
         else:
-            return place, [place]
+            return place, [place], []
         if not files:
             raise FileNotFoundError
-        return top, files
+        return top, files, left_out
 
 
 def _open(url: str) -> tuple[AbstractFileSystem, str]:

