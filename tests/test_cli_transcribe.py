@@ -21,6 +21,7 @@ from asrkit.cli import app, main
 from asrkit.cli.lists import listed
 from asrkit.cli.progress import TranscriptionProgress
 from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.transcription import Transcript, TranscriptionSummary
 
 LM = """\\data\\
 ngram 1=5
@@ -445,6 +446,28 @@ def test_an_interrupted_run_says_how_much_is_done() -> None:
     with pytest.raises(KeyboardInterrupt) as end, view:
         raise KeyboardInterrupt
     assert end.value.__notes__ == ["0 of 1,100 done; run the same command again to go on"]
+    view = TranscriptionProgress(keep=True)
+    view.found(3)
+    view.scanned(3, 0, 9.0)
+    with pytest.raises(KeyboardInterrupt) as end, view:
+        raise KeyboardInterrupt
+    assert end.value.__notes__ == ["0 of 3 done; nothing is kept; name a folder with -o"]
+
+
+def test_of_a_long_transcript_the_beginning_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    view = TranscriptionProgress()
+    view.found(1)
+    view.transcribed(Transcript("u", "/u.wav", 1.0, "word " * 1_000, 1.0))
+    view.close(TranscriptionSummary())
+    first = capsys.readouterr().err.splitlines()[0]
+    assert len(first) < 1_100 and first.endswith("... (5,000 characters)")
+
+
+def test_a_status_without_a_language_model_says_so(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    assert asrkit("transcribe", "wavs/s1", "-f", "srt", "--subtitle-width", "5", "--subtitle-lines", "1").code == 0
+    blocks = Path("transcripts/u1.srt").read_text().strip().split("\n\n")
+    assert all(len(block.splitlines()) == 3 for block in blocks)
+    assert "babble, no language model" in asrkit("status").out
 
 
 def test_a_beam_takes_the_weights_that_were_tuned_nearest_to_it(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asrkit.config import TRANSCRIPT_FORMATS
+from asrkit.config import TRANSCRIPT_FORMATS, TranscriptionConfig
+from asrkit.errors import ConfigError
 from asrkit.transcription.formats import FORMATS, cues
 from asrkit.transcription.transcript import TimedWord, Transcript
 
@@ -55,6 +57,41 @@ def test_textgrid_tiles_the_recording() -> None:
     assert times == ["0.000", "1.000", "1.000", "2.000", "2.000", "2.500", "2.500", "4.000"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "times", "lines"),
+    [
+        ({}, [(0.0, 6.0)], [("one two three",)]),
+        ({"subtitle_width": 7}, [(0.0, 6.0)], [("one two", "three")]),
+        ({"subtitle_width": 2, "subtitle_max_s": 9.0}, [(0.0, 4.0), (4.0, 6.0)], [("one", "two"), ("three",)]),
+        ({"subtitle_width": 7, "subtitle_lines": 1}, [(0.0, 4.0), (4.0, 6.0)], [("one two",), ("three",)]),
+        ({"subtitle_max_s": 4.0}, [(0.0, 4.0), (4.0, 6.0)], [("one two",), ("three",)]),
+        ({"subtitle_min_s": 5.0, "subtitle_max_s": 5.0}, [(0.0, 4.0), (4.0, 9.0)], [("one two",), ("three",)]),
+    ],
+)
+def test_subtitles_are_set_as_asked(settings: dict[str, float], times: list[object], lines: list[object]) -> None:
+    words = [TimedWord(word, 2.0 * index, 2.0 * index + 2.0, 1.0) for index, word in enumerate(("one", "two", "three"))]
+    made = cues(words, config=TranscriptionConfig(**settings))  # type: ignore[arg-type]
+    assert [(cue.start_s, cue.end_s) for cue in made] == times
+    assert [cue.lines for cue in made] == lines
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"subtitle_width": 0},
+        {"subtitle_lines": 0},
+        {"subtitle_min_s": 7.0},
+        {"subtitle_min_s": 0.0},
+        {"subtitle_max_s": math.inf},
+        {"subtitle_max_s": math.nan},
+        {"window_s": math.inf},
+    ],
+)
+def test_settings_that_set_no_subtitle_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        TranscriptionConfig(**settings)  # type: ignore[arg-type]
+
+
 def test_an_empty_transcript_is_a_valid_file_in_every_format() -> None:
     empty = Transcript("u", "/u.wav", 1.0, "", 0.0)
     rendered = {name: form.render(empty) for name, form in FORMATS.items()}
@@ -63,19 +100,30 @@ def test_an_empty_transcript_is_a_valid_file_in_every_format() -> None:
 
 
 @given(
+    st.builds(
+        TranscriptionConfig,
+        subtitle_width=st.integers(1, 60),
+        subtitle_lines=st.integers(1, 4),
+        subtitle_min_s=st.floats(0.1, 2.0),
+        subtitle_max_s=st.floats(2.0, 10.0),
+    ),
     st.lists(
         st.tuples(st.integers(1, 30), st.integers(1, 900) | st.integers(1, 30_000), st.integers(0, 900)), max_size=60
-    )
+    ),
 )
-def test_subtitles_can_be_read_in_time(spans: list[tuple[int, int, int]]) -> None:
+@example(TranscriptionConfig(), [(5, 300, 50)] * 60)
+def test_subtitles_can_be_read_in_time(config: TranscriptionConfig, spans: list[tuple[int, int, int]]) -> None:
     words, now_ms = [], 0
     for letters, length_ms, gap_ms in spans:
         now_ms += gap_ms
         words.append(TimedWord("x" * letters, now_ms / 1000, (now_ms + length_ms) / 1000, 1.0))
         now_ms += length_ms
-    made = cues(words)
+    made = cues(words, config=config)
     assert [w for cue in made for line in cue.lines for w in line.split()] == [word.word for word in words]
     for cue, following in zip(made, [*made[1:], None], strict=False):
-        assert len(cue.lines) <= 2 and all(len(line) <= 42 for line in cue.lines)
-        assert 0 < cue.end_s - cue.start_s <= 6.0 + 1e-9
+        assert len(cue.lines) <= config.subtitle_lines
+        assert all(len(line) <= config.subtitle_width or " " not in line for line in cue.lines)
+        assert 0 < cue.end_s - cue.start_s <= config.subtitle_max_s + 1e-3
+        if following is None:
+            assert cue.end_s - cue.start_s >= config.subtitle_min_s - 1e-3
         assert following is None or cue.end_s <= following.start_s

@@ -118,7 +118,7 @@ def test_link_loops_end_and_broken_links_are_problems(tree: Path) -> None:
         "b/deep/y": None,
         "b/x": None,
         "b/gone": "is a link to a file that does not exist",
-        "pipe": "is not a regular file",
+        "pipe": "is not a regular file; pipe it in as - or save it first",
     }
 
 

@@ -269,3 +269,23 @@ def test_what_was_left_out_is_said_and_kept(done: tuple[Path, Path]) -> None:
     assert listener.remarks == ["1 file with another suffix left out (mpc 1); --include takes them"]
     assert (summary.left_out, summary.exit_code) == ({"mpc": 1}, 0)
     assert json.loads((out / "run.json").read_text())["summary"]["left_out"] == {"mpc": 1}
+
+
+def test_subtitles_set_otherwise_are_written_anew_without_listening(done: tuple[Path, Path]) -> None:
+    inputs, out = done
+    narrow = TranscriptionConfig(format=("srt",), subtitle_width=8)
+    one = out / "speaker1/clip 5.srt"
+    run(inputs, out, config=TranscriptionConfig(format=("srt",)))
+    before = one.read_bytes()
+    assert rerun(done, config=narrow) == []
+    after = one.read_bytes()
+    assert after != before
+    one.write_bytes(b"mine")
+    assert rerun(done, config=narrow) == [] and one.read_bytes() == b"mine"  # what is set right is left alone
+    assert rerun(done, config=TranscriptionConfig(subtitle_width=9)) == [] and one.read_bytes() == b"mine"  # no srt
+    run(inputs / "speaker0/clip 0.wav", out, config=TranscriptionConfig(format=("srt",)))
+    assert rerun(done, config=narrow) == [] and one.read_bytes() == after  # nobody knows how the others are set
+    description = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps({**description, "layout": None}))  # as of a run killed on its way
+    one.write_bytes(b"half way")
+    assert rerun(done, config=narrow) == [] and one.read_bytes() == after

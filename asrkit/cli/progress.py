@@ -17,6 +17,7 @@ from asrkit.transcription.transcript import Transcript
 _LOG_EVERY_S = 30.0  # where nobody watches a bar
 _SHOWN_FAILURES = 10
 USE_FILES = "name a folder with -o, or print them as txt, jsonl or ctm"
+_SHOWN_CHARACTERS = 1_000
 _FEW = 3  # so few transcripts are shown at once
 
 
@@ -65,7 +66,8 @@ class TranscriptionProgress(Observer):
     ) -> None:
         self._bar.stop()
         if isinstance(error, KeyboardInterrupt) and self.num_found:
-            error.add_note(f"{self._num_done:,} of {self._num_todo:,} done; run the same command again to go on")
+            how = "nothing is kept; name a folder with -o" if self._keep else "run the same command again to go on"
+            error.add_note(f"{self._num_done:,} of {self._num_todo:,} done; {how}")
 
     def say(self, text: str) -> None:
         """Print a line on stderr; text of strangers must be escaped."""
@@ -111,7 +113,7 @@ class TranscriptionProgress(Observer):
         if self._keep or self.num_found <= _FEW:
             self.transcripts.append(transcript)
         if self._verbose:
-            self.say(f"{transcript.utterance_id}: {printable(transcript.text)}")
+            self._show(transcript)
         self._update()
 
     def failed(self, failure: Failure) -> None:
@@ -128,7 +130,7 @@ class TranscriptionProgress(Observer):
         self._bar.stop()
         if not self._keep and not self._verbose and self.num_found <= _FEW:
             for transcript in self.transcripts:
-                self.say(f"{transcript.utterance_id}: {printable(transcript.text)}")
+                self._show(transcript)
         parts = [f"{summary.num_transcribed:,} transcribed"]
         if summary.num_reused:
             parts.append(f"{summary.num_reused:,} already done")
@@ -139,6 +141,13 @@ class TranscriptionProgress(Observer):
             speed = summary.audio_s / max(summary.elapsed_s, 1e-9)
             line += f"; {_hours(summary.audio_s)} of audio in {summary.elapsed_s:,.1f} s, {speed:,.0f}x real time"
         self.say(line if summary.output_dir is None else f"{line} -> {printable(str(summary.output_dir))}")
+
+    def _show(self, transcript: Transcript) -> None:
+        """Print a transcript, of a long one the beginning: an hour of speech is 60,000 characters."""
+        text = transcript.text
+        if len(text) > _SHOWN_CHARACTERS:
+            text = f"{text[:_SHOWN_CHARACTERS]} ... ({len(text):,} characters)"
+        self.say(f"{transcript.utterance_id}: {printable(text)}")
 
     def _update(self) -> None:
         speed = self._done_s / max(time.monotonic() - self._started_s, 1e-9)

@@ -33,9 +33,9 @@ def status(
     typer.echo(f"done    {state.num_done:,} of {state.num_recordings:,}{others}, {hours}")
     typer.echo(f"failed  {len(state.failures):,}")
     typer.echo(f"left    {state.num_left:,}")
-    typer.echo(
-        f"model   {printable(str(made_with.get('model')))}, language model {printable(str(made_with.get('lm')))}"
-    )
+    lm = made_with.get("lm")
+    beside = "no language model" if lm is None else f"language model {printable(str(lm))}"
+    typer.echo(f"model   {printable(str(made_with.get('model')))}, {beside}")
     for utterance_id, reason in state.failures[:_SHOWN_FAILURES]:
         typer.echo(f"  {printable(utterance_id)}: {printable(reason)}")
     if len(state.failures) > _SHOWN_FAILURES:

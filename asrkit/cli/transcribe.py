@@ -67,6 +67,10 @@ def transcribe(
     salvage: options.Salvage = None,
     emissions: options.Emissions = None,
     format: options.Format = None,
+    subtitle_width: options.SubtitleWidth = None,
+    subtitle_lines: options.SubtitleLines = None,
+    subtitle_min_s: options.SubtitleMinS = None,
+    subtitle_max_s: options.SubtitleMaxS = None,
     stdout: options.ToStdout = False,
     in_place: options.InPlace = False,
     keep_emissions: options.KeepEmissions = False,
@@ -208,7 +212,7 @@ class Request:
             return summary
         view.close(summary)
         if self._prints:
-            print_transcripts(view.transcripts, *self._config.format)
+            print_transcripts(view.transcripts, self._config)
         if flags["json_output"]:
             typer.echo(json.dumps(summary.to_dict()))
         return summary

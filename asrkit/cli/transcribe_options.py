@@ -74,6 +74,18 @@ Format = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+SubtitleWidth = Annotated[
+    int | None, typer.Option(min=1, help="Characters in a line of srt and vtt; default: 42.", rich_help_panel=_OUTPUT)
+]
+SubtitleLines = Annotated[
+    int | None, typer.Option(min=1, help="Lines in one subtitle at most; default: 2.", rich_help_panel=_OUTPUT)
+]
+SubtitleMinS = Annotated[
+    float | None, typer.Option(help="Seconds that a subtitle stays at least; default: 1.", rich_help_panel=_OUTPUT)
+]
+SubtitleMaxS = Annotated[
+    float | None, typer.Option(help="Seconds that a subtitle stays at most; default: 6.", rich_help_panel=_OUTPUT)
+]
 ToStdout = Annotated[
     bool, typer.Option("--stdout", help="Print the transcripts and write no file.", rich_help_panel=_OUTPUT)
 ]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from asrkit.cli.progress import printable
+from asrkit.config import TranscriptionConfig
 from asrkit.transcription.formats import FORMATS
 from asrkit.transcription.summary import TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
@@ -46,11 +47,12 @@ def print_estimate(summary: TranscriptionSummary, *, as_json: bool) -> None:
         typer.echo(f"memory   about {estimate.peak_mb:,.0f} MB at most")
 
 
-def print_transcripts(transcripts: Sequence[Transcript], format: str) -> None:
-    """Print transcripts sorted by id; as txt, the text alone for a single recording, else ``id text``."""
+def print_transcripts(transcripts: Sequence[Transcript], config: TranscriptionConfig) -> None:
+    """Print transcripts in the only format, sorted by id; txt is the text alone of a single one, else ``id text``."""
+    (format,) = config.format
     for transcript in sorted(transcripts, key=lambda transcript: transcript.utterance_id):
         if format != "txt":
-            typer.echo(FORMATS[format].render(transcript), nl=False)
+            typer.echo(FORMATS[format].render(transcript, config), nl=False)
         elif len(transcripts) == 1:
             typer.echo(transcript.text)
         else:

@@ -140,6 +140,11 @@ class TranscriptionConfig(Settings):
     audio_track: int | None = None  # of videos, from 0; default: the one marked as default, else the first
     vad: bool = False  # leave out long stretches without speech, and recordings without any
     format: tuple[str, ...] = ("txt",)  # files written per recording
+    # Subtitles as broadcasters set them (BBC and Netflix guidelines).
+    subtitle_width: int = 42  # characters in a line at most, but for a word that is longer
+    subtitle_lines: int = 2  # in one subtitle at most
+    subtitle_min_s: float = 1.0  # how long one stays at least, if the next one lets it
+    subtitle_max_s: float = 6.0  # and at most
 
     def __post_init__(self) -> None:
         one_of("channels", self.channels, ("mix", "split"))
@@ -151,7 +156,15 @@ class TranscriptionConfig(Settings):
             self.audio_track is None or self.audio_track >= 0, f"audio_track must not be negative: {self.audio_track}"
         )
         require(self.jobs >= 0, f"jobs must not be negative, not {self.jobs}")
-        positive(self, "threads", "batch_seconds", "batch_size", "window_s")
+        positive(self, "threads", "batch_seconds", "batch_size", "window_s", "subtitle_width", "subtitle_lines")
+        require(
+            self.window_s < math.inf, "window_s must be finite; recordings are read in windows, so that memory holds"
+        )
+        require(
+            0.0 < self.subtitle_min_s <= self.subtitle_max_s < math.inf,
+            "subtitle_min_s must be positive and at most subtitle_max_s, "
+            f"not {self.subtitle_min_s} of {self.subtitle_max_s}",
+        )
         require(
             0 < self.overlap_s <= self.window_s / 2,
             f"overlap_s must be positive and at most half of window_s, not {self.overlap_s} of {self.window_s}",

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import IO, Any
 
+from asrkit.config import TranscriptionConfig
 from asrkit.emissions import EMISSIONS_SUFFIX, read_info
 from asrkit.errors import DecodingError, TranscriptionError
 from asrkit.transcription.naming import (
@@ -22,7 +23,7 @@ from asrkit.transcription.naming import (
     RUN_NAME,
     file_in,
 )
-from asrkit.transcription.outputs import for_one_recording, is_file, unwritable, write_atomically
+from asrkit.transcription.outputs import SUBTITLE_SETTINGS, for_one_recording, is_file, unwritable, write_atomically
 from asrkit.transcription.results import ResultsLog
 from asrkit.writing import TEMPORARY_PATTERN, written_whole
 
@@ -56,6 +57,7 @@ class OutputFolder:
             except OSError as error:
                 raise unwritable(path, error) from None
         self.results = ResultsLog(path, read_only=read_only)
+        self._layout = _layout_of(path / RUN_NAME)
 
     def close(self) -> None:
         """Let the folder go; a run that did not finish is marked as interrupted."""
@@ -66,12 +68,19 @@ class OutputFolder:
                     self._describe(state="interrupted")
             self._lock.close()
 
-    def begin(self, utterance_ids: Collection[str], provenance: Mapping[str, Any]) -> None:
+    def is_laid_out(self, layout: Mapping[str, float] | None) -> bool:
+        """Whether the subtitles in the folder are set like this; None: there is nothing to set."""
+        return layout is None or self._layout == layout
+
+    def begin(
+        self, utterance_ids: Collection[str], provenance: Mapping[str, Any], layout: Mapping[str, float] | None = None
+    ) -> None:
         """Note that a run starts; clear away the failures of the last one and what a kill left half-written.
 
         Args:
             utterance_ids: What it is asked for; channels come as ``id.ch1``.
             provenance: What decides its transcripts.
+            layout: How its subtitles are set, if it writes some; the folder holds both kinds until it ends.
 
         Raises:
             TranscriptionError: The folder cannot be written to.
@@ -85,7 +94,14 @@ class OutputFolder:
                 leftover.unlink()
         asked = set(utterance_ids)
         others = [i for i in self._made_with(provenance["key"]) if not asked & {i, i.rpartition(".ch")[0]}]
-        self._describe(state="running", num_recordings=len(asked), num_others=len(others), provenance=dict(provenance))
+        self._wanted_layout: Any = self._layout if layout is None else dict(layout)
+        self._describe(
+            state="running",
+            num_recordings=len(asked),
+            num_others=len(others),
+            provenance=dict(provenance),
+            layout=self._layout if self.is_laid_out(layout) else None,
+        )
 
     def note_failure(self, utterance_id: str, audio: str, reason: str) -> None:
         """Add a line to ``failures.tsv`` at once.
@@ -164,7 +180,14 @@ class OutputFolder:
                 self.path / FAILURES_NAME, "utterance_id\taudio\treason\n" + b"".join(lines).decode("utf-8")
             )
         asked = {*done, *(row[0] for row in self._failures)}
-        self._describe(state="finished", num_recordings=len(asked), num_others=len(kept - asked), summary=dict(summary))
+        self._describe(
+            state="finished",
+            num_recordings=len(asked),
+            num_others=len(kept - asked),
+            summary=dict(summary),
+            # Of results that were not asked for now, nobody wrote the files anew.
+            layout=self._wanted_layout if self.is_laid_out(self._wanted_layout) or kept <= asked else None,
+        )
 
     def _made_with(self, key: str) -> Iterator[str]:
         """Yield the ids of the results of one model and its settings."""
@@ -192,6 +215,15 @@ class OutputFolder:
             write_atomically(path, json.dumps(self._description, indent=2) + "\n")
         except OSError as error:
             raise unwritable(path, error) from None
+
+
+def _layout_of(path: Path) -> Any:
+    """Return how the subtitles of a folder are set: by default in those of runs that did not say."""
+    default = {name: getattr(TranscriptionConfig(), name) for name in SUBTITLE_SETTINGS}
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).get("layout", default)
+    except (OSError, ValueError, AttributeError):
+        return default
 
 
 def _table_line(*cells: str) -> bytes:

@@ -9,22 +9,30 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from asrkit.config import TranscriptionConfig
 from asrkit.transcription.transcript import TimedWord, Transcript
 
-# Subtitles as broadcasters set them (BBC and Netflix guidelines): two lines of 42 characters, 1 to 6 seconds.
-_LINE_CHARACTERS = 42
-_CUE_LINES = 2
-_LONGEST_CUE_S = 6.0
-_SHORTEST_CUE_S = 1.0
 _PAUSE_S = 0.7  # a silence this long ends a subtitle
 
 
 @dataclass(frozen=True)
 class Format:
-    """One kind of file: its suffix and how to write it."""
+    """One kind of file.
+
+    Args:
+        suffix: Of the file.
+        write: How it is written.
+        has_cues: Whether it is made of subtitles, rather than of the transcript.
+    """
 
     suffix: str
-    render: Callable[[Transcript], str]
+    write: Callable[[Transcript], str] | Callable[[Sequence[Cue]], str]
+    has_cues: bool = False
+
+    def render(self, transcript: Transcript, config: TranscriptionConfig | None = None) -> str:
+        """Return the file of a transcript; ``config`` says how subtitles are set."""
+        what = cues(transcript.words, _separator(transcript), config) if self.has_cues else transcript
+        return self.write(what)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -36,34 +44,36 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def cues(words: Sequence[TimedWord], separator: str = " ") -> list[Cue]:
-    """Cut words into subtitles: at pauses, at 2 x 42 characters and after 6 seconds.
+def cues(words: Sequence[TimedWord], separator: str = " ", config: TranscriptionConfig | None = None) -> list[Cue]:
+    """Cut words into subtitles: at pauses, and before one has too many lines or takes too long.
 
-    A cue stays for at least a second, but never past the start of the next one; of a word that the model stretches
-    over a long silence, the first 6 seconds count.
+    A cue stays for the least time, but never past the start of the next one; of a word that the model stretches over a
+    long silence, the most counts.
 
     Args:
         words: The words.
         separator: What stands between two; "" in scripts without spaces.
+        config: How wide, how many lines, how long.
     """
-    groups = list(_cue_groups(words, separator))
+    config = config or TranscriptionConfig()
+    groups = list(_cue_groups(words, separator, config))
     made = []
     for index, group in enumerate(groups):
         start_s = group[0].start_s
-        end_s = min(max(group[-1].end_s, start_s + _SHORTEST_CUE_S), start_s + _LONGEST_CUE_S)
+        end_s = min(max(group[-1].end_s, start_s + config.subtitle_min_s), start_s + config.subtitle_max_s)
         if index + 1 < len(groups):
             end_s = min(end_s, groups[index + 1][0].start_s)
-        made.append(Cue(start_s, round(end_s, 3), tuple(_wrap([word.word for word in group], separator))))
+        made.append(Cue(start_s, round(end_s, 3), tuple(_wrap([word.word for word in group], separator, config))))
     return made
 
 
-def _cue_groups(words: Sequence[TimedWord], separator: str) -> Iterator[list[TimedWord]]:
+def _cue_groups(words: Sequence[TimedWord], separator: str, config: TranscriptionConfig) -> Iterator[list[TimedWord]]:
     group: list[TimedWord] = []
     for word in words:
         if group and (
             word.start_s - group[-1].end_s >= _PAUSE_S
-            or word.end_s - group[0].start_s > _LONGEST_CUE_S
-            or len(_wrap([w.word for w in (*group, word)], separator)) > _CUE_LINES
+            or word.end_s - group[0].start_s > config.subtitle_max_s
+            or len(_wrap([w.word for w in (*group, word)], separator, config)) > config.subtitle_lines
         ):
             yield group
             group = []
@@ -72,10 +82,10 @@ def _cue_groups(words: Sequence[TimedWord], separator: str) -> Iterator[list[Tim
         yield group
 
 
-def _wrap(words: Sequence[str], separator: str) -> list[str]:
+def _wrap(words: Sequence[str], separator: str, config: TranscriptionConfig) -> list[str]:
     lines = [words[0]]
     for word in words[1:]:
-        if len(lines[-1]) + len(separator) + len(word) <= _LINE_CHARACTERS:
+        if len(lines[-1]) + len(separator) + len(word) <= config.subtitle_width:
             lines[-1] += separator + word
         else:
             lines.append(word)
@@ -100,18 +110,18 @@ def _json_lines(transcript: Transcript) -> str:
     return json.dumps(transcript.to_row(), ensure_ascii=False) + "\n"
 
 
-def _subrip(transcript: Transcript) -> str:
+def _subrip(cues: Sequence[Cue]) -> str:
     blocks = [
         f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n" + "\n".join(cue.lines) + "\n"
-        for number, cue in enumerate(cues(transcript.words, _separator(transcript)), 1)
+        for number, cue in enumerate(cues, 1)
     ]
     return "\n".join(blocks)
 
 
-def _web_vtt(transcript: Transcript) -> str:
+def _web_vtt(cues: Sequence[Cue]) -> str:
     blocks = [
         f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}\n" + "\n".join(map(_vtt_text, cue.lines)) + "\n"
-        for cue in cues(transcript.words, _separator(transcript))
+        for cue in cues
     ]
     return "\n".join(["WEBVTT\n", *blocks])
 
@@ -176,8 +186,8 @@ FORMATS: dict[str, Format] = {
     "txt": Format(".txt", _text),
     "json": Format(".json", _json),
     "jsonl": Format(".jsonl", _json_lines),
-    "srt": Format(".srt", _subrip),
-    "vtt": Format(".vtt", _web_vtt),
+    "srt": Format(".srt", _subrip, has_cues=True),
+    "vtt": Format(".vtt", _web_vtt, has_cues=True),
     "tsv": Format(".tsv", _table),
     "ctm": Format(".ctm", _ctm),
     "textgrid": Format(".TextGrid", _textgrid),

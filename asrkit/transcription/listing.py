@@ -196,7 +196,9 @@ def _problem(path: Path) -> str | None:
     try:
         if path.is_file():
             return None
-        return "is a link to a file that does not exist" if path.is_symlink() else "is not a regular file"
+        if path.is_symlink() and not path.exists():
+            return "is a link to a file that does not exist"
+        return "is not a regular file; pipe it in as - or save it first"
     except OSError as error:
         return f"cannot be read: {str(error.strerror).lower()}"
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from asrkit.config import TranscriptionConfig
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.formats import FORMATS
 from asrkit.transcription.naming import file_in
@@ -15,6 +16,7 @@ from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript
 from asrkit.writing import written_whole
 
+SUBTITLE_SETTINGS = ("subtitle_width", "subtitle_lines", "subtitle_min_s", "subtitle_max_s")
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -33,13 +35,21 @@ class TranscriptFiles:
 
     Args:
         folder: The output folder; None writes beside the audio.
-        formats: Names of formats.
+        config: Which formats, and how subtitles are set.
     """
 
-    def __init__(self, folder: Path | None, formats: Sequence[str]) -> None:
+    def __init__(self, folder: Path | None, config: TranscriptionConfig) -> None:
         self._folder = folder
         self.beside_audio = folder is None
-        self._formats = [FORMATS[name] for name in dict.fromkeys(formats)]
+        self._config = config
+        self._formats = [FORMATS[name] for name in dict.fromkeys(config.format)]
+
+    @property
+    def layout(self) -> dict[str, float] | None:
+        """How subtitles are set, where some are written: what decides the files, but not the transcripts."""
+        if not any(form.has_cues for form in self._formats):
+            return None
+        return {name: getattr(self._config, name) for name in SUBTITLE_SETTINGS}
 
     def paths(self, recording: Recording) -> list[Path]:
         """Return where the transcripts of a recording go, in the order of the formats."""
@@ -57,7 +67,7 @@ class TranscriptFiles:
         """
         for form, path in zip(self._formats, self.paths(recording), strict=True):
             with for_one_recording(path):
-                write_atomically(path, form.render(transcript))
+                write_atomically(path, form.render(transcript, self._config))
 
     def exist(self, recording: Recording) -> bool:
         """Whether every file of a recording is there."""

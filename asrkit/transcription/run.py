@@ -229,7 +229,7 @@ class _Run:
         self.observer = observer
         self.summary = TranscriptionSummary(self.output_dir)
         mirror = None if in_place else self.output_dir
-        self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config.format)
+        self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config)
         self._make_runner = make_runner or _runner
 
     def list(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
@@ -266,7 +266,8 @@ class _Run:
             folder = self._open_folder(recordings)
             if folder is not None:
                 stack.enter_context(closing(folder))
-                folder.begin([recording.utterance_id for recording in recordings], self.recipe.provenance)
+                ids = [recording.utterance_id for recording in recordings]
+                folder.begin(ids, self.recipe.provenance, None if self.files is None else self.files.layout)
             ledger = Ledger(folder, self.files, self.recipe.model, self.summary, self.observer)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder, ledger))))  # type: ignore[type-var]
             for batch in outcomes:
@@ -299,6 +300,7 @@ class _Run:
             raw_rate_hz=self.config.raw_rate_hz,
             overwrite=self.overwrite,
             is_complete=has_emissions,
+            are_laid_out=folder is None or self.files is None or folder.is_laid_out(self.files.layout),
         )
 
     def _batches(self, recordings: Sequence[Recording], folder: OutputFolder | None, ledger: Ledger) -> Iterator[Batch]:

@@ -57,6 +57,7 @@ class Scanner:
         raw_rate_hz: Rate of files that hold bare samples.
         overwrite: Whether transcripts beside the audio may replace files that come from elsewhere.
         is_complete: Whether all else that is wanted of a transcribed recording is there, such as its emissions.
+        are_laid_out: Whether the files that are there are set as they are wanted now.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Scanner:
         raw_rate_hz: int | None = None,
         overwrite: bool = False,
         is_complete: Callable[[Recording], bool] = lambda recording: True,
+        are_laid_out: bool = True,
     ) -> None:
         self._results = results
         self._files = files
@@ -77,6 +79,7 @@ class Scanner:
         self._raw_rate_hz = raw_rate_hz
         self._overwrite = overwrite
         self._is_complete = is_complete
+        self._are_laid_out = are_laid_out
         self._ids: Set[str] = frozenset()
 
     def scan(self, recordings: Sequence[Recording], threads: int) -> Iterator[list[Scanned]]:
@@ -153,6 +156,6 @@ class Scanner:
             earlier = earlier or self._results.made_from(*made_from)
         if earlier is None or not self._is_complete(recording):
             return Scanned(recording, State.NEW if own is None else State.CHANGED)
-        if is_same and (self._files is None or self._files.exist(recording)):
+        if is_same and (self._files is None or (self._are_laid_out and self._files.exist(recording))):
             return Scanned(recording, State.DONE)
         return Scanned(recording, State.UNRENDERED, earlier, is_renamed=not is_same)
