@@ -127,6 +127,20 @@ def test_the_stride_of_the_model_decides_what_is_too_long(corpus: Corpus) -> Non
     assert corpus.check(step_ms=20.0).counts()["too long"] == 0
 
 
+def test_what_training_would_refuse_is_quarantined_where_it_is_trained_on(corpus: Corpus) -> None:
+    for to in ("train", "test"):
+        corpus.add(f"long-{to}", to=to, samples=corpus.noise(1.5), text=f"a long one to {to}")
+        corpus.add(f"short-{to}", to=to, samples=corpus.noise(0.5), text=f"at {to}")
+    report = corpus.check(max_seconds=1.2, min_seconds=0.8)
+    limits = {f.utterance_id: f.quarantined for f in report.findings if f.kind == "limits"}
+    assert limits == {"long-train": True, "short-train": True, "long-test": False, "short-test": False}
+
+
+def test_a_constant_is_silence(corpus: Corpus) -> None:
+    corpus.add("constant", samples=np.full(RATE, 0.3), text="constant words")
+    assert found(corpus.check()) == {"constant": ("silent", True)}
+
+
 def test_a_peak_is_no_clipping(tmp_path: Path) -> None:
     samples = np.zeros(RATE)
     samples[::100] = 1.0
@@ -138,7 +152,7 @@ def test_a_peak_is_no_clipping(tmp_path: Path) -> None:
 
 
 def test_only_the_named_part_of_a_recording_is_measured(tmp_path: Path) -> None:
-    samples = np.concatenate([np.zeros(RATE), 0.5 * np.ones(RATE)])
+    samples = np.concatenate([np.zeros(RATE), 0.5 * np.tile([1.0, -1.0], RATE // 2)])
     soundfile.write(tmp_path / "a.wav", samples, RATE)
     facts = measure_recording(Utterance("a", tmp_path / "a.wav", start_s=1.0, end_s=1.5))
     assert facts.duration_s == 0.5
@@ -182,3 +196,18 @@ def test_recordings_at_the_rate_of_the_model_miss_nothing(tmp_path: Path) -> Non
     model = random_bundle(tmp_path / "model")
     assert model.features.sample_rate_hz == 8_000
     assert "\trate\t" not in run(tmp_path / "train.tsv", "--model", model.path).stdout
+
+
+def test_the_project_decides_step_and_limits_and_folders_keep_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "LJ-1.1"
+    (folder / "wavs").mkdir(parents=True)
+    soundfile.write(folder / "wavs" / "a.wav", np.random.default_rng(0).normal(0, 0.1, RATE), RATE)
+    (folder / "metadata.csv").write_text("a|thirty letters in one second x|thirty letters in one second x\n")
+    assert "LJ-1.1\ta\tquarantined\ttoo long" in run(folder).stdout
+    (tmp_path / "asrkit.toml").write_text("[features]\nhop_ms = 5.0\n[training]\nmax_seconds = 0.9\n")
+    told = run(folder).stdout
+    assert "\ttoo long\t" not in told
+    assert "LJ-1.1\ta\tquarantined\tlimits\t1.0 s is longer than training.max_seconds = 0.9" in told

@@ -15,6 +15,7 @@ from asrkit.errors import ConfigError
 from asrkit.packages import require_installed
 
 if TYPE_CHECKING:
+    from asrkit.config import DataConfig
     from asrkit.data.preparation import Preparation
 
 data_app = typer.Typer(no_args_is_help=True, help="Fetch, import, synthesize and look at speech corpora.")
@@ -51,6 +52,12 @@ DevShare = Annotated[float, typer.Option(help="Share to hold out with --split sp
 Seed = Annotated[int, typer.Option(help="Seed of --split speaker and random.")]
 
 
+AlphabetOption = Annotated[
+    str | None,
+    typer.Option(help="What the model will write, or auto; default: that of asrkit.toml, else space, a-z, '."),
+]
+
+
 def say(message: str) -> None:
     """Talk to the user, beside the results."""
     typer.echo(message, err=True)
@@ -71,7 +78,7 @@ def import_command(
     dev_share: DevShare = 0.1,
     seed: Seed = 1,
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
-    alphabet: Annotated[str | None, typer.Option(help="What the model will write; default: space, a-z, '.")] = None,
+    alphabet: AlphabetOption = None,
     keep_text: Annotated[bool, typer.Option("--keep-text", help="Leave the texts as they are.")] = False,
 ) -> None:
     """Bring a corpus into manifests, with lengths measured and texts fitted to the alphabet.
@@ -80,11 +87,13 @@ def import_command(
     """
     from asrkit.data.preparation import prepare_corpus, write_sets
     from asrkit.data.split import named_split
-    from asrkit.text import Alphabet
+    from asrkit.text import Alphabet, get_normalizer
 
     if split is None and output.suffix.lower() not in (".tsv", ".jsonl", ".json"):
         raise ConfigError(f"--output must end in .tsv or .jsonl, not {output.name!r}; a folder needs --split")
-    prepared = prepare_corpus(source, Alphabet(alphabet) if alphabet else Alphabet(), audio_root, keep_text)
+    texts = text_settings(alphabet, [source], audio_root)
+    normalizer = get_normalizer(texts.normalizer, texts.language)
+    prepared = prepare_corpus(source, Alphabet(texts.alphabet), audio_root, keep_text, normalizer)
     if split is None:
         paths = write_sets(output.parent, {output.stem: prepared.utterances}, output.suffix)
     else:
@@ -94,6 +103,17 @@ def import_command(
         typer.echo(path)
     if prepared.problems:
         raise typer.Exit(PARTLY_FAILED)
+
+
+def text_settings(alphabet: str | None, sources: Sequence[Path], audio_root: Path | None) -> DataConfig:
+    """Return the project's settings for texts, with an alphabet from the command line and what is open settled."""
+    from asrkit.cli.settings import Project, resolve
+    from asrkit.config import DataConfig
+    from asrkit.data.alphabets import settle_texts
+
+    flags = {"alphabet": alphabet, "audio_root": None if audio_root is None else str(audio_root)}
+    data = resolve(DataConfig, "data", flags, project=Project.load())
+    return settle_texts(data.replace(audio_root=flags["audio_root"]), sources, say)
 
 
 def _report(prepared: Preparation, keep_text: bool = False) -> None:
@@ -161,13 +181,16 @@ def stats_command(
     """Count hours, speakers, lengths and words of a corpus."""
     import json
 
-    from asrkit.data import scan_manifest
+    from asrkit.data import fit_text, scan_manifest
     from asrkit.data.statistics import corpus_statistics, measure_durations
+    from asrkit.text import Alphabet, get_normalizer
 
     if plot is not None:
         require_installed("--plot", "matplotlib")
     utterances, problems = scan_manifest(manifest, audio_root, require_text=False)
     measured, errors = measure_durations(utterances)
+    texts = text_settings(None, [manifest], audio_root)
+    fit = fit_text(measured, Alphabet(texts.alphabet), get_normalizer(texts.normalizer, texts.language))
     statistics = corpus_statistics(measured)
     if json_output:
         typer.echo(json.dumps([entry.to_dict() for entry in statistics], ensure_ascii=False, indent=2))
@@ -177,6 +200,9 @@ def stats_command(
         from asrkit.report.data_plot import draw_statistics
 
         draw_statistics(measured, plot)
+    if not fit.is_clean:
+        say("characters outside the alphabet:")
+        list_some(fit.describe())
     if problems or errors:
         say(f"{len(problems) + len(errors):,} not counted:")
         list_some([*map(str, problems), *map(str, errors)])

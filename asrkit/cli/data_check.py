@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asrkit.cli.bars import Bars
-from asrkit.cli.data import PARTLY_FAILED, data_app, list_some, say
+from asrkit.cli.data import PARTLY_FAILED, AlphabetOption, data_app, list_some, say, text_settings
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,9 +26,10 @@ def check_command(
         Path | None, typer.Option("-o", "--output", help="Folder for clean and quarantine manifests and findings.tsv.")
     ] = None,
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
-    alphabet: Annotated[str | None, typer.Option(help="What the model will write; default: space, a-z, '.")] = None,
+    alphabet: AlphabetOption = None,
     step_ms: Annotated[
-        float | None, typer.Option(min=1.0, help="One output step of the model; default: the bundle's, else 40 ms.")
+        float | None,
+        typer.Option(min=1.0, help="One output step of the model; default: the bundle's or project's, else 40 ms."),
     ] = None,
     model: Annotated[
         Path | None, typer.Option("-m", "--model", help="Trained bundle: also find texts that it does not believe.")
@@ -40,22 +41,32 @@ def check_command(
     """
     from functools import partial
 
-    from asrkit.cli.settings import named_model
-    from asrkit.config import FeatureConfig
+    from asrkit.cli.settings import Project, named_model
     from asrkit.data.check import check_sets, write_report
     from asrkit.model.bundle import Bundle
-    from asrkit.text import Alphabet
+    from asrkit.presets import run_config
+    from asrkit.text import Alphabet, get_normalizer
 
+    project = run_config(Project.load().tables)
     bundle = None if model is None else Bundle.load(named_model(model, "--model"))
     if bundle is not None and alphabet is not None:
         raise ConfigError("--alphabet and --model exclude each other; the bundle has its own alphabet")
+    if bundle is not None:
+        letters, normalizer = bundle.alphabet, bundle.text_normalizer
+    else:
+        texts = text_settings(alphabet, manifests[:1], audio_root)
+        letters, normalizer = Alphabet(texts.alphabet), get_normalizer(texts.normalizer, texts.language)
+    features, network = (project.features, project.model) if bundle is None else (bundle.features, bundle.model)
     with Bars() as bars:
         report = check_sets(
             _set_names(manifests),
-            bundle.alphabet if bundle else Alphabet(alphabet) if alphabet else Alphabet(),
+            letters,
+            normalizer=normalizer,
             audio_root=audio_root,
-            sample_rate_hz=(bundle.features if bundle else FeatureConfig()).sample_rate_hz,
-            step_ms=step_ms or (bundle.step_ms if bundle else 40.0),
+            sample_rate_hz=features.sample_rate_hz,
+            step_ms=step_ms or features.hop_ms * network.stride_frames,
+            min_seconds=project.training.min_seconds,
+            max_seconds=project.training.max_seconds,
             on_progress=partial(bars.update, "listening"),
         )
     if bundle is not None:
@@ -95,6 +106,7 @@ def _set_names(manifests: Sequence[Path]) -> dict[str, Path | str]:
     """Name each set after its file; where names repeat, number them."""
     names: dict[str, Path | str] = {}
     for number, path in enumerate(manifests, 1):
-        name = path.stem or path.resolve().name
+        path = path.resolve() if not path.name else path
+        name = path.name if path.is_dir() else path.stem
         names[f"{name}-{number}" if name in names else name] = path
     return names

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from asrkit.config.cache import cache_folder
 from asrkit.config.learning import (
+    AUTO_ALPHABET,
     AugmentationConfig,
     ConvLayer,
     DataConfig,
@@ -26,6 +27,7 @@ from asrkit.config.recognition import (
 from asrkit.config.settings import Settings, read_toml, require
 
 __all__ = [
+    "AUTO_ALPHABET",
     "TRANSCRIPT_FORMATS",
     "AugmentationConfig",
     "ConvLayer",

@@ -201,6 +201,9 @@ class TrainingConfig(Settings):
         one_of("precision", self.precision, ("float32", "mixed_float16", "mixed_bfloat16"))
 
 
+AUTO_ALPHABET = "auto"  # finds the letters in the texts
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(Settings):
     """Where the speech is. Paths are relative to the file that names them."""
@@ -208,13 +211,14 @@ class DataConfig(Settings):
     train: str | None = None  # a manifest, an LJSpeech folder, a LibriSpeech tree
     dev: str | None = None
     audio_root: str | None = None  # base of relative audio paths; default: the manifest's folder
-    alphabet: str = " abcdefghijklmnopqrstuvwxyz'"
+    alphabet: str = " abcdefghijklmnopqrstuvwxyz'"  # or "auto": the letters of the training texts
     units: str = "characters"  # what the network writes; or "subwords", "phonemes"
     subwords: int = 0  # pieces of words; 0: as many as the training text can teach
     lexicon: str | None = None  # how words are said, for phonemes: CMUdict's format, or word<TAB>phonemes
     pronunciations: str = "first"  # of words said in several ways; or "drawn", anew each epoch
     unknown_words: str = "refuse"  # utterances with words outside the lexicon; or "pronounce" them like its words
-    normalizer: str = "auto"  # that of the run or bundle this one goes on with, else "standard"; or "basic", ...
+    # That of the run or bundle this one goes on with, else "standard", or "basic" where the alphabet is not English.
+    normalizer: str = "auto"
     language: str = "en"  # of the texts: a code such as de, in which numbers are spelled
     dev_share: float = 0.05  # split off from train when no dev set is named, by speaker where known
 

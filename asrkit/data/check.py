@@ -14,13 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
+from asrkit.config import TrainingConfig
+from asrkit.data.alphabets import fit_corpus
 from asrkit.data.manifest import scan_manifest, write_manifest
 from asrkit.data.recordings import RecordingFacts, measure_recording
-from asrkit.data.text_fit import TextFit, fit_text
+from asrkit.data.text_fit import TextFit
 from asrkit.data.utterance import Utterance
 from asrkit.errors import AudioError, ManifestError
 from asrkit.text import Alphabet
 from asrkit.text.alphabet import steps_needed
+from asrkit.text.normalizer import Normalizer, get_normalizer
 
 SILENT_DB = -60.0
 CLIPPED_SHARE = 0.001
@@ -86,6 +89,7 @@ class _Entry:
     set_name: str
     utterance: Utterance
     text: str
+    is_unread: bool = False
     facts: RecordingFacts | None = None
 
 
@@ -93,9 +97,12 @@ def check_sets(
     manifests: Mapping[str, Path | str],
     alphabet: Alphabet,
     *,
+    normalizer: Normalizer | None = None,
     audio_root: Path | str | None = None,
     sample_rate_hz: int = 16_000,
     step_ms: float = 40.0,
+    min_seconds: float = TrainingConfig.min_seconds,
+    max_seconds: float = TrainingConfig.max_seconds,
     on_progress: Progress = lambda done, total: None,
 ) -> CheckReport:
     """Look at every entry of some manifests, each by itself and against the others.
@@ -103,14 +110,17 @@ def check_sets(
     Args:
         manifests: Name of each set (``train`` first, then what is held out) and its manifest or corpus folder.
         alphabet: What the model will write.
+        normalizer: What the texts pass; default: the standard one.
         audio_root: Base of relative audio paths.
         sample_rate_hz: What the model hears; recordings of a lower rate lack its high frequencies.
         step_ms: One output of the model; a text needs a step for each character and one between equal neighbors.
+        min_seconds: What training takes at least.
+        max_seconds: What training takes at most; longer recordings that are held out may be transcribed all the same.
         on_progress: Called with recordings read and recordings in all.
 
     Raises:
         MissingPathError: A manifest does not exist.
-        ManifestError: A manifest is in no known format.
+        ManifestError: A manifest is in no known format, or the alphabet is for another script.
     """
     findings: list[Finding] = []
     fits: dict[str, TextFit] = {}
@@ -120,12 +130,14 @@ def check_sets(
         findings += [
             Finding(name, f"{p.path.name}:{p.line}", "manifest", p.message, "mend or remove the line") for p in problems
         ]
-        fits[name] = fit_text(utterances, alphabet)
+        fits[name] = fit_corpus(manifest, utterances, alphabet, normalizer or get_normalizer("standard"))
         texts = {utterance.id: utterance.text or "" for utterance in fits[name].utterances}
-        entries += [_Entry(name, utterance, texts.get(utterance.id, "")) for utterance in utterances]
+        unread = set(fits[name].unread_ids)
+        entries += [_Entry(name, u, texts.get(u.id, ""), is_unread=u.id in unread) for u in utterances]
     findings += _measure(entries, on_progress)
     readable = [entry for entry in entries if entry.facts is not None]
-    for check in (_check_audio(sample_rate_hz), _check_text(step_ms)):
+    checks = (_check_audio(sample_rate_hz), _check_limits(next(iter(manifests)), min_seconds, max_seconds))
+    for check in (*checks, _check_text(step_ms)):
         findings += [finding for entry in readable for finding in check(entry)]
     findings += _check_rates(readable)
     findings += _check_copies(readable)
@@ -221,9 +233,27 @@ def _check_audio(sample_rate_hz: int) -> Callable[[_Entry], Iterable[Finding]]:
     return check
 
 
+def _check_limits(train: str, min_seconds: float, max_seconds: float) -> Callable[[_Entry], Iterable[Finding]]:
+    def check(entry: _Entry) -> Iterable[Finding]:
+        assert entry.facts is not None
+        seconds, is_trained_on = entry.facts.duration_s, entry.set_name == train
+        if seconds < min_seconds:
+            reason = f"{seconds:.2f} s is shorter than training.min_seconds = {min_seconds:g}"
+            yield _finding(entry, "limits", reason, "remove it, or set training.min_seconds lower", is_trained_on)
+        if seconds > max_seconds:
+            reason = f"{seconds:.1f} s is longer than training.max_seconds = {max_seconds:g}"
+            yield _finding(entry, "limits", reason, "cut it, or set training.max_seconds higher", is_trained_on)
+
+    return check
+
+
 def _check_text(step_ms: float) -> Callable[[_Entry], Iterable[Finding]]:
     def check(entry: _Entry) -> Iterable[Finding]:
         assert entry.facts is not None
+        if entry.is_unread:
+            reason = f"digits or signs of {(entry.utterance.text or '')[:40]!r} cannot be spelled"
+            yield _finding(entry, "digits", reason, "write them as they are read, or set data.language to read them")
+            return
         if not entry.text:
             reason = f"nothing of {(entry.utterance.text or '')[:40]!r} can be spelled"
             yield _finding(entry, "alphabet", reason, "correct the text or use an alphabet that has its letters")

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asrkit.data.alphabets import fit_corpus
 from asrkit.data.manifest import scan_manifest, write_manifest
 from asrkit.data.statistics import measure_durations
 from asrkit.data.text_fit import TextFit, fit_text
 from asrkit.data.utterance import Utterance
 from asrkit.errors import ManifestError
 from asrkit.text import Alphabet
+from asrkit.text.normalizer import Normalizer, get_normalizer
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,11 @@ class Preparation:
 
 
 def prepare_corpus(
-    source: Path | str, alphabet: Alphabet, audio_root: Path | str | None = None, keep_text: bool = False
+    source: Path | str,
+    alphabet: Alphabet,
+    audio_root: Path | str | None = None,
+    keep_text: bool = False,
+    normalizer: Normalizer | None = None,
 ) -> Preparation:
     """Read a corpus, measure unknown lengths and fit the texts; never stop at a bad entry.
 
@@ -39,14 +45,18 @@ def prepare_corpus(
         alphabet: What the model will write.
         audio_root: Base of relative audio paths.
         keep_text: Leave the texts as they are, still counting what would not fit.
+        normalizer: What the texts pass; default: the standard one.
 
     Raises:
         MissingPathError: There is no such file or folder.
-        ManifestError: The format is unknown, or nothing in it is usable.
+        ManifestError: The format is unknown, nothing in it is usable, or the alphabet is for another script.
     """
     found, problems = scan_manifest(source, audio_root)
     measured, errors = measure_durations(found)
-    text_fit = fit_text(measured, alphabet)
+    normalizer = normalizer or get_normalizer("standard")
+    text_fit = (
+        fit_text(measured, alphabet, normalizer) if keep_text else fit_corpus(source, measured, alphabet, normalizer)
+    )
     messages = [*map(str, problems), *map(str, errors)]
     utterances = measured if keep_text else text_fit.utterances
     if not utterances:

@@ -41,7 +41,7 @@ def measure_recording(utterance: Utterance) -> RecordingFacts:
     """
     rate_hz = probe(utterance.audio_path).sample_rate_hz
     waveform = utterance.waveform(rate_hz)
-    power = float(np.square(waveform, dtype=np.float64).mean())
+    power = float(np.var(waveform, dtype=np.float64))  # a constant is no sound
     return RecordingFacts(
         duration_s=len(waveform) / rate_hz,
         sample_rate_hz=rate_hz,

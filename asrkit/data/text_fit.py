@@ -27,6 +27,7 @@ class TextFit:
         removed: How often each character was removed, for want of anything like it in the alphabet.
         examples: A few ids of utterances where each of these characters stood.
         emptied_ids: Utterances left out because no character of their text was in the alphabet.
+        unread_ids: Utterances left out because digits or signs, which are spoken, could not be written.
     """
 
     utterances: list[Utterance]
@@ -34,15 +35,22 @@ class TextFit:
     removed: Counter[str] = field(default_factory=Counter)
     examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
     emptied_ids: tuple[str, ...] = ()
+    unread_ids: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing was folded, removed or left out."""
-        return not (self.folded or self.removed or self.emptied_ids)
+        return not (self.folded or self.removed or self.emptied_ids or self.unread_ids)
 
     def describe(self) -> list[str]:
         """Return one line for each kind of character that did not fit, most frequent first."""
         lines = []
+        if self.unread_ids:
+            examples = ", ".join(self.unread_ids[:_NUM_EXAMPLES])
+            lines.append(
+                f"{len(self.unread_ids):,} left out, their digits or signs cannot be spelled (data.language = 'de' "
+                f"reads numbers in German, data.normalizer = 'standard' in English): {examples}"
+            )
         for counts, what in ((self.folded, "folded to base letters"), (self.removed, "removed")):
             for character, count in counts.most_common():
                 name = unicodedata.name(character, "unnamed")
@@ -59,7 +67,7 @@ def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet, normalizer: No
 
     Texts pass a normalizer, which leaves the words that were said; punctuation that the alphabet can write is kept. A
     character outside the alphabet is folded to its base letters (or the other case) where the alphabet has those, else
-    removed. Both are counted.
+    removed. Both are counted. A digit or sign that would be removed was spoken: its utterance is left out.
 
     Args:
         utterances: Utterances with text; those without count as empty.
@@ -72,10 +80,12 @@ def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet, normalizer: No
     removed: Counter[str] = Counter()
     examples: defaultdict[str, list[str]] = defaultdict(list)
     emptied: list[str] = []
+    unread: list[str] = []
     known = set(alphabet.symbols)
     kept_signs = _sign_splitter(alphabet, said)
     for utterance in utterances:
         text = _normalize_between(utterance.text or "", kept_signs, said)
+        is_unread = False
         for character in sorted(set(text) - known - {" "}):
             replacement = _replacement(character, known)
             count = text.count(character)
@@ -83,13 +93,23 @@ def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet, normalizer: No
                 (folded if replacement else removed)[character] += count
                 if len(examples[character]) < _NUM_EXAMPLES:
                     examples[character].append(utterance.id)
+            is_unread |= not replacement and _is_spoken(character)
             text = text.replace(character, replacement)
         text = " ".join(text.split()) if " " in known else "".join(text.split())
-        if text:
+        if is_unread:
+            unread.append(utterance.id)
+        elif text:
             fitted.append(replace(utterance, text=text))
         else:
             emptied.append(utterance.id)
-    return TextFit(fitted, folded, removed, {key: tuple(ids) for key, ids in examples.items()}, tuple(emptied))
+    shown = {key: tuple(ids) for key, ids in examples.items()}
+    return TextFit(fitted, folded, removed, shown, tuple(emptied), tuple(unread))
+
+
+def _is_spoken(character: str) -> bool:
+    """Tell whether a character that is no letter has a name that is read aloud: a digit, money, ``%``."""
+    category = unicodedata.category(character)
+    return category[0] == "N" or category == "Sc" or character in "%&@#+="
 
 
 def _sign_splitter(alphabet: Alphabet, said: Callable[[str], str]) -> re.Pattern[str] | None:

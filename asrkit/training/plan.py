@@ -21,7 +21,7 @@ from asrkit.training.backend import quiet_backend, require_training
 from asrkit.training.batches import Batch, BatchMaker, num_workers, plan_batches
 from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
 from asrkit.training.observer import TrainingObserver
-from asrkit.training.run import load_sets
+from asrkit.training.run import load_sets, settle
 from asrkit.training.shapes import Shape, shapes_here
 from asrkit.training.units import auxiliary_units, units_of_run
 
@@ -119,6 +119,7 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
     require_training()
     observer = observer or TrainingObserver()
     rejections: list[Rejection] = []
+    config = settle(config, observer=observer)
     sets = load_sets(config, observer)
     texts = [utterance.text or "" for utterance in sets[0]]
     units, auxiliary = units_of_run(config, texts, None, observer), auxiliary_units(config, texts)

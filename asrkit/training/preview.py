@@ -14,13 +14,15 @@ import numpy.typing as npt
 
 from asrkit.audio import write_waveform
 from asrkit.config import RunConfig
-from asrkit.data import Utterance, fit_text, read_manifest
+from asrkit.data import Utterance, read_manifest
+from asrkit.data.alphabets import fit_corpus
 from asrkit.errors import TrainingError
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import get_normalizer
 from asrkit.text.units import Characters
 from asrkit.training.batches import BatchMaker
 from asrkit.training.examples import Example, read_examples
+from asrkit.training.run import settle
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -72,10 +74,11 @@ def preview_augmentation(
         TrainingError: No recording of those drawn can be read.
     """
     output_dir = Path(output_dir)
+    config = settle(config)
     alphabet = Alphabet(config.data.alphabet)  # the texts are shown, not learned
     normalizer = get_normalizer(config.data.normalizer, config.data.language)
     found = read_manifest(str(config.data.train), audio_root=config.data.audio_root)
-    utterances = fit_text(found, alphabet, normalizer).utterances
+    utterances = fit_corpus(str(config.data.train), found, alphabet, normalizer).utterances
     places = [number * len(utterances) // count for number in range(min(count, len(utterances)))]
     maker = BatchMaker(_Readable(utterances, alphabet, config), config.features, config.training)
     output_dir.mkdir(parents=True, exist_ok=True)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asrkit.config import RunConfig, cache_folder
-from asrkit.data import Utterance, fit_text, read_manifest, split_utterances
+from asrkit.config import AUTO_ALPHABET, RunConfig, cache_folder
+from asrkit.data import Utterance, read_manifest, split_utterances
+from asrkit.data.alphabets import fit_corpus, settle_texts
 from asrkit.degrading import Degrader
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
@@ -60,7 +61,7 @@ def train(
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
     earlier = _earlier_run(config, output_dir) if fresh else []
-    config = settle(config, None if fresh else output_dir)
+    config = settle(config, None if fresh else output_dir, observer)
     train_set, dev_set = load_sets(config, observer)
     fingerprint = data_fingerprint([*train_set, *dev_set])
     finished = None if fresh else _finished(output_dir, config, fingerprint)
@@ -137,36 +138,42 @@ def load_sets(config: RunConfig, observer: TrainingObserver) -> tuple[list[Utter
     return split_utterances(train_set, data.dev_share, seed=config.training.seed)
 
 
-def settle(config: RunConfig, output_dir: Path | None = None) -> RunConfig:
-    """Settle what depends on what a run goes on with.
+def settle(config: RunConfig, output_dir: Path | None = None, observer: TrainingObserver | None = None) -> RunConfig:
+    """Settle what depends on what a run goes on with, or on the texts.
 
-    The normalizer of the texts is that of the run or bundle, unless the user named one; a run from before digital
-    silence could be ignored goes on counting it.
+    The normalizer of the texts is that of the run, or of the bundle with the same alphabet, unless the user named one;
+    an alphabet to be found is that of the run. A run from before digital silence could be ignored goes on counting it.
 
     Args:
         config: As the user gave it.
         output_dir: Where a run may be that goes on.
+        observer: Told of an alphabet found in the texts.
+
+    Raises:
+        MissingPathError, ManifestError, ConfigError: The alphabet is to be found in texts that cannot be used.
     """
     data = config.data
     checkpoint = None if output_dir is None else output_dir / CHECKPOINT
     before = load_checkpoint(checkpoint)[0].config if checkpoint is not None and checkpoint.exists() else None
     if before is not None and "silence" not in before.get("features", {}):
         config = config.replace(features=config.features.replace(silence="counted"))
-    if data.normalizer != "auto":
-        return config.replace(data=data.replace(normalizer=get_normalizer(data.normalizer, data.language).recorded))
-    if before is not None:
-        saved = before["data"]
-        return config.replace(data=data.replace(normalizer=saved["normalizer"], language=saved["language"]))
-    if config.training.start_from is not None:
+    kept = None if before is None else before["data"]
+    if kept is None and config.training.start_from is not None:
         start = Bundle.load(config.training.start_from)
-        return config.replace(data=data.replace(normalizer=start.normalizer, language=start.language))
-    return config.replace(data=data.replace(normalizer=get_normalizer("standard", data.language).recorded))
+        if start.alphabet.symbols == data.alphabet:
+            kept = {"normalizer": start.normalizer, "language": start.language}
+    if kept is not None and data.alphabet == AUTO_ALPHABET:
+        data = data.replace(alphabet=kept["alphabet"])
+    if kept is not None and data.normalizer == "auto":
+        data = data.replace(normalizer=kept["normalizer"], language=kept["language"])
+    sources = [data.train] if data.train is not None else []
+    return config.replace(data=settle_texts(data, sources, (observer or TrainingObserver()).note))
 
 
 def _read(
     path: str, audio_root: str | None, alphabet: Alphabet, normalizer: Normalizer, observer: TrainingObserver
 ) -> list[Utterance]:
-    fit = fit_text(read_manifest(path, audio_root=audio_root), alphabet, normalizer)
+    fit = fit_corpus(path, read_manifest(path, audio_root=audio_root), alphabet, normalizer)
     for line in fit.describe():
         observer.note(f"{path}: {line}")
     return fit.utterances
