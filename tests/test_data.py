@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asrkit.data import Utterance, read_manifest, scan_manifest, split_utterances, write_manifest
+from asrkit.data.manifest import ignored_columns
 from asrkit.errors import ConfigError, ManifestError, MissingPathError
 
 HEADER = "utterance_id\tpath\tseconds\tspeaker\tcorpus\ttext\n"
@@ -277,3 +280,57 @@ def test_splits_that_cannot_be() -> None:
         split_utterances(corpus(5, 5), 1.0)
     with pytest.raises(ManifestError, match=r"1 utterance\(s\) cannot be split"):
         split_utterances(corpus(1, 1))
+
+
+PARTS = ("start\tend", "start_time\tend_time", "offset\tend", "START\tEnd")
+
+
+@pytest.mark.parametrize("names", PARTS)
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_start_and_end_cut_a_part_by_any_of_their_names(tmp_path: Path, names: str, separator: str) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(3 * 8_000), 8_000)
+    table = f"path\t{names}\ttext\na.wav\t0\t1\tone\na.wav\t1\t2.5\ttwo\na.wav\t2\t\tthree\n"
+    (tmp_path / "m.tsv").write_text(table.replace("\t", separator))
+    parts = read_manifest(tmp_path / "m.tsv")
+    assert [(part.start_s, part.end_s, part.duration_s) for part in parts] == [
+        (0, 1, 1),
+        (1, 2.5, 1.5),
+        (2, None, None),
+    ]
+    assert [len(part.waveform(8_000)) for part in parts] == [8_000, 12_000, 8_000]
+
+
+def test_columns_that_nobody_reads_are_named(tmp_path: Path) -> None:
+    for content, ignored in (
+        ("path\tbegin\ttext\tvotes\n", ["begin", "votes"]),
+        ("path,text,from s\n", ["from s"]),
+        ('{"audio_filepath": "a.wav", "text": "a", "lang": "de"}\n', ["lang"]),
+        ("utterance_id\tpath\tseconds\ttext\n", []),
+    ):
+        (tmp_path / "m.tsv").write_text(content)
+        assert ignored_columns(tmp_path / "m.tsv") == ignored
+    assert ignored_columns(tmp_path) == []
+
+
+def test_only_recordings_that_are_gone_name_the_way_to_go_on_without_them(tmp_path: Path) -> None:
+    (tmp_path / "m.tsv").write_text("path\ttext\ngone.wav\tone\n")
+    with pytest.raises(ManifestError, match=r"no audio file .*asrkit data import .*m.tsv -o usable.tsv"):
+        read_manifest(tmp_path / "m.tsv")
+    (tmp_path / "m.tsv").write_text("path\ttext\n\tone\ngone.wav\tone\n")
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(tmp_path / "m.tsv")
+    assert "data import" not in str(caught.value)
+
+
+def test_a_channel_is_read_alone_and_written_again(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.stack([np.full(800, 0.5), np.full(800, -0.25)], axis=1), 8_000)
+    (tmp_path / "m.tsv").write_text("id\tpath\tchannel\ttext\nl\ta.wav\t0\tone\nr\ta.wav\t1\ttwo\nb\ta.wav\t\tx\n")
+    utterances = read_manifest(tmp_path / "m.tsv")
+    levels = [float(utterance.waveform(8_000).mean()) for utterance in utterances]
+    assert levels == pytest.approx([0.5, -0.25, 0.125], abs=1e-3)
+    for name in ("again.tsv", "again.jsonl"):
+        write_manifest(tmp_path / name, utterances)
+        assert [utterance.channel for utterance in read_manifest(tmp_path / name)] == [0, 1, None]
+    (tmp_path / "m.tsv").write_text("path\tchannel\ttext\na.wav\tleft\tone\n")
+    with pytest.raises(ManifestError, match="the channel 'left' is not a whole number from 0"):
+        read_manifest(tmp_path / "m.tsv")

@@ -95,6 +95,44 @@ def test_kaldi_pipelines_are_never_run(tmp_path: Path, entry: str) -> None:
     assert not (tmp_path / "evil").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "channel", "why"),
+    [
+        ("-f wav -p -c 1", 0, "sph2pipe counts from 1"),
+        ("-f wav -c 2", 1, "the other side of the call"),
+        ("-c2 -p", 1, "no space is needed"),
+        ("-f wav -p", None, "no side is asked for"),
+    ],
+)
+def test_sides_of_a_call_are_told_apart(tmp_path: Path, options: str, channel: int | None, why: str) -> None:
+    lay(tmp_path, {"wav.scp": f"u1 sph2pipe {options} {tmp_path}/x.sph |\n", "text": "u1 ONE\n", "x.sph": None})
+    assert [utterance.channel for utterance in read_manifest(tmp_path)] == [channel], why
+
+
+@pytest.mark.parametrize("options", ["-c 3", "-c", "-t 1:2", "-s 8000:16000"])
+def test_what_sph2pipe_would_cut_otherwise_is_not_read(tmp_path: Path, options: str) -> None:
+    lay(tmp_path, {"wav.scp": f"u1 sph2pipe x.sph {options} |\n", "text": "u1 ONE\n", "x.sph": None})
+    utterances, problems = scan_manifest(tmp_path)
+    assert not utterances
+    assert "is a pipeline that asrkit does not run" in problems[0].message
+
+
+def test_segments_may_name_a_channel_and_run_to_the_end(tmp_path: Path) -> None:
+    segments = "u1 r 0.01 0.05 1\nu2 r 0.02 -1\nu3 r 0.02 -1.00 -1\nu4 r 0 0.1 0 extra\nu5 r 0.02 -2\n"
+    texts = "".join(f"u{number} X\n" for number in range(1, 6))
+    lay(tmp_path, {"wav.scp": f"r {tmp_path}/a.wav\n", "segments": segments, "text": texts, "a.wav": None})
+    utterances, problems = scan_manifest(tmp_path)
+    assert [(u.id, u.start_s, u.end_s, u.channel) for u in utterances] == [
+        ("u1", 0.01, 0.05, 1),
+        ("u2", 0.02, None, None),
+        ("u3", 0.02, None, None),
+    ]
+    assert [problem.message.split(";")[0] for problem in problems] == [
+        "segments has no 'RECORDING START END [CHANNEL]' for 'u4'",
+        "the end '-2' is not a number of seconds",
+    ]
+
+
 def test_kaldi_entries_that_lack_something_are_named(tmp_path: Path) -> None:
     lay(tmp_path, {"wav.scp": "r1 a.wav\n", "segments": "u1 r1 0 0.1\nu2 r9 0 1\n", "text": "u1 A\nu2 B\nu3 C\n"})
     lay(tmp_path, {"a.wav": None})

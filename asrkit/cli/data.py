@@ -98,6 +98,7 @@ def import_command(
         paths = write_sets(output.parent, {output.stem: prepared.utterances}, output.suffix)
     else:
         paths = write_sets(output, named_split(prepared.utterances, split.value, dev_share, seed))
+    say_ignored(source)
     _report(prepared, keep_text)
     for path in paths:
         typer.echo(path)
@@ -127,6 +128,15 @@ def _report(prepared: Preparation, keep_text: bool = False) -> None:
     if prepared.problems:
         say(f"{len(prepared.problems):,} left out:")
         list_some(prepared.problems)
+
+
+def say_ignored(manifest: Path) -> None:
+    """Tell which columns of a manifest nothing is read from."""
+    from asrkit.data.manifest import ignored_columns
+
+    ignored = ignored_columns(manifest)
+    if ignored:
+        say(f"{manifest}: columns that are not read: {', '.join(ignored)}")
 
 
 def list_some(lines: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asrkit.cli.bars import Bars
-from asrkit.cli.data import PARTLY_FAILED, AlphabetOption, data_app, list_some, say, text_settings
+from asrkit.cli.data import PARTLY_FAILED, AlphabetOption, data_app, list_some, say, say_ignored, text_settings
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def check_command(
         )
     if bundle is not None:
         report = _doubt_labels(report, bundle)
+    for manifest in manifests:
+        say_ignored(manifest)
     for finding in report.findings:
         mark = "quarantined" if finding.quarantined else "remark"
         fields = (finding.set_name, finding.utterance_id, mark, finding.kind, finding.reason, finding.fix)

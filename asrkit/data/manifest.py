@@ -14,7 +14,7 @@ from pathlib import Path
 from asrkit.data.layouts import LAYOUTS, is_ljspeech
 from asrkit.data.lines import read_lines
 from asrkit.data.rows import Problem, Row, check_rows
-from asrkit.data.tables import read_csv, read_jsonl, read_tsv
+from asrkit.data.tables import read_csv, read_jsonl, read_tsv, unread_columns
 from asrkit.data.utterance import Utterance
 from asrkit.errors import ManifestError, MissingPathError
 from asrkit.writing import written_whole
@@ -41,7 +41,9 @@ def read_manifest(
     if problems:
         first, others = problems[0], len(problems) - 1
         more = f" (and {others:,} more bad line{'s' * (others > 1)})" if others else ""
-        raise ManifestError(first.message + more, path=first.path, line=first.line)
+        way_out = f"; or leave such lines out: asrkit data import {path} -o usable.tsv"
+        is_gone = all(problem.is_missing_audio for problem in problems)
+        raise ManifestError(first.message + more + way_out * is_gone, path=first.path, line=first.line)
     if not utterances:
         raise ManifestError("lists no utterances; add a line for each recording", path=path)
     return utterances
@@ -66,6 +68,15 @@ def scan_manifest(
     else:
         rows, base = _read_file(path), path.parent
     return check_rows(rows, base if audio_root is None else Path(audio_root), require_text, require_audio)
+
+
+def ignored_columns(path: Path | str) -> list[str]:
+    """Return the columns of a manifest that nothing is read from; none for a corpus folder."""
+    path = Path(path)
+    if not path.is_file() or (path.name == "metadata.csv" and is_ljspeech(path.parent)):
+        return []
+    first = next((line for line in read_lines(path) if line.strip()), "")
+    return unread_columns(first, is_csv="\t" not in first and "," in first)
 
 
 def write_manifest(
@@ -117,7 +128,9 @@ def _read_file(path: Path) -> Iterator[Row | Problem]:
 
 def _tsv_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Sequence[str]]) -> Iterator[str]:
     has_parts = any(utterance.start_s is not None for utterance in utterances)
-    columns = ["utterance_id", "path", "seconds", "speaker", "corpus", *(["start"] if has_parts else []), *more, "text"]
+    has_channels = any(utterance.channel is not None for utterance in utterances)
+    own = [name for name, is_needed in (("start", has_parts), ("channel", has_channels)) if is_needed]
+    columns = ["utterance_id", "path", "seconds", "speaker", "corpus", *own, *more, "text"]
     yield "\t".join(columns)
     for place, utterance in enumerate(utterances):
         cells = {
@@ -127,6 +140,7 @@ def _tsv_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Seque
             "speaker": utterance.speaker or "",
             "corpus": utterance.corpus or "",
             "start": "" if utterance.start_s is None else f"{utterance.start_s:.3f}",
+            "channel": "" if utterance.channel is None else str(utterance.channel),
             "text": utterance.text or "",
             **{name: values[place] for name, values in more.items()},
         }
@@ -143,6 +157,7 @@ def _json_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Sequ
             "duration": None if utterance.duration_s is None else round(utterance.duration_s, 3),
             "text": utterance.text,
             "offset": None if utterance.start_s is None else round(utterance.start_s, 3),
+            "channel": utterance.channel,
             "speaker": utterance.speaker,
             "corpus": utterance.corpus,
             "utterance_id": utterance.id,

@@ -30,6 +30,7 @@ class Row:
     corpus: str | None = None
     start_s: str | float | None = None
     end_s: str | float | None = None
+    channel: str | int | None = None
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,18 @@ def _utterance(row: Row, audio_root: Path, require_text: bool, require_audio: bo
         is_there = False
     if not is_there:
         raise _MissingAudioError(f"no audio file at {str(audio_path)!r}; correct the path or --audio-root")
-    return Utterance(
-        utterance_id, audio_path, text, duration_s, row.speaker or None, row.corpus or None, start_s, end_s
-    )
+    speaker, corpus = row.speaker or None, row.corpus or None
+    channel = _channel(row.channel)
+    return Utterance(utterance_id, audio_path, text, duration_s, speaker, corpus, start_s, end_s, channel)
+
+
+def _channel(value: str | int | None) -> int | None:
+    """Read a channel that may be missing."""
+    if value is None or value == "":
+        return None
+    if not str(value).isascii() or not str(value).isdigit():
+        raise _RowError(f"the channel {value!r} is not a whole number from 0; correct it or leave it out")
+    return int(value)
 
 
 def _seconds(value: str | float | None, name: str) -> float | None:

@@ -22,7 +22,11 @@ _FIELDS = {
     "seconds": "duration_s",
     "duration": "duration_s",
     "start": "start_s",
+    "start_time": "start_s",
     "offset": "start_s",
+    "end": "end_s",
+    "end_time": "end_s",
+    "channel": "channel",
     "speaker": "speaker",
     "speaker_id": "speaker",
     "client_id": "speaker",
@@ -32,7 +36,7 @@ _FIELDS = {
     "transcript": "text",
     "transcription": "text",
 }
-_NUMBERS = ("duration_s", "start_s")
+_NUMBERS = ("duration_s", "start_s", "end_s")
 
 
 def read_tsv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
@@ -89,6 +93,19 @@ def read_jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
             yield Problem(path, line, f"{wrong[0] if wrong else 'a name'} must be a string")
             continue
         yield _row(path, line, {key: value if key in _NUMBERS else str(value) for key, value in values.items()})
+
+
+def unread_columns(first_line: str, *, is_csv: bool) -> list[str]:
+    """Return the columns of a header, or the keys of a JSON object, that no field is read from."""
+    names: Sequence[str]
+    if first_line.lstrip().startswith("{"):
+        try:
+            names = [*json.loads(first_line)]
+        except (ValueError, RecursionError):
+            return []
+    else:
+        names = next(csv.reader([first_line])) if is_csv else first_line.split("\t")
+    return [name for name in names if name.strip() and name.strip().lower() not in _FIELDS]
 
 
 def _fields(path: Path, header: Sequence[str]) -> list[str | None]:

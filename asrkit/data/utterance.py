@@ -21,6 +21,7 @@ class Utterance:
         corpus: Where the recording comes from.
         start_s: First second of the utterance within the recording; None for its beginning.
         end_s: Second after the utterance; None for the end of the recording.
+        channel: Of the recording, from 0; None for all of them mixed.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Utterance:
     corpus: str | None = None
     start_s: float | None = None
     end_s: float | None = None
+    channel: int | None = None
 
     def waveform(self, sample_rate_hz: int) -> FloatArray:
         """Read the utterance, and no other part of its recording, as ``(samples,)``.
@@ -38,4 +40,6 @@ class Utterance:
         Raises:
             AudioError: The recording cannot be read, or has nothing in this place.
         """
-        return load_waveform(self.audio_path, sample_rate_hz, start_s=self.start_s or 0.0, end_s=self.end_s)
+        return load_waveform(
+            self.audio_path, sample_rate_hz, channel=self.channel, start_s=self.start_s or 0.0, end_s=self.end_s
+        )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from asrkit.config import AUTO_ALPHABET, RunConfig, cache_folder
 from asrkit.data import Utterance, read_manifest, split_utterances
 from asrkit.data.alphabets import fit_corpus, settle_texts
+from asrkit.data.manifest import ignored_columns
 from asrkit.degrading import Degrader
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
@@ -173,6 +174,9 @@ def settle(config: RunConfig, output_dir: Path | None = None, observer: Training
 def _read(
     path: str, audio_root: str | None, alphabet: Alphabet, normalizer: Normalizer, observer: TrainingObserver
 ) -> list[Utterance]:
+    ignored = ignored_columns(path)
+    if ignored:
+        observer.note(f"{path}: columns that are not read: {', '.join(ignored)}")
     fit = fit_corpus(path, read_manifest(path, audio_root=audio_root), alphabet, normalizer)
     for line in fit.describe():
         observer.note(f"{path}: {line}")
