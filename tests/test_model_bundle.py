@@ -3,6 +3,7 @@
 import datetime
 import io
 import json
+import os
 import re
 
 import numpy as np
@@ -12,10 +13,12 @@ from onnx import TensorProto, helper
 from rich.console import Console
 from tiny_model import FEATURES, random_features, random_network, tiny_bundle, tiny_config
 
+from asrkit.config import ConvLayer, ModelConfig
 from asrkit.errors import BundleError, ConfigError, MissingPathError
-from asrkit.model.bundle import Bundle
+from asrkit.model.bundle import GRAPH, Bundle, read_arrays
 from asrkit.model.export import export_bundle
 from asrkit.model.inference import Emitter
+from asrkit.model.shapes import weight_shapes
 from asrkit.report.model_card import model_table
 
 keras = pytest.importorskip("keras")
@@ -139,6 +142,59 @@ def test_missing_parts_are_named(bundle):
     (bundle.path / "model.onnx").unlink()
     with pytest.raises(BundleError, match=r"model\.onnx is missing"):
         Bundle.load(bundle.path)
+
+
+@pytest.mark.parametrize("part", ["bundle.json", "weights.npz", "model.onnx", "lexicon.txt", "pieces.model"])
+@pytest.mark.parametrize("kind", ["pipe", "endless"])
+def test_parts_that_are_no_regular_files_are_refused(bundle, part, kind):
+    path = bundle.path / part
+    path.unlink(missing_ok=True)
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match=f"{part} cannot be read: is no regular file"):
+        Bundle.load(bundle.path)
+
+
+@pytest.mark.parametrize(
+    ("config", "num_symbols"),
+    [
+        (ModelConfig(), 29),
+        (ModelConfig(rnn_type="lstm", bidirectional=False, lookahead_steps=3, dense_units=7), 5),
+        (ModelConfig(rnn_type="rnn", normalization="batch", rnn_layers=2, conv_layers=(ConvLayer(),)), 3),
+        (ModelConfig(bidirectional=False, normalization="batch"), 3),
+    ],
+)
+def test_the_shapes_of_weights_are_those_of_the_network(config, num_symbols):
+    config = config.replace(rnn_units=6)
+    from asrkit.model.network import build_network, network_weights
+
+    network = build_network(config, 16, num_symbols)
+    found = {name: value.shape for name, value in network_weights(network).items()}
+    assert weight_shapes(config, 16, num_symbols) == found
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ({"rnn_layers": 64}, "rnn_2/.* is missing"),
+        ({"dense_units": 9}, "dense/kernel is missing"),
+        ({"rnn_units": 13}, "has the shape .* not"),
+        ({"rnn_type": "lstm"}, "is missing"),
+    ],
+)
+def test_weights_of_another_network_than_described_are_refused(bundle, model, reason):
+    (bundle.path / GRAPH).unlink()
+    description = json.loads((bundle.path / "bundle.json").read_text())
+    description["model"] |= model
+    (bundle.path / "bundle.json").write_text(json.dumps(description))
+    with pytest.raises(BundleError, match=reason):
+        Emitter(Bundle.load(bundle.path))
+
+
+def test_too_many_arrays_are_no_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr("asrkit.model.bundle._MAX_ARRAYS", 3)
+    np.savez(tmp_path / "w.npz", **{str(i): np.zeros(1) for i in range(4)})
+    with pytest.raises(BundleError, match="4 arrays: more than a model has"):
+        read_arrays(tmp_path / "w.npz")
 
 
 def test_pickled_weights_are_not_unpickled(bundle):

@@ -231,8 +231,11 @@ def test_nothing_to_learn_from_is_an_error_with_the_reason(tmp_path):
         train(run_config({}), tmp_path / "run", cache_dir=tmp_path)
 
 
+ROW = {"epoch": 1, "loss": 2.0, "dev_wer": 50.0, "dev_cer": 20.0, "dev_loss": 1.5}
+
+
 def test_checkpoints_come_back_as_they_were(tmp_path):
-    state = RunState(epoch=3, batch=7, best_wer=12.5, history=[{"epoch": 1}], data="abc")
+    state = RunState(epoch=3, batch=7, best_wer=12.5, history=[ROW], data="abc")
     arrays = {"network": [np.arange(6.0).reshape(2, 3), np.ones(2, np.float32)], "optimizer": [np.int64(4)]}
     save_checkpoint(tmp_path / "c.npz", state, arrays)
     loaded, values = load_checkpoint(tmp_path / "c.npz")
@@ -258,6 +261,34 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(tmp_path, monke
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"garbage"])
 def test_a_damaged_checkpoint_says_what_to_do(tmp_path, content):
     (tmp_path / "c.npz").write_bytes(content)
+    with pytest.raises(TrainingError, match="--fresh"):
+        load_checkpoint(tmp_path / "c.npz")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": -5},
+        {"epoch": "x"},
+        {"epoch": 10**12},
+        {"batch": True},
+        {"loss_sum": "x"},
+        {"best_wer": None},
+        {"best_epoch": "x"},
+        {"history": [{"a": 1}]},
+        {"history": [[]]},
+        {"history": {}},
+        {"config": []},
+        {"data": 5},
+        {"finished": "no"},
+        {"unknown": 1},
+    ],
+)
+def test_a_checkpoint_of_other_types_says_what_to_do(tmp_path, change):
+    state = RunState(history=[ROW], data="abc")
+    vars(state).update(change)
+    header = json.dumps({"format_version": 1, **vars(state)})
+    np.savez(tmp_path / "c.npz", header=np.frombuffer(header.encode(), np.uint8))
     with pytest.raises(TrainingError, match="--fresh"):
         load_checkpoint(tmp_path / "c.npz")
 

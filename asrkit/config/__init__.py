@@ -58,6 +58,7 @@ class RunConfig(Settings):
     transcription: TranscriptionConfig = field(default_factory=TranscriptionConfig)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(
             self.data.lexicon is not None or "phonemes" not in (self.data.units, self.training.auxiliary_units),
             "phonemes need data.lexicon: a file that says how words are said",

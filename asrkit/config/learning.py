@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from asrkit.config.settings import Settings, codec_name, fraction, normalizer_name, one_of, positive, require, span
 
+_MOST_WINDOW_SAMPLES = 1 << 16
+
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureConfig(Settings):
     """Waveform to feature frames."""
+
+    MOST: ClassVar = {"sample_rate_hz": 1_000_000, "window_ms": 1_000, "hop_ms": 1_000, "mel_bins": 1_024}
 
     kind: str = "log_mel"  # or "linear": the paper's log power spectrogram
     sample_rate_hz: int = 16_000
@@ -23,9 +26,15 @@ class FeatureConfig(Settings):
     silence: str = "counted"  # frames of digital silence in mean and deviation, as models of old; new runs: "ignored"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         one_of("kind", self.kind, ("log_mel", "linear"))
         one_of("silence", self.silence, ("counted", "ignored"))
         positive(self, "sample_rate_hz", "window_ms", "hop_ms", "mel_bins")
+        require(
+            self.hop_samples >= 1 and 2 <= self.window_samples <= _MOST_WINDOW_SAMPLES,
+            f"window_ms and hop_ms must be at least 2 samples and 1 sample long, and a window at most "
+            f"{_MOST_WINDOW_SAMPLES}, not {self.window_samples} and {self.hop_samples} at {self.sample_rate_hz} Hz",
+        )
         require(
             0 <= self.low_hz < self.high_hz <= self.sample_rate_hz / 2,
             f"low_hz and high_hz must satisfy 0 <= {self.low_hz} < {self.high_hz} <= {self.sample_rate_hz / 2}",
@@ -63,6 +72,14 @@ class FeatureConfig(Settings):
 class ConvLayer(Settings):
     """One convolution over time and frequency; sizes and strides in frames and bins."""
 
+    MOST: ClassVar = {
+        "channels": 4_096,
+        "kernel_frames": 1_000,
+        "kernel_bins": 1_000,
+        "stride_frames": 64,
+        "stride_bins": 64,
+    }
+
     channels: int = 32
     kernel_frames: int = 11
     kernel_bins: int = 41
@@ -70,12 +87,15 @@ class ConvLayer(Settings):
     stride_bins: int = 2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive(self, "channels", "kernel_frames", "kernel_bins", "stride_frames", "stride_bins")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(Settings):
     """DeepSpeech2 (Amodei et al. 2015, arXiv 1512.02595): convolutions, recurrent layers, a dense layer, CTC."""
+
+    MOST: ClassVar = {"rnn_layers": 64, "rnn_units": 16_384, "lookahead_steps": 1_000, "dense_units": 65_536}
 
     conv_layers: tuple[ConvLayer, ...] = (
         ConvLayer(channels=32, kernel_frames=11, kernel_bins=21, stride_frames=2, stride_bins=2),
@@ -91,6 +111,7 @@ class ModelConfig(Settings):
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(
             1 <= len(self.conv_layers) <= 3,
             f"conv_layers must have 1 to 3 entries, not {len(self.conv_layers)}",
@@ -122,6 +143,12 @@ class AugmentationConfig(Settings):
     What happens to a waveform happens in the order of sound: speed, room, noise, clipping, codec, gain.
     """
 
+    MOST: ClassVar = {
+        "gain_db": 200,
+        "noise_snr_db": 200,
+        "time_masks": 1_000,
+        "frequency_masks": 1_000,
+    }
     # other names in these lists are folders of recordings
     FORMULAS: ClassVar = {"noises": ("colored", "white", "babble"), "rooms": ("shoebox",)}
 
@@ -146,11 +173,12 @@ class AugmentationConfig(Settings):
     frequency_mask_bins: int = 15
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(len(self.speeds) > 0 and all(0.5 <= s <= 2 for s in self.speeds), "speeds must lie in [0.5, 2]")
         fraction(self, "noise_probability", "room_probability", "clip_probability", "codec_probability")
         fraction(self, "time_mask_share")
         require(
-            len(self.noise_snr_db) == 2 and all(map(math.isfinite, self.noise_snr_db)),
+            len(self.noise_snr_db) == 2,
             f"noise_snr_db must be [lowest, highest], not {list(self.noise_snr_db)!r}",
         )
         span(self, "room_rt60_s", 0.05, 3.0)
@@ -166,6 +194,8 @@ class AugmentationConfig(Settings):
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Settings):
     """One training run."""
+
+    MOST: ClassVar = {"batch_size": 1_000_000, "devices": 4_096, "learning_rate": 1_000, "seed": 2**63 - 1}
 
     epochs: int = 60
     batch_size: int = 16
@@ -192,6 +222,7 @@ class TrainingConfig(Settings):
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive(self, "epochs", "batch_size", "batch_frames", "learning_rate", "clip_norm", "max_seconds")
         for name in ("warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds", "devices"):
             require(getattr(self, name) >= 0, f"{name} must not be negative")
@@ -223,6 +254,7 @@ class DataConfig(Settings):
     dev_share: float = 0.05  # split off from train when no dev set is named, by speaker where known
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         normalizer_name(self.normalizer)
         one_of("units", self.units, ("characters", "subwords", "phonemes"))
         one_of("pronunciations", self.pronunciations, ("first", "drawn"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from asrkit.config.settings import Settings, normalizer_name, one_of, positive, require
 
@@ -26,6 +27,8 @@ class DecodingConfig(Settings):
     alpha and beta of the DeepSpeech2 paper). With a language model and ``prior_scale``, the acoustic score is of the
     emissions divided by the symbols' priors to that power, each step summing to one again.
     """
+
+    MOST: ClassVar = {"beam": 1_000_000, "n_best": 1_000_000, "hotword_weight": MOST_WEIGHT}
 
     decoder: str = "beam"  # or "greedy", "pyctcdecode"
     mode: str = "accurate"  # or "fast", "thorough": what the two thresholds are unless they are set
@@ -50,6 +53,7 @@ class DecodingConfig(Settings):
     n_best: int = 1  # hypotheses returned, at most
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         one_of("decoder", self.decoder, ("beam", "greedy", "pyctcdecode"))
         one_of("mode", self.mode, tuple(GUIDED_THRESHOLDS))
         one_of("lm_units", self.lm_units, ("auto", "words", "characters", "tokens", "token-ids"))
@@ -59,17 +63,12 @@ class DecodingConfig(Settings):
         for name, most in (("lm_weight", MOST_WEIGHT), ("unknown_weight", MOST_WEIGHT), ("prior_scale", 10.0)):
             value = getattr(self, name)
             require(0.0 <= value <= most, f"{name} must lie between 0 and {most:g}, not {value!r}")
-        for name in ("word_bonus", "unknown_bonus", "hotword_weight"):
-            require(math.isfinite(getattr(self, name)), f"{name} must be finite, not {getattr(self, name)!r}")
         require(0.0 <= self.max_unspelled <= 1.0, f"max_unspelled must lie in [0, 1], not {self.max_unspelled!r}")
         for name, value in (
             ("word_bonus", self.word_bonus),
             ("lm_weight times unknown_bonus", self.lm_weight * self.unknown_bonus),
         ):
             require(-1000.0 <= value <= MOST_BONUS, f"{name} must lie in [-1000, {MOST_BONUS:g}] nats, not {value:g}")
-        for name in ("beam", "n_best"):
-            value = getattr(self, name)
-            require(value <= 1_000_000, f"{name} must be at most 1000000, not {value}")
         _ = self.hotword_weights  # each can be read
         require(
             all(-100.0 <= prior <= 0.0 for prior in self.log_priors),
@@ -123,6 +122,8 @@ def _weight_of(hotword: str, number: str) -> float:
 class TranscriptionConfig(Settings):
     """A batch transcription: what to read, how to spread the work, what to write."""
 
+    MOST: ClassVar = {"raw_rate_hz": 1_000_000, "jobs": 10_000, "threads": 10_000, "batch_size": 1_000_000}
+
     recursive: bool = True
     include: tuple[str, ...] = ()  # patterns of names to take from folders; default: every audio suffix
     exclude: tuple[str, ...] = ()
@@ -147,6 +148,7 @@ class TranscriptionConfig(Settings):
     subtitle_max_s: float = 6.0  # and at most
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         one_of("channels", self.channels, ("mix", "split"))
         one_of("runner", self.runner, ("local", "ray"))
         require(
@@ -181,6 +183,8 @@ TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "tsv", "ctm", "textg
 class ScoringConfig(Settings):
     """Hypotheses against references."""
 
+    MOST: ClassVar = {"resamples": 10_000_000, "seed": 2**63 - 1}
+
     normalizer: str = "auto"  # that of the model behind the hypotheses, else "standard"; or "none", "basic", ...
     language: str = "auto"  # of the texts: that of the model behind the hypotheses, else "en"; a code such as de
     map: str | None = None  # a file of replacements for both sides: lines such as colour => color
@@ -200,6 +204,7 @@ class ScoringConfig(Settings):
     seed: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         normalizer_name(self.normalizer)
         one_of("unit", self.unit, ("auto", "word", "mixed"))
         one_of("weights", self.weights, ("unit", "nist"))

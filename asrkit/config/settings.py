@@ -10,13 +10,34 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from asrkit.errors import ConfigError, MissingPathError
 
+_SHOWN_DIGITS = 24
+MOST_NUMBER = 1e9  # how far from zero the number of a setting may lie, unless its class says otherwise
+
 
 class Settings:
-    """Base of all settings: strict reading from plain values, and back."""
+    """Base of all settings: strict reading from plain values, and back.
+
+    No number is NaN, and none lies further from zero than ``MOST`` of its class says, or else ``MOST_NUMBER``: files of
+    strangers ask for no memory and no time that no model needs. What a class checks by itself comes after
+    ``super().__post_init__()``.
+    """
+
+    MOST: ClassVar[Mapping[str, float]] = {}
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value, most = getattr(self, field.name), self.MOST.get(field.name, MOST_NUMBER)
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, int | float):
+                    require(number == number, f"{field.name} must be a number, not NaN")
+                    require(
+                        abs(number) <= most,
+                        f"{field.name} must lie within {most:,.0f} of 0, not {_shown(number)}",
+                    )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, where: str = "") -> Self:
@@ -80,10 +101,17 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
             raise ConfigError(f"{where} must be a table, not {value!r}")
         return hint.from_dict(value, where=where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        require(abs(value) < 10**300, f"{where} must be a number that a float can hold, not {_shown(value)}")
         return float(value)
     if isinstance(hint, type) and (not isinstance(value, hint) or (hint is not bool and isinstance(value, bool))):
         raise ConfigError(f"{where} must be of type {hint.__name__}, not {value!r}")
     return value
+
+
+def _shown(number: Any) -> str:
+    """Return a number as it is, or its beginning where it has hundreds of digits."""
+    text = repr(number)
+    return text if len(text) <= _SHOWN_DIGITS else f"{text[:_SHOWN_DIGITS]}..."
 
 
 def require(condition: bool, message: str) -> None:
@@ -149,5 +177,7 @@ def read_toml(path: Path | str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise MissingPathError("no such file", path=path) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid TOML: its tables or lists are nested too deeply") from None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.emissions.arrays import read_member
 from asrkit.errors import DecodingError
+from asrkit.reading import open_npz
 from asrkit.text import Alphabet, Symbols
 
 EMISSIONS_SUFFIX = ".emissions.npz"
@@ -109,19 +108,19 @@ def read_emissions(path: Path) -> tuple[EmissionsInfo, npt.NDArray[np.float32]]:
 
 def _read(path: Path, *, with_values: bool) -> tuple[EmissionsInfo, npt.NDArray[np.float16]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            description = json.loads(read_member(archive, "description.npy").tobytes())
+        with open_npz(path) as arrays:
+            description = json.loads(arrays.read("description").tobytes())
             version = description.pop("format_version")
             if version not in (1, 2):
                 raise DecodingError(f"emissions format {version!r} is not known; upgrade asrkit", path=path)
             info = EmissionsInfo(symbols=_symbols_from_json(version, description), **description)
             _check_types(info)
-            return info, read_member(archive, "log_probs.npy") if with_values else np.zeros((0, 0), np.float16)
+            return info, arrays.read("log_probs") if with_values else np.zeros((0, 0), np.float16)
     except FileNotFoundError:
         raise DecodingError("no such emissions file", path=path) from None
     except DecodingError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DecodingError(
             f"not an emissions file ({error}); make it again with --keep-emissions", path=path
         ) from None

@@ -17,7 +17,6 @@ import json
 import math
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +28,8 @@ import numpy.typing as npt
 
 from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig
 from asrkit.errors import AsrkitError, BundleError, ConfigError, LexiconError, MissingPathError
+from asrkit.model.shapes import weight_shapes
+from asrkit.reading import open_npz, read_bounded, require_plain
 from asrkit.text import Alphabet, Symbols
 from asrkit.text.normalizer import STANDARD_VERSION, Normalizer, get_normalizer
 from asrkit.text.units import LEXICON, PIECES, Characters, Units, read_units
@@ -44,6 +45,7 @@ PARTS = (WEIGHTS, GRAPH, LEXICON, PIECES, DESCRIPTION)  # not all of them in eac
 _LANGUAGE_MODEL = "language_model"
 _MAX_JSON_BYTES = 4 << 20
 _MAX_ARRAY_BYTES = 4 << 30
+_MAX_ARRAYS = 10_000
 
 
 @dataclass(frozen=True)
@@ -197,9 +199,17 @@ class Bundle:
         """Return the Keras weights by name, as float32.
 
         Raises:
-            BundleError: The file is missing or not a plain array file.
+            BundleError: The file is missing or no array file, or its weights are not those of such a network.
         """
-        return read_arrays(self.path / WEIGHTS)
+        path = self.path / WEIGHTS
+        weights = read_arrays(path)
+        for name, shape in weight_shapes(self.model, self.features.num_bins, len(self.symbols)).items():
+            if name not in weights:
+                raise BundleError(f"{name} is missing; bundle.json tells of another network", path=path)
+            if weights[name].shape != shape:
+                found = f"{name} has the shape {weights[name].shape}, not {shape}"
+                raise BundleError(f"{found}; bundle.json tells of another network", path=path)
+        return weights
 
     def decoding_near(self, beam: int, mode: str | None = None) -> Mapping[str, Any]:
         """Return the settings that were tuned nearest to a search; a language model's weights depend on the beam.
@@ -322,29 +332,31 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[np.float32]]:
         BundleError: The file is missing, too large, or holds anything but plain arrays.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(info.file_size for info in archive.infolist())
-        if size > _MAX_ARRAY_BYTES:
-            raise BundleError(f"{size / 1e9:.1f} GB unpacked is more than a model has; refusing it", path=path)
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: np.asarray(arrays[name], np.float32) for name in arrays.files}
+        with open_npz(path) as arrays:
+            if arrays.num_bytes > _MAX_ARRAY_BYTES or len(arrays.names) > _MAX_ARRAYS:
+                size = f"{arrays.num_bytes / 1e9:.1f} GB unpacked, {len(arrays.names):,} arrays:"
+                raise BundleError(f"{size} more than a model has; refusing it", path=path)
+            return {name: arrays.read(name).astype(np.float32) for name in arrays.names}
     except FileNotFoundError:
         raise BundleError(
             "weights.npz is missing; the bundle can transcribe but not be trained on", path=path
         ) from None
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+    except ValueError as error:
         raise BundleError(f"not a usable weights file: {error}", path=path) from None
 
 
 def _read_description(path: Path) -> dict[str, Any]:
-    file = path / "bundle.json"
+    file = path / DESCRIPTION
     try:
-        if file.stat().st_size > _MAX_JSON_BYTES:
-            raise BundleError("bundle.json is too large to be one", path=path)
-        description = json.loads(file.read_text(encoding="utf-8"))
+        for part in PARTS:
+            require_plain(path / part)
+        description = json.loads(read_bounded(file, _MAX_JSON_BYTES).decode())
     except (FileNotFoundError, NotADirectoryError):
         raise BundleError("no bundle.json: this is not a model bundle", path=path) from None
-    except (ValueError, OSError, RecursionError) as error:
+    except OSError as error:
+        name = Path(error.filename or file).name
+        raise BundleError(f"{name} cannot be read: {error.strerror or error}", path=path) from None
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"bundle.json cannot be read: {error}", path=path) from None
     if not isinstance(description, dict) or description.get("format") != "asrkit-bundle":
         raise BundleError("bundle.json does not describe an asrkit model", path=path)

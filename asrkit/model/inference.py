@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from asrkit.errors import BundleError
 from asrkit.model.bundle import GRAPH, Bundle
+from asrkit.reading import read_bounded
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -88,9 +89,10 @@ def _checked_graph(path: Path) -> bytes:
     """Return a serialized graph after making sure that it is self-contained and uses standard operators only."""
     import onnx
 
-    if path.stat().st_size > _MAX_GRAPH_BYTES:
-        raise BundleError("model.onnx is larger than 2 GB; refusing it", path=path)
-    data = path.read_bytes()
+    try:
+        data = read_bounded(path, _MAX_GRAPH_BYTES)
+    except OSError as error:
+        raise BundleError(f"cannot be read: {error.strerror or error}", path=path) from None
     try:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's exception types vary between versions

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from asrkit.config import FeatureConfig, ModelConfig
 from asrkit.model.lengths import output_bins, padding
+from asrkit.model.shapes import CELLS
 
 OPSET = 17
 # Readable by onnxruntime 1.14 and later.
@@ -195,7 +196,7 @@ def _recurrent_weights(
     weights: Weights, rnn_type: str, name: str, direction: str
 ) -> tuple[npt.NDArray[np.float32], ...]:
     """Return the kernels ``(gates, inputs)`` and the bias of one direction in ONNX's gate order."""
-    cell = {"gru": "gru_cell", "lstm": "lstm_cell", "rnn": "simple_rnn_cell"}[rnn_type]
+    cell = CELLS[rnn_type]
     prefix = f"{name}/{direction}_{name}/{cell}" if direction else f"{name}/{cell}"
     kernel, recurrent_kernel = weights[f"{prefix}/kernel"], weights[f"{prefix}/recurrent_kernel"]
     bias = weights[f"{prefix}/bias"]

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from asrkit.errors import LexiconError, MissingPathError
+from asrkit.reading import read_bounded
 from asrkit.text.symbols import Symbols
 
+_MAX_BYTES = 256 << 20  # ten million words
 _SHOWN = 5  # words named in a message
 _STRESS = re.compile(r"^([A-Za-z]{2})[012]$")  # of a vowel in ARPAbet
 _VARIANT = re.compile(r"^(.+)\(\d+\)$")
@@ -43,10 +45,12 @@ class Lexicon:
         """
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8-sig")
+            text = read_bounded(path, _MAX_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
         except FileNotFoundError:
             raise MissingPathError("there is no such lexicon", path=path) from None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise LexiconError(f"cannot be read: {error.strerror or error}", path=path) from None
+        except UnicodeDecodeError as error:
             raise LexiconError(f"cannot be read as UTF-8 text: {error}", path=path) from None
         lines = tuple(_parse(text, path) if "\t" in text else _parse_cmudict(text, path))
         if not lines:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from asrkit.errors import ConfigError, MissingPathError
+from asrkit.reading import read_bounded
 
 _MAX_BYTES = 64 << 20
 _BRACKETED = re.compile(r"^\[(?P<old>[^\]]*)\]\s*=>\s*\[(?P<new>[^\]]*)\](?:\s*/\s*(?P<context>.*))?$")
@@ -79,7 +80,7 @@ def read_replacements(path: Path, normalize: Callable[[str], str]) -> Replacemen
         ConfigError: A line cannot be read, or two lines contradict each other.
     """
     try:
-        data = path.read_bytes()[:_MAX_BYTES]
+        data = read_bounded(path, _MAX_BYTES)
         lines = data.decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         raise MissingPathError("no such file of replacements", path=path) from None

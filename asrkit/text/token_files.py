@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.errors import ConfigError, MissingPathError
+from asrkit.reading import read_bounded
 from asrkit.text.symbols import Symbols, WordRule
 
 _MAX_BYTES = 64 << 20
@@ -28,9 +29,7 @@ def read_labels(path: Path | str) -> tuple[str, ...]:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path}: is too large for a file of labels")
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bounded(path, _MAX_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise MissingPathError("no such file of labels", path=path) from None
     except OSError as error:

@@ -16,12 +16,14 @@ import numpy.typing as npt
 
 from asrkit.errors import ConfigError, LexiconError
 from asrkit.packages import needed
+from asrkit.reading import read_bounded
 from asrkit.text.alphabet import Alphabet
 from asrkit.text.lexicon import Lexicon
 from asrkit.text.symbols import Symbols, WordRule
 
 Labels = npt.NDArray[np.int32]
 
+_MAX_PIECES_BYTES = 64 << 20
 LEXICON, PIECES = "lexicon.txt", "pieces.model"
 # Pieces of words that are seen less often in the training text, on average, are not learned.
 _SIGHTINGS = 100
@@ -279,6 +281,8 @@ def read_units(kind: str, alphabet: Alphabet, symbols: Symbols, folder: Path) ->
     if kind != Subwords.kind:
         raise ConfigError(f"units {kind!r} are not known; upgrade asrkit")
     try:
-        return Subwords(symbols, (folder / PIECES).read_bytes())
-    except OSError:
+        return Subwords(symbols, read_bounded(folder / PIECES, _MAX_PIECES_BYTES))
+    except FileNotFoundError:
         raise ConfigError(f"{PIECES} is missing") from None
+    except OSError as error:
+        raise ConfigError(f"{PIECES} cannot be read: {error.strerror or error}") from None

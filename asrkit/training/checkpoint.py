@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +15,15 @@ import numpy.typing as npt
 from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
 from asrkit.presets import merge
+from asrkit.reading import open_npz
 
 FORMAT_VERSION = 1
 CHECKPOINT = "checkpoint.npz"
 # Settings that decide the course of a run, and those among them that may change between its parts.
 _FIXED_TABLES = ("features", "model", "training")
 _FREE_SETTINGS = ("epochs", "patience", "dev_samples", "stop_when_failing", "tensorboard", "devices")
+_MEASURED = ("epoch", "loss", "dev_wer", "dev_cer", "dev_loss")  # of each finished epoch
+_MOST_COUNT = 10**9  # epochs, batches, utterances
 Array = npt.NDArray[Any]
 
 
@@ -93,23 +95,42 @@ def load_checkpoint(path: Path) -> tuple[RunState, dict[str, list[Array]]]:
         TrainingError: The file is damaged or of a newer format.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            header = json.loads(file["header"].tobytes())
+        with open_npz(path) as file:
+            header = json.loads(file.read("header").tobytes())
             arrays: dict[str, list[Array]] = {}
-            for member in file.files:
-                if member != "header":
-                    arrays.setdefault(member.rpartition("/")[0], []).append(file[member])
+            for name in file.names:
+                if name != "header":
+                    arrays.setdefault(name.rpartition("/")[0], []).append(file.read(name))
         version = header.pop("format_version")
         if version > FORMAT_VERSION:
             raise TrainingError(f"format version {version} is newer than this asrkit reads; upgrade asrkit", path=path)
         state = RunState(**header)
+        _check_types(state)
         if state.config:
             # a setting that came later is as if it were not there; before the normalizer was recorded there was one
             before = merge(RunConfig().to_dict(), {"data": {"normalizer": "standard-1"}})
             state.config = merge(before, state.config)
         return state, arrays
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(f"not a usable checkpoint ({error}); start again with --fresh", path=path) from None
+
+
+def _check_types(state: RunState) -> None:
+    """Raise a TypeError or KeyError where a run could not go on from such a state."""
+    fresh = RunState()
+    for name, value in vars(state).items():
+        usual = getattr(fresh, name)
+        if isinstance(usual, float):
+            is_right = isinstance(value, int | float) and value == value
+        elif name == "best_epoch" or type(usual) is int:
+            is_right = value is usual is None or (type(value) is int and 0 <= value < _MOST_COUNT)
+        else:
+            is_right = isinstance(value, type(usual))
+        if not is_right:
+            raise TypeError(f"{name} is {value!r:.50}")
+    for row in state.history:
+        if not all(isinstance(row[name], int | float) for name in _MEASURED):
+            raise TypeError(f"history holds {row!r:.50}")
 
 
 def require_same_run(saved: RunState, wanted: RunState, output_dir: Path) -> None:

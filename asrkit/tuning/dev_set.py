@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from asrkit.data import Utterance
 from asrkit.emissions import to_half
 from asrkit.errors import DecodingError
 from asrkit.features import extract_features
+from asrkit.reading import UnreadableError, open_npz
 from asrkit.writing import written_whole
 
 if TYPE_CHECKING:
@@ -107,14 +107,16 @@ def _key(bundle: Bundle, utterances: Sequence[Utterance]) -> str:
 def _read(path: Path, num_utterances: int, num_symbols: int) -> tuple[FloatArray, ...] | None:
     """Return cached emissions, or None where there are none that fit; nothing in the file is executed."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            values, lengths = arrays["log_probs"], arrays["lengths"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        with open_npz(path) as arrays:
+            values, lengths = arrays.read("log_probs"), arrays.read("lengths")
+    except (OSError, UnreadableError):
         return None
     fits = (
         values.ndim == 2
         and values.shape[1] == num_symbols
         and lengths.shape == (num_utterances,)
+        and lengths.dtype == np.int64
+        and (lengths >= 0).all()
         and lengths.sum() == len(values)
     )
     if not fits:
