@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from asrkit.data import scan_manifest
 from asrkit.metrics.transcripts import read_columns, read_transcripts
-from asrkit.text.identifiers import escape_id, escape_rest, ids_of_rows, is_id
+from asrkit.text.identifiers import escape_id, escape_rest, ids_of_rows, is_id, printable
 from asrkit.transcription.recordings import find_recordings
 
 
@@ -103,3 +103,10 @@ def test_parts_and_twins_have_the_same_ids_for_all_readers(tmp_path: Path) -> No
     utterances, problems = scan_manifest(manifest)
     assert ([utterance.id for utterance in utterances], problems) == (ids, [])
     assert {recording.utterance_id for recording in find_recordings([manifest])} == set(ids)
+
+
+@pytest.mark.parametrize("code", [*range(0x20), 0x7F, 0x9B, 0x200E, 0x202E, 0x2066, 0x2028, 0xDC80])
+def test_nothing_printable_steers_a_terminal_or_hides_what_follows(code: int) -> None:
+    shown = printable(f"a  b{chr(code)}c")
+    assert shown.startswith("a  b%") and shown.endswith("c")
+    assert shown.isprintable()

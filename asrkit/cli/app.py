@@ -63,7 +63,9 @@ def main() -> None:
 
 
 def _fail(line: str, code: int) -> NoReturn:
-    print(f"asrkit: {line}", file=sys.stderr)
+    from asrkit.text.identifiers import printable  # brings numpy, which --help does without
+
+    print(f"asrkit: {printable(line)}", file=sys.stderr)
     raise SystemExit(code) from None
 
 

@@ -60,7 +60,9 @@ AlphabetOption = Annotated[
 
 def say(message: str) -> None:
     """Talk to the user, beside the results."""
-    typer.echo(message, err=True)
+    from asrkit.text.identifiers import printable
+
+    typer.echo("\n".join(map(printable, message.split("\n"))), err=True)
 
 
 @data_app.command("import", epilog="Example: asrkit data import LJSpeech-1.1 -o data/ljspeech --split last500")

@@ -91,8 +91,10 @@ def progress_bars(quiet: bool) -> Iterator[Callable[[str], Progress]]:
 
 def remark(text: str, quiet: bool) -> None:
     """Say something on stderr, unless told to be quiet."""
+    from asrkit.text.identifiers import printable
+
     if not quiet:
-        typer.echo(text, err=True)
+        typer.echo("\n".join(map(printable, text.split("\n"))), err=True)
 
 
 # each module registers its commands on ``lm_app``

@@ -151,6 +151,7 @@ def info(
 ) -> None:
     """Show what a model holds."""
     from asrkit.language_model import NgramModel, verify_binary
+    from asrkit.text.identifiers import printable
 
     NgramModel.load(model)  # the first load also loads the extension
     start_s = time.perf_counter()
@@ -164,7 +165,8 @@ def info(
         return
     counts = facts.pop("ngrams")
     for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' '):12} {value:,}" if isinstance(value, int) else f"{name:12} {value}")
+        shown = f"{value:,}" if isinstance(value, int) else printable(str(value))
+        typer.echo(f"{name.replace('_', ' '):12} {shown}")
     for order, count in enumerate(counts, 1):
         typer.echo(f"{f'{order}-grams':12} {count:,}")
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from asrkit.errors import ConfigError
-from asrkit.text.identifiers import escape_rest
+from asrkit.text.identifiers import printable
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
 
@@ -70,12 +70,12 @@ class TranscriptionProgress(Observer):
             error.add_note(f"{self._num_done:,} of {self._num_todo:,} done; {how}")
 
     def say(self, text: str) -> None:
-        """Print a line on stderr; text of strangers must be escaped."""
-        self._console.print(text, markup=False)
+        """Print a line on stderr."""
+        self._console.print(printable(text), markup=False)
 
     def remark(self, text: str) -> None:
         """Say it."""
-        self.say(printable(text))
+        self.say(text)
 
     def fetched(self, num_files: int, num_all: int) -> None:
         """Show how the copying goes."""
@@ -140,14 +140,14 @@ class TranscriptionProgress(Observer):
         if summary.num_transcribed:
             speed = summary.audio_s / max(summary.elapsed_s, 1e-9)
             line += f"; {_hours(summary.audio_s)} of audio in {summary.elapsed_s:,.1f} s, {speed:,.0f}x real time"
-        self.say(line if summary.output_dir is None else f"{line} -> {printable(str(summary.output_dir))}")
+        self.say(line if summary.output_dir is None else f"{line} -> {summary.output_dir}")
 
     def _show(self, transcript: Transcript) -> None:
         """Print a transcript, of a long one the beginning: an hour of speech is 60,000 characters."""
         text = transcript.text
         if len(text) > _SHOWN_CHARACTERS:
             text = f"{text[:_SHOWN_CHARACTERS]} ... ({len(text):,} characters)"
-        self.say(f"{transcript.utterance_id}: {printable(text)}")
+        self.say(f"{transcript.utterance_id}: {text}")
 
     def _update(self) -> None:
         speed = self._done_s / max(time.monotonic() - self._started_s, 1e-9)
@@ -162,11 +162,6 @@ class TranscriptionProgress(Observer):
             self._logged_s = time.monotonic()
             left_s = (total_s - self._done_s) / max(speed, 1e-9)
             self.say(f"{state}, about {left_s:,.0f} s left")
-
-
-def printable(text: str) -> str:
-    """Return text that cannot command a terminal: control characters are percent-encoded."""
-    return " ".join(map(escape_rest, text.split(" ")))
 
 
 def _hours(seconds: float) -> str:

@@ -28,7 +28,9 @@ _TRANSCRIPTS = Path("transcripts")  # the default output folder of asrkit transc
 
 def say(message: str) -> None:
     """Talk to the user, beside the results."""
-    typer.echo(f"asrkit: {message}", err=True)
+    from asrkit.text.identifiers import printable
+
+    typer.echo(f"asrkit: {printable(message)}", err=True)
 
 
 def both_sides(hyp: str | None, ref: str | None, hyp_option: str | None, ref_option: str | None) -> tuple[str, str]:

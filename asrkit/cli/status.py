@@ -19,7 +19,7 @@ def status(
     json_output: Annotated[bool, typer.Option("--json", help="Print the state as JSON.")] = False,
 ) -> None:
     """Show what a transcription run has done, what failed and what is left; it may still be running."""
-    from asrkit.cli.progress import printable
+    from asrkit.text.identifiers import printable
     from asrkit.transcription.status import read_status
 
     state = read_status(output_dir)

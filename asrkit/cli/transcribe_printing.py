@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import typer
 
-from asrkit.cli.progress import printable
 from asrkit.config import TranscriptionConfig
+from asrkit.text.identifiers import printable
 from asrkit.transcription.formats import FORMATS
 from asrkit.transcription.summary import TranscriptionSummary
 from asrkit.transcription.transcript import Transcript

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asrkit.model.bundle import Bundle
+from asrkit.text.identifiers import printable
 
 
 def model_table(bundle: Bundle) -> Table:
@@ -17,7 +18,7 @@ def model_table(bundle: Bundle) -> Table:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in _rows(bundle):
-        table.add_row(name, Text(value))
+        table.add_row(name, Text(printable(value)))
     return table
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asrkit.metrics import align
+from asrkit.text.identifiers import printable
 from asrkit.training.observer import BatchDone, EpochDone, RunStart, Sample, TrainingObserver
 
 _EPOCH_ROWS = 12
@@ -91,7 +92,7 @@ class TrainingView(TrainingObserver):
 
     def note(self, message: str) -> None:
         """Print a message above the view."""
-        self.console.print(Text(message), highlight=False, soft_wrap=True)
+        self.console.print(Text(printable(message)), highlight=False, soft_wrap=True)
 
     def _say(self, message: str) -> None:
         if not self.quiet:

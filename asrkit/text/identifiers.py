@@ -24,6 +24,14 @@ def escape_rest(text: str) -> str:
     return _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in _bytes(match[0])), text)
 
 
+def printable(text: str) -> str:
+    """Return one line that cannot command a terminal: what ends lines, steers or hides is percent-encoded.
+
+    Whatever a person gets to see passes it: errors, remarks and what files of strangers say of themselves.
+    """
+    return " ".join(map(escape_rest, text.split(" ")))
+
+
 def is_id(text: str) -> bool:
     """Whether a text can be an id as it is."""
     return bool(text) and not _UNSAFE.search(text)
