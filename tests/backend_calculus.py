@@ -37,7 +37,7 @@ def _jax(function: Any, inputs: Any, variables: Any, weighting: Any) -> list[Any
             outputs = function(inputs)
         return (outputs.astype("float32") * weighting).sum(), outputs
 
-    by_all, outputs = jax.grad(total, argnums=(0, 1), has_aux=True)(inputs, [v.value for v in variables])
+    by_all, outputs = jax.jit(jax.grad(total, argnums=(0, 1), has_aux=True))(inputs, [v.value for v in variables])
     return [outputs, by_all[0], *by_all[1]]
 
 

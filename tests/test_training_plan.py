@@ -13,6 +13,7 @@ from asrkit.errors import TrainingError
 from asrkit.report.training_plan import plan_lines
 from asrkit.training import plan as planning
 from asrkit.training.run import train
+from asrkit.training.shapes import Shapes
 
 pytest.importorskip("keras")
 
@@ -83,6 +84,25 @@ def test_a_plan_tells_what_augmentation_takes(corpus, monkeypatch):
     assert plan.making_speed == pytest.approx(25)
     assert plan.augmenting_share == pytest.approx(0.75)
     assert "batches   25 s of speech in a second of one thread, 75% of it for augmentation" in plan_lines(plan)
+
+
+def test_compiling_for_a_shape_is_left_out(corpus, monkeypatch):
+    """Where shapes are few, as on JAX, every batch costs what its shape costs, once that is compiled."""
+    now, compiled = [0.0], set()
+
+    def step(_, batch, examples):
+        rows, frames, _ = shape = batch["features"].shape
+        now[0] += 0.001 * rows * frames + (0 if shape in compiled else 100)
+        compiled.add(shape)
+
+    monkeypatch.setattr(planning, "shapes_here", Shapes)
+    monkeypatch.setattr(planning.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(planning._Costs, "_train", step)
+    monkeypatch.setattr(planning._Costs, "_judge", lambda *_: None)
+    config = settings(corpus, training={"batch_size": 3, "augmentation": {"speeds": [1.0]}})
+    plan = planning.plan_run(config)
+    assert compiled
+    assert plan.train_s == pytest.approx(plan.train.hours * 3600 * 100 * 0.001 / (1 - plan.padding), rel=0.05)
 
 
 def test_the_command_prints_the_plan_and_leaves_no_run(corpus, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ the host, and the host to wait for the GPU. On a CPU those kernels are a loop to
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -18,6 +19,9 @@ from asrkit.model import native_recurrence
 # Of the marking column, which is as wide as matrix units like: the gate is closed to the last bit in any precision.
 _MARKS = 8
 _CLOSED = 1e3
+
+# cuDNN gets weights that are put together for each call, and PyTorch would speak of it on the terminal.
+warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 
 def recurrence(cells: list[Any], inputs: Any, lengths: Any) -> Any:
