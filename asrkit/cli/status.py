@@ -18,11 +18,14 @@ def status(
     output_dir: Annotated[Path, typer.Argument(help="Output folder of asrkit transcribe.")] = Path("transcripts"),
     json_output: Annotated[bool, typer.Option("--json", help="Print the state as JSON.")] = False,
 ) -> None:
-    """Show what a transcription run has done, what failed and what is left; it may still be running."""
-    from asrkit.text.identifiers import printable
-    from asrkit.transcription.status import read_status
+    """Show what a transcription run has done, what failed and what is left; it may still be running.
 
-    state = read_status(output_dir)
+    Shards that have all finished are merged first.
+    """
+    from asrkit.text.identifiers import printable
+    from asrkit.transcription.shards import status_of
+
+    state = status_of(output_dir)
     if json_output:
         typer.echo(json.dumps(state.to_dict()))
         return

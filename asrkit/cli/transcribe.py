@@ -78,6 +78,7 @@ def transcribe(
     dry_run: options.DryRun = False,
     plan: options.Plan = False,
     json_output: options.Json = False,
+    shard: options.Shard = None,
     runner: options.Runner = None,
     ray_address: options.RayAddress = None,
     jobs: options.Jobs = None,

@@ -215,6 +215,14 @@ HotwordWeight = Annotated[
         rich_help_panel=_DECODING,
     ),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        help="2/4: do the second of four parts; runs of the others may share the output folder.",
+        envvar="ASRKIT_SHARD",
+        rich_help_panel=_WORK,
+    ),
+]
 Runner = Annotated[
     str | None,
     typer.Option(help="local, or ray for a cluster; default: local.", envvar="ASRKIT_RUNNER", rich_help_panel=_WORK),

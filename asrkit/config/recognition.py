@@ -140,6 +140,7 @@ class TranscriptionConfig(Settings):
     salvage: bool = False  # keep what can be read of damaged recordings, and list them as failures all the same
     audio_track: int | None = None  # of videos, from 0; default: the one marked as default, else the first
     vad: bool = False  # leave out long stretches without speech, and recordings without any
+    shard: str | None = None  # "2/4": the second of four parts, for processes that share an output folder
     format: tuple[str, ...] = ("txt",)  # files written per recording
     # Subtitles as broadcasters set them (BBC and Netflix guidelines).
     subtitle_width: int = 42  # characters in a line at most, but for a word that is longer
@@ -174,6 +175,20 @@ class TranscriptionConfig(Settings):
         for name in self.format:
             one_of("format", name, TRANSCRIPT_FORMATS)
         require(len(self.format) > 0, "format names no format; give at least one, such as txt")
+        _ = self.shard_of  # it can be read
+
+    @property
+    def shard_of(self) -> tuple[int, int] | None:
+        """Which part of how many this run is, from 1; None: it is the whole."""
+        if self.shard is None:
+            return None
+        number, slash, count = self.shard.partition("/")
+        is_one = slash and all(part.isascii() and part.isdigit() and len(part) < 6 for part in (number, count))
+        require(
+            bool(is_one) and 1 <= int(number) <= int(count),
+            f"shard must be a part and how many there are, such as 2/4, not {self.shard!r}",
+        )
+        return int(number), int(count)
 
 
 TRANSCRIPT_FORMATS = ("txt", "json", "jsonl", "srt", "vtt", "tsv", "ctm", "textgrid")

@@ -21,6 +21,7 @@ from asrkit.transcription.naming import (
     OWN_NAMES,
     RESULTS_NAME,
     RUN_NAME,
+    SHARDS_FOLDER,
     file_in,
 )
 from asrkit.transcription.outputs import SUBTITLE_SETTINGS, for_one_recording, is_file, unwritable, write_atomically
@@ -33,14 +34,17 @@ class OutputFolder:
 
     Args:
         path: The folder; made where it is missing.
+        whole: The output folder that it is a shard of: emissions lie there, and results of other inputs too.
         read_only: Look, but touch nothing.
 
     Raises:
         TranscriptionError: The folder cannot be used, or another run is using it.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, whole: Path | None = None, *, read_only: bool = False) -> None:
         self.path = path
+        self._is_shard = whole is not None
+        self._emissions = (whole or path) / EMISSIONS_FOLDER
         self._lock: IO[bytes] | None = None
         self._failures: list[tuple[str, str, str]] = []
         self._description: dict[str, Any] = {}
@@ -57,7 +61,8 @@ class OutputFolder:
             except OSError as error:
                 raise unwritable(path, error) from None
         self.results = ResultsLog(path, read_only=read_only)
-        self._layout = _layout_of(path / RUN_NAME)
+        default = {name: getattr(TranscriptionConfig(), name) for name in SUBTITLE_SETTINGS}
+        self._layout = note_of(path, "layout", default)  # runs of before did not say
 
     def close(self) -> None:
         """Let the folder go; a run that did not finish is marked as interrupted."""
@@ -138,7 +143,7 @@ class OutputFolder:
         return (info.audio_fingerprint, info.model_fingerprint) == (audio_fingerprint, model_fingerprint)
 
     def _emissions_path(self, output: str) -> Path:
-        return file_in(self.path / EMISSIONS_FOLDER, output, EMISSIONS_SUFFIX)
+        return file_in(self._emissions, output, EMISSIONS_SUFFIX)
 
     def orphans(self, done: Collection[str], unread: Collection[Path]) -> list[str]:
         """Return the earlier results whose recording is gone, or goes by another id now; arguments as of ``finish``."""
@@ -151,7 +156,12 @@ class OutputFolder:
         )
 
     def finish(
-        self, done: Collection[str], failed: Collection[str], unread: Collection[Path], summary: Mapping[str, Any]
+        self,
+        done: Collection[str],
+        failed: Collection[str],
+        unread: Collection[Path],
+        summary: Mapping[str, Any],
+        **notes: Any,
     ) -> None:
         """Write the sorted results of all runs into this folder that still hold.
 
@@ -164,6 +174,7 @@ class OutputFolder:
             failed: Ids whose audio is no use; what an earlier run made of other audio of that name goes.
             unread: Files and folders that could not be looked at; nobody knows that audio in them is gone.
             summary: What the run did.
+            notes: What else ``run.json`` is to say.
         """
         lost = set(unread)
         heard = {self._audio_of(utterance_id) for utterance_id in done}
@@ -172,6 +183,8 @@ class OutputFolder:
             for utterance_id in self._made_with(self._description["provenance"]["key"])
             if self._audio_of(utterance_id) not in heard and self._may_have_audio(utterance_id, lost)
         }
+        if self._is_shard:
+            held &= {row[0] for row in self._failures}
         kept = set(done) | held - set(failed)
         self.results.finish(kept)
         if self._failures:
@@ -187,6 +200,7 @@ class OutputFolder:
             summary=dict(summary),
             # Of results that were not asked for now, nobody wrote the files anew.
             layout=self._wanted_layout if self.is_laid_out(self._wanted_layout) or kept <= asked else None,
+            **notes,
         )
 
     def _made_with(self, key: str) -> Iterator[str]:
@@ -217,11 +231,10 @@ class OutputFolder:
             raise unwritable(path, error) from None
 
 
-def _layout_of(path: Path) -> Any:
-    """Return how the subtitles of a folder are set: by default in those of runs that did not say."""
-    default = {name: getattr(TranscriptionConfig(), name) for name in SUBTITLE_SETTINGS}
+def note_of(folder: Path, name: str, default: Any = None) -> Any:
+    """Return what ``run.json`` of a folder says under a name; the default where it says nothing."""
     try:
-        return json.loads(path.read_text(encoding="utf-8")).get("layout", default)
+        return json.loads((folder / RUN_NAME).read_text(encoding="utf-8")).get(name, default)
     except (OSError, ValueError, AttributeError):
         return default
 
@@ -242,7 +255,7 @@ def refuse_strangers(folder: Path, paths: Iterable[Path]) -> None:
     Raises:
         TranscriptionError: One of them is there, and not empty.
     """
-    if not folder.is_dir() or (folder / RUN_NAME).exists():
+    if not folder.is_dir() or (folder / RUN_NAME).exists() or (folder / SHARDS_FOLDER).exists():
         return
     own = (folder / name for name in (RESULTS_NAME, HYPOTHESES_NAME, FAILURES_NAME))
     for path in itertools.chain(own, paths):

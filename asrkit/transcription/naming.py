@@ -25,6 +25,7 @@ RESULTS_NAME, HYPOTHESES_NAME, FAILURES_NAME, RUN_NAME = "results.jsonl", "hyp.t
 LOCK_NAME = ".asrkit.lock"
 OWN_NAMES = (RESULTS_NAME, HYPOTHESES_NAME, FAILURES_NAME, RUN_NAME, LOCK_NAME)
 EMISSIONS_FOLDER = "emissions"
+SHARDS_FOLDER = ".asrkit.shards"  # no recording has such a name: see _TROUBLE
 _RESERVED = frozenset(without_suffix(name) for name in OWN_NAMES) | {EMISSIONS_FOLDER}
 
 TRANSCRIPT_SUFFIXES = (*(form.suffix for form in FORMATS.values()), EMISSIONS_SUFFIX)

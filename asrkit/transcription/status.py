@@ -66,7 +66,7 @@ def read_status(folder: Path) -> RunStatus:
         raise MissingPathError("no such output folder", path=folder)
     description = _description(folder / RUN_NAME)
     key = description["provenance"].get("key")
-    failures = _failures(folder / FAILURES_NAME)
+    failures = tuple((name, reason) for name, _, reason in read_failures(folder))
     latest = {t.utterance_id: t.duration_s for t in read_results(folder) if t.provenance.get("key") == key}
     state = str(description["state"])
     if state == "running" and not is_in_use(folder):
@@ -98,8 +98,10 @@ def _description(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _failures(path: Path) -> tuple[tuple[str, str], ...]:
+def read_failures(folder: Path) -> list[tuple[str, str, str]]:
+    """Return what failed in the last run into a folder: id, audio and reason."""
+    path = folder / FAILURES_NAME
     if not path.exists():
-        return ()
+        return []
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[1:] if line]
-    return tuple((row[0], row[-1]) for row in rows)
+    return [(row[0], row[1] if len(row) > 2 else "", row[-1]) for row in rows]

@@ -1,0 +1,212 @@
+"""The shards of a run: parts of it, each a process of its own, that share an output folder and become one.
+
+A shard takes the recordings whose ids fall to it, so that nobody has to agree on a list, and keeps its tables and its
+lock in a folder of its own below the output folder; transcripts go where those of one run would. When all have
+finished, their tables become those of one run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asrkit.errors import MissingPathError, TranscriptionError
+from asrkit.transcription.folder import OutputFolder, is_in_use, note_of
+from asrkit.transcription.naming import RUN_NAME, SHARDS_FOLDER
+from asrkit.transcription.recordings import Recording
+from asrkit.transcription.results import read_results
+from asrkit.transcription.status import RunStatus, read_failures, read_status
+
+
+def of_shard(recordings: Sequence[Recording], number: int, count: int) -> list[Recording]:
+    """Return the recordings that fall to one of ``count`` shards; ``number`` counts from 1."""
+    return [recording for recording in recordings if _draw(recording.utterance_id) % count == number - 1]
+
+
+def _draw(utterance_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(utterance_id.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+
+
+def tables_of(output_dir: Path, shard_of: tuple[int, int] | None) -> Path:
+    """Return where a run, or one of its shards, keeps its tables."""
+    return output_dir if shard_of is None else output_dir / SHARDS_FOLDER / "{}-of-{}".format(*shard_of)
+
+
+def open_tables(output_dir: Path, shard_of: tuple[int, int] | None, *, read_only: bool = False) -> OutputFolder:
+    """Open the tables of a run, or of one of its shards; a run that is whole takes over what shards have made.
+
+    Raises:
+        TranscriptionError: They cannot be used, or another run is using them.
+    """
+    if shard_of is None:
+        folder = OutputFolder(output_dir, read_only=read_only)
+        if not read_only:
+            try:
+                _dissolve(folder)
+            except TranscriptionError:
+                folder.close()
+                raise
+        return folder
+    if not read_only:
+        if is_in_use(output_dir):
+            raise TranscriptionError("another run is writing into this folder; wait for it", path=output_dir)
+        others = Shards.find(output_dir)
+        if others is not None and others.count != shard_of[1]:
+            raise _cut_differently(output_dir, {others.count, shard_of[1]})
+    return OutputFolder(tables_of(output_dir, shard_of), output_dir, read_only=read_only)
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The shards of an output folder.
+
+    Args:
+        folders: Where those that began keep their tables.
+        states: What each of them has done.
+        count: How many there are to be.
+    """
+
+    folders: tuple[Path, ...]
+    states: tuple[RunStatus, ...]
+    count: int
+
+    @classmethod
+    def find(cls, output_dir: Path) -> Shards | None:
+        """Return those that have begun, None where there are none.
+
+        Raises:
+            TranscriptionError: They are of runs that were cut differently.
+        """
+        folders, states = [], []
+        for path in sorted((output_dir / SHARDS_FOLDER).glob("*-of-*")):
+            try:
+                states.append(read_status(path))
+            except (TranscriptionError, MissingPathError):  # died before it began
+                continue
+            folders.append(path)
+        counts = {int(path.name.partition("-of-")[2]) for path in folders}
+        if len(counts) > 1:
+            raise _cut_differently(output_dir, counts)
+        return cls(tuple(folders), tuple(states), counts.pop()) if folders else None
+
+    @property
+    def are_finished(self) -> bool:
+        """Whether all of them have finished."""
+        return len(self.folders) == self.count and all(state.state == "finished" for state in self.states)
+
+    @property
+    def digest(self) -> str:
+        """What tells these answers from others."""
+        digest = hashlib.sha256()
+        for folder in self.folders:
+            digest.update((folder / RUN_NAME).read_bytes())
+        return digest.hexdigest()[:16]
+
+    def together(self) -> RunStatus:
+        """Return what they have done, taken together."""
+        kinds = {state.state for state in self.states}
+        state = next((kind for kind in ("running", "killed", "interrupted") if kind in kinds), "finished")
+        if state == "finished" and len(self.folders) < self.count:
+            state = f"waiting for {self.count - len(self.folders)} of {self.count} shards"
+        return RunStatus(
+            state=state,
+            num_recordings=sum(one.num_recordings for one in self.states),
+            num_done=sum(one.num_done for one in self.states),
+            num_others=sum(one.num_others for one in self.states),
+            failures=tuple(sorted(failure for one in self.states for failure in one.failures)),
+            audio_s=sum(one.audio_s for one in self.states),
+            provenance=self.states[0].provenance,
+        )
+
+
+def _cut_differently(output_dir: Path, counts: set[int]) -> TranscriptionError:
+    return TranscriptionError(
+        f"holds shards of a run cut into another number ({' and '.join(map(str, sorted(counts)))}); go on with one "
+        "number, or run once without --shard, which keeps what they made",
+        path=output_dir,
+    )
+
+
+def merge_shards(output_dir: Path) -> bool:
+    """Make the tables of finished shards those of one run, once; return whether this was done now.
+
+    Whoever comes while another one does it leaves it to that one.
+
+    Raises:
+        TranscriptionError: The shards do not fit together, or the folder cannot be written to.
+    """
+    shards = Shards.find(output_dir)
+    if shards is None or not shards.are_finished or note_of(output_dir, "shards") == shards.digest:
+        return False
+    if len({state.provenance["key"] for state in shards.states}) > 1:
+        raise TranscriptionError(
+            "its shards were made with different models or settings; run them all with the same", path=output_dir
+        )
+    try:
+        folder = OutputFolder(output_dir)
+    except TranscriptionError:
+        if is_in_use(output_dir):
+            return False
+        raise
+    with closing(folder):
+        done = {utterance_id for path in shards.folders for utterance_id in _take_over(folder, path)}
+        failures = [row for path in shards.folders for row in read_failures(path)]
+        useless = {row[0] for row in failures} - done
+        layout = note_of(shards.folders[0], "layout")
+        folder.begin(done | useless, shards.states[0].provenance, layout)
+        for row in failures:
+            folder.note_failure(*row)
+        folder.finish(done, useless, [], _sum_of(shards.folders), shards=shards.digest)
+    return True
+
+
+def status_of(output_dir: Path) -> RunStatus:
+    """Return the state of an output folder, of its shards where it has some; finished ones are merged first.
+
+    Raises:
+        MissingPathError: There is no such folder.
+        TranscriptionError: It is not an output folder.
+    """
+    merge_shards(output_dir)
+    shards = Shards.find(output_dir)
+    if shards is None or note_of(output_dir, "shards") == shards.digest:
+        return read_status(output_dir)
+    return shards.together()
+
+
+def _dissolve(folder: OutputFolder) -> None:
+    """Take over what shards have made, for one run that goes on alone."""
+    paths = sorted((folder.path / SHARDS_FOLDER).glob("*-of-*"))
+    for path in paths:
+        if is_in_use(path):
+            raise TranscriptionError(f"shard {path.name} of this folder is running; wait for it", path=folder.path)
+    for path in paths:
+        if (path / RUN_NAME).exists():
+            for _ in _take_over(folder, path):
+                pass
+    shutil.rmtree(folder.path / SHARDS_FOLDER, ignore_errors=True)
+
+
+def _take_over(folder: OutputFolder, shard: Path) -> Iterator[str]:
+    """Add the results of a shard, one by one, and yield their ids."""
+    for transcript in read_results(shard):
+        folder.results.append([transcript])
+        yield transcript.utterance_id
+
+
+def _sum_of(folders: Sequence[Path]) -> dict[str, Any]:
+    """Return the summaries of runs as one: numbers added up, lists joined, counts by kind added up."""
+    total: dict[str, Any] = {}
+    for path in folders:
+        summary = note_of(path, "summary") or {}
+        for name, value in summary.items():
+            if isinstance(value, list):
+                total[name] = total.get(name, []) + value
+            elif name == "audio_s" or (isinstance(value, int) and not isinstance(value, bool)):
+                total[name] = total.get(name, 0) + value
+    return total

@@ -1,0 +1,211 @@
+"""Shards of a run: whatever happens to them, together they leave what one run leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_recognition import FakeModel, Watcher, contents, rows_of, run, write_recordings
+
+from asrkit.config import TranscriptionConfig
+from asrkit.errors import ConfigError, TranscriptionError
+from asrkit.transcription.recordings import find_recordings
+from asrkit.transcription.shards import merge_shards, of_shard, status_of, tables_of
+from asrkit.transcription.transcript import Transcript
+
+COUNT = 4
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    """Six recordings and one that is none."""
+    (write_recordings(tmp_path / "in") / "bad.wav").write_text("no audio")
+    return tmp_path / "in"
+
+
+def shard(inputs: Path, out: Path, number: int, count: int = COUNT, **options: Any) -> list[str]:
+    """Run a shard and return what it transcribed."""
+    watcher = options.setdefault("observer", Watcher())
+    config = TranscriptionConfig(shard=f"{number}/{count}", format=("txt", "srt"), jobs=1, batch_size=1)
+    run(inputs, out, config=config, keep_emissions=True, **options)
+    return watcher.ids  # type: ignore[no-any-return]
+
+
+def whole(inputs: Path, out: Path) -> dict[str, bytes]:
+    run(inputs, out, config=TranscriptionConfig(format=("txt", "srt")), keep_emissions=True)
+    return contents(out)
+
+
+def merged(out: Path) -> dict[str, bytes]:
+    return {name: data for name, data in contents(out).items() if not name.startswith(".asrkit.shards")}
+
+
+def test_every_recording_falls_to_one_shard(inputs: Path) -> None:
+    recordings = find_recordings([inputs])
+    for count in (1, 2, 3, 7):
+        parts = [of_shard(recordings, number, count) for number in range(1, count + 1)]
+        assert sorted(one.utterance_id for part in parts for one in part) == [one.utterance_id for one in recordings]
+    fewer = of_shard(recordings[1:], 1, 2)  # and does not move when others come or go
+    assert fewer == [one for one in of_shard(recordings, 1, 2) if one != recordings[0]]
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "4", "/4", "1/", "a/b", "1/4/2", "-1/4", "1/0", "²/3"])
+def test_a_shard_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="shard must be a part"):
+        TranscriptionConfig(shard=text)
+
+
+def test_the_last_shard_makes_the_tables_of_one_run(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done: list[str] = []
+    for number in (3, 1, 4, 2):
+        assert not (out / "results.jsonl").exists()
+        done += shard(inputs, out, number)
+    assert sorted(done) == [row["utterance_id"] for row in rows_of(out)] and len(done) == 6
+    assert merged(out) == whole(inputs, tmp_path / "whole")
+    state = status_of(out)
+    assert (state.state, state.num_recordings, state.num_done, len(state.failures)) == ("finished", 7, 6, 1)
+    assert not merge_shards(out)  # once
+    assert [shard(inputs, out, number) for number in range(1, COUNT + 1)] == [[]] * COUNT
+    assert merged(out) == contents(tmp_path / "whole")
+
+
+class Dying(Watcher):
+    def transcribed(self, transcript: Transcript) -> None:
+        super().transcribed(transcript)
+        raise KeyboardInterrupt
+
+
+def test_shards_that_die_go_on_and_the_status_knows(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for number in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            shard(inputs, out, number, 2, observer=Dying())
+    state = status_of(out)
+    assert (state.state, state.num_recordings, state.num_done + state.num_left + len(state.failures)) == (
+        "interrupted", 7, 7,
+    )  # fmt: skip
+    assert state.num_done == 2 and not (out / "results.jsonl").exists()
+    shard(inputs, out, 1, 2)
+    assert status_of(out).state == "interrupted"
+    shard(inputs, out, 2, 2)
+    assert merged(out) == whole(inputs, tmp_path / "whole")
+
+
+def test_the_status_merges_where_the_last_shard_could_not(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    shard(inputs, out, 1, 2)
+    assert status_of(out).state == "waiting for 1 of 2 shards"
+    monkeypatch.setattr("asrkit.transcription.run.merge_shards", lambda folder: False)  # killed before
+    shard(inputs, out, 2, 2)
+    assert not (out / "results.jsonl").exists()
+    assert status_of(out).state == "finished"
+    assert merged(out) == whole(inputs, tmp_path / "whole")
+
+
+def test_what_changed_since_is_merged_again(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for number in (1, 2):
+        shard(inputs, out, number, 2)
+    (inputs / "speaker0/clip 0.wav").rename(inputs / "speaker0/clip 9.wav")  # falls to whichever shard
+    (inputs / "bad.wav").unlink()
+    done = [shard(inputs, out, number, 2) for number in (2, 1)]
+    assert [ids for ids in done if ids] in ([], [["speaker0/clip%209"]])
+    whole(inputs, tmp_path / "whole")
+    for name in ("results.jsonl", "hyp.txt"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not (out / "failures.tsv").exists()
+
+
+def test_one_run_goes_on_where_shards_were(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = shard(inputs, out, 1, 2)
+    watcher = Watcher()
+    config = TranscriptionConfig(format=("txt", "srt"))
+    run(inputs, out, config=config, keep_emissions=True, observer=watcher)
+    assert len(done) + len(watcher.ids) == 6 and done and watcher.ids
+    assert contents(out) == whole(inputs, tmp_path / "whole")
+    assert not (out / ".asrkit.shards").exists()
+
+
+def test_what_does_not_go_together_is_refused(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shard(inputs, out, 1, 2)
+    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\)"):
+        shard(inputs, out, 1, 3)
+    shutil.copytree(tables_of(out, (1, 2)), tables_of(out, (1, 3)))
+    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\)"):
+        status_of(out)
+    other = tmp_path / "other"
+    shard(inputs, other, 1, 2)
+    with pytest.raises(TranscriptionError, match="different models or settings"):
+        shard(inputs, other, 2, 2, model=FakeModel(fingerprint="f2"))
+
+    class Nosy(Watcher):
+        def transcribed(self, transcript: Transcript) -> None:
+            super().transcribed(transcript)
+            for again in (lambda: shard(inputs, busy, 1, 2), lambda: whole(inputs, busy)):
+                with pytest.raises(TranscriptionError, match=r"another run|is running"):
+                    again()
+
+    busy = tmp_path / "busy"
+    nosy = Nosy()
+    shard(inputs, busy, 1, 2, observer=nosy)
+    assert nosy.ids
+
+
+RUN = """
+import sys, time
+from fake_recognition import FakeDecoder, FakeModel, FakeNetwork
+from asrkit.config import TranscriptionConfig
+from asrkit.transcription import transcribe
+
+class Slow(FakeNetwork):
+    def emissions(self, features):
+        time.sleep(0.05)
+        return super().emissions(features)
+
+model = FakeModel()
+config = TranscriptionConfig(batch_size=1, jobs=1, format=("txt", "srt"), shard=sys.argv[3])
+transcribe([sys.argv[1]], model, output_dir=sys.argv[2], network=Slow(), config=config, keep_emissions=True,
+           make_decoder=lambda: FakeDecoder(model.alphabet))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_four_shards_killed_at_random_leave_what_one_run_leaves(tmp_path: Path) -> None:
+    inputs, out, moments = tmp_path / "in", tmp_path / "out", random.Random(4)
+    for part in range(6):
+        write_recordings(inputs / str(part))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+
+    def start(number: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", RUN, str(inputs), str(out), f"{number}/{COUNT}"]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+
+    num_killed = 0
+    for _ in range(5):
+        running = [start(number) for number in range(1, COUNT + 1)]
+        time.sleep(1.0)
+        for process in moments.sample(running, COUNT):
+            time.sleep(moments.uniform(0.0, 1.0))
+            process.send_signal(signal.SIGKILL)
+            num_killed += process.wait() == -signal.SIGKILL
+    assert num_killed > 3
+    for process in [start(number) for number in range(1, COUNT + 1)]:
+        assert process.wait() == 0
+    assert status_of(out).state == "finished"
+    assert merged(out) == whole(inputs, tmp_path / "whole")
+    assert json.loads((out / "run.json").read_text())["num_recordings"] == 36
