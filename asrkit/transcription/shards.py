@@ -154,6 +154,7 @@ def merge_shards(output_dir: Path) -> bool:
             return False
         raise
     with closing(folder):
+        digest = shards.digest  # of what is read from here on: a shard that changes meanwhile is merged again
         done = {utterance_id for path in shards.folders for utterance_id in _take_over(folder, path)}
         failures = [row for path in shards.folders for row in read_failures(path)]
         useless = {row[0] for row in failures} - done
@@ -161,7 +162,7 @@ def merge_shards(output_dir: Path) -> bool:
         folder.begin(done | useless, shards.states[0].provenance, layout)
         for row in failures:
             folder.note_failure(*row)
-        folder.finish(done, useless, [], _sum_of(shards.folders), shards=shards.digest)
+        folder.finish(done, useless, [], _sum_of(shards.folders), shards=digest)
     return True
 
 
