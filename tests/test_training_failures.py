@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tiny_run import Recorder, settings
-from tone_speech import write_corpus
+from tiny_run import Recorder, settings, smallest
+from tone_speech import EVEN, write_corpus
 
 from asrkit.data import read_manifest
 from asrkit.errors import ManifestError, TrainingError
@@ -15,13 +15,7 @@ pytest.importorskip("keras")
 
 @pytest.fixture
 def corpus(tmp_path):
-    return write_corpus(tmp_path / "tones", 8)
-
-
-def smallest(corpus):
-    """Return settings of two epochs with a network that is traced quickly."""
-    layer = {"channels": 4, "kernel_frames": 5, "kernel_bins": 5, "stride_frames": 3, "stride_bins": 4}
-    return settings(corpus, model={"conv_layers": [layer], "bidirectional": False, "rnn_units": 8})
+    return write_corpus(tmp_path / "tones", 8, words=EVEN)
 
 
 class Meddler(Recorder):

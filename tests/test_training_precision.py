@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tiny_run import Recorder, settings
-from tone_speech import write_corpus
+from tiny_run import Recorder, smallest
+from tone_speech import EVEN, write_corpus
 
 from asrkit.audio import load_waveform
 from asrkit.data import read_manifest
@@ -16,7 +16,7 @@ keras = pytest.importorskip("keras")
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return write_corpus(tmp_path_factory.mktemp("data") / "tones", 8)
+    return write_corpus(tmp_path_factory.mktemp("data") / "tones", 8, words=EVEN)
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def restored_policy():
 def test_mixed_precision_learns_resumes_and_leaves_a_float32_bundle(corpus, tmp_path, precision):
     from asrkit.model.network import build_network, set_network_weights
 
-    config = settings(corpus, training={"precision": precision, "epochs": 5, "learning_rate": 1e-2, "ema_momentum": 0})
+    config = smallest(corpus, training={"precision": precision, "epochs": 5, "learning_rate": 1e-2, "ema_momentum": 0})
     first, second = Recorder(stop_after=3), Recorder()
     with pytest.raises(KeyboardInterrupt):
         train(config, tmp_path / "run", cache_dir=tmp_path, observer=first)

@@ -14,6 +14,8 @@ RATE_HZ = 16_000
 LETTER_S = 0.12
 LETTERS = "adeinorst"
 WORDS = ("tin", "rod", "sea", "notes", "dart", "iron")
+# Recordings of one length: TensorFlow traces a network once, where it does twice for batches of several shapes.
+EVEN = WORDS[:3]
 
 
 def speak(text: str, rng: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -32,17 +34,17 @@ def speak(text: str, rng: np.random.Generator) -> npt.NDArray[np.float32]:
     return (waveform + 0.002 * rng.standard_normal(len(waveform))).astype(np.float32)
 
 
-def sentence(rng: np.random.Generator, num_words: int = 2) -> str:
-    return " ".join(rng.choice(WORDS, num_words))
+def sentence(rng: np.random.Generator, num_words: int = 2, words: tuple[str, ...] = WORDS) -> str:
+    return " ".join(rng.choice(words, num_words))
 
 
-def write_corpus(folder: Path, size: int, seed: int = 0, prefix: str = "u") -> Path:
+def write_corpus(folder: Path, size: int, seed: int = 0, prefix: str = "u", words: tuple[str, ...] = WORDS) -> Path:
     """Write recordings under ``folder/wavs`` and a manifest beside them; return the manifest."""
     rng = np.random.default_rng(seed)
     (folder / "wavs").mkdir(parents=True, exist_ok=True)
     utterances = []
     for index in range(size):
-        text = sentence(rng)
+        text = sentence(rng, words=words)
         path = folder / "wavs" / f"{prefix}{index:03d}.wav"
         soundfile.write(path, speak(text, rng), RATE_HZ)
         utterances.append(Utterance(path.stem, path, text, soundfile.info(path).duration, f"voice{index % 5}"))
