@@ -69,6 +69,14 @@ def test_a_project_file_is_found_read_and_checked(tmp_path: Path, monkeypatch: p
         Project.load(Path("absent.toml"))
 
 
+def test_only_a_file_that_was_named_says_where_data_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("asrkit.toml").write_text('[transcription]\nrunner = "ray"\nray_address = "ray://elsewhere:10001"\n')
+    with pytest.raises(ConfigError, match="give --ray-address or ASRKIT_RAY_ADDRESS"):
+        Project.load()
+    assert Project.load(Path("asrkit.toml")).tables["transcription"]["ray_address"] == "ray://elsewhere:10001"
+
+
 def test_the_model_is_chosen_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ASRKIT_MODEL", raising=False)

@@ -56,6 +56,16 @@ def test_only_what_changed_is_copied_again(memory: Any, tmp_path: Path) -> None:
     assert (tmp_path / "out/a/one.txt").read_text().strip() == expected_text(tmp_path / "other.wav")
 
 
+def test_what_tells_no_version_is_copied_again(memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(type(memory), "info", lambda self, path, **options: {"name": path, "size": None, "type": "file"})
+        patch.setattr(type(memory), "isdir", lambda self, path: False)
+        run(["memory://corpus/a/one.wav"], tmp_path / "out")
+        memory.pipe("/corpus/a/one.wav", write_speech(tmp_path / "other.wav", 0.9, seed=4).read_bytes())
+        assert run(["memory://corpus/a/one.wav"], tmp_path / "out").num_reused == 0
+    assert (tmp_path / "out/one.txt").read_text().strip() == expected_text(tmp_path / "other.wav")
+
+
 def test_files_and_patterns(memory: Any, tmp_path: Path) -> None:
     assert run(["memory://corpus/a/one.wav", tmp_path / "local/b"], tmp_path / "one").num_transcribed == 2
     assert run(["memory://corpus/*/t*.wav"], tmp_path / "two").num_transcribed == 1

@@ -22,6 +22,7 @@ from fake_recognition import (
 )
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.errors import TranscriptionError
 from asrkit.transcription.recordings import find_recordings
 from asrkit.transcription.status import read_status
 from asrkit.transcription.transcript import Transcript
@@ -87,6 +88,54 @@ def test_lost_and_newly_wanted_files_are_written_without_listening_again(done: t
     assert (done[1] / "results.jsonl").read_bytes() == before
     assert (done[1] / "speaker0/clip 0.txt").exists()
     assert len(list(done[1].rglob("*.srt"))) == 6
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"utterance_id": 5},
+        {"utterance_id": "two words"},
+        {"text": None},
+        {"text": ["a"]},
+        {"text": "one \ud800 two"},
+        {"text": "one\ntwo"},
+        {"audio": 1},
+        {"duration_s": "1"},
+        {"confidence": None},
+        {"provenance": []},
+        {"audio_fingerprint": 3},
+        {"words": [{"word": 1, "start_s": 0.0, "end_s": 1.0, "confidence": 1.0}]},
+        {"remarks": [1]},
+        {"damage": 1},
+    ],
+)
+def test_a_line_of_other_types_is_done_again(done: tuple[Path, Path], change: dict[str, Any]) -> None:
+    before = contents(done[1])
+    path = done[1] / "results.jsonl"
+    first, *others = path.read_text().splitlines()
+    row = json.loads(first)
+    path.write_text("\n".join([json.dumps(row | change), *others, ""]))
+    assert rerun(done) == [row["utterance_id"]]
+    assert contents(done[1]).keys() == before.keys()
+    assert (done[1] / "hyp.txt").read_bytes() == before["hyp.txt"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's")
+@pytest.mark.parametrize("kind", ["link", "dangling", "pipe"])
+def test_results_that_are_no_file_of_ours_are_left_alone(done: tuple[Path, Path], tmp_path: Path, kind: str) -> None:
+    """A folder out of an archive may hold a link to anything; the torn last line there is not ours to cut off."""
+    victim, path = tmp_path / "victim", done[1] / "results.jsonl"
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(victim)
+        if kind == "link":
+            victim.write_text("precious, no newline")
+    with pytest.raises(TranscriptionError, match=r"is a link|is no regular file"):
+        run(*done)
+    assert victim.exists() == (kind == "link")
+    assert kind != "link" or victim.read_text() == "precious, no newline"
 
 
 def test_torn_and_foreign_lines_are_done_again_once(done: tuple[Path, Path]) -> None:

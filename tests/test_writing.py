@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,23 @@ def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_to_last_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    synced: list[tuple[bool, bool, bytes]] = []
+    real = os.fsync
+
+    def fsync(number: int) -> None:
+        status = os.fstat(number)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        content = b"" if is_folder else b"".join(found.read_bytes() for found in tmp_path.iterdir())
+        synced.append((is_folder, path.exists(), content))
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_whole(path, "text", lasting=True)
+    assert synced == [(False, False, b"text"), (True, True, b"")]
+    synced.clear()
+    write_whole(path, "text")
+    assert synced == []

@@ -44,13 +44,20 @@ class Project:
 
         Raises:
             MissingPathError: The named file does not exist.
-            ConfigError: The file is not TOML, or a setting is unknown or out of range.
+            ConfigError: The file is not TOML, or a setting is unknown or out of range, or a file that nobody named
+                tells where to send data.
         """
         if path is None and not PROJECT_FILE.is_file():
             return cls()
+        is_named = path is not None
         path = path or PROJECT_FILE
         tables = read_toml(path)
         run_config(tables, where=str(path))
+        if not is_named and "ray_address" in tables.get("transcription", {}):
+            raise ConfigError(
+                f"{path}: transcription.ray_address would send recordings and code to a place that a file in this "
+                "folder names; give --ray-address or ASRKIT_RAY_ADDRESS instead, or the file with --config"
+            )
         return cls(path, tables)
 
 

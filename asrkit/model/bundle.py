@@ -33,7 +33,7 @@ from asrkit.reading import open_npz, read_bounded, require_plain
 from asrkit.text import Alphabet, Symbols
 from asrkit.text.normalizer import STANDARD_VERSION, Normalizer, get_normalizer
 from asrkit.text.units import LEXICON, PIECES, Characters, Units, read_units
-from asrkit.writing import write_whole
+from asrkit.writing import sync, sync_folder, write_whole
 
 # Version 2 brought the normalizer; what a bundle does not say is as it was before.
 FORMAT_VERSION = 2
@@ -243,7 +243,7 @@ class Bundle:
         description = _read_description(self.path)
         description["decoding"] = decoding
         description["tuned"] = others
-        write_whole(self.path / "bundle.json", _to_json(description))
+        write_whole(self.path / DESCRIPTION, _to_json(description), lasting=True)
         return Bundle.load(self.path)
 
 
@@ -306,10 +306,15 @@ def save_bundle(
         for name, content in units.files().items():
             (staging / name).write_bytes(content)
         write_whole(staging / "bundle.json", _to_json(description))
+        for part in staging.iterdir():
+            with part.open("rb+") as file:
+                sync(file)
         staging.chmod(0o755)
         _move_into_place(staging, path)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+    sync_folder(path)
+    sync_folder(path.parent)
     return Bundle.load(path)
 
 

@@ -16,6 +16,7 @@ from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
 from asrkit.presets import merge
 from asrkit.reading import open_npz
+from asrkit.writing import sync, sync_folder
 
 FORMAT_VERSION = 1
 CHECKPOINT = "checkpoint.npz"
@@ -77,9 +78,12 @@ def save_checkpoint(path: Path, state: RunState, arrays: Mapping[str, Sequence[A
     members = {f"{name}/{index}": array for name, items in arrays.items() for index, array in enumerate(items)}
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # of a killed run
+        with temporary.open("xb") as file:
             np.savez(file, header=np.frombuffer(header.encode(), np.uint8), **members)
+            sync(file)
         temporary.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         raise TrainingError(
             f"cannot write the checkpoint: {error.strerror}; the last good one is kept", path=path

@@ -278,6 +278,8 @@ def is_in_use(path: Path) -> bool:
 
 def _locked(path: Path, *, create: bool = True) -> IO[bytes]:
     """Open a file that only one run at a time may hold; the system lets go of it when the run dies."""
+    if create and path.is_symlink():  # what it leads to is no lock of ours
+        path.unlink()
     file = path.open("ab" if create else "rb")
     try:
         if os.name == "nt":

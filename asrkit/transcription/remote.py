@@ -182,9 +182,11 @@ def _local(root: Path, place: str) -> Path:
 def _copy(system: AbstractFileSystem, place: str, path: Path) -> None:
     """Copy a file, complete or not at all, unless the copy is that of the same version."""
     info: dict[str, Any] = system.info(place)
-    version = json.dumps([str(info.get(name)) for name in _VERSION_FIELDS])
+    facts = [info.get(name) for name in _VERSION_FIELDS]
+    version = json.dumps([str(fact) for fact in facts])
+    is_known = any(fact is not None for fact in facts)  # what nobody knows is never the same
     note = file_in(path.parent, f".{path.name}", ".version")
-    if path.is_file() and note.is_file() and note.read_text(encoding="utf-8") == version:
+    if is_known and path.is_file() and note.is_file() and note.read_text(encoding="utf-8") == version:
         return
     partial = file_in(path.parent, f".{path.name}", ".part")
     with for_one_recording(path):

@@ -6,6 +6,7 @@ file is written anew, sorted by id, and ``hyp.txt`` with it. Of each line only i
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from asrkit.errors import TranscriptionError
+from asrkit.reading import require_plain
 from asrkit.transcription.naming import HYPOTHESES_NAME, RESULTS_NAME
 from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.transcript import Transcript
@@ -108,8 +110,8 @@ class ResultsLog:
         kept = sorted(utterance_id for utterance_id in self._entries if utterance_id in keep)
         try:
             with (
-                written_whole(self.path) as results,
-                written_whole(self.path.with_name(HYPOTHESES_NAME)) as hypotheses,
+                written_whole(self.path, lasting=True) as results,
+                written_whole(self.path.with_name(HYPOTHESES_NAME), lasting=True) as hypotheses,
             ):
                 for utterance_id in kept:
                     line = self._line(self._entries[utterance_id])
@@ -133,8 +135,11 @@ class ResultsLog:
 
 
 def _open(path: Path, *, read_only: bool) -> IO[bytes]:
+    require_plain(path)
     if read_only:
         return (path if path.exists() else Path(os.devnull)).open("rb", buffering=0)
+    if path.is_symlink():  # what it leads to is not ours to cut
+        raise OSError(errno.EINVAL, "is a link", str(path))
     return path.open("r+b" if path.exists() else "w+b", buffering=0)
 
 
@@ -173,11 +178,12 @@ def read_results(folder: Path) -> Iterator[Transcript]:
     """
     path = folder / RESULTS_NAME
     try:
+        require_plain(path)
         with path.open("rb") as file:
             for line in file:
                 try:
                     yield Transcript.from_row(json.loads(line))
-                except (ValueError, KeyError, TypeError, AttributeError):
+                except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                     continue
     except OSError as error:
         raise unreadable(path, error) from None

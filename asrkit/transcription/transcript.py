@@ -88,13 +88,29 @@ class Transcript:
         """Read what ``to_row`` wrote.
 
         Raises:
-            KeyError, TypeError: The row is something else.
+            KeyError, TypeError, ValueError: The row is something else.
         """
         values = dict(row)
         values["words"] = tuple(TimedWord(**word) for word in row["words"])
         values["nbest"] = tuple(Alternative(**item) for item in row.get("nbest", ()))
         values["remarks"] = tuple(row.get("remarks", ()))
-        return cls(**values)
+        read = cls(**values)
+        read.text.encode()  # half a character of UTF-16 can be written nowhere
+        numbers = (read.duration_s, read.confidence)
+        is_ours = (
+            [read.utterance_id] == read.utterance_id.split()
+            and "\n" not in read.text
+            and isinstance(read.audio, str)
+            and isinstance(read.audio_fingerprint, str)
+            and isinstance(read.provenance, Mapping)
+            and all(isinstance(number, int | float) for number in numbers)
+            and all(isinstance(word.word, str) for word in read.words)
+            and all(isinstance(remark, str) for remark in read.remarks)
+            and isinstance(read.damage, str | None)
+        )
+        if not is_ours:
+            raise TypeError("a value has another type")
+        return read
 
 
 def transcript_from(
