@@ -26,13 +26,19 @@ class Server:
         self.cut_after: list[int] = []  # bytes to send before the connection breaks, one entry a request
         self.knows_ranges = True
         self.status: int | None = None
+        self.location = ""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.requests.append(self.headers.get("Range"))
                 if server.status is not None:
-                    self.send_error(server.status)
+                    if server.location:
+                        self.send_response(server.status)
+                        self.send_header("Location", server.location)
+                        self.end_headers()
+                    else:
+                        self.send_error(server.status)
                     return
                 start = 0
                 if server.knows_ranges and self.headers.get("Range"):
@@ -136,16 +142,38 @@ def test_a_bad_sum_is_refused_and_removed(server: Server, tmp_path: Path) -> Non
 
 def test_too_many_bytes_are_refused(server: Server, tmp_path: Path) -> None:
     archive = replace(offer(server), size_bytes=len(GOOD) - 7)
-    with pytest.raises(DownloadError, match="sends more than"):
+    with pytest.raises(DownloadError, match="bytes are offered where"):
         fetch_corpus(archive, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_being_offline_is_said_clearly(server: Server, tmp_path: Path) -> None:
+def test_being_offline_is_said_clearly(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asrkit.data.download.time.sleep", lambda seconds: None)
     archive = offer(server)
     server.close()
     with pytest.raises(DownloadError, match=r"cannot download http.*; is this machine online\?$"):
         fetch_corpus(archive, tmp_path)
+
+
+def test_a_page_in_place_of_the_archive_is_not_kept(server: Server, tmp_path: Path) -> None:
+    archive = offer(server)
+    server.content = b"<html>sign in</html>"
+    with pytest.raises(DownloadError, match=r"20 bytes are offered where .* wants a sign-in first"):
+        fetch_corpus(archive, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("status", "location"), [(503, ""), (500, ""), (302, "http://[::1")])
+def test_what_may_pass_is_tried_five_times_and_said(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, location: str
+) -> None:
+    monkeypatch.setattr("asrkit.data.download.time.sleep", lambda seconds: None)
+    archive = offer(server)
+    server.status, server.location = status, location
+    with pytest.raises(DownloadError, match="cannot download") as caught:
+        fetch_corpus(archive, tmp_path)
+    assert len(server.requests) == 5
+    assert location or (str(status) in str(caught.value) and "online" not in str(caught.value))
 
 
 def test_a_server_that_refuses_is_quoted(server: Server, tmp_path: Path) -> None:

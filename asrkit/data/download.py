@@ -121,19 +121,21 @@ def _download_rest(archive: Archive, part: Path, on_progress: Progress) -> None:
         try:
             _fetch_from(archive, part, have, on_progress)
             reason = "the server closed the connection"
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:  # the last: a redirect to no address
             if error.__class__ is OSError or isinstance(error, PermissionError):  # the disk, not the network
                 raise DownloadError(f"cannot be written: {error}", path=part) from None
             if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 416:
                 raise DownloadError(f"{archive.url}: the server answered {error.code} {error.reason}") from None
             if part.exists() and isinstance(error, urllib.error.HTTPError) and error.code == 416:
                 part.unlink()  # the server holds less than is here: begin anew
-            reason = str(getattr(error, "reason", None) or error)
+            answered = isinstance(error, urllib.error.HTTPError)
+            reason = f"the server answered {error}" if answered else f"{getattr(error, 'reason', None) or error}"
+            reason += "; try again later" if answered else "; is this machine online?"
         now = part.stat().st_size if part.exists() else 0
         failures = 0 if now > have else failures + 1
-        if failures == _ATTEMPTS or (failures and now == 0 and have == 0):
+        if failures == _ATTEMPTS:
             kept = f"; {now:,} bytes are kept, the same command goes on from there" if now else ""
-            raise DownloadError(f"cannot download {archive.url}: {reason}; is this machine online?{kept}")
+            raise DownloadError(f"cannot download {archive.url}: {reason}{kept}")
         if failures:
             time.sleep(min(2.0**failures, 10.0) / 4)
 
@@ -146,9 +148,15 @@ def _fetch_from(archive: Archive, part: Path, have: int, on_progress: Progress) 
     with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
         resumes = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         done = have if resumes else 0
+        missing, promised = archive.size_bytes - done, response.headers.get("Content-Length", "")
+        if promised.isdecimal() and int(promised) != missing:  # nothing of it may be taken for the archive
+            raise DownloadError(
+                f"{archive.url}: {int(promised):,} bytes are offered where {missing:,} are missing; it is not "
+                "the known archive, or the network here wants a sign-in first"
+            )
         with part.open("ab" if resumes else "wb") as file:
             on_progress("downloading", done, archive.size_bytes)
-            while chunk := response.read(_CHUNK_BYTES):
+            while chunk := response.read1(_CHUNK_BYTES):  # what came is written, though no more may come
                 done += len(chunk)
                 if done > archive.size_bytes:
                     break
