@@ -10,6 +10,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import oracles
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from oracles_kneser_ney import KneserNeyOracle
 
 from asrkit.errors import AsrkitError, ConfigError, LanguageModelError
-from asrkit.language_model import BuildReport, NgramModel, TextSource, build_ngram
+from asrkit.language_model import BuildReport, NgramModel, TextSource, build_ngram, text_source
 from asrkit.text.normalizer import get_normalizer
 
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "lm"
@@ -253,3 +254,29 @@ def test_report_counts_the_text(tmp_path: Path) -> None:
     assert report.ngrams == (5, 5)
     assert all(math.isfinite(amount) for amounts in report.discounts for amount in amounts)
     assert issubclass(LanguageModelError, AsrkitError)
+
+
+@pytest.mark.parametrize(("byte", "reason"), [(b"\0", ":1: there is a NUL byte"), (b"a", "a line is longer")])
+def test_a_small_file_does_not_unpack_to_gigabytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, byte: bytes, reason: str
+) -> None:
+    monkeypatch.setattr(text_source, "_BLOCK_BYTES", 1 << 10)
+    monkeypatch.setattr(text_source, "_MOST_LINE_BYTES", 1 << 14)
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(byte * (1 << 20)))
+    read = 0
+    decompressed = text_source.decompressed
+
+    class Counted:
+        def __init__(self, file: IO[bytes]) -> None:
+            self.file = file
+
+        def read(self, size: int) -> bytes:
+            nonlocal read
+            read += size
+            return self.file.read(size)
+
+    monkeypatch.setattr(text_source, "decompressed", lambda raw, path: Counted(decompressed(raw, path)))
+    with pytest.raises(LanguageModelError, match=reason):
+        list(TextSource([path], normalizer=None))
+    assert read <= 1 << 15

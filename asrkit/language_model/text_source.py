@@ -18,6 +18,7 @@ STANDARD_INPUT = "-"
 SPECIAL_WORDS = ("<s>", "</s>", "<unk>")
 _MARKER = re.compile("</?s>|<unk>", re.IGNORECASE)
 _BLOCK_BYTES = 1 << 22
+_MOST_LINE_BYTES = 1 << 28
 _MAX_EXAMPLES = 3
 _MAX_LINES_PROFILED = 100_000
 _MANIFEST_SUFFIXES = (".tsv", ".jsonl", ".csv")
@@ -158,6 +159,10 @@ def _whole_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
         end = block.rfind(b"\n") + 1
         if end == 0:
             rest += block
+            if b"\0" in block:  # no text, and there may be gigabytes of it
+                break
+            if len(rest) > _MOST_LINE_BYTES:
+                raise LanguageModelError(f"a line is longer than {_MOST_LINE_BYTES >> 20} MB", path=path)
             continue
         yield rest + block[:end]
         rest = block[end:]
