@@ -1,5 +1,11 @@
 """Examples: decoded once, and what cannot be learned is sorted out with its reason."""
 
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +16,9 @@ from asrkit.data import Utterance
 from asrkit.presets import run_config
 from asrkit.text import Alphabet
 from asrkit.text.units import Characters
+from asrkit.training.checkpoint import CHECKPOINT, RunState, save_checkpoint
 from asrkit.training.examples import data_fingerprint, load_examples
+from asrkit.training.run import known_by
 
 CONFIG = run_config({"preset": "tiny"})
 
@@ -111,3 +119,59 @@ def test_the_fingerprint_sees_text_and_audio(tmp_path):
     assert before != data_fingerprint([utterance(path, "no")])
     recording(path, 0.6)
     assert before != data_fingerprint([utterance(path)])
+    assert data_fingerprint([utterance(path)]) != data_fingerprint([utterance(path, channel=1)])
+
+
+def test_recordings_may_be_touched_moved_and_copied(tmp_path, monkeypatch):
+    path = recording(tmp_path / "a.wav", 0.5)
+    before = data_fingerprint([utterance(path)])
+    load([utterance(path)], tmp_path)
+    os.utime(path, (1, 1))
+    assert data_fingerprint([utterance(path)]) == before
+    (tmp_path / "elsewhere").mkdir()
+    moved = Path(shutil.copy(path, tmp_path / "elsewhere" / "a.wav"))
+    path.unlink()
+    assert data_fingerprint([utterance(moved)]) == before
+    monkeypatch.setattr("asrkit.data.utterance.load_waveform", lambda *_, **__: pytest.fail("decoded again"))
+    assert len(load([utterance(moved)], tmp_path)[0]) == 1
+
+
+@pytest.mark.parametrize("place", [100, 9_000, -100])
+def test_another_recording_of_the_same_length_is_other_data(tmp_path, place):
+    path = recording(tmp_path / "a.wav", 0.5)
+    before = data_fingerprint([utterance(path)])
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x10
+    path.write_bytes(content)
+    assert data_fingerprint([utterance(path)]) != before
+
+
+def test_a_run_of_an_earlier_version_goes_on_under_the_name_it_gave(tmp_path):
+    path = recording(tmp_path / "a.wav", 0.5)
+    status = path.stat()
+    entry = f"a\t{path}\t{status.st_size} {status.st_mtime_ns}\tNone\tNone\tyes\n"  # as runs of 2025 had it
+    earlier = hashlib.sha256(entry.encode()).hexdigest()[:16]
+    save_checkpoint(tmp_path / CHECKPOINT, RunState(data=earlier), {})
+    assert known_by([utterance(path)], tmp_path) == earlier
+    assert known_by([utterance(path)], None) == data_fingerprint([utterance(path)]) != earlier
+    save_checkpoint(tmp_path / CHECKPOINT, RunState(data="other"), {})
+    assert known_by([utterance(path)], tmp_path) == data_fingerprint([utterance(path)])
+
+
+def test_what_killed_runs_left_in_the_cache_is_removed(tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    host = platform.node()
+    names = [
+        f"waveforms-16000-k.int16.{end}" for end in (f"{host}-{ended.pid}", f"{host}-{os.getpid()}", "other-1", "77")
+    ]
+    dead, alive, elsewhere, old = (cache / name for name in names)
+    kept = cache / "waveforms-16000-k.int16"
+    for path in (dead, alive, elsewhere, old, kept):
+        path.write_bytes(b"12")
+    os.utime(old, (1, 1))
+    os.utime(kept, (1, 1))
+    load([utterance(recording(tmp_path / "a.wav", 0.5))], tmp_path)
+    assert [path.exists() for path in (dead, alive, elsewhere, old, kept)] == [False, True, True, False, True]

@@ -8,11 +8,13 @@ import platform
 import re
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
 from asrkit.cli.app import app
+from asrkit.config import cache_folder
 from asrkit.errors import AsrkitError
 from asrkit.packages import DISTRIBUTION, UNKNOWN, namesake, version_of
 from asrkit.training.backend import gpus_of_system, keras_backend, quiet_backend
@@ -97,6 +99,16 @@ def _gpus() -> dict[str, Any]:
     return {"found": gpus, "used": advice is None, "advice": advice}
 
 
+def _cache() -> dict[str, Any]:
+    """Return where decoded audio and its like are kept, and how much there is."""
+    folder = cache_folder()
+    sizes = []
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            sizes.append(path.stat().st_size if path.is_file() else 0)
+    return {"folder": str(folder), "mb": round(sum(sizes) / 1e6)}
+
+
 def diagnose() -> dict[str, Any]:
     """Describe this installation in plain values; ``problems`` lists what keeps asrkit's core from working."""
     tasks = {
@@ -121,6 +133,7 @@ def diagnose() -> dict[str, Any]:
         "extension": extension,
         "keras_backend": keras_backend(),
         "gpus": _gpus(),
+        "cache": _cache(),
         "onnx_providers": _onnx_providers(),
         "packages": core,
         "tasks": tasks,
@@ -151,7 +164,7 @@ def _print(report: dict[str, Any]) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    extension = report["extension"]
+    extension, cache = report["extension"], report["cache"]
     rows = {
         "asrkit": report["asrkit"],
         "Python": f"{report['python']}  {report['executable']}",
@@ -159,6 +172,7 @@ def _print(report: dict[str, Any]) -> None:
         "extension": extension["path"] if extension["ok"] else f"does not load: {extension['error']}",
         "Keras backend": report["keras_backend"],
         "GPUs": _gpus_in_words(report["gpus"]),
+        "cache": f"{cache['folder']}, {cache['mb']:,} MB (may be removed; ASRKIT_CACHE_DIR moves it)",
         "ONNX providers": ", ".join(report["onnx_providers"]) or "none",
     }
     installed = {name for packages in report["tasks"].values() for name, found in packages.items() if found}

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +24,8 @@ from asrkit.model.lengths import output_lengths
 from asrkit.text.alphabet import steps_needed
 from asrkit.text.units import Units
 
+_SAMPLED_BYTES = 4096
+_STALE_S = 24 * 3600.0
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -158,7 +163,7 @@ class _WaveformStore:
         cache_dir: Path,
         progress: Callable[[int, int], None] | None,
     ) -> _WaveformStore:
-        """Open the store of these utterances; write it first when there is none for exactly these files."""
+        """Open the store of these utterances; write it first when there is none for exactly these recordings."""
         key = data_fingerprint(utterances, with_text=False)
         path = cache_dir / f"waveforms-{sample_rate_hz}-{key}.int16"
         index_path = path.with_suffix(".json")
@@ -176,7 +181,8 @@ def _write_store(
     progress: Callable[[int, int], None] | None,
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    _remove_leftovers(path.parent)
+    temporary = path.with_name(f"{path.name}.{platform.node()}-{os.getpid()}")
     spans, failures, position = [], {}, 0
     try:
         with temporary.open("wb") as file:
@@ -203,6 +209,29 @@ def _write_store(
         temporary.unlink(missing_ok=True)
 
 
+def _remove_leftovers(cache_dir: Path) -> None:
+    """Remove what killed runs left of caches they were writing."""
+    for path in cache_dir.glob("waveforms-*.int16.*"):
+        host, _, process = path.name.partition(".int16.")[2].rpartition("-")
+        with suppress(OSError):
+            is_old = time.time() - path.stat().st_mtime > _STALE_S
+            if is_old or (host == platform.node() and not _is_running(process)):
+                path.unlink()
+
+
+def _is_running(process: str) -> bool:
+    """Tell whether a process of this machine is there; where that cannot be asked, it may be."""
+    if os.name != "posix" or not process.isdigit():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
 def _decoded(
     utterances: Sequence[Utterance], sample_rate_hz: int
 ) -> Iterable[tuple[Utterance, npt.NDArray[np.int16] | str]]:
@@ -222,16 +251,46 @@ def _decoded(
             yield from zip(chunk, pool.map(decode, chunk), strict=True)
 
 
-def data_fingerprint(utterances: Iterable[Utterance], *, with_text: bool = True) -> str:
-    """Return a hash of ids, audio files (path, size, time) and, unless told otherwise, texts."""
+def data_fingerprint(utterances: Iterable[Utterance], *, with_text: bool = True, by_place: bool = False) -> str:
+    """Return a hash of ids, recordings and, unless told otherwise, texts.
+
+    A recording is known by its size and by its first, middle and last bytes: it may be moved, copied and touched.
+
+    Args:
+        utterances: The data.
+        with_text: Whether another text makes other data.
+        by_place: Know recordings by path and time instead, as runs of earlier versions did.
+    """
     digest = hashlib.sha256()
     for utterance in utterances:
-        try:
-            status = utterance.audio_path.stat()
-            file = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:
-            file = "missing"
-        fields = [utterance.id, str(utterance.audio_path), file, str(utterance.start_s), str(utterance.end_s)]
+        if by_place:
+            recording = [str(utterance.audio_path), _time_of(utterance.audio_path)]
+        else:
+            recording = [_content_of(utterance.audio_path)]
+        fields = [utterance.id, *recording, str(utterance.start_s), str(utterance.end_s)]
+        if utterance.channel is not None:
+            fields.append(f"channel {utterance.channel}")
         digest.update("\t".join([*fields, utterance.text or ""] if with_text else fields).encode())
         digest.update(b"\n")
     return digest.hexdigest()[:16]
+
+
+def _time_of(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:
+        return "missing"
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _content_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            digest = hashlib.sha256()
+            for place in (0, size // 2, max(0, size - _SAMPLED_BYTES)):
+                file.seek(place)
+                digest.update(file.read(_SAMPLED_BYTES))
+    except OSError:
+        return "missing"
+    return f"{size} {digest.hexdigest()}"

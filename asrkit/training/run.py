@@ -64,7 +64,7 @@ def train(
     earlier = _earlier_run(config, output_dir) if fresh else []
     config = settle(config, None if fresh else output_dir, observer)
     train_set, dev_set = load_sets(config, observer)
-    fingerprint = data_fingerprint([*train_set, *dev_set])
+    fingerprint = known_by([*train_set, *dev_set], None if fresh else output_dir)
     finished = None if fresh else _finished(output_dir, config, fingerprint)
     if finished is not None:
         observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
@@ -209,6 +209,16 @@ def _load_examples(
             why = f"; {refused[0].id}: {refused[0].reason}" if refused else ""
             raise TrainingError(f"no {name} utterance can be used{why}")
     return examples, dev_examples, [*rejections, *dev_rejections]
+
+
+def known_by(utterances: Sequence[Utterance], output_dir: Path | None) -> str:
+    """Return what the data is known by; a run that an earlier version began goes on under the name it gave."""
+    checkpoint = None if output_dir is None else output_dir / CHECKPOINT
+    if checkpoint is not None and checkpoint.exists():
+        earlier = data_fingerprint(utterances, by_place=True)
+        if load_checkpoint(checkpoint)[0].data == earlier:
+            return earlier
+    return data_fingerprint(utterances)
 
 
 def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle | None:
