@@ -1,8 +1,8 @@
 """Runs that learn nothing are told so, with what to change; runs that are merely slow are let alone."""
 
 import pytest
-from tiny_run import Recorder, settings
-from tone_speech import write_corpus
+from tiny_run import Recorder, smallest
+from tone_speech import EVEN, write_corpus
 
 from asrkit.config import TrainingConfig
 from asrkit.errors import TrainingError
@@ -67,7 +67,7 @@ def test_the_advice_names_settings_and_values():
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return write_corpus(tmp_path_factory.mktemp("data") / "tones", 8)
+    return write_corpus(tmp_path_factory.mktemp("data") / "tones", 8, words=EVEN)
 
 
 def test_a_run_that_answers_only_blanks_is_stopped_with_advice(corpus, tmp_path, monkeypatch):
@@ -85,14 +85,14 @@ def test_a_run_that_answers_only_blanks_is_stopped_with_advice(corpus, tmp_path,
     planted = {"epochs": 30, "learning_rate": 1e-9, "warmup_steps": 0, "batch_size": 8}
     recorder = Recorder()
     with pytest.raises(TrainingError, match="nothing but blanks"):
-        train(settings(corpus, training=planted), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+        train(smallest(corpus, training=planted), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert len(recorder.epochs) == 10
     assert len([note for note in recorder.notes if "nothing but blanks" in note]) == 1, "warned once"
     again = Recorder()
     with pytest.raises(TrainingError, match="nothing but blanks"):
-        train(settings(corpus, training=planted), tmp_path / "run", cache_dir=tmp_path, observer=again)
+        train(smallest(corpus, training=planted), tmp_path / "run", cache_dir=tmp_path, observer=again)
     assert not again.losses, "the same command does not lose time on it"
-    stubborn = settings(corpus, training=planted | {"epochs": 11, "stop_when_failing": False})
+    stubborn = smallest(corpus, training=planted | {"epochs": 11, "stop_when_failing": False})
     train(stubborn, tmp_path / "run", cache_dir=tmp_path, observer=again)
     assert [event.epoch for event in again.epochs] == [10]
 
@@ -110,6 +110,6 @@ def test_a_diverged_run_is_stopped_and_its_best_bundle_stays(corpus, tmp_path, m
     recorder = Recorder()
     planted = {"epochs": 6, "learning_rate": 0.03}
     with pytest.raises(TrainingError, match=r"diverged: .*in epoch 3; lower training\.learning_rate \(to 0\.01\)"):
-        train(settings(corpus, training=planted), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+        train(smallest(corpus, training=planted), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert len(recorder.epochs) == 3
     assert Bundle.load(tmp_path / "run").card["epoch"] <= 3
