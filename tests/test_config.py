@@ -265,3 +265,13 @@ def test_the_cache_lies_where_it_is_named_then_where_the_variable_says(
     assert cache_folder() == Path.home() / ".cache" / "asrkit"
     monkeypatch.setenv("ASRKIT_CACHE_DIR", "elsewhere")
     assert (cache_folder(), cache_folder("named")) == (Path("elsewhere"), Path("named"))
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "named", "high_hz"),
+    [(8_000, {}, 3_800), (16_000, {}, 7_600), (48_000, {}, 7_600), (8_000, {"high_hz": 4_000.0}, 4_000)],
+)
+def test_a_lower_rate_needs_no_other_band(rate_hz, named, high_hz):
+    features = FeatureConfig(sample_rate_hz=rate_hz, **named)
+    assert features.high_hz == high_hz
+    assert FeatureConfig.from_dict(features.to_dict()) == features

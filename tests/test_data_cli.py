@@ -123,3 +123,23 @@ def test_the_options_name_what_the_library_offers() -> None:
 
     assert {split.value for split in Split} == set(SPLITS)
     assert {corpus.value for corpus in Corpus} == set(ARCHIVES)
+
+
+def test_lengths_of_a_manifest_are_measured_not_believed(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 8_000)
+    entries = [
+        {"duration": 99},
+        {"duration": 99, "offset": 0.5},
+        {"duration": 1, "offset": 0.5},
+        {"offset": 10, "duration": 1},
+    ]
+    lines = [
+        json.dumps({"audio_filepath": "a.wav", "text": "one", "id": f"u{n}", **entry})
+        for n, entry in enumerate(entries)
+    ]
+    (tmp_path / "m.jsonl").write_text("\n".join(lines) + "\n")
+    result = run("import", tmp_path / "m.jsonl", "-o", tmp_path / "out.tsv")
+    assert result.exit_code == 3
+    assert "holds no samples of this utterance" in result.stderr
+    lengths = {u.id: u.duration_s for u in read_manifest(tmp_path / "out.tsv")}
+    assert lengths == {"u0": 2.0, "u1": 1.5, "u2": 1.0}

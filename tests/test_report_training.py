@@ -101,3 +101,11 @@ def test_drawing_leaves_the_backend_of_a_notebook_alone(tmp_path: Path) -> None:
     finally:
         mpl.use(backend)
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_left_out_stands_in_the_page() -> None:
+    page = render_training(history([50.0]), CARD, [["u7", f"too long {EVIL}"]])
+    assert "Left out" in page
+    assert "u7" in page
+    assert EVIL not in page
+    assert "Left out" not in render_training(history([50.0]), CARD)

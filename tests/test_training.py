@@ -19,7 +19,7 @@ from asrkit.errors import AudioError, ConfigError, ManifestError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
 from asrkit.presets import run_config
 from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
-from asrkit.training.run import point_latest_at, settle, train
+from asrkit.training.run import LEFT_OUT, point_latest_at, settle, train
 
 pytest.importorskip("keras")
 
@@ -183,7 +183,7 @@ def test_a_run_can_begin_with_the_weights_of_another(corpus, tmp_path):
         train(other, tmp_path / "third", cache_dir=tmp_path)
 
 
-def test_a_loss_that_is_not_finite_is_traced_to_its_batch(corpus, tmp_path, monkeypatch):
+def test_a_batch_without_a_finite_loss_blames_the_weights(corpus, tmp_path, monkeypatch):
     from asrkit.training import batches
 
     make = batches.BatchMaker.batch
@@ -196,9 +196,9 @@ def test_a_loss_that_is_not_finite_is_traced_to_its_batch(corpus, tmp_path, monk
 
     monkeypatch.setattr(batches.BatchMaker, "batch", spoiled)
     recorder = Recorder()
-    with pytest.raises(TrainingError, match=r"not finite \(utterances: u0"):
+    with pytest.raises(TrainingError, match=r"not finite: it is the weights, .* lower training.learning_rate"):
         train(settings(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
-    assert "u0" in recorder.notes[-1]
+    assert "u0" not in recorder.notes[-1]  # a whole batch is no single recording's fault
 
 
 def test_without_a_dev_set_speakers_are_held_out(corpus, tmp_path):
@@ -207,17 +207,28 @@ def test_without_a_dev_set_speakers_are_held_out(corpus, tmp_path):
     train(config, tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert recorder.start.dev_utterances + recorder.start.train_utterances == 14
     assert 2 <= recorder.start.dev_utterances <= 3
-    assert "held out" in recorder.notes[0]
+    told = f"{recorder.start.dev_utterances} of 14 utterances"
+    assert told in recorder.notes[0] and "held out" in recorder.notes[0]
+    assert "say little about which epoch is best" in recorder.notes[1]
+    assert told in Bundle.load(tmp_path / "run").card["data"]["dev"]
 
 
 def test_characters_outside_the_alphabet_are_reported(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(16_000), 16_000)
     manifest = tmp_path / "train.tsv"
-    write_manifest(manifest, [Utterance("a", path, "na\u00efve \u4e2d")])
+    write_manifest(manifest, [Utterance("a", path, "na\u00efve \u4e2d"), Utterance("b", path, "\u4e2d")])
     recorder = Recorder()
     train(settings(manifest, training={"epochs": 1}), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert any("\u4e2d" in note and "removed" in note for note in recorder.notes)
+    assert (tmp_path / "run" / LEFT_OUT).read_text().splitlines() == [
+        "utterance_id\treason",
+        *["b\tnothing of its text can be spelled"] * 2,  # of the training set and of the dev set
+    ]
+    assert [rejection.id for rejection in recorder.start.rejections] == ["b", "b"]
+    more = settings(manifest, training={"epochs": 2})
+    train(more, tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert any("planned for 1 epochs and now for 2: its learning rate" in note for note in recorder.notes)
 
 
 def test_nothing_to_learn_from_is_an_error_with_the_reason(tmp_path):

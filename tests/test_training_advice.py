@@ -7,7 +7,7 @@ from tone_speech import EVEN, write_corpus
 from asrkit.config import TrainingConfig
 from asrkit.errors import TrainingError
 from asrkit.model.bundle import Bundle
-from asrkit.training.advice import find_trouble
+from asrkit.training.advice import cause_of_bad_loss, find_trouble
 from asrkit.training.run import train
 
 Trainer = pytest.importorskip("asrkit.training.trainer").Trainer
@@ -113,3 +113,21 @@ def test_a_diverged_run_is_stopped_and_its_best_bundle_stays(corpus, tmp_path, m
         train(smallest(corpus, training=planted), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert len(recorder.epochs) == 3
     assert Bundle.load(tmp_path / "run").card["epoch"] <= 3
+
+
+@pytest.mark.parametrize(
+    ("culprits", "batch_size", "advice", "why"),
+    [
+        (["u3"], 16, "look at u3, remove them or lower training.learning_rate", "one is bad, the others are not"),
+        (
+            ["a", "b"],
+            2,
+            "it is the weights, not single utterances: lower training.learning_rate",
+            "all of them are bad",
+        ),
+        ([], 4, "it is the weights, not single utterances: lower training.learning_rate", "none is bad by itself"),
+        (["a"], 1, "it is the weights, not single utterances: lower training.learning_rate", "one alone tells nothing"),
+    ],
+)
+def test_a_loss_that_is_not_finite_blames_no_innocent(culprits, batch_size, advice, why):
+    assert cause_of_bad_loss(culprits, batch_size).startswith(advice), why

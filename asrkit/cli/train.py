@@ -140,18 +140,22 @@ def _report(output: Path) -> Path | None:
     from asrkit.model.bundle import Bundle
     from asrkit.report.html import render_training
     from asrkit.report.learning_curve import draw_learning_curve
+    from asrkit.training.run import LEFT_OUT
 
     log = output / "log.jsonl"
     if not log.is_file():
         return None
     history = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     page = output / "report.html"
+    listed = output / LEFT_OUT
+    lines = listed.read_text(encoding="utf-8").splitlines()[1:] if listed.is_file() else []
+    left_out = [line.split("\t", 1) for line in lines]
     try:
         try:
             draw_learning_curve(history, output / "learning_curve.png")
         except MissingPackageError as error:
             typer.echo(f"asrkit: no learning_curve.png: {error}", err=True)
-        page.write_text(render_training(history, Bundle.load(output).card), encoding="utf-8")
+        page.write_text(render_training(history, Bundle.load(output).card, left_out), encoding="utf-8")
     except (OSError, AsrkitError):
         return None  # why the run ended is more worth telling
     return page

@@ -22,10 +22,14 @@ class FeatureConfig(Settings):
     hop_ms: float = 10.0
     mel_bins: int = 80
     low_hz: float = 20.0
-    high_hz: float = 7_600.0
+    high_hz: float = 7_600.0  # unless named, as much of a lower rate as of 16,000 Hz
     silence: str = "counted"  # frames of digital silence in mean and deviation, as models of old; new runs: "ignored"
 
     def __post_init__(self) -> None:
+        if self.high_hz == FeatureConfig.high_hz > self.sample_rate_hz / 2:
+            object.__setattr__(
+                self, "high_hz", self.sample_rate_hz * FeatureConfig.high_hz / FeatureConfig.sample_rate_hz
+            )
         super().__post_init__()
         one_of("kind", self.kind, ("log_mel", "linear"))
         one_of("silence", self.silence, ("counted", "ignored"))

@@ -38,7 +38,7 @@ def prepare_corpus(
     keep_text: bool = False,
     normalizer: Normalizer | None = None,
 ) -> Preparation:
-    """Read a corpus, measure unknown lengths and fit the texts; never stop at a bad entry.
+    """Read a corpus, measure all lengths and fit the texts; never stop at a bad entry.
 
     Args:
         source: A manifest or a corpus in a layout of its own.
@@ -52,7 +52,7 @@ def prepare_corpus(
         ManifestError: The format is unknown, nothing in it is usable, or the alphabet is for another script.
     """
     found, problems = scan_manifest(source, audio_root)
-    measured, errors = measure_durations(found)
+    measured, errors = measure_durations(found, believe=False)
     normalizer = normalizer or get_normalizer("standard")
     text_fit = (
         fit_text(measured, alphabet, normalizer) if keep_text else fit_corpus(source, measured, alphabet, normalizer)

@@ -51,8 +51,15 @@ class CorpusStatistics:
         return asdict(self)
 
 
-def measure_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance], list[AudioError]]:
-    """Fill in unknown lengths from the headers of the recordings.
+def measure_durations(
+    utterances: Iterable[Utterance], *, believe: bool = True
+) -> tuple[list[Utterance], list[AudioError]]:
+    """Fill in lengths from the headers of the recordings.
+
+    Args:
+        utterances: Of a manifest.
+        believe: Keep the lengths that the manifest names; else all are measured, and a part ends where its recording
+            does.
 
     Returns:
         The utterances with lengths, and the recordings that cannot be read; their utterances are left out.
@@ -60,16 +67,18 @@ def measure_durations(utterances: Iterable[Utterance]) -> tuple[list[Utterance],
     measured: list[Utterance] = []
     errors: list[AudioError] = []
     for utterance in utterances:
-        if utterance.duration_s is None:
+        if utterance.duration_s is None or not believe:
             try:
-                duration_s = measure_duration_s(utterance.audio_path) - (utterance.start_s or 0.0)
+                whole_s = measure_duration_s(utterance.audio_path)
             except AudioError as error:
                 errors.append(error)
                 continue
+            end_s = None if utterance.end_s is None else min(utterance.end_s, whole_s)
+            duration_s = (whole_s if end_s is None else end_s) - (utterance.start_s or 0.0)
             if duration_s <= 0:
                 errors.append(AudioError("holds no samples of this utterance", path=utterance.audio_path))
                 continue
-            utterance = replace(utterance, duration_s=duration_s)
+            utterance = replace(utterance, duration_s=duration_s, end_s=end_s)
         measured.append(utterance)
     return measured, errors
 

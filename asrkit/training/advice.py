@@ -91,3 +91,15 @@ def _collapse(history: Sequence[Mapping[str, Any]], steps_per_epoch: int, traini
 
 def _lower(training: TrainingConfig) -> str:
     return f"{float(f'{training.learning_rate / 3:.1g}'):g}"
+
+
+def cause_of_bad_loss(culprits: Sequence[str], batch_size: int) -> str:
+    """Say what to look at when the loss of a batch is not finite.
+
+    Args:
+        culprits: Ids of the utterances whose own loss is not finite with the weights of before.
+        batch_size: Utterances in the batch.
+    """
+    if 0 < len(culprits) < batch_size:
+        return f"look at {', '.join(culprits)}, remove them or lower training.learning_rate"
+    return "it is the weights, not single utterances: lower training.learning_rate, or set training.precision=float32"

@@ -27,9 +27,13 @@ from asrkit.training.examples import Example, Rejection, data_fingerprint, load_
 from asrkit.training.observer import Observers, RunStart, TrainingObserver
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
 from asrkit.training.units import auxiliary_units, keep_units, units_of_run
+from asrkit.writing import written_whole
 
 if TYPE_CHECKING:
     from asrkit.training.trainer import Trainer
+
+LEFT_OUT = "left_out.tsv"
+_FEWEST_DEV = 20
 
 
 def train(
@@ -63,7 +67,8 @@ def train(
     output_dir = Path(output_dir)
     earlier = _earlier_run(config, output_dir) if fresh else []
     config = settle(config, None if fresh else output_dir, observer)
-    train_set, dev_set = load_sets(config, observer)
+    unspelled: list[Rejection] = []
+    train_set, dev_set = load_sets(config, observer, unspelled)
     fingerprint = known_by([*train_set, *dev_set], None if fresh else output_dir)
     finished = None if fresh else _finished(output_dir, config, fingerprint)
     if finished is not None:
@@ -82,6 +87,8 @@ def train(
         path.unlink(missing_ok=True)
     output_dir.mkdir(parents=True, exist_ok=True)
     keep_units(units, output_dir)
+    rejections = [*unspelled, *rejections]
+    _keep_rejections(rejections, output_dir / LEFT_OUT)
     with quiet_backend():
         # Keras and its backend take seconds to import: only once the data has proved usable.
         from asrkit.training.trainer import Sets, Trainer
@@ -93,6 +100,15 @@ def train(
     observer.run_started(_run_start(trainer, rejections))
     trainer.run()
     return Bundle.load(output_dir)
+
+
+def _keep_rejections(rejections: Sequence[Rejection], path: Path) -> None:
+    """Write down what is left out and why; no file where nothing is."""
+    path.unlink(missing_ok=True)
+    if rejections:
+        lines = [f"{rejection.id}\t{' '.join(rejection.reason.split())}\n" for rejection in rejections]
+        with written_whole(path) as file:
+            file.write("".join(["utterance_id\treason\n", *lines]).encode())
 
 
 def _run_start(trainer: Trainer, rejections: Sequence[Rejection]) -> RunStart:
@@ -113,8 +129,15 @@ def _run_start(trainer: Trainer, rejections: Sequence[Rejection]) -> RunStart:
     )
 
 
-def load_sets(config: RunConfig, observer: TrainingObserver) -> tuple[list[Utterance], list[Utterance]]:
+def load_sets(
+    config: RunConfig, observer: TrainingObserver, unspelled: list[Rejection] | None = None
+) -> tuple[list[Utterance], list[Utterance]]:
     """Read the manifests, fit their texts to the alphabet, and split a dev set off where none is named.
+
+    Args:
+        config: The settings of the run.
+        observer: Told of what is odd about the data.
+        unspelled: Gets the utterances whose texts cannot be spelled.
 
     Raises:
         ConfigError: No training data is named.
@@ -130,13 +153,19 @@ def load_sets(config: RunConfig, observer: TrainingObserver) -> tuple[list[Utter
     )  # its folders are looked at before hours begin
     alphabet = Alphabet(data.alphabet)
     normalizer = get_normalizer(data.normalizer, data.language)
-    train_set = _read(data.train, data.audio_root, alphabet, normalizer, observer)
+    train_set = _read(data.train, data.audio_root, alphabet, normalizer, observer, unspelled)
     if data.dev is not None:
-        return train_set, _read(data.dev, data.audio_root, alphabet, normalizer, observer)
-    observer.note(
-        f"no dev set is named: {data.dev_share:.0%} of the training data is held out (seed {config.training.seed})"
-    )
-    return split_utterances(train_set, data.dev_share, seed=config.training.seed)
+        return train_set, _read(data.dev, data.audio_root, alphabet, normalizer, observer, unspelled)
+    rest, held_out = split_utterances(train_set, data.dev_share, seed=config.training.seed)
+    observer.note(f"no dev set is named: {_describe_split(rest, held_out)} (seed {config.training.seed})")
+    if len(held_out) < _FEWEST_DEV:
+        observer.note(f"{len(held_out)} dev utterances say little about which epoch is best: name a dev set")
+    return rest, held_out
+
+
+def _describe_split(train_set: Sequence[Any], dev_set: Sequence[Any]) -> str:
+    share = len(dev_set) / (len(train_set) + len(dev_set))
+    return f"{len(dev_set):,} of {len(train_set) + len(dev_set):,} utterances ({share:.0%}) are held out"
 
 
 def settle(config: RunConfig, output_dir: Path | None = None, observer: TrainingObserver | None = None) -> RunConfig:
@@ -172,7 +201,12 @@ def settle(config: RunConfig, output_dir: Path | None = None, observer: Training
 
 
 def _read(
-    path: str, audio_root: str | None, alphabet: Alphabet, normalizer: Normalizer, observer: TrainingObserver
+    path: str,
+    audio_root: str | None,
+    alphabet: Alphabet,
+    normalizer: Normalizer,
+    observer: TrainingObserver,
+    unspelled: list[Rejection] | None,
 ) -> list[Utterance]:
     ignored = ignored_columns(path)
     if ignored:
@@ -180,6 +214,9 @@ def _read(
     fit = fit_corpus(path, read_manifest(path, audio_root=audio_root), alphabet, normalizer)
     for line in fit.describe():
         observer.note(f"{path}: {line}")
+    if unspelled is not None:
+        unspelled += [Rejection(id, "digits or signs of its text cannot be spelled") for id in fit.unread_ids]
+        unspelled += [Rejection(id, "nothing of its text can be spelled") for id in fit.emptied_ids]
     return fit.utterances
 
 
@@ -242,7 +279,7 @@ def _earlier_run(config: RunConfig, output_dir: Path) -> list[Path]:
         raise ConfigError(
             f"--fresh would throw away {output_dir}, the model that this run begins with; choose another --output"
         )
-    names = (CHECKPOINT, "log.jsonl", "learning_curve.png", "report.html", *PARTS)
+    names = (CHECKPOINT, "log.jsonl", LEFT_OUT, "learning_curve.png", "report.html", *PARTS)
     return [*(output_dir / name for name in names), *(output_dir / EVENTS).glob("events.out.tfevents.*")]
 
 
@@ -256,7 +293,7 @@ def _card(
             "train": config.data.train,
             "train_utterances": len(examples),
             "train_hours": round(_seconds(examples, config) / 3600, 3),
-            "dev": config.data.dev or f"{config.data.dev_share:.0%} held out",
+            "dev": config.data.dev or _describe_split(examples, dev_examples),
             "dev_utterances": len(dev_examples),
         },
         "versions": {

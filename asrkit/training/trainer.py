@@ -22,7 +22,7 @@ from asrkit.model.bundle import Bundle, save_bundle
 from asrkit.model.network import OUTPUT, DeepSpeech2, network_weights, set_network_weights
 from asrkit.text import Alphabet
 from asrkit.text.units import Units
-from asrkit.training.advice import find_trouble
+from asrkit.training.advice import cause_of_bad_loss, find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
 from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
 from asrkit.training.devices import Devices, unused_gpu
@@ -228,14 +228,10 @@ class Trainer:
         logits = self.network(batch, training=False)
         losses = ops.convert_to_numpy(self.network.utterance_losses(batch, logits))
         culprits = [self.sets.train[i].id for i, loss in zip(indices, losses, strict=False) if not np.isfinite(loss)]
-        names = ", ".join(culprits or [self.sets.train[i].id for i in indices])
-        self.observer.note(f"the loss is not finite; look at {names}")
+        cause = cause_of_bad_loss(culprits, len(indices))
+        self.observer.note(f"the loss is not finite: {cause}")
         if self.bad_batches > _MAX_BAD_BATCHES or not restored:
-            raise TrainingError(
-                f"the loss is not finite (utterances: {names}); lower training.learning_rate or remove these, "
-                "then run the command again",
-                path=self.output_dir,
-            )
+            raise TrainingError(f"the loss is not finite: {cause}; then run the command again", path=self.output_dir)
 
     def _report_batch(self, batch: Batch, loss: float, num_batches: int, wait_share: float) -> None:
         self.observer.batch_done(
@@ -324,6 +320,12 @@ class Trainer:
         state, arrays = load_checkpoint(self.checkpoint_path)
         require_same_run(state, self.state, self.output_dir)
         self._restore_arrays(arrays)
+        before = state.config.get("training", {}).get("epochs", 0)
+        if state.finished and before < self.config.training.epochs:
+            self.observer.note(
+                f"the run was planned for {before} epochs and now for {self.config.training.epochs}: its learning rate "
+                "goes up again, to where it is in a run of that length"
+            )
         state.config = self.state.config
         state.finished = False
         self.state = state

@@ -17,12 +17,13 @@ _TABLES = ("data", "features", "model", "training")  # the others are for transc
 Row = Mapping[str, Any]
 
 
-def render_training(history: Sequence[Row], card: Mapping[str, Any]) -> str:
+def render_training(history: Sequence[Row], card: Mapping[str, Any], left_out: Sequence[Sequence[str]] = ()) -> str:
     """Return a run as one HTML document.
 
     Args:
         history: Rows of ``log.jsonl``, at least one.
         card: Of the run's bundle: name, data, versions and settings.
+        left_out: Id and reason of utterances that are not learned from.
     """
     best = best_row(history)
     title = f"{card.get('name', 'run')}: dev WER {best['dev_wer']:.1f} %"
@@ -37,6 +38,7 @@ def render_training(history: Sequence[Row], card: Mapping[str, Any]) -> str:
         section("What it hears", _sentences(history, best["epoch"])),
         section("Epochs", table(_epochs(history))),
         section("Data", table(_pairs("Data", _flat(card.get("data", {}))))),
+        *([section("Left out", table(_left_out(left_out)))] if left_out else []),
         section("Settings", table(_settings(card.get("training", {})))),
         tag("footer", text(_versions(card))),
     ]
@@ -108,6 +110,10 @@ def _epochs(history: Sequence[Row]) -> ReportTable:
         for row in history
     ]
     return ReportTable("Epochs", columns, rows, frozenset(range(len(columns))))
+
+
+def _left_out(rows: Sequence[Sequence[str]]) -> ReportTable:
+    return ReportTable("Left out", ["utterance", "reason"], [[*row] for row in rows])
 
 
 def _settings(settings: Mapping[str, Any]) -> ReportTable:
