@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 from tiny_model import tiny_bundle
-from tiny_run import Recorder, settings
-from tone_speech import write_corpus
+from tiny_run import Recorder, settings, smallest
+from tone_speech import EVEN, write_corpus
 
 from asrkit.cli import main
 from asrkit.data import Utterance, write_manifest
@@ -28,12 +28,13 @@ from asrkit.model.network import DeepSpeech2
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return write_corpus(tmp_path_factory.mktemp("data") / "tones", 14)
+    return write_corpus(tmp_path_factory.mktemp("data") / "tones", 12, words=EVEN)
 
 
-def test_a_stopped_run_goes_on_exactly_where_it_was(corpus, tmp_path):
+def test_a_stopped_run_goes_on_exactly_where_it_was(tmp_path):
+    corpus = write_corpus(tmp_path / "tones", 12)  # of several lengths and speeds, as in life
     config = settings(corpus)
-    whole, first, second = Recorder(), Recorder(stop_after=6), Recorder()
+    whole, first, second = Recorder(), Recorder(stop_after=4), Recorder()
     train(config, tmp_path / "whole", cache_dir=tmp_path, observer=whole)
     with pytest.raises(KeyboardInterrupt):
         train(config, tmp_path / "parts", cache_dir=tmp_path, observer=first)
@@ -51,7 +52,7 @@ def test_a_stopped_run_goes_on_exactly_where_it_was(corpus, tmp_path):
     bundle = train(config, tmp_path / "parts", cache_dir=tmp_path, observer=again)
     assert not again.losses, "a finished run is not run again"
     assert "finished" in again.notes[-1]
-    assert bundle.card["data"]["train_utterances"] == 14
+    assert bundle.card["data"]["train_utterances"] == 12
 
     with pytest.raises(TrainingError, match=r"training\.learning_rate: 0\.001 is now 0\.01"):
         train(settings(corpus, training={"learning_rate": 0.01}), tmp_path / "parts", cache_dir=tmp_path)
@@ -114,11 +115,11 @@ def test_a_run_goes_on_counting_silence_if_it_did_from_the_start(corpus, tmp_pat
 
 
 def test_a_model_that_counted_silence_can_begin_a_run_that_ignores_it(corpus, tmp_path):
-    counting = settings(corpus, training={"epochs": 1}, features={"silence": "counted"})
+    counting = smallest(corpus, training={"epochs": 1}, features={"silence": "counted"})
     first = train(counting, tmp_path / "first", cache_dir=tmp_path)
     assert "silence" not in json.loads((first.path / "bundle.json").read_text())["features"]
     start = {"epochs": 1, "start_from": str(first.path)}
-    second = train(settings(corpus, training=start), tmp_path / "second", cache_dir=tmp_path)
+    second = train(smallest(corpus, training=start), tmp_path / "second", cache_dir=tmp_path)
     assert second.features == first.features.replace(silence="ignored")
     assert Bundle.load(second.path).features.silence == "ignored"
 
@@ -151,34 +152,34 @@ class Moments:
 def test_ctrl_c_at_any_moment_takes_no_step_twice_and_none_away(corpus, tmp_path, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have made the tests ignore it
     whole, parts = Recorder(), []
-    train(settings(corpus), tmp_path / "whole", cache_dir=tmp_path, observer=whole)
+    train(smallest(corpus), tmp_path / "whole", cache_dir=tmp_path, observer=whole)
     moments = Moments(monkeypatch)
     try:
         for _ in moments.planned:
             parts.append(Recorder())
             with pytest.raises(KeyboardInterrupt):
-                train(settings(corpus), tmp_path / "parts", cache_dir=tmp_path, observer=parts[-1])
+                train(smallest(corpus), tmp_path / "parts", cache_dir=tmp_path, observer=parts[-1])
     finally:
         signal.signal(signal.SIGINT, before)
     parts.append(Recorder())
     with ThreadPoolExecutor(1) as pool:  # where no handler can be set, training goes on as well
-        pool.submit(train, settings(corpus), tmp_path / "parts", cache_dir=tmp_path, observer=parts[-1]).result()
-    assert [len(part.losses) for part in parts] == [2, 2, 0, 4]
+        pool.submit(train, smallest(corpus), tmp_path / "parts", cache_dir=tmp_path, observer=parts[-1]).result()
+    assert [len(part.losses) for part in parts] == [2, 1, 0, 3]
     losses = [loss for part in parts for loss in part.losses]
     np.testing.assert_allclose(losses, whole.losses, rtol=1e-4)
     assert moments.done == moments.planned
 
 
 def test_a_run_can_begin_with_the_weights_of_another(corpus, tmp_path):
-    config = settings(corpus, training={"epochs": 1})
+    config = smallest(corpus, training={"epochs": 1})
     bundle = train(config, tmp_path / "first", cache_dir=tmp_path)
-    tuned = settings(corpus, training={"epochs": 1, "learning_rate": 1e-9, "start_from": str(bundle.path)})
+    tuned = smallest(corpus, training={"epochs": 1, "learning_rate": 1e-9, "start_from": str(bundle.path)})
     second = train(tuned, tmp_path / "second", cache_dir=tmp_path)
     first_weights, second_weights = bundle.weights(), second.weights()
     for name, values in first_weights.items():
         if "moving" not in name:  # batch statistics follow the data even when nothing is learned
             np.testing.assert_allclose(second_weights[name], values, atol=1e-6)
-    other = settings(corpus, training={"start_from": str(bundle.path)}, features={"mel_bins": 30})
+    other = smallest(corpus, training={"start_from": str(bundle.path)}, features={"mel_bins": 30})
     with pytest.raises(TrainingError, match="needs the same features"):
         train(other, tmp_path / "third", cache_dir=tmp_path)
 
@@ -197,17 +198,17 @@ def test_a_batch_without_a_finite_loss_blames_the_weights(corpus, tmp_path, monk
     monkeypatch.setattr(batches.BatchMaker, "batch", spoiled)
     recorder = Recorder()
     with pytest.raises(TrainingError, match=r"not finite: it is the weights, .* lower training.learning_rate"):
-        train(settings(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+        train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert "u0" not in recorder.notes[-1]  # a whole batch is no single recording's fault
 
 
 def test_without_a_dev_set_speakers_are_held_out(corpus, tmp_path):
-    config = settings(corpus, data={"dev": None, "dev_share": 0.2}, training={"epochs": 1})
+    config = smallest(corpus, data={"dev": None, "dev_share": 0.2}, training={"epochs": 1})
     recorder = Recorder()
     train(config, tmp_path / "run", cache_dir=tmp_path, observer=recorder)
-    assert recorder.start.dev_utterances + recorder.start.train_utterances == 14
+    assert recorder.start.dev_utterances + recorder.start.train_utterances == 12
     assert 2 <= recorder.start.dev_utterances <= 3
-    told = f"{recorder.start.dev_utterances} of 14 utterances"
+    told = f"{recorder.start.dev_utterances} of 12 utterances"
     assert told in recorder.notes[0] and "held out" in recorder.notes[0]
     assert "say little about which epoch is best" in recorder.notes[1]
     assert told in Bundle.load(tmp_path / "run").card["data"]["dev"]
@@ -219,14 +220,14 @@ def test_characters_outside_the_alphabet_are_reported(tmp_path):
     manifest = tmp_path / "train.tsv"
     write_manifest(manifest, [Utterance("a", path, "na\u00efve \u4e2d"), Utterance("b", path, "\u4e2d")])
     recorder = Recorder()
-    train(settings(manifest, training={"epochs": 1}), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    train(smallest(manifest, training={"epochs": 1}), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert any("\u4e2d" in note and "removed" in note for note in recorder.notes)
     assert (tmp_path / "run" / LEFT_OUT).read_text().splitlines() == [
         "utterance_id\treason",
         *["b\tnothing of its text can be spelled"] * 2,  # of the training set and of the dev set
     ]
     assert [rejection.id for rejection in recorder.start.rejections] == ["b", "b"]
-    more = settings(manifest, training={"epochs": 2})
+    more = smallest(manifest, training={"epochs": 2})
     train(more, tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert any("planned for 1 epochs and now for 2: its learning rate" in note for note in recorder.notes)
 
