@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from tiny_run import Recorder, settings
+from tiny_run import Recorder, settings, smallest
 from tone_speech import write_corpus
 from typer.testing import CliRunner
 
@@ -20,7 +20,7 @@ pytest.importorskip("keras")
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    manifest = write_corpus(tmp_path_factory.mktemp("data") / "tones", 14)
+    manifest = write_corpus(tmp_path_factory.mktemp("data") / "tones", 12)
     utterances = read_manifest(manifest)
     short = manifest.parent / "wavs" / "short.wav"
     soundfile.write(short, np.zeros(800), 16_000)
@@ -33,7 +33,7 @@ def corpus(tmp_path_factory):
 def test_a_plan_tells_what_the_run_will_do(corpus, tmp_path, monkeypatch):
     monkeypatch.setenv("ASRKIT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    config = settings(corpus, training={"epochs": 1})
+    config = smallest(corpus, training={"epochs": 1})
     plan = planning.plan_run(config)
     assert list(tmp_path.iterdir()) == [], "nothing is written"
     recorder = Recorder()
@@ -111,7 +111,7 @@ def test_the_command_prints_the_plan_and_leaves_no_run(corpus, tmp_path, monkeyp
     result = CliRunner().invoke(app, [*arguments, "--set", "model.rnn_units=16"], env={"ASRKIT_CACHE_DIR": "cache"})
     assert result.exit_code == 0, result.output
     assert list(tmp_path.iterdir()) == []
-    for words in ("training  14 utterances", "refused   4 utterances, as", "M parameters on cpu", "for 8 epochs"):
+    for words in ("training  12 utterances", "refused   4 utterances, as", "M parameters on cpu", "for 8 epochs"):
         assert words in result.stdout
 
 
