@@ -68,8 +68,8 @@ model: setup ## train english-small, the model in the box, from TRAIN=..., DEV=.
 
 ## checking it --------------------------------------------------------------------------------------------------------
 
-test: setup ## the fast tests
-	python -m pytest
+test: setup ## the fast tests, on all cores
+	python -m pytest -n auto --dist loadfile
 
 test-slow: setup ## only the long tests
 	python -m pytest -m slow

@@ -174,7 +174,7 @@ def test_the_command_writes_a_set_that_is_scored_by_what_was_done(corpus, tmp_pa
     [
         ([], "nothing to do: name at least one of --snr, --noise, --room, --clip, --codec"),
         (["--snr", "loud"], "--snr takes a number or LOWEST:HIGHEST, not 'loud'"),
-        (["--snr", "nan"], "noise_snr_db must be [lowest, highest]"),
+        (["--snr", "nan"], "noise_snr_db must be a number, not NaN"),
         (["--room", "no/such"], "not 'no/such' and no folder of that name is there"),
         (["--room", "9"], "room_rt60_s must be [lowest, highest] within 0.05 and 3"),
         (["--clip", "9:3"], "clip_db must be [lowest, highest]"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asrkit.data import TextFit, Utterance, fit_text
@@ -60,6 +60,7 @@ def test_clean_texts_give_a_clean_report() -> None:
 
 
 @given(st.text(max_size=30))
+@example("A´ƀ")
 def test_the_answer_can_always_be_encoded_and_stays_as_it_is(text: str) -> None:
     result = fit(text)
     for utterance in result.utterances:

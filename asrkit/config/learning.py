@@ -26,11 +26,11 @@ class FeatureConfig(Settings):
     silence: str = "counted"  # frames of digital silence in mean and deviation, as models of old; new runs: "ignored"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.high_hz == FeatureConfig.high_hz > self.sample_rate_hz / 2:
             object.__setattr__(
                 self, "high_hz", self.sample_rate_hz * FeatureConfig.high_hz / FeatureConfig.sample_rate_hz
             )
-        super().__post_init__()
         one_of("kind", self.kind, ("log_mel", "linear"))
         one_of("silence", self.silence, ("counted", "ignored"))
         positive(self, "sample_rate_hz", "window_ms", "hop_ms", "mel_bins")

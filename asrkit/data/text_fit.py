@@ -86,7 +86,8 @@ def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet, normalizer: No
     for utterance in utterances:
         text = _normalize_between(utterance.text or "", kept_signs, said)
         is_unread = False
-        for character in sorted(set(text) - known - {" "}):
+        odd = sorted(set(text) - known - {" "})
+        for character in odd:
             replacement = _replacement(character, known)
             count = text.count(character)
             if replacement.lower() != character:
@@ -95,6 +96,8 @@ def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet, normalizer: No
                     examples[character].append(utterance.id)
             is_unread |= not replacement and _is_spoken(character)
             text = text.replace(character, replacement)
+        if odd:  # an apostrophe between letters may end a word now
+            text = _normalize_between(text, kept_signs, said)
         text = " ".join(text.split()) if " " in known else "".join(text.split())
         if is_unread:
             unread.append(utterance.id)
