@@ -98,6 +98,7 @@ def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet, normalizer: No
             text = text.replace(character, replacement)
         if odd:  # an apostrophe between letters may end a word now
             text = _normalize_between(text, kept_signs, said)
+            text = "".join(c if c in known or c == " " else _replacement(c, known) for c in text)
         text = " ".join(text.split()) if " " in known else "".join(text.split())
         if is_unread:
             unread.append(utterance.id)
