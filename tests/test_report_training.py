@@ -13,7 +13,7 @@ from test_report_html import EVIL, outline
 from asrkit.config import RunConfig
 from asrkit.report.html import render_training
 from asrkit.report.html.charts import Line, line_chart
-from asrkit.report.learning_curve import draw_learning_curve
+from asrkit.report.learning_curve import best_row, draw_learning_curve
 from asrkit.report.training_plan import spell_time
 
 
@@ -109,3 +109,12 @@ def test_what_was_left_out_stands_in_the_page() -> None:
     assert "u7" in page
     assert EVIL not in page
     assert "Left out" not in render_training(history([50.0]), CARD)
+
+
+def test_the_best_epoch_is_the_one_that_the_run_kept() -> None:
+    rows = history([100.0, 96.0, 99.0])
+    assert best_row(rows)["epoch"] == 2, "a log of before: the lowest WER"
+    for row, is_best in zip(rows, (True, False, True), strict=True):  # while WER says nothing, CER or loss decide
+        row["is_best"] = is_best
+    assert best_row(rows)["epoch"] == 3
+    assert "dev WER 99.0 %" in render_training(rows, CARD)

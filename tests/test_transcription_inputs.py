@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from asrkit.errors import ManifestError, MissingPathError, TranscriptionError
 from asrkit.transcription.listing import by_suffix, say_left_out
 from asrkit.transcription.recordings import find_recordings
+from asrkit.transcription.scanning import Scanner
 
 
 @pytest.fixture
@@ -242,3 +245,18 @@ def test_a_missing_line_of_a_list_is_a_failure_of_its_own(tree: Path) -> None:
     assert Path(gone) in write
     with pytest.raises(MissingPathError):
         find_recordings([gone], [tree / "wavs/a/x.wav"])
+
+
+def test_a_manifest_may_name_a_channel(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    sides = np.stack([0.1 * random.standard_normal(8_000), 0.2 * random.standard_normal(8_000)], axis=1)
+    soundfile.write(tmp_path / "call.wav", sides, 8_000)
+    manifest = tmp_path / "calls.tsv"
+    manifest.write_text("utterance_id\tpath\tchannel\nleft\tcall.wav\t0\nright\tcall.wav\t1\nboth\tcall.wav\t\n")
+    found = {recording.utterance_id: recording for recording in find_recordings([manifest])}
+    assert {id: recording.channel for id, recording in found.items()} == {"left": 0, "right": 1, "both": None}
+    scanner = Scanner(None, None, "key", split_channels=True)
+    scanned = [item for chunk in scanner.scan(list(found.values()), threads=1) for item in chunk]
+    ids = {item.recording.utterance_id: item.recording.fingerprint for item in scanned}
+    assert set(ids) == {"left", "right", "both.ch1", "both.ch2"}
+    assert ids["left"] == ids["both.ch1"] != ids["right"] == ids["both.ch2"], "the same side, and never the other"

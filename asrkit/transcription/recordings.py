@@ -193,7 +193,14 @@ def _from_manifest(path: Path, audio_root: Path | None) -> list[tuple[Wish, Reco
     return absent + [
         (
             Wish.of_id(utterance.id),
-            Recording("", absolute(utterance.audio_path), "", start_s=utterance.start_s, end_s=utterance.end_s),
+            Recording(
+                "",
+                absolute(utterance.audio_path),
+                "",
+                start_s=utterance.start_s,
+                end_s=utterance.end_s,
+                channel=utterance.channel,
+            ),
         )
         for utterance in utterances
     ]

@@ -103,6 +103,8 @@ class Scanner:
             stamp = f"{status.st_size}-{status.st_mtime_ns}"
             if recording.is_segment:
                 stamp += f"-{recording.start_s or 0.0}-{recording.end_s}"
+            if recording.channel is not None:  # a manifest may name it
+                stamp += f"-ch{recording.channel + 1}"
             recording = replace(recording, fingerprint=stamp)
             return [self._with_length(part) for part in self._channels(recording)]
         except Exception as error:  # a broken file must not end the run
@@ -122,7 +124,7 @@ class Scanner:
         return item
 
     def _channels(self, recording: Recording) -> list[Recording]:
-        if not self._split_channels:
+        if not self._split_channels or recording.channel is not None:
             return [recording]
         num_channels = probe(recording.path, raw_rate_hz=self._raw_rate_hz).num_channels
         if num_channels == 1:

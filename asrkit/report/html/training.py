@@ -10,6 +10,7 @@ from asrkit.metrics import align
 from asrkit.report.html.charts import Line, line_chart
 from asrkit.report.html.document import document
 from asrkit.report.html.markup import alignment, section, table, tag, text
+from asrkit.report.learning_curve import best_row
 from asrkit.report.tables import ReportTable
 
 _MOST_STAGES = 8
@@ -43,11 +44,6 @@ def render_training(history: Sequence[Row], card: Mapping[str, Any], left_out: S
         tag("footer", text(_versions(card))),
     ]
     return document(title, "".join(parts), sortable=False)
-
-
-def best_row(history: Sequence[Row]) -> Row:
-    """Return the epoch whose weights are in the bundle."""
-    return min(history, key=lambda row: (row["dev_wer"], row["dev_cer"]))
 
 
 def _charts(history: Sequence[Row], best: int) -> str:
