@@ -9,6 +9,9 @@
 #
 # SOURCE (default: data/LJSpeech-1.1, fetched when it is not there) may be any subset that `asrkit data import` reads.
 # FOLDER (default: ljspeech-SPLIT) gets all that is made. Stopped at any moment, the same command goes on.
+#
+# UNITS=subwords trains on pieces of words, UNITS=phonemes LEXICON=cmudict.dict on phonemes; words that the lexicon lacks are
+# said as its own are. AUGMENT=1 adds noise, rooms and telephones to the training speech (docs/training.md).
 set -euo pipefail
 split=${1:?usage: scripts/ljspeech.sh random|last500|chapter [SOURCE] [FOLDER] [train options]}
 source=${2:-data/LJSpeech-1.1}
@@ -22,7 +25,18 @@ run() {
 
 [ -e "$source" ] || run asrkit data download ljspeech
 run asrkit data import "$source" -o "$folder/data" --split "$split"
-run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" "$@" -o "$folder/model"
+options=(--set "data.units=${UNITS:-characters}")
+if [ "${UNITS:-}" = phonemes ]; then
+  options+=(--set "data.lexicon=${LEXICON:?phonemes need LEXICON, a file that says how words are said}")
+  options+=(--set data.unknown_words=pronounce)
+fi
+if [ -n "${AUGMENT:-}" ]; then
+  for setting in noise_probability=0.3 'noises=["colored", "babble"]' room_probability=0.15 codec_probability=0.08 \
+    'codecs=["telephone", "mp3-32k"]'; do
+    options+=(--set "training.augmentation.$setting")
+  done
+fi
+run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" "${options[@]}" "$@" -o "$folder/model"
 run asrkit lm build "$folder/data/train.tsv" --order 3 --discount-fallback -o "$folder/3gram.arpa"
 run asrkit lm tune --model "$folder/model" --data "$folder/data/dev.tsv" --lm "$folder/3gram.arpa"
 held_out="$folder/data/test.tsv"
