@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from tiny_run import Recorder, settings
 from tone_speech import LETTERS, WORDS, write_corpus
 
@@ -15,7 +16,7 @@ from asrkit.text import Lexicon
 from asrkit.text.units import Phonemes
 from asrkit.training.batches import BatchMaker
 from asrkit.training.checkpoint import CHECKPOINT, RunState, save_checkpoint
-from asrkit.training.examples import Example, reason_to_refuse
+from asrkit.training.examples import Example, load_examples, reason_to_refuse
 from asrkit.training.run import train
 from asrkit.training.units import auxiliary_units, keep_units, units_of_run
 
@@ -80,12 +81,14 @@ def test_another_way_to_say_a_word_is_drawn_each_epoch(tmp_path: Path, lexicon: 
 def test_texts_that_cannot_be_learned_are_refused(tmp_path: Path, lexicon: Path) -> None:
     config, units = phonetic(tmp_path, lexicon), Phonemes.of(Lexicon.read(lexicon))
 
-    def reason(text: str, seconds: float) -> str | None:
+    def reason(text: str, seconds: float, *, is_judged: bool = False) -> str | None:
         utterance = Utterance("u", tmp_path / "u.wav", text)
-        return reason_to_refuse(utterance, int(seconds * 16_000), units, config)
+        return reason_to_refuse(utterance, int(seconds * 16_000), units, config, is_judged=is_judged)
 
     assert reason("tin rod", 0.4) is None
     assert reason("tin cup", 0.4) == "'cup': cannot be spelled with the model's phonemes"
+    assert reason("tin cup", 0.4, is_judged=True) is None, "of a dev set such a word is an error"
+    assert reason("cup cup", 0.4, is_judged=True) == "'cup': cannot be spelled with the model's phonemes"
     assert "the text needs 7 steps, the audio gives 5" in str(reason("tin rod", 0.2)), "of its longest way to be said"
 
 
@@ -118,3 +121,15 @@ def test_a_second_loss_has_labels_of_its_own(tmp_path: Path, lexicon: Path) -> N
     np.testing.assert_array_equal(batch["labels"][1], units.encode("tin rod"))
     np.testing.assert_array_equal(batch["auxiliary"][1], second.encode("tin rod"))
     assert list(batch["num_auxiliary"]) == [7, 7]
+
+
+def test_a_dev_set_keeps_its_hard_words(tmp_path: Path, lexicon: Path) -> None:
+    units = Phonemes.of(Lexicon.read(lexicon))
+    soundfile.write(tmp_path / "u.wav", 0.1 * np.ones(16_000), 16_000)
+    utterance = Utterance("u", tmp_path / "u.wav", "tin cup rod")
+    config = phonetic(tmp_path, lexicon)
+    (example,), refused = load_examples([utterance], units, config, cache_dir=tmp_path / "cache", is_judged=True)
+    assert (example.text, refused) == ("tin cup rod", [])
+    np.testing.assert_array_equal(example.labels, units.encode("tin rod"))
+    learned, refused = load_examples([utterance], units, config, cache_dir=tmp_path / "cache")
+    assert learned == [] and "'cup'" in refused[0].reason

@@ -67,6 +67,7 @@ def load_examples(
     *,
     cache_dir: Path,
     auxiliary: Units | None = None,
+    is_judged: bool = False,
     fastest: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Example], list[Rejection]]:
@@ -78,6 +79,8 @@ def load_examples(
         config: Sample rate, duration limits, the network's stride.
         cache_dir: Where decoded samples are kept between runs.
         auxiliary: What a second loss listens for.
+        is_judged: Whether these are a dev set: words that cannot be spelled are errors then, and no reason to leave
+            an utterance out, as without the hard words a model would look better than it is.
         fastest: The largest speed factor of the augmentation: it leaves the fewest steps for a text.
         progress: Called with how many recordings are decoded and how many there are.
 
@@ -90,15 +93,29 @@ def load_examples(
         if utterance.id in store.failures:
             continue
         samples = store.samples(utterance.id)
-        reasons = (reason_to_refuse(utterance, len(samples), u, config, fastest) for u in (units, auxiliary) if u)
+        reasons = (
+            reason_to_refuse(utterance, len(samples), u, config, fastest, is_judged=is_judged)
+            for u in (units, auxiliary)
+            if u
+        )
         reason = next(filter(None, reasons), None)
         if reason:
             rejections.append(Rejection(utterance.id, reason))
         else:
-            text = utterance.text or ""
-            second = auxiliary.encode(text) if auxiliary else None
-            examples.append(Example(utterance.id, text, samples, units.encode(text), second))
+            examples.append(_example(utterance, samples, units, auxiliary))
     return examples, rejections
+
+
+def _example(utterance: Utterance, samples: npt.NDArray[np.int16], units: Units, auxiliary: Units | None) -> Example:
+    text = utterance.text or ""
+    second = auxiliary.encode(_spellable(text, auxiliary)) if auxiliary else None
+    return Example(utterance.id, text, samples, units.encode(_spellable(text, units)), second)
+
+
+def _spellable(text: str, units: Units) -> str:
+    """Return the words of a text that units can spell."""
+    missing = units.missing([text])
+    return " ".join(word for word in text.split() if word not in missing) if missing else text
 
 
 def read_examples(
@@ -106,16 +123,17 @@ def read_examples(
 ) -> list[Example]:
     """Decode a few utterances and keep nothing on disk; what cannot be read is left out."""
     decoded = _decoded(utterances, config.features.sample_rate_hz)
-    texts = ((utterance, utterance.text or "", samples) for utterance, samples in decoded)
-    return [
-        Example(u.id, text, s, units.encode(text), auxiliary.encode(text) if auxiliary else None)
-        for u, text, s in texts
-        if not isinstance(s, str)
-    ]
+    return [_example(u, samples, units, auxiliary) for u, samples in decoded if not isinstance(samples, str)]
 
 
 def reason_to_refuse(
-    utterance: Utterance, num_samples: int, units: Units, config: RunConfig, fastest: float = 1.0
+    utterance: Utterance,
+    num_samples: int,
+    units: Units,
+    config: RunConfig,
+    fastest: float = 1.0,
+    *,
+    is_judged: bool = False,
 ) -> str | None:
     """Return why an utterance cannot be learned from, or None.
 
@@ -125,6 +143,7 @@ def reason_to_refuse(
         units: What the network writes.
         config: Duration limits and the network's stride.
         fastest: The largest speed factor of the augmentation.
+        is_judged: See ``load_examples``.
     """
     seconds = num_samples / config.features.sample_rate_hz
     if not utterance.text:
@@ -133,10 +152,12 @@ def reason_to_refuse(
         return f"{seconds:.2f} s is shorter than training.min_seconds = {config.training.min_seconds}"
     if seconds > config.training.max_seconds:
         return f"{seconds:.1f} s is longer than training.max_seconds = {config.training.max_seconds}"
-    if missing := units.missing([utterance.text]):
+    text = _spellable(utterance.text, units) if is_judged else utterance.text
+    if not text or units.missing([text]):
+        missing = units.missing([utterance.text])
         return f"{', '.join(map(repr, missing))}: cannot be spelled with the model's {units.kind}"
     frames = num_frames(int(num_samples / fastest), config.features)
-    steps, needed = output_lengths(frames, config.model), steps_needed(units.longest(utterance.text))
+    steps, needed = output_lengths(frames, config.model), steps_needed(units.longest(text))
     if needed > steps:
         return f"the text needs {needed} steps, the audio gives {steps}: wrong text, cut audio, or too large a stride"
     return None

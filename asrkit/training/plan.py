@@ -123,8 +123,8 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
     sets = load_sets(config, observer)
     texts = [utterance.text or "" for utterance in sets[0]]
     units, auxiliary = units_of_run(config, texts, None, observer), auxiliary_units(config, texts)
-    speeds = max(config.training.augmentation.speeds), 1.0
-    train, dev = (_usable(part, units, config, fastest, rejections) for part, fastest in zip(sets, speeds, strict=True))
+    train = _usable(sets[0], units, config, max(config.training.augmentation.speeds), rejections)
+    dev = _usable(sets[1], units, config, 1.0, rejections, is_judged=True)
     for name, part in (("training", train), ("dev", dev)):
         if not part.utterances:
             why = f"; {rejections[0].id}: {rejections[0].reason}" if rejections else ""
@@ -139,7 +139,13 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
 
 
 def _usable(
-    part: Sequence[Utterance], units: Units, config: RunConfig, fastest: float, rejections: list[Rejection]
+    part: Sequence[Utterance],
+    units: Units,
+    config: RunConfig,
+    fastest: float,
+    rejections: list[Rejection],
+    *,
+    is_judged: bool = False,
 ) -> _Set:
     """Sort out what the run will sort out, as far as the headers of the recordings tell."""
     measured, errors = measure_durations(part)
@@ -150,7 +156,7 @@ def _usable(
     utterances, frames, seconds = [], [], 0.0
     for utterance in measured:
         num_samples = round((utterance.duration_s or 0.0) * rate)
-        reason = reason_to_refuse(utterance, num_samples, units, config, fastest)
+        reason = reason_to_refuse(utterance, num_samples, units, config, fastest, is_judged=is_judged)
         if reason:
             rejections.append(Rejection(utterance.id, reason))
             continue

@@ -239,7 +239,7 @@ def _load_examples(
         progress=observer.decoding_audio,
     )
     dev_examples, dev_rejections = load_examples(
-        dev_set, units, config, cache_dir=cache_dir, progress=observer.decoding_audio
+        dev_set, units, config, cache_dir=cache_dir, is_judged=True, progress=observer.decoding_audio
     )
     for name, usable, refused in (("training", examples, rejections), ("dev", dev_examples, dev_rejections)):
         if not usable:
