@@ -173,11 +173,12 @@ from asrkit.transcription import transcribe
 
 class Slow(FakeNetwork):
     def emissions(self, features):
-        time.sleep(0.05)
+        time.sleep(0.1)
         return super().emissions(features)
 
 model = FakeModel()
 config = TranscriptionConfig(batch_size=1, jobs=1, format=("txt", "srt"), shard=sys.argv[3])
+print("ready", flush=True)
 transcribe([sys.argv[1]], model, output_dir=sys.argv[2], network=Slow(), config=config, keep_emissions=True,
            make_decoder=lambda: FakeDecoder(model.alphabet))
 """
@@ -193,14 +194,14 @@ def test_four_shards_killed_at_random_leave_what_one_run_leaves(tmp_path: Path) 
 
     def start(number: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", RUN, str(inputs), str(out), f"{number}/{COUNT}"]
-        return subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
 
     num_killed = 0
     for _ in range(5):
         running = [start(number) for number in range(1, COUNT + 1)]
-        time.sleep(1.0)
         for process in moments.sample(running, COUNT):
-            time.sleep(moments.uniform(0.0, 1.0))
+            assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+            time.sleep(moments.uniform(0.0, 0.3))
             process.send_signal(signal.SIGKILL)
             num_killed += process.wait() == -signal.SIGKILL
     assert num_killed > 3
