@@ -112,9 +112,13 @@ class Phonemes:
         lexicon = lexicon.plain()
         labels = sorted({label for _, labels in lexicon.lines for label in labels})
         try:
-            return cls(Symbols((*labels, " ", ""), len(labels) + 1, WordRule.SPACE), lexicon)
+            symbols = Symbols((*labels, " ", ""), len(labels) + 1, WordRule.SPACE)
         except ConfigError as error:
             raise LexiconError(str(error), path=lexicon.path) from None
+        if symbols.space_index != len(labels):
+            odd = labels[symbols.space_index or 0]
+            raise LexiconError(f"{odd!r} stands for the space between words; rename it", path=lexicon.path)
+        return cls(symbols, lexicon)
 
     @cached_property
     def _spelled(self) -> dict[str, list[Labels]]:
