@@ -18,26 +18,26 @@ _SCALES = "thousand|million|billion|trillion"
 _BELOW_100 = rf"(?:(?:{_TENS})(?: (?:{_ONES}|{_RANKS}))?+|{_TEENS}|{_ONES}|{_RANKS})\b"
 _COUNT_BELOW_100 = rf"(?:(?:{_TENS})(?: (?:{_ONES}))?+|{_TEENS}|{_ONES})\b"
 
-_FOLDS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\bper cent\b"), "percent"),
-    (re.compile(r"\bok\b"), "okay"),
-    (re.compile(rf"(?<!half )(?<!of )\ba (?=(?:hundred|{_SCALES})\b)"), "one "),
+_FOLDS: tuple[tuple[str, str], ...] = (
+    (r"\bper cent\b", "percent"),
+    (r"\bok\b", "okay"),
+    (rf"(?<!half )(?<!of )\ba (?=(?:hundred|{_SCALES})\b)", "one "),
     # one hundred and one, two thousand and five; but not "one hundred and two hundred"
-    (re.compile(rf"\bhundred and (?={_BELOW_100}(?! hundred\b))"), "hundred "),
-    (re.compile(rf"\b({_SCALES}) and (?={_BELOW_100}(?! (?:hundred|{_SCALES})\b))"), r"\1 "),
-    (re.compile(rf"\b(dollars?|pounds?|euros?) and (?={_COUNT_BELOW_100} (?:cents?|pence|penny)\b)"), r"\1 "),
+    (rf"\bhundred and (?={_BELOW_100}(?! hundred\b))", "hundred "),
+    (rf"\b({_SCALES}) and (?={_BELOW_100}(?! (?:hundred|{_SCALES})\b))", r"\1 "),
+    (rf"\b(dollars?|pounds?|euros?) and (?={_COUNT_BELOW_100} (?:cents?|pence|penny)\b)", r"\1 "),
     # years: nineteen hundred five is nineteen oh five, two thousand ten is twenty ten
-    (re.compile(rf"(?<!ty )\b({_TEENS}) hundred (?=(?:{_ONES})\b(?! (?:hundred|{_SCALES})\b))"), r"\1 oh "),
-    (re.compile(rf"(?<!ty )\b({_TEENS}) hundred (?={_COUNT_BELOW_100}(?! (?:hundred|{_SCALES})\b))"), r"\1 "),
+    (rf"(?<!ty )\b({_TEENS}) hundred (?=(?:{_ONES})\b(?! (?:hundred|{_SCALES})\b))", r"\1 oh "),
+    (rf"(?<!ty )\b({_TEENS}) hundred (?={_COUNT_BELOW_100}(?! (?:hundred|{_SCALES})\b))", r"\1 "),
     (
-        re.compile(
+        (
             rf"(?<!ty )(?<!hundred )\btwo thousand (?=(?:(?:{_TENS})(?: (?:{_ONES}))?+|{_TEENS})\b"
             rf"(?! (?:hundred|{_SCALES})\b))"
         ),
         "twenty ",
     ),
     # five p m is five pm
-    (re.compile(rf"\b({_ONES}|{_TEENS}|{_TENS}|o'clock) ([ap]) m\b"), r"\1 \2m"),
+    (rf"\b({_ONES}|{_TEENS}|{_TENS}|o'clock) ([ap]) m\b", r"\1 \2m"),
 )
 # What the extension's fast path knows too: a text without any of these is left as it is.
 _TRIGGER = re.compile(rf"(?<![^ ])(?:ok|per|hundred|{_SCALES}|dollars?|pounds?|euros?|[ap] m)(?![^ ])")
@@ -55,5 +55,5 @@ def fold_variants(text: str) -> str:
     if _TRIGGER.search(text) is None:
         return text
     for pattern, replacement in _FOLDS:
-        text = pattern.sub(replacement, text)
+        text = re.sub(pattern, replacement, text)  # compiled once, when first needed
     return text

@@ -20,7 +20,7 @@ from asrkit.text.number_words import (
     year,
 )
 
-Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
+Rule = tuple[str, Callable[[re.Match[str]], str]]
 
 _PARTS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 # sign -> one unit, many, one of the smaller units, many of them; "" where decimals are read as such
@@ -138,21 +138,19 @@ def _phone(match: re.Match[str]) -> str:
 
 _WHOLE = r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)"
 _TIME: Rule = (
-    re.compile(
-        r"(?<![0-9:.,])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])(?![0-9:])(?:\s?(?P<half>[ap])\.?m\b\.?)?"
-    ),
+    r"(?<![0-9:.,])(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])(?![0-9:])(?:\s?(?P<half>[ap])\.?m\b\.?)?",
     _time,
 )
-_HOUR: Rule = (re.compile(r"(?<![0-9:.,])(?P<hour>[01]?[0-9])(?P<minute>)\s?(?P<half>[ap])\.?m\b\.?"), _time)
-_RANK: Rule = (re.compile(rf"{_WHOLE}(?:st|nd|rd|th)\b"), lambda match: f" {rank(match['whole'])} ")
-_DECADE: Rule = (re.compile(r"(?<![0-9.,])(?P<decade>1[0-9][0-9]0|20[0-9]0|[2-9]0)'?s\b"), _decade)
+_HOUR: Rule = (r"(?<![0-9:.,])(?P<hour>[01]?[0-9])(?P<minute>)\s?(?P<half>[ap])\.?m\b\.?", _time)
+_RANK: Rule = (rf"{_WHOLE}(?:st|nd|rd|th)\b", lambda match: f" {rank(match['whole'])} ")
+_DECADE: Rule = (r"(?<![0-9.,])(?P<decade>1[0-9][0-9]0|20[0-9]0|[2-9]0)'?s\b", _decade)
 # Only the fraction slash of Unicode (½ is 1⁄2) means a fraction; 9/11 is read as two numbers.
 _FRACTION: Rule = (
-    re.compile(r"(?:(?P<whole>[0-9]+)\s)?(?<![0-9])(?P<upper>[0-9])\u2044(?P<lower>[0-9]{1,3})"),
+    r"(?:(?P<whole>[0-9]+)\s)?(?<![0-9])(?P<upper>[0-9])\u2044(?P<lower>[0-9]{1,3})",
     _fraction,
 )
 _NUMBER: Rule = (
-    re.compile(rf"(?:{_WHOLE}|(?<![\w.])(?=\.))(?:\.(?P<fraction>[0-9]+(?:\.[0-9]+)*))?"),
+    rf"(?:{_WHOLE}|(?<![\w.])(?=\.))(?:\.(?P<fraction>[0-9]+(?:\.[0-9]+)*))?",
     _number,
 )
 
@@ -166,20 +164,20 @@ _VALUE = r"[0-9]{1,2}:[0-5][0-9]|[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,12}(?:\.[0-9]+
 
 # 1 000 000; two numbers side by side, such as 12 345, stay two
 _SPACED: Rule = (
-    re.compile(r"(?<![\w.,])[1-9][0-9]{0,2}(?: [0-9]{3})* 000(?![\w]|[.,][0-9])"),
+    r"(?<![\w.,])[1-9][0-9]{0,2}(?: [0-9]{3})* 000(?![\w]|[.,][0-9])",
     lambda match: match[0].replace(" ", ""),
 )
 _PHONE: Rule = (
-    re.compile(r"(?<![\w.,/-])(?:\+?1[ -])?(?:\([0-9]{3}\) ?|[0-9]{3}-)?[0-9]{3}-[0-9]{4}(?![\w/-]|\.[0-9])"),
+    r"(?<![\w.,/-])(?:\+?1[ -])?(?:\([0-9]{3}\) ?|[0-9]{3}-)?[0-9]{3}-[0-9]{4}(?![\w/-]|\.[0-9])",
     _phone,
 )
 # a sign stands before a number and behind none: 20 -30 is a range
 _MINUS: Rule = (
-    re.compile(rf"(?<![^\s(\[=])(?<![0-9%°] )(?<!{_SIGN} )(?<![ap]m )(?<!m\. )-(?={_SIGN}?\.?[0-9])"),
+    rf"(?<![^\s(\[=])(?<![0-9%°] )(?<!{_SIGN} )(?<![ap]m )(?<!m\. )-(?={_SIGN}?\.?[0-9])",
     lambda match: " minus ",
 )
 _RANGE: Rule = (
-    re.compile(
+    (
         rf"(?<![\w.,:/-])(?P<sign>{_SIGN})?\s?(?P<low>{_VALUE})(?P<unit>\s?[ap]\.?m\b\.?|[%°¢€])?\s?-\s?"
         rf"(?P<other>{_SIGN})?(?P<high>{_VALUE})(?![\w]*-|[.,:/]?[0-9])"
     ),
@@ -187,18 +185,16 @@ _RANGE: Rule = (
 )
 # a sign with space around it belongs to the number before it: 20 € 30
 _SIGN_FIRST: Rule = (
-    re.compile(
-        rf"(?:(?<![0-9])(?P<sign>{_SIGN})|(?<![0-9])(?<![0-9] )(?P<apart>{_SIGN})\s)(?=\.?[0-9]){_AMOUNT}{_SCALE}"
-    ),
+    rf"(?:(?<![0-9])(?P<sign>{_SIGN})|(?<![0-9])(?<![0-9] )(?P<apart>{_SIGN})\s)(?=\.?[0-9]){_AMOUNT}{_SCALE}",
     _money,
 )
 _SIGN_LAST: Rule = (
-    re.compile(rf"(?<![\w.,])(?=\.?[0-9]){_AMOUNT}{_SCALE}\s?(?P<sign>{_SIGN})(?!\.?[0-9])"),
+    rf"(?<![\w.,])(?=\.?[0-9]){_AMOUNT}{_SCALE}\s?(?P<sign>{_SIGN})(?!\.?[0-9])",
     _money,
 )
 # "may" and "march" are months where the date ends the phrase or a year follows
 _MONTH_FIRST: Rule = (
-    re.compile(
+    (
         rf"\b(?P<month>{_MONTH}|(?:jan|feb|apr|jun|jul|aug|sept?|oct|nov|dec)\.?|"
         r"(?:may|march)(?=\s[0-9]{1,2}(?:st|nd|rd|th)?\s*(?:$|[,.;:!?)]|(?:1[0-9]|20)[0-9]{2}\b)))"
         rf"\s{_DAY}(?:st|nd|rd|th)?(?![\w%°/-]|[.,:][0-9]|\s?(?:percent|degrees)\b)"
@@ -206,20 +202,20 @@ _MONTH_FIRST: Rule = (
     _date,
 )
 _DAY_FIRST: Rule = (
-    re.compile(
+    (
         rf"(?<![\w.,:/-]){_DAY}(?:(?:st|nd|rd|th)?\s(?:of\s)?(?P<month>{_MONTH})|"
         r"(?:(?:st|nd|rd|th)\s(?:of\s)?|\sof\s)(?P<other>march|may))\b"
     ),
     lambda match: f" {ordinal(int(match['day']))} of {match['month'] or match['other']} ",
 )
 _HUNDREDS: Rule = (
-    re.compile(r"(?<![0-9.,])1000?s\b"),
+    r"(?<![0-9.,])1000?s\b",
     lambda match: " hundreds " if match[0] == "100s" else " thousands ",
 )
-_NUMBER_SIGN: Rule = (re.compile(r"#\s?(?=[0-9])"), lambda match: " number ")
-_SHARP: Rule = (re.compile(r"\b(?P<note>[a-g])#(?!\w)"), lambda match: f" {match['note']} sharp ")
+_NUMBER_SIGN: Rule = (r"#\s?(?=[0-9])", lambda match: " number ")
+_SHARP: Rule = (r"\b(?P<note>[a-g])#(?!\w)", lambda match: f" {match['note']} sharp ")
 _DEGREES: Rule = (
-    re.compile(r"°\s?(?P<scale>[cf])\b"),
+    r"°\s?(?P<scale>[cf])\b",
     lambda match: f" degrees {'celsius' if match['scale'] == 'c' else 'fahrenheit'} ",
 )
 
@@ -227,7 +223,7 @@ _DEGREES: Rule = (
 _RULES: dict[str, Sequence[Rule]] = {
     "1": (
         (
-            re.compile(
+            (
                 rf"(?P<sign>[$£€])\s?{_WHOLE}(?:\.(?P<fraction>[0-9]+))?"
                 r"(?:\s?(?P<scale>hundred|thousand|million|billion|trillion)\b)?"
             ),
@@ -238,7 +234,7 @@ _RULES: dict[str, Sequence[Rule]] = {
         _RANK,
         _DECADE,
         _FRACTION,
-        (re.compile(r"(?<![\w.,%)-])-(?=\.?[0-9])"), lambda match: " minus "),
+        (r"(?<![\w.,%)-])-(?=\.?[0-9])", lambda match: " minus "),
         _NUMBER,
     ),
     "2": (
@@ -262,5 +258,5 @@ def spell_numbers(text: str, version: str) -> str:
     'july fourth : one point five million dollars for ten to fifteen of twenty euros'
     """
     for pattern, spell in _RULES[version]:
-        text = pattern.sub(spell, text)
+        text = re.sub(pattern, spell, text)  # compiled once, when first needed: at import it costs a tenth of a start
     return text
