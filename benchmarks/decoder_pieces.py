@@ -3,21 +3,22 @@
 Emissions are simulated for the pieces of sentencepiece models: a spike for each, among blanks; competitors are the
 pieces that share most letters. Weights are tuned two-fold, as in `decoder.py`, on one grid for all.
 
-    python benchmarks/decoder_pieces.py --text train.txt --sentences heldout.txt --lm 3gram.arpa
+    python benchmarks/decoder_pieces.py --text train.txt --sentences heldout.txt --lm 3gram.arpa --keep measured
 
-Wants sentencepiece; peers that are not installed are left out.
+Each figure is kept as soon as it is there, so that a run can be stopped and goes on with what is missing, and parts
+(`--sizes`, `--levels`) can be measured one by one. Wants sentencepiece; peers that are not installed are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import logging
 import math
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 from pathlib import Path
@@ -198,100 +199,151 @@ def main() -> None:
     parser.add_argument("--text", type=Path, required=True, help="sentences to train pieces on")
     parser.add_argument("--sentences", type=Path, required=True, help="sentences to decode, maybe after a tab")
     parser.add_argument("--lm", type=Path, required=True, help="ARPA file of words")
+    parser.add_argument("--keep", type=Path, required=True, help="folder of what is measured; the next run goes on")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 512, 1024])
+    parser.add_argument("--levels", nargs="+", choices=list(NOISE), default=list(NOISE))
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--count", type=int, default=100, help="sentences")
     parser.add_argument("--weights", type=float, nargs="+", default=[0.3, 0.5, 0.75, 1.0])
     parser.add_argument("--bonuses", type=float, nargs="+", default=[0.5, 1.5, 2.5])
     parser.add_argument("--rounds", type=int, default=5, help="of timing")
+    parser.add_argument("--timed", type=int, default=20, help="sentences of timing")
     arguments = parser.parse_args()
     sentences = [line.rpartition("\t")[2] for line in arguments.sentences.read_text().splitlines()][: arguments.count]
-    counts = np.array([len(text.split()) for text in sentences])
-    is_even = np.arange(len(sentences)) % 2 == 0
-    grid = list(product(arguments.weights, arguments.bonuses))
     chosen = {
         name: build for name, (module, build) in DECODERS.items() if module is None or importlib.util.find_spec(module)
     }
-    errors: dict[str, list[npt.NDArray[np.int64]]] = {name: [] for name in chosen}
-    rates: dict[str, list[str]] = {"greedy": [], **{name: [] for name in chosen}}
-    speeds: dict[tuple[str, bool], list[float]] = {}
-    headers = []
-    with tempfile.TemporaryDirectory() as folder:
-        for size in arguments.sizes:
-            pieces = train_pieces(arguments.text, size, Path(folder))
-            for level, noise in NOISE.items():
-                headers.append(f"{size} {level}")
-                tasks = [
-                    [
-                        simulate(pieces, text, noise, np.random.default_rng([seed, i]))
-                        for i, text in enumerate(sentences)
-                    ]
-                    for seed in range(arguments.seeds)
-                ]
-                greedy = [read_off(array, pieces.labels) for task in tasks for array in task]
-                rates["greedy"].append(f"{100 * count_errors(greedy, sentences * len(tasks)).rate:.2f}")
-                for name, build in chosen.items():
-                    tables = []
-                    for weight, bonus in grid:
-                        decode = build(pieces.labels, pieces, arguments.lm, weight, bonus)
-                        found = [[decode(array) for array in task] for task in tasks]
-                        tables.append(
-                            [
-                                sum(count_errors([texts[i]], [text]).errors for texts in found)
-                                for i, text in enumerate(sentences)
-                            ]
-                        )
-                    table = np.array(tables)
-                    on_even, on_odd = (int(table[:, half].sum(axis=1).argmin()) for half in (is_even, ~is_even))
-                    errors[name].append(np.where(is_even, table[on_odd], table[on_even]))
-                    rates[name].append(f"{100 * errors[name][-1].sum() / (counts.sum() * len(tasks)):.2f}")
-                    print(headers[-1], name, rates[name][-1], grid[on_even], grid[on_odd], flush=True)
-                for with_lm in (True, False):
-                    time_all(chosen, pieces, arguments, tasks[0], with_lm=with_lm, speeds=speeds)
-    words = [counts * arguments.seeds] * len(headers)
-    picks = np.random.default_rng(0).integers(0, len(sentences), (10_000, len(sentences)))
-    own = "asrkit accurate"
-    rows = [(name, *cells, f"{np.mean([float(cell) for cell in cells]):.2f}") for name, cells in rates.items()]
-    lines = [
-        f"{len(sentences)} sentences, {counts.sum()} words, {arguments.seeds} times each; beam {BEAM}; language model "
-        f"weights {arguments.weights}, word bonuses {arguments.bonuses}.",
-        "",
-        *markdown_table(("decoder, WER %", *headers, "mean"), rows),
+    arguments.keep.mkdir(parents=True, exist_ok=True)
+    records = {}
+    for size, level in product(arguments.sizes, arguments.levels):
+        record = Record(arguments.keep / f"{size}-{level}.json", describe(arguments))
+        if not record.is_complete(chosen):
+            measure(record, size, level, sentences, chosen, arguments)
+        records[f"{size} {level}"] = record.values
+    report(records, sentences, list(chosen), arguments)
+
+
+def describe(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What a kept figure depends on."""
+    return {name: getattr(arguments, name) for name in ("seeds", "count", "weights", "bonuses", "rounds", "timed")}
+
+
+class Record:
+    """The figures of one set, each written to a file as soon as it is there."""
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        self._path = path
+        self.values: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        if self.values.get("settings") != settings:
+            self.values = {"settings": settings, "errors": {}, "speeds": {}}
+
+    def is_complete(self, names: Iterable[str]) -> bool:
+        """Tell whether nothing of these decoders is left to measure."""
+        return set(names) <= set(self.values["errors"]) and len(self.values["speeds"]) == 2
+
+    def save(self) -> None:
+        """Write what there is, whole or not at all."""
+        part = self._path.with_suffix(".part")
+        part.write_text(json.dumps(self.values))
+        part.replace(self._path)
+
+
+def measure(
+    record: Record,
+    size: int,
+    level: str,
+    sentences: Sequence[str],
+    chosen: dict[str, Build],
+    arguments: argparse.Namespace,
+) -> None:
+    """Fill in what a record lacks."""
+    pieces = train_pieces(arguments.text, size, arguments.keep)
+    tasks = [
+        [simulate(pieces, text, NOISE[level], np.random.default_rng([seed, i])) for i, text in enumerate(sentences)]
+        for seed in range(arguments.seeds)
     ]
-    rows = []
-    for name in chosen:
-        if name != own:
-            relative = 100 * (mean_rates(errors[own], words, picks) / mean_rates(errors[name], words, picks) - 1)
+    greedy = [read_off(array, pieces.labels) for task in tasks for array in task]
+    record.values["greedy"] = 100 * count_errors(greedy, list(sentences) * len(tasks)).rate
+    grid = list(product(arguments.weights, arguments.bonuses))
+    is_even = np.arange(len(sentences)) % 2 == 0
+    for name, build in chosen.items():
+        if name in record.values["errors"]:
+            continue
+        tables = []
+        for weight, bonus in grid:
+            decode = build(pieces.labels, pieces, arguments.lm, weight, bonus)
+            found = [[decode(array) for array in task] for task in tasks]
+            tables.append(
+                [sum(count_errors([texts[i]], [sentences[i]]).errors for texts in found) for i in range(len(sentences))]
+            )
+        table = np.array(tables)
+        on_even, on_odd = (int(table[:, half].sum(axis=1).argmin()) for half in (is_even, ~is_even))
+        record.values["errors"][name] = np.where(is_even, table[on_odd], table[on_even]).tolist()
+        record.save()
+        print(size, level, name, sum(record.values["errors"][name]), grid[on_even], grid[on_odd], flush=True)
+    for kind in ("with", "without"):
+        if kind not in record.values["speeds"]:
+            record.values["speeds"][kind] = time_all(chosen, pieces, arguments, tasks[0][: arguments.timed], kind)
+            record.save()
+            print(size, level, kind, record.values["speeds"][kind], flush=True)
+
+
+def report(
+    records: dict[str, dict[str, Any]], sentences: Sequence[str], names: Sequence[str], arguments: argparse.Namespace
+) -> None:
+    """Print tables of all sets."""
+    headers, own = list(records), "asrkit accurate"
+    counts = np.array([len(text.split()) for text in sentences])
+    known = set(words_of(arguments.lm))
+    is_known = np.array([set(text.split()) <= known for text in sentences])
+    errors = {name: [np.array(record["errors"][name]) for record in records.values()] for name in names}
+    total = counts.sum() * arguments.seeds
+    rates = {"greedy": [record["greedy"] for record in records.values()]}
+    rates |= {name: [100 * values.sum() / total for values in errors[name]] for name in names}
+    print(
+        f"{len(sentences)} sentences, {counts.sum()} words, {arguments.seeds} times each; beam {BEAM}; language model "
+        f"weights {arguments.weights}, word bonuses {arguments.bonuses}.\n"
+    )
+    rows = [(name, *(f"{rate:.2f}" for rate in cells), f"{np.mean(cells):.2f}") for name, cells in rates.items()]
+    print("\n".join(markdown_table(("decoder, WER %", *headers, "mean"), rows)))
+    for kind, chosen in (("all sentences", np.full(len(counts), True)), ("sentences of known words", is_known)):
+        words = [counts[chosen] * arguments.seeds] * len(headers)
+        picks = np.random.default_rng(0).integers(0, chosen.sum(), (10_000, chosen.sum()))
+        rows = []
+        for name in names:
+            if name == own:
+                continue
+            mine, theirs = ([values[chosen] for values in errors[which]] for which in (own, name))
+            relative = 100 * (mean_rates(mine, words, picks) / mean_rates(theirs, words, picks) - 1)
+            mean = 100 * (sum(map(np.sum, mine)) / max(sum(map(np.sum, theirs)), 1) - 1)
             cells = [
-                interval(mean_rates([mine - theirs], [count], picks))
-                for mine, theirs, count in zip(errors[own], errors[name], words, strict=True)
+                interval(mean_rates([a - b], [count], picks)) for a, b, count in zip(mine, theirs, words, strict=True)
             ]
-            rows.append((name, *cells, interval(relative) + " %"))
-    lines += [f"WER of {own} less that of the others, in points, and relative on the mean (95 % intervals):", ""]
-    lines += markdown_table(("decoder", *headers, "mean, relative"), rows)
+            rows.append((name, *cells, f"{mean:+.1f} % ({interval(relative)})"))
+        print(
+            f"WER of {own} less that of the others, in points, and relative on the mean (95 % intervals), "
+            f"{kind} ({chosen.sum()}):\n"
+        )
+        print("\n".join(markdown_table(("decoder", *headers, "mean, relative"), rows)))
     rows = []
-    for (name, with_lm), values in speeds.items():
-        ratios = [mine / theirs for mine, theirs in zip(speeds[own, with_lm], values, strict=True)]
-        kind = "with" if with_lm else "without"
-        rows.append((name, kind, *(f"{value:,.0f}" for value in values), f"{min(ratios):.1f} to {max(ratios):.1f}"))
-    lines += markdown_table(("decoder, frames/s", "language model", *headers, f"{own} is faster by"), rows)
-    print("\n".join([*lines, "", machine()]))
+    for kind, name in product(("with", "without"), names):
+        speeds = [record["speeds"][kind] for record in records.values()]
+        if name in speeds[0]:
+            ratios = [speed[own] / speed[name] for speed in speeds]
+            cells = [f"{speed[name]:,.0f}" for speed in speeds]
+            rows.append((name, kind, *cells, f"{min(ratios):.1f} to {max(ratios):.1f}"))
+    head = ("decoder, frames/s", "language model", *headers, f"{own} is faster by")
+    print("\n".join([*markdown_table(head, rows), machine()]))
 
 
 def time_all(
-    chosen: dict[str, Build],
-    pieces: Pieces,
-    arguments: argparse.Namespace,
-    arrays: Sequence[FloatArray],
-    *,
-    with_lm: bool,
-    speeds: dict[tuple[str, bool], list[float]],
-) -> None:
-    """Add the frames per CPU second of each decoder, timed in turns."""
+    chosen: dict[str, Build], pieces: Pieces, arguments: argparse.Namespace, arrays: Sequence[FloatArray], kind: str
+) -> dict[str, float]:
+    """Return the frames per CPU second of each decoder, timed in turns; the median of all rounds."""
     decoders = {
-        name: build(pieces.labels, pieces, arguments.lm if with_lm else None, 0.5, 1.5)
+        name: build(pieces.labels, pieces, arguments.lm if kind == "with" else None, 0.5, 1.5)
         for name, build in chosen.items()
-        if with_lm or build is not build_flashlight
+        if kind == "with" or build is not build_flashlight
     }
     seconds: dict[str, list[float]] = {name: [] for name in decoders}
     for _ in range(arguments.rounds):
@@ -300,8 +352,7 @@ def time_all(
             for array in arrays:
                 decode(array)
             seconds[name].append(time.process_time() - start)
-    for name, values in seconds.items():
-        speeds.setdefault((name, with_lm), []).append(sum(map(len, arrays)) / statistics.median(values))
+    return {name: sum(map(len, arrays)) / statistics.median(values) for name, values in seconds.items()}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 Ngrams = dict[tuple[str, ...], tuple[float, float]]
@@ -70,6 +70,34 @@ def texts_of_pieces(log_probs: Sequence[Sequence[float]], pieces: Sequence[Spell
                 text += " " * piece[1] + piece[0] + " " * piece[2]
         totals[" ".join(text.split())] += math.exp(sum(row[s] for row, s in zip(log_probs, path, strict=True)))
     return dict(totals)
+
+
+def texts_of_lexicon(
+    log_probs: Sequence[Sequence[float]], lines: Sequence[tuple[str, tuple[int, ...]]], blank: int, space: int | None
+) -> dict[str, float]:
+    """Probability of every text, summed over the ways to say its words; without a space, words follow each other."""
+    totals: dict[str, float] = defaultdict(float)
+    for path in itertools.product(range(len(log_probs[0]) if log_probs else 0), repeat=len(log_probs)):
+        said = tuple(s for s, _ in itertools.groupby(path) if s != blank)
+        p = math.exp(sum(row[s] for row, s in zip(log_probs, path, strict=True)))
+        for text in _readings(said, dict.fromkeys(lines), space):
+            totals[" ".join(text)] += p
+    return dict(totals)
+
+
+def _readings(
+    said: tuple[int, ...], lines: Iterable[tuple[str, tuple[int, ...]]], space: int | None
+) -> Iterator[tuple[str, ...]]:
+    """Yield the texts that outputs may say, once for each way to cut them into words of the lexicon."""
+    if space is not None and said[:1] == (space,):
+        yield from _readings(said[1:], lines, space)
+    elif not said:
+        yield ()
+    else:
+        for word, spelling in lines:
+            rest = said[len(spelling) :]
+            if said[: len(spelling)] == spelling and (space is None or rest[:1] in ((), (space,))):
+                yield from ((word, *text) for text in _readings(rest, lines, space))
 
 
 def spelling_log(words: Sequence[str], num_symbols: int, spelling: str, order: int = 4) -> float:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from test_decoder_pieces import planted
-from test_decoder_search import WIDE, random_emissions
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
-from asrkit.errors import DecodingError, LexiconError, MissingPathError
+from asrkit.errors import LexiconError, MissingPathError
 from asrkit.text import Lexicon, Symbols, WordRule
 
 WORDS = {"see": ["s i"], "sea": ["s i"], "a": ["ə", "e i"], "seaside": ["s i s ai d"], "side": ["s ai d"]}
@@ -109,40 +104,6 @@ def test_the_language_model_tells_words_that_sound_alike(symbols: Symbols, lexic
     assert stream.finish() == found
 
 
-def test_a_lexicon_needs_no_language_model_and_takes_no_hotwords(lexicon: Path) -> None:
+def test_a_lexicon_needs_no_language_model(lexicon: Path) -> None:
     emissions = planted(BOUNDED, ["s", "i", "s", "ai", "d", "|", "s", "ai", "d"], noise=0.3)
     assert BeamSearchDecoder(BOUNDED, lexicon=lexicon).decode(emissions)[0].text == "seaside side"
-    with pytest.raises(DecodingError, match="hotwords"):
-        BeamSearchDecoder(BOUNDED, lexicon=lexicon, hotwords={"sea": 1.0})
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), steps=st.integers(1, 6), is_bounded=st.booleans())
-def test_every_sequence_of_words_has_the_sum_of_its_best_pronunciation(seed: int, steps: int, is_bounded: bool) -> None:
-    """One list of outputs is one way to say words; a text is listed once, with the best of its ways."""
-    symbols = Symbols(("", "x", "y", "|"), 0, WordRule.BAR) if is_bounded else Symbols(("", "x", "y"), 0, WordRule.NONE)
-    lines = (("ex", ("x",)), ("why", ("y",)), ("wye", ("y",)), ("why", ("x", "y")))
-    emissions = random_emissions(seed, steps, len(symbols), peak=2.0)
-    sums: dict[tuple[tuple[str, ...], ...], float] = defaultdict(float)
-    for path in itertools.product(range(len(symbols)), repeat=steps):
-        labels = [symbols.labels[s] for s, _ in itertools.groupby(path) if s]
-        p = math.exp(sum(float(row[s]) for row, s in zip(emissions, path, strict=True)))
-        if is_bounded:
-            groups = [g for k, g in ((k, tuple(g)) for k, g in itertools.groupby(labels, "|".__eq__)) if not k]
-            sums[tuple(groups)] += p
-            continue
-        for cuts in itertools.product([False, True], repeat=max(len(labels) - 1, 0)):
-            groups = [[]] if labels else []
-            for label, is_cut in zip(labels, (False, *cuts), strict=False):
-                if is_cut:
-                    groups.append([])
-                groups[-1].append(label)
-            sums[tuple(map(tuple, groups))] += p
-    expected: dict[str, float] = {}
-    for groups, p in sums.items():
-        for said in itertools.product(*([line[0] for line in lines if line[1] == group] for group in groups)):
-            text = " ".join(said)
-            expected[text] = max(expected.get(text, -math.inf), math.log(p))
-    found = BeamSearchDecoder(symbols, config=WIDE.replace(word_bonus=0.0), lexicon=Lexicon(lines)).decode(emissions)
-    # The search lists what it was left with at the end; what it lists must be right.
-    assert {h.text: h.acoustic_score for h in found} == pytest.approx(expected, abs=1e-4)

@@ -49,14 +49,15 @@ class BeamSearchDecoder:
         hotwords: Words and phrases with weights of their own, in nats per occurrence, beside ``config.hotwords``.
             Only whole words match; a phrase's weight is paid out while it is spelled and taken back if it fails.
         lexicon: How words are spelled with outputs that are no letters, or the path of such a file. Its words are the
-            only ones then; those spelled alike are told apart by the language model. ``words_left_out`` are those that
-            the outputs cannot spell.
+            only ones then; those spelled alike are told apart by the language model, and all ways to say a text are
+            one hypothesis. ``words_left_out`` are those that the outputs cannot spell.
 
     Raises:
         LanguageModelError: The language model cannot be read, does not fit the outputs, or most of its words, by
             probability, cannot be spelled.
         LexiconError: The lexicon cannot be read, or none of its words can be spelled.
-        DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the outputs.
+        DecodingError: A hotword is empty, cannot be spelled or is not in the lexicon, or the priors do not fit the
+            outputs.
     """
 
     def __init__(
@@ -244,16 +245,12 @@ class BeamSearchDecoder:
     def _configure(self, config: DecodingConfig) -> None:
         self.config = config
         hotwords = config.hotword_weights | self._extra_hotwords
-        if hotwords and self.lexicon is not None:
-            raise DecodingError(
-                "hotwords are found by their letters, which a lexicon's words do not have; leave them out"
-            )
         has_lm = self.lm is not None and config.lm_weight > 0
         has_model = self.lm is not None
         self._divide = PriorDivision(config, len(self.symbols), has_lm=has_model, silent=self.symbols.silent)
         options = search_options(config, is_guided=has_lm or bool(hotwords) or self.lexicon is not None)
         options.unknown_bonus += self._unknown_floor
-        self._native = derive(self._native, options, hotwords)
+        self._native = derive(self._native, options, hotwords, self.lexicon)
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
         """Begin an utterance whose emissions arrive in pieces.
@@ -276,8 +273,13 @@ def _rebuild(
     return kind(symbols, lm, config, hotwords=hotwords, lexicon=lexicon)
 
 
-def derive(native: _native.Decoder, options: _native.SearchOptions, hotwords: Mapping[str, float]) -> _native.Decoder:
-    """Return a decoder with other settings and hotwords that shares the language model.
+def derive(
+    native: _native.Decoder,
+    options: _native.SearchOptions,
+    hotwords: Mapping[str, float],
+    lexicon: Lexicon | None = None,
+) -> _native.Decoder:
+    """Return a decoder with other settings and hotwords that shares the language model and the lexicon.
 
     Raises:
         DecodingError: A hotword is empty, cannot be spelled, or its weight is out of range.
@@ -286,17 +288,19 @@ def derive(native: _native.Decoder, options: _native.SearchOptions, hotwords: Ma
     for phrase, weight in hotwords.items():
         if not phrase.split() or not math.isfinite(weight):
             raise DecodingError(f"hotword {phrase!r} with weight {weight!r}: give words and a finite number")
-        phrases.append((phrase.split(), _payable(phrase, weight)))
+        most = MOST_HOTWORD_PAY * _num_payments(phrase.split(), lexicon)
+        phrases.append((phrase.split(), max(-most, min(weight, most))))
     try:
         return native.derive(options, phrases)
     except ValueError as error:
+        if lexicon is not None:
+            raise DecodingError(f"hotword {str(error)!r} is not in the lexicon, or cannot be spelled") from None
         raise DecodingError(f"hotword {str(error)!r} has characters outside the alphabet; normalize it first") from None
 
 
-def _payable(phrase: str, weight: float) -> float:
-    """Return a hotword's weight, no more than the search can pay: it is paid by letters, the end is one more."""
-    most = MOST_HOTWORD_PAY * (len(" ".join(phrase.split())) + 1)
-    return max(-most, min(weight, most))
+def _num_payments(words: Sequence[str], lexicon: Lexicon | None) -> int:
+    """In how many parts a hotword is paid: by letters, the end is one more; words of a lexicon count twice."""
+    return len(" ".join(words)) + 1 if lexicon is None else 2 * len(words)
 
 
 def search_options(config: DecodingConfig, *, is_guided: bool) -> _native.SearchOptions:

@@ -14,8 +14,8 @@ constexpr std::uint32_t kNone = kNoSymbol;
 
 }  // namespace
 
-CtcAligner::CtcAligner(const SymbolSet& symbols, double negligible)
-    : symbols_(symbols), negligible_(negligible), are_letters_(symbols.are_letters()) {
+CtcAligner::CtcAligner(const SymbolSet& symbols, bool are_chains, double negligible)
+    : symbols_(symbols), negligible_(negligible), are_chains_(are_chains) {
   for (Symbol symbol = 0; symbol < symbols.size(); ++symbol) {
     if (symbols.pieces[symbol].separates) spaces_.push_back(symbol);
   }
@@ -46,12 +46,12 @@ void CtcAligner::build_states(const TextGraph& graph) {
     }
     const bool is_boundary = graph.places[place].is_between_words;
     states_.push_back({symbols_.blank, kNone, kNone, kNone, is_boundary, false});
-    if (are_letters_) link_letters(place);
+    if (are_chains_) link_letters(place);
     first_states_.push_back(static_cast<std::uint32_t>(states_.size()));
     reach_from(place);
     reach_from(graph.places[place].word_end);
   }
-  if (are_letters_) return;
+  if (are_chains_) return;
   for (std::size_t place = 1; place < reach_.size(); ++place) reach_[place] = std::max(reach_[place], reach_[place - 1]);
 }
 
@@ -77,13 +77,13 @@ Alignment CtcAligner::align(const float* log_probs, std::size_t num_steps, const
   return alignment;
 }
 
-// Leaves places (of letters: states) with no more than the limit out of the window, from both ends.
+// Leaves places (of chains: states) with no more than the limit out of the window, from both ends.
 void CtcAligner::narrow(double limit, Window& window) {
   const auto forget = [&](std::uint32_t begin, std::uint32_t end) {
     std::fill(sums_.begin() + begin, sums_.begin() + end, 0.0);
     std::fill(bests_.begin() + begin, bests_.begin() + end, kImpossible);
   };
-  if (are_letters_) {
+  if (are_chains_) {
     const Window old = window;
     while (window.begin + 1 < window.end && sums_[window.begin] <= limit) ++window.begin;
     while (window.begin + 1 < window.end && sums_[window.end - 1] <= limit) --window.end;
@@ -105,7 +105,7 @@ void CtcAligner::narrow(double limit, Window& window) {
 bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negligible, Alignment& alignment) {
   sums_.assign(states_.size(), 0.0);
   bests_.assign(states_.size(), kImpossible);
-  if (!are_letters_) {
+  if (!are_chains_) {
     next_sums_.assign(states_.size(), 0.0);
     next_bests_.assign(states_.size(), kImpossible);
     arrived_.assign(graph_->places.size(), {});
@@ -125,7 +125,7 @@ bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negli
     ++step_;
     const float* row = log_probs + step * symbols_.size();
     start_step(row, window);
-    double most = are_letters_ ? advance_letters(row, window) : advance(row, window);
+    double most = are_chains_ ? advance_letters(row, window) : advance(row, window);
     if (most == 0.0) return false;
     if (most < kSmall) {
       for (std::uint32_t s = window.begin; s < window.end; ++s) sums_[s] /= most;
@@ -156,19 +156,14 @@ inline void CtcAligner::gather(std::uint32_t place) {
   Arrived& arrived = arrived_[place];
   const std::uint32_t rest = first_states_[place + 1] - 1;
   arrived.sum = sums_[rest];
-  arrived.best = arrived.second = rest;
+  arrived.best = rest;
   for (std::uint32_t s = first_states_[place]; s < rest; ++s) {
     arrived.sum += sums_[s];
-    if (bests_[s] > bests_[arrived.best]) {
-      arrived.second = arrived.best;
-      arrived.best = s;
-    } else if (arrived.second == arrived.best || bests_[s] > bests_[arrived.second]) {
-      arrived.second = s;
-    }
+    if (bests_[s] > bests_[arrived.best]) arrived.best = s;
   }
 }
 
-// Adds what comes from a place, but for the state `same`.
+// Adds what comes from a place, but for what ended in the symbol of the state `same`.
 inline void CtcAligner::enter(std::uint32_t place, std::uint32_t same, double& sum, float& best,
                               std::uint32_t& move) const {
   const Arrived& arrived = arrived_[place];
@@ -176,8 +171,12 @@ inline void CtcAligner::enter(std::uint32_t place, std::uint32_t same, double& s
   if (same == kNone) {
     sum += arrived.sum;
   } else {
-    for (std::uint32_t s = first_states_[place]; s < first_states_[place + 1]; ++s) sum += s == same ? 0.0 : sums_[s];
-    if (from == same) from = arrived.second;
+    from = first_states_[place + 1] - 1;
+    for (std::uint32_t s = first_states_[place]; s < first_states_[place + 1]; ++s) {
+      if (states_[s].symbol == states_[same].symbol) continue;
+      sum += sums_[s];
+      if (bests_[s] > bests_[from]) from = s;
+    }
   }
   if (bests_[from] > best) {
     best = bests_[from];
@@ -193,7 +192,7 @@ void CtcAligner::start_step(const float* row, Window& window) {
     space_ += emission(row, symbol);
     log_space_ = std::max(log_space_, row[symbol]);
   }
-  if (are_letters_) {
+  if (are_chains_) {
     window.end = std::min(window.end + 2, static_cast<std::uint32_t>(states_.size()));
   } else {
     end_place_ = reach_[end_place_ - 1];

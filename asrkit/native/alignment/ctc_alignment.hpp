@@ -52,7 +52,8 @@ struct Alignment {
 // states per step, not the length of the text; should the window lose the end of the text, the full graph is run.
 class CtcAligner {
  public:
-  CtcAligner(const SymbolSet& symbols, double negligible);
+  // are_chains: every graph is a chain of letters, each entered from the one or two states before it.
+  CtcAligner(const SymbolSet& symbols, bool are_chains, double negligible);
 
   // log_probs: (num_steps, num_symbols), natural logarithms. The text ends in the last place, or in the word end
   // before it.
@@ -63,9 +64,9 @@ class CtcAligner {
   struct State {
     Symbol symbol;
     std::uint32_t arc;
-    std::uint32_t same, other_same;  // states that this symbol cannot follow, among those it may follow
-    bool is_boundary = false;        // of letters: stays with blank or space
-    bool can_skip = false;           // of letters: may be entered from two states before
+    std::uint32_t same, other_same;  // the first states of this symbol among those before it: it cannot follow itself
+    bool is_boundary = false;        // of chains: stays with blank or space
+    bool can_skip = false;           // of chains: may be entered from two states before
   };
   struct Window {
     std::uint32_t begin, end;  // states
@@ -74,7 +75,7 @@ class CtcAligner {
   // What there is in a place, whatever it ended in.
   struct Arrived {
     double sum = 0.0;
-    std::uint32_t best = 0, second = 0;  // states
+    std::uint32_t best = 0;  // state
   };
 
   void build_states(const TextGraph& graph);
@@ -97,7 +98,7 @@ class CtcAligner {
 
   const SymbolSet& symbols_;
   const double negligible_;
-  const bool are_letters_;  // the graph is a chain: a state is entered from the one or two before it
+  const bool are_chains_;
   std::vector<Symbol> spaces_;
   const TextGraph* graph_ = nullptr;
   std::vector<State> states_;
@@ -110,7 +111,7 @@ class CtcAligner {
   std::vector<std::uint16_t> moves_;         // how many states back each cell came from
   std::vector<double> emission_cache_;
   std::vector<std::uint32_t> cache_step_;
-  std::uint32_t first_place_ = 0, end_place_ = 1;  // of the window, but for letters
+  std::uint32_t first_place_ = 0, end_place_ = 1;  // of the window, but for chains
   std::uint32_t step_ = 0;
   double space_ = 0.0;  // of this step, the emission of all spaces,
   float log_space_ = 0.0f;  // and of the most likely one

@@ -56,16 +56,8 @@ std::size_t count_known(const NgramHandle& language_model, const std::vector<std
 
 // The same decoder with other settings and hotwords; a phrase is a list of words.
 PoolPointer derive_decoder(const DecoderPool& decoder, const SearchOptions& options,
-                           const std::vector<std::pair<std::vector<std::string>, float>>& phrases) {
-  const SymbolSet& symbols = decoder.model()->symbols;
-  const Speller speller(symbols);
-  std::vector<Hotwords::Phrase> spelled;
-  for (const auto& [words, weight] : phrases) {
-    Hotwords::Phrase phrase{{}, weight};
-    if (!speller.spell_phrase(words, symbols.space, phrase.units)) throw nb::value_error(words.front().c_str());
-    spelled.push_back(std::move(phrase));
-  }
-  return std::make_unique<DecoderPool>(decoder.model()->with(options, spelled));
+                           const std::vector<SearchModel::Phrase>& phrases) {
+  return std::make_unique<DecoderPool>(decoder.model()->with(options, phrases));
 }
 
 Emissions view_of(const EmissionsArray& array, const SearchModel& model) {

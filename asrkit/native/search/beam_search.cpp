@@ -325,7 +325,7 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
   }
   if (model_.hotwords) {
     const HotwordState state = pool_.nodes[now_.slots[slot].node].hotword_state;
-    extension.hotword_state = model_.hotwords->next(state, symbol);
+    extension.hotword_state = model_.has_meanings() ? state : model_.hotwords->next(state, symbol);
     const float step = model_.hotwords->step(state, extension.hotword_state);
     if (step != 0.0f) extension.edge_factor *= std::exp(step);
   }
@@ -341,8 +341,9 @@ void BeamSearch::close_word(NodeId word, HistoryId history, float mass, std::uin
   for (EndingId id = find_close(word); id != kNone; id = pool_.endings[id].next) {
     const float closed = mass * pool_.endings[id].close_factor;
     if (closed < limit_ || closed <= 0.0f) continue;
-    const NodeId start = boundary_after(id);
-    arrive(start, pool_.extend_history(history, word, pool_.endings[id].meaning), closed, begin_step, tail);
+    NodeId node = word;
+    const NodeId start = boundary_after(shared_ending(node, id));
+    arrive(start, pool_.extend_history(history, node, pool_.endings[id].meaning), closed, begin_step, tail);
   }
 }
 

@@ -142,6 +142,8 @@ class BeamSearch {
   NodeId node_of(NodeId parent, Symbol symbol, const Extension& extension);
   NodeId add_node(NodeId parent, Symbol symbol, const Extension& extension);
   void close_word(NodeId word, HistoryId history, float mass, std::uint32_t begin_step, Symbol tail);
+  NodeId shared_node(NodeId word, WordId meaning);
+  EndingId shared_ending(NodeId& word, EndingId id);
   void arrive(NodeId start, HistoryId history, float mass, std::uint32_t begin_step, Symbol tail);
   bool is_active(const Prefixes& prefixes, NodeId node) const {
     const std::uint32_t slot = pool_.nodes[node].slot;
@@ -199,7 +201,7 @@ class BeamSearch {
   EndingId find_close(NodeId node);
   void price_close(NodeId node, WordId meaning, EndingId ending);
   float close_log(NodeId node, WordId meaning, ContextId& next);
-  float close_hotwords(HotwordState state) const;
+  float close_hotwords(HotwordState state, WordId meaning) const;
   NodeId boundary_after(EndingId ending);
   NodeId start_for(ContextId context, HotwordState hotword_state);
   void rebuild_start_table(std::size_t size);

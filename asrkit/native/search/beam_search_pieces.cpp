@@ -123,9 +123,10 @@ void BeamSearch::open_words() {
 void BeamSearch::open_word_after(std::uint32_t from, EndingId id, float flow) {
   const float factor = pool_.endings[id].close_factor;
   const float mass = totals_[from] * factor;
-  const NodeId start = boundary_after(id);
   const Slot slot = now_.slots[from];
-  const HistoryId history = pool_.extend_history(slot.history, slot.node, pool_.endings[id].meaning);
+  NodeId word = slot.node;
+  const NodeId start = boundary_after(shared_ending(word, id));
+  const HistoryId history = pool_.extend_history(slot.history, word, pool_.endings[id].meaning);
   // The word ended with the step before.
   pool_.histories[history].arrive(step_ - 1, slot.begin_step, mass * flow / next_silence_, -log_silence_);
   if (is_active(now_, start) && pool_.nodes[start].slot < num_active_) {
@@ -133,7 +134,9 @@ void BeamSearch::open_word_after(std::uint32_t from, EndingId id, float flow) {
     if (other != history) pool_.add_rivals(other, history);
   }
   std::uint32_t& place = pool_.starts[pool_.nodes[start].start].open_slot;
-  if (place >= num_active_ && place < now_.size && now_.slots[place].node == start) {
+  const bool is_open = place >= num_active_ && place < now_.size && now_.slots[place].node == start;
+  // Another way to spell the same word is one more to go on from.
+  if (is_open && now_.slots[place].history != history) {
     pool_.add_rivals(now_.slots[place].history, history);
     if (mass <= totals_[place]) return;
   } else {
@@ -216,7 +219,7 @@ void BeamSearch::spell(StartId start, Unit surface, Place& place) {
   } else if (model_.rule == WordRule::kOneUnit) {
     place.log_factor += one_unit_log(place.context, unit, place.context);
   }
-  if (model_.hotwords) {
+  if (model_.hotwords && !model_.has_meanings()) {
     const HotwordState next = model_.hotwords->next(place.hotword_state, unit);
     place.log_factor += model_.hotwords->step(place.hotword_state, next);
     place.hotword_state = next;
@@ -225,7 +228,7 @@ void BeamSearch::spell(StartId start, Unit surface, Place& place) {
 
 BeamSearch::Place BeamSearch::place_of(NodeId id) const {
   const Node& node = pool_.nodes[id];
-  return {node.trie, node.context, node.spelling_context, node.hotword_state, pool_.log_factors[id]};
+  return {node.trie, node.context, node.spelling_context, node.hotword_state, are_letters_ ? 0.0f : pool_.log_factors[id]};
 }
 
 // The node that units lead to, new or not.
@@ -244,8 +247,10 @@ NodeId BeamSearch::make_path(NodeId id, const std::vector<Unit>& units) {
     node.context = place.context;
     node.spelling_context = place.spelling_context;
     node.hotword_state = place.hotword_state;
-    pool_.log_factors.resize(pool_.nodes.size());
-    pool_.log_factors[id] = place.log_factor;
+    if (!are_letters_) {
+      pool_.log_factors.resize(pool_.nodes.size());
+      pool_.log_factors[id] = place.log_factor;
+    }
     node.slot = kNone;
     if (node.trie == kOutside || model_.has_meanings()) continue;
     const WordId word = model_.lexicon->word(node.trie);

@@ -42,7 +42,10 @@ std::vector<HistoryId> BeamSearch::possible_histories() const {
   for (std::size_t i = 0; i < now_.size; ++i) {
     const NodeId node = now_.slots[i].node;
     for (EndingId id = pool_.nodes[node].ending; id != kNone; id = pool_.endings[id].next) {
-      const HistoryId closed = pool_.find_history(now_.slots[i].history, node, pool_.endings[id].meaning);
+      const WordId meaning = pool_.endings[id].meaning;
+      const std::vector<Unit>* spelling = model_.shared_spelling(meaning);
+      const NodeId word = spelling == nullptr ? node : pool_.find_path(pool_.start_of(node), *spelling);
+      const HistoryId closed = word == kNone ? kNone : pool_.find_history(now_.slots[i].history, word, meaning);
       if (closed != kNone && pool_.histories[closed].first_step != kNone) histories.push_back(closed);
     }
   }
@@ -75,10 +78,10 @@ std::vector<FinalHistory> BeamSearch::finish() {
     model_.visit_meanings(node.trie, [&](WordId meaning) {
       ContextId next = node.context;
       const double log_close = log_mass + close_log(slot.node, meaning, next);
-      const HistoryId history = pool_.extend_history(slot.history, slot.node, meaning);
+      const HistoryId history = pool_.extend_history(slot.history, shared_node(slot.node, meaning), meaning);
       History& ended = pool_.histories[history];
       if (ended.first_step == kNone) ended.begin_step = slot.begin_step;
-      add(history, log_close + close_hotwords(node.hotword_state), next, true);
+      add(history, log_close + close_hotwords(node.hotword_state, meaning), next, true);
     });
   }
   // A closed vocabulary may find itself inside a word: then the complete words must do.

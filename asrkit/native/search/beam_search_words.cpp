@@ -85,7 +85,7 @@ void BeamSearch::price_close(NodeId id, WordId meaning, EndingId ending_id) {
   float log_factor = close_log(id, meaning, next);
   HotwordState next_state = 0;
   if (model_.hotwords) {
-    next_state = model_.hotwords->next(state, model_.symbols.space);
+    next_state = model_.hotwords_after(state, meaning);
     log_factor += model_.hotwords->step(state, next_state);
   }
   Ending& ending = pool_.endings[ending_id];
@@ -117,11 +117,28 @@ float BeamSearch::close_log(NodeId id, WordId meaning, ContextId& next) {
 }
 
 // Takes back what was paid in advance for phrases that the end of the utterance cuts off, and pays complete ones.
-float BeamSearch::close_hotwords(HotwordState state) const {
+float BeamSearch::close_hotwords(HotwordState state, WordId meaning) const {
   if (!model_.hotwords) return 0.0f;
   const float advance = model_.hotwords->advance(state);
   if (!model_.symbols.has_space()) return -advance;
-  return model_.hotwords->reward(model_.hotwords->next(state, model_.symbols.space)) - advance;
+  return model_.hotwords->reward(model_.hotwords_after(state, meaning)) - advance;
+}
+
+// The node that histories of a word end in, however it was spelled: then all its spellings are one hypothesis.
+NodeId BeamSearch::shared_node(NodeId word, WordId meaning) {
+  const std::vector<Unit>* spelling = model_.shared_spelling(meaning);
+  return spelling == nullptr ? word : make_path(pool_.start_of(word), *spelling);
+}
+
+// The same for an ending; the node takes the place of `word`.
+EndingId BeamSearch::shared_ending(NodeId& word, EndingId id) {
+  const WordId meaning = pool_.endings[id].meaning;
+  const NodeId shared = shared_node(word, meaning);
+  if (shared == word) return id;
+  word = shared;
+  id = find_close(word);
+  while (pool_.endings[id].meaning != meaning) id = pool_.endings[id].next;
+  return id;
 }
 
 // The word start that follows a complete word.

@@ -103,8 +103,8 @@ std::size_t count_contenders(const std::vector<WordPath>& paths, std::size_t n_b
 Decoder::Decoder(std::shared_ptr<const SearchModel> model)
     : model_(std::move(model)),
       search_(*model_),
-      graph_builder_(model_->symbols),
-      aligner_(model_->symbols, std::exp(-std::max<double>(model_->options.beam_threshold, kAlignmentThreshold))) {}
+      graph_builder_(model_->symbols, model_->are_texts_chains),
+      aligner_(model_->symbols, model_->are_texts_chains, std::exp(-std::max<double>(model_->options.beam_threshold, kAlignmentThreshold))) {}
 
 std::vector<Decoded> Decoder::decode(const Emissions& emissions) {
   run_search(emissions);
@@ -167,19 +167,31 @@ std::vector<std::pair<Decoded, std::size_t>> Decoder::rank(const PrefixPool& poo
   std::stable_sort(results.begin(), results.end(),
                    [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
   if (results.size() > n_best()) results.resize(n_best());
+  // An alternative word may have ended too late for what came after it.
+  while (results.size() > 1 && std::isinf(results.back().first.acoustic_score)) results.pop_back();
   return results;
 }
 
 Decoded Decoder::describe(const PrefixPool& pool, const WordPath& path, const Emissions& emissions) {
   std::vector<PathWord> words;
-  std::vector<std::vector<Unit>> spellings, alike_spellings;
+  std::vector<std::vector<Unit>> hotword_units;
   for (auto id = path.words.rbegin(); id != path.words.rend(); ++id) {
     const History& history = pool.histories[*id];
     PathWord word{{}, pool.nodes[history.word].trie, history.meaning};
     pool.spell(history.word, word.units);
-    spellings.push_back(word.units);
-    if (model_->hotwords) alike_spellings.push_back(alike(word.units, model_->symbols));
+    if (model_->hotwords) {
+      hotword_units.push_back(word.meaning == kNoWord ? alike(word.units, model_->symbols)
+                                                      : std::vector<Unit>{model_->hotword_units[word.meaning]});
+    }
     words.push_back(std::move(word));
+  }
+  std::vector<WordSpelling> spellings;
+  for (std::uint32_t i = 0; i < words.size(); ++i) {
+    if (words[i].meaning == kNoWord) {
+      spellings.push_back({i, &words[i].units});
+    } else {
+      for (const auto& spelling : model_->meanings[words[i].meaning].spellings) spellings.push_back({i, &spelling});
+    }
   }
   Decoded result;
   result.text = text_of(*model_, pool, path);
@@ -187,7 +199,7 @@ Decoded Decoder::describe(const PrefixPool& pool, const WordPath& path, const Em
   const Alignment alignment = aligner_.align(emissions.log_probs, emissions.num_steps, graph_);
   result.acoustic_score = alignment.log_prob;
   result.lm_score = score_words(words);
-  if (model_->hotwords) result.hotword_score = model_->hotwords->score(alike_spellings);
+  if (model_->hotwords) result.hotword_score = model_->hotwords->score(hotword_units);
   std::size_t num_scored_words = model_->words ? words.size() : 0;
   if (model_->rule == WordRule::kOneUnit) num_scored_words = words.empty() ? 0 : words[0].units.size();
   result.score = result.acoustic_score + model_->options.lm_weight * result.lm_score +

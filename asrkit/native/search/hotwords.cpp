@@ -4,13 +4,13 @@
 
 namespace asrkit {
 
-Hotwords::Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols)
-    : nodes_(1), num_units_(symbols.units.size()), space_(symbols.space) {
+Hotwords::Hotwords(const std::vector<Phrase>& phrases, std::size_t num_units, Unit space)
+    : nodes_(1), num_units_(num_units), space_(space) {
   for (const Phrase& phrase : phrases) {
     std::vector<Unit> marked;
-    if (symbols.has_space()) marked.push_back(space_);
+    if (space != kNoSymbol) marked.push_back(space);
     marked.insert(marked.end(), phrase.units.begin(), phrase.units.end());
-    if (symbols.has_space()) marked.push_back(space_);
+    if (space != kNoSymbol) marked.push_back(space);
     add(marked, phrase.weight);
   }
   link();
@@ -23,7 +23,7 @@ Hotwords::Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols)
     }
     table_ = std::move(table);
   }
-  if (symbols.has_space()) start_ = next(0, space_);
+  if (space != kNoSymbol) start_ = next(0, space);
 }
 
 void Hotwords::add(const std::vector<Unit>& units, float weight) {

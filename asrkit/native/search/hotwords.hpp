@@ -21,8 +21,8 @@ class Hotwords {
     float weight;  // nats
   };
 
-  // Phrases have their words separated by the space unit, if there is one.
-  Hotwords(const std::vector<Phrase>& phrases, const SymbolSet& symbols);
+  // Phrases have their words separated by the space unit, unless there is none (kNoSymbol).
+  Hotwords(const std::vector<Phrase>& phrases, std::size_t num_units, Unit space);
 
   // The state at the start of an utterance.
   HotwordState start() const { return start_; }

@@ -141,6 +141,9 @@ class PrefixPool {
     return child;
   }
 
+  // The word start that a node grew from.
+  NodeId start_of(NodeId node) const { return starts[nodes[node].start].node; }
+
   // Where several units lead from a node, or kNone.
   NodeId find_path(NodeId node, const std::vector<Unit>& units) const {
     for (std::size_t i = 0; i < units.size() && node != kNone; ++i) node = find_child(node, units[i]);

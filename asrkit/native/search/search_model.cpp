@@ -1,6 +1,7 @@
 #include "search/search_model.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -75,7 +76,7 @@ std::shared_ptr<const SearchModel> SearchModel::make(SymbolSet symbols, const Se
                                                      const std::vector<LexiconLine>& lines) {
   auto model = std::make_shared<SearchModel>();
   model->symbols = std::move(symbols);
-  model->are_letters = model->symbols.are_letters();
+  model->are_letters = model->are_texts_chains = model->symbols.are_letters();
   model->options = options;
   model->words = std::move(words);
   model->may_texts_repeat = !lines.empty() || may_repeat(model->symbols);
@@ -103,22 +104,60 @@ void SearchModel::read_lexicon(const std::vector<LexiconLine>& lines, const Voca
   std::vector<Lexicon::Entry> entries;
   for (const LexiconLine& line : lines) {
     const auto [place, is_new] = ids.emplace(line.text, static_cast<WordId>(meanings.size()));
-    if (is_new) meanings.push_back({line.text, words ? find_word(line.names, vocabulary) : 0});
+    if (is_new) meanings.push_back({line.text, words ? find_word(line.names, vocabulary) : 0, {}});
+    std::vector<std::vector<Unit>>& ways = meanings[place->second].spellings;
+    if (std::find(ways.begin(), ways.end(), line.spelling) != ways.end()) continue;
+    ways.push_back(line.spelling);
     entries.emplace_back(line.spelling, place->second);
+    are_texts_chains = are_texts_chains && ways.size() == 1;
   }
-  std::sort(entries.begin(), entries.end());
-  entries.erase(std::unique(entries.begin(), entries.end()), entries.end());
   lexicon = std::make_shared<const Lexicon>(symbols.units.size(), std::move(entries));
   if (!words) words = std::make_shared<const EvenWordModel>();
 }
 
 std::shared_ptr<const SearchModel> SearchModel::with(const SearchOptions& other_options,
-                                                     const std::vector<Hotwords::Phrase>& phrases) const {
+                                                     const std::vector<Phrase>& phrases) const {
   auto model = std::make_shared<SearchModel>(*this);
   model->options = other_options;
-  model->hotwords = phrases.empty() ? nullptr : std::make_shared<const Hotwords>(phrases, symbols);
+  model->hotwords = nullptr;
+  if (!phrases.empty()) has_meanings() ? model->find_hot_meanings(phrases) : model->find_hotwords(phrases);
   if (lexicon && !spelling && !model->is_closed()) model->spelling = make_spelling();
   return model;
+}
+
+void SearchModel::find_hotwords(const std::vector<Phrase>& phrases) {
+  const Speller speller(symbols);
+  std::vector<Hotwords::Phrase> spelled;
+  for (const auto& [text, weight] : phrases) {
+    Hotwords::Phrase& phrase = spelled.emplace_back(Hotwords::Phrase{{}, weight});
+    if (!speller.spell_phrase(text, symbols.space, phrase.units)) throw std::invalid_argument(text.front());
+  }
+  hotwords = std::make_shared<const Hotwords>(spelled, symbols.units.size(), symbols.space);
+}
+
+// Where words are those of a lexicon, each that is part of a phrase is a unit.
+void SearchModel::find_hot_meanings(const std::vector<Phrase>& phrases) {
+  std::unordered_map<std::string, Unit> units;
+  std::vector<Hotwords::Phrase> spelled;
+  Unit num_units = kSpaceOfMeanings + 1;
+  for (const auto& [text, weight] : phrases) {
+    Hotwords::Phrase& phrase = spelled.emplace_back(Hotwords::Phrase{{}, weight});
+    for (const std::string& word : text) {
+      const auto [place, is_new] = units.emplace(word, num_units);
+      num_units += is_new ? 1 : 0;
+      if (!phrase.units.empty()) phrase.units.push_back(kSpaceOfMeanings);
+      phrase.units.push_back(place->second);
+    }
+  }
+  hotword_units.clear();
+  for (const Meaning& meaning : meanings) {
+    const auto found = units.find(meaning.text);
+    hotword_units.push_back(found == units.end() ? kOtherMeaning : found->second);
+  }
+  for (const auto& [word, unit] : units) {
+    if (std::find(hotword_units.begin(), hotword_units.end(), unit) == hotword_units.end()) throw std::invalid_argument(word);
+  }
+  hotwords = std::make_shared<const Hotwords>(spelled, num_units, kSpaceOfMeanings);
 }
 
 std::shared_ptr<const SpellingModel> SearchModel::make_spelling() const {

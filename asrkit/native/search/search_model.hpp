@@ -35,7 +35,8 @@ enum class WordRule {
 // A word of a lexicon that is not the language model's.
 struct Meaning {
   std::string text;
-  WordId word = kNoWord;  // of the language model
+  WordId word = kNoWord;                     // of the language model
+  std::vector<std::vector<Unit>> spellings;  // all ways to say it
 };
 
 // A word of a lexicon as it is handed over: how it is written, also in a language model, and how it is spelled.
@@ -49,6 +50,7 @@ struct SearchModel {
   SymbolSet symbols;
   bool are_letters = true;        // outputs and units are the same
   bool may_texts_repeat = false;  // different units may be the same text
+  bool are_texts_chains = true;   // a text is written in one way, letter by letter
   SearchOptions options;
   WordRule rule = WordRule::kPlain;
   std::shared_ptr<const WordModel> words;            // unless kPlain
@@ -57,6 +59,7 @@ struct SearchModel {
   std::vector<Meaning> meanings;                     // if the lexicon is not the language model's: its words
   std::vector<WordId> unit_words;                    // if kOneUnit: the word of each unit
   std::shared_ptr<const Hotwords> hotwords;          // if there are any
+  std::vector<Unit> hotword_units;                   // if they are meanings: what each is to the hotwords
 
   // Builds the lexicon and the spelling model from the vocabulary of the words, or the table of one-unit words.
   static std::shared_ptr<const SearchModel> make(SymbolSet symbols, const SearchOptions& options,
@@ -64,9 +67,13 @@ struct SearchModel {
                                                  const VocabularyView& vocabulary,
                                                  const std::vector<LexiconLine>& lines);
 
-  // The same model with other settings and hotwords; the lexicon is shared.
+  // Words to prefer, in their order, and what they weigh.
+  using Phrase = std::pair<std::vector<std::string>, float>;
+
+  // The same model with other settings and hotwords; the lexicon is shared. Throws the first phrase that cannot be
+  // written, as std::invalid_argument.
   std::shared_ptr<const SearchModel> with(const SearchOptions& other_options,
-                                          const std::vector<Hotwords::Phrase>& phrases) const;
+                                          const std::vector<Phrase>& phrases) const;
 
   // Words of the language model that the units can spell.
   std::size_t num_spelled_words() const {
@@ -88,6 +95,19 @@ struct SearchModel {
     lexicon->visit_words(prefix, visit);
   }
 
+  // The spelling that stands for all of a word, or null where there is only one.
+  const std::vector<Unit>* shared_spelling(WordId meaning) const {
+    if (meaning == kNoWord || meanings[meaning].spellings.size() == 1) return nullptr;
+    return &meanings[meaning].spellings[0];
+  }
+
+  // What hotwords are after a word that reached `state`: where spellings tell all, they were followed on the way.
+  HotwordState hotwords_after(HotwordState state, WordId meaning) const {
+    if (!has_meanings()) return hotwords->next(state, symbols.space);
+    const Unit unit = meaning == kNoWord ? kOtherMeaning : hotword_units[meaning];
+    return hotwords->next(hotwords->next(state, unit), kSpaceOfMeanings);
+  }
+
   // Whether there are no words but those of the lexicon.
   bool is_closed() const { return options.is_closed_vocabulary || has_meanings(); }
 
@@ -103,7 +123,12 @@ struct SearchModel {
   }
 
  private:
+  // What is no word of any phrase, and what stands between two words.
+  static constexpr Unit kOtherMeaning = 0, kSpaceOfMeanings = 1;
+
   void read_lexicon(const std::vector<LexiconLine>& lines, const VocabularyView& vocabulary);
+  void find_hotwords(const std::vector<Phrase>& phrases);
+  void find_hot_meanings(const std::vector<Phrase>& phrases);
   std::shared_ptr<const SpellingModel> make_spelling() const;
 };
 
