@@ -130,7 +130,7 @@ bench-decoder: $(VENV)/.bench ## the beam search beside other decoders
 	python benchmarks/decoder.py
 
 bench-decoder-pieces: $(VENV)/.bench ## the same over pieces of words: TEXT=, SENTENCES= and LM= are files
-	python benchmarks/decoder_pieces.py --text $(TEXT) --sentences $(SENTENCES) --lm $(LM)
+	python benchmarks/decoder_pieces.py --text $(TEXT) --sentences $(SENTENCES) --lm $(LM) --keep build/decoder_pieces
 
 bench-lm: setup ## language model tools beside kenlm, on TEXT=... or what make lm finds
 	python benchmarks/language_model.py $(TEXT)

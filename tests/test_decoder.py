@@ -239,7 +239,12 @@ def test_settings_are_checked(changes: dict[str, object], message: str) -> None:
 def test_the_search_is_as_wide_as_its_guide_asks(
     settings: dict[str, object], is_guided: bool, expected: tuple[float, float]
 ) -> None:
-    assert DecodingConfig.from_dict(settings).thresholds(is_guided=is_guided) == expected
+    config = DecodingConfig.from_dict(settings)
+    assert config.thresholds(is_guided=is_guided) == expected
+    beam, symbol = expected
+    if is_guided:
+        margin = 0.0 if "symbol_threshold" in settings else 3.0
+        assert config.thresholds(is_guided=False, has_lexicon=True) == (beam, symbol + margin)
 
 
 def test_hotwords_widen_a_search_without_a_language_model() -> None:

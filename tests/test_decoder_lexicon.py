@@ -104,7 +104,7 @@ def say(symbols: Symbols, labels: str, *, noise: float = 0.3, seed: int = 0) -> 
     for label in labels.split():
         indices += [symbols.labels.index(label)] * 2 + [0]
     logits = np.random.default_rng(seed).normal(0, noise, (len(indices), len(symbols)))
-    logits[np.arange(len(indices)), indices] += 9.0
+    logits[np.arange(len(indices)), indices] += 14.0
     return (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -131,7 +131,7 @@ def test_a_hotword_decides_between_homophones(symbols: Symbols) -> None:
     for weight in (9.0, 1e9):
         best = decoder.with_config(decoder.config, hotwords={"b ba": weight}).decode(heard)[0]
         assert best.text == "b ba"
-        assert best.hotword_score == min(weight, 80.0)
+        assert best.hotword_score == min(weight, 40.0)
     refused = decoder.with_config(decoder.config, hotwords={"b": -1e9})
     assert refused.decode(say(symbols, "p"))[0].text == "a"
 

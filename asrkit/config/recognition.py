@@ -12,6 +12,7 @@ from asrkit.config.settings import Settings, normalizer_name, one_of, positive, 
 # emissions find unlikely.
 GUIDED_THRESHOLDS = {"fast": (10.0, 4.5), "accurate": (12.0, 7.0), "thorough": (16.0, 10.0)}
 UNGUIDED_THRESHOLDS = {"fast": (3.0, 3.0), "accurate": (4.0, 4.0), "thorough": (10.0, 5.0)}
+LEXICON_MARGIN = 3.0  # phonemes sound more alike than letters do: less likely ones are tried, too
 MOST_WEIGHT = 1000.0  # of any weight or bonus: far beyond use, and far within the range of a float
 
 # Nats paid at once: the search keeps masses as 32-bit numbers, and beyond some 88 nats the best text would get lost.
@@ -93,13 +94,15 @@ class DecodingConfig(Settings):
             weights[phrase if equals else hotword] = _weight_of(hotword, number) if equals else self.hotword_weight
         return weights
 
-    def thresholds(self, *, is_guided: bool) -> tuple[float, float]:
+    def thresholds(self, *, is_guided: bool, has_lexicon: bool = False) -> tuple[float, float]:
         """Return the beam and the symbol threshold in nats: those set, else those of the mode.
 
         Args:
             is_guided: Whether a language model or hotwords may raise what the emissions find unlikely.
+            has_lexicon: Whether words are those of a lexicon; that guides, too.
         """
-        beam, symbol = (GUIDED_THRESHOLDS if is_guided else UNGUIDED_THRESHOLDS)[self.mode]
+        beam, symbol = (GUIDED_THRESHOLDS if is_guided or has_lexicon else UNGUIDED_THRESHOLDS)[self.mode]
+        symbol += LEXICON_MARGIN if has_lexicon else 0.0
         return (
             beam if self.beam_threshold is None else self.beam_threshold,
             symbol if self.symbol_threshold is None else self.symbol_threshold,

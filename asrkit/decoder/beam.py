@@ -248,7 +248,8 @@ class BeamSearchDecoder:
         has_lm = self.lm is not None and config.lm_weight > 0
         has_model = self.lm is not None
         self._divide = PriorDivision(config, len(self.symbols), has_lm=has_model, silent=self.symbols.silent)
-        options = search_options(config, is_guided=has_lm or bool(hotwords) or self.lexicon is not None)
+        is_guided = has_lm or bool(hotwords)
+        options = search_options(config, is_guided=is_guided, has_lexicon=self.lexicon is not None)
         options.unknown_bonus += self._unknown_floor
         self._native = derive(self._native, options, hotwords, self.lexicon)
 
@@ -299,17 +300,17 @@ def derive(
 
 
 def _num_payments(words: Sequence[str], lexicon: Lexicon | None) -> int:
-    """In how many parts a hotword is paid: by letters, the end is one more; words of a lexicon count twice."""
-    return len(" ".join(words)) + 1 if lexicon is None else 2 * len(words)
+    """In how many parts a hotword is paid: by letters, the end is one more; words of a lexicon at once."""
+    return len(" ".join(words)) + 1 if lexicon is None else len(words)
 
 
-def search_options(config: DecodingConfig, *, is_guided: bool) -> _native.SearchOptions:
+def search_options(config: DecodingConfig, *, is_guided: bool, has_lexicon: bool = False) -> _native.SearchOptions:
     """Return the settings of the C++ search; ``is_guided``: by a language model or hotwords."""
     from asrkit import _native
 
     options = _native.SearchOptions()
     options.beam = config.beam
-    options.beam_threshold, options.symbol_threshold = config.thresholds(is_guided=is_guided)
+    options.beam_threshold, options.symbol_threshold = config.thresholds(is_guided=is_guided, has_lexicon=has_lexicon)
     options.lm_weight = config.lm_weight
     options.word_bonus = config.word_bonus
     options.unknown_weight = config.unknown_weight
