@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,28 @@ def test_a_faulty_step_is_named(kind: Values, value: float, message: str) -> Non
     array[7, 2] = value
     with pytest.raises(DecodingError, match=message):
         to_log_probabilities(array, kind)
+
+
+def test_what_pads_an_utterance_does_not_change_the_kind_and_is_named() -> None:
+    shares = softmax(20, 5)
+    for padding, message in ((0.0, "step 20 gives every output the probability 0"), (np.nan, "NaN at step 20")):
+        padded = np.vstack([shares, np.full((9, 5), padding)])
+        assert tell_values([padded]) is Values.PROBABILITIES
+        with pytest.raises(DecodingError, match=message):
+            to_log_probabilities(padded, Values.PROBABILITIES)
+    padded = np.vstack([np.log(shares), np.zeros((9, 5))])
+    assert tell_values([padded]) is Values.LOG_PROBABILITIES
+    with pytest.raises(DecodingError, match="the probabilities of step 20 sum to far more than 1"):
+        to_log_probabilities(padded, Values.LOG_PROBABILITIES)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"), [(lambda p: p, "probabilities"), (lambda p: -np.log(p), "negated log-probabilities")]
+)
+def test_what_is_no_logits_is_not_taken_for_them(change: Callable[[np.ndarray], np.ndarray], name: str) -> None:
+    """As one utterance of another kind among logits, or costs."""
+    with pytest.raises(DecodingError, match=f"holds {name}, which are taken for logits"):
+        to_log_probabilities(change(softmax(20, 5)), Values.LOGITS)
 
 
 @pytest.mark.parametrize("kind", Values)

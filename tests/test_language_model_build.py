@@ -104,6 +104,15 @@ def test_blocks_of_text_do_not_change_the_model(tmp_path: Path) -> None:
     assert (report.sentences, report.words) == (6, 13)
 
 
+def test_a_discount_of_nothing_is_one(tmp_path: Path) -> None:
+    """Of 4, 3, 5 and 3 words with counts of 1 to 4 (one is </s>), a count of 2 loses exactly 0."""
+    counts = [1] * 3 + [2] * 3 + [3] * 5 + [4] * 3
+    text = " ".join(f"w{i}" for i, count in enumerate(counts) for _ in range(count))
+    report = build_ngram([text], tmp_path / "m.arpa", order=1)
+    assert report.discounts == (pytest.approx((0.4 * 1.5 / 1.5 * 1.0, 0.0, 3 - 4 * 0.4 * 3 / 5)),)
+    assert report.discounts[0][1] == 0.0
+
+
 def test_compressed_models_hold_the_same(tmp_path: Path) -> None:
     for name in ("m.arpa", "m.arpa.gz", "m.arpa.xz"):
         build_ngram(["a b c\nb c"], tmp_path / name, order=2, discount_fallback=True)

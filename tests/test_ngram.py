@@ -133,6 +133,22 @@ HEAD = "\\data\\\nngram 1=4\nngram 2=1\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\t-0.5\
 REST = "-0.5\ta\t-0.2\n\n\\2-grams:\n-0.1\t<s> a\n\n\\end\\\n"
 
 
+@pytest.mark.parametrize("has_end", [True, False])
+def test_the_recipe_that_adds_an_end_of_sentence_changes_nothing_else(has_end: bool, tmp_path: Path) -> None:
+    """Hugging Face's recipe for wav2vec2 copies the line of <s> as one of </s>, whether there is one or not."""
+    end = "-1\t</s>\n" if has_end else ""
+    text = f"\\data\\\nngram 1={3 + has_end}\nngram 2=1\n\n\\1-grams:\n-1\t<unk>\n0\t<s>\t-0.5\n{end}" + REST
+    changed = text.replace("<s>\t-0.5\n", "<s>\t-0.5\n0\t</s>\t-0.5\n").replace(f"1={3 + has_end}", f"1={4 + has_end}")
+    (tmp_path / "changed.arpa").write_text(changed)
+    model = NgramModel.load(tmp_path / "changed.arpa")
+    assert model.score("a a") == pytest.approx(-0.1 - 0.2 - 0.5 + (-0.2 - 1 if has_end else -0.2))
+    assert list(model.vocabulary).count("</s>") == 1
+    if has_end:
+        (tmp_path / "plain.arpa").write_text(text)
+        plain = NgramModel.load(tmp_path / "plain.arpa")
+        assert (plain.counts, plain.score("a b a")) == (model.counts, model.score("a b a"))
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [

@@ -31,6 +31,12 @@ def write(path: Path, text: str) -> Path:
         ("labels.txt", "<blk>\n1\n2\n", ["<blk>", "1", "2"]),
         ("labels.txt", "a\n \n\nb\n", ["a", " ", "", "b"]),
         ("labels.txt", "a\n\u2028\nb\u0085\n", ["a", "\u2028", "b\u0085"]),
+        ("tokens.txt", "<blk> 0\na 1\n#0 2\n#1 3\n", ["<blk>", "a"]),  # of a decoding graph, no outputs
+        ("tokens.txt", "<blk> 0\n# 1\n#1 2\n", ["<blk>", "#", "#1"]),
+        ("tokens.txt", "1 a\n0 <blk>\n2 ▁ b\n", ["<blk>", "a", "▁ b"]),
+        ("labels.txt", "0 a\n0 b\n", ["0 a", "0 b"]),
+        ("bpe.vocab", "<unk>\t0\n▁a\t-0\nb\t-1\n", ["<unk>", "▁a", "b"]),  # sentencepiece, with scores
+        ("unigram.vocab", "<unk>\t0\n▁a\t-1.5\nb\t-2e-05\n", ["<unk>", "▁a", "b"]),
         ("labels.json", '["", "a", " "]', ["", "a", " "]),
         ("alphabet.json", '{"labels": ["", "a"], "is_bpe": false}', ["", "a"]),
         ("vocab.json", '{"a": 1, "<pad>": 0}', ["<pad>", "a"]),
@@ -52,6 +58,7 @@ def test_files_of_labels(tmp_path: Path, name: str, text: str, labels: list[str]
 
 
 token = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r \t\ufeff"), min_size=1, max_size=3)
+token = token.filter(lambda label: not label.startswith("#"))  # at the end those of a graph are no outputs
 
 
 @given(labels=st.lists(token, min_size=1, max_size=9, unique=True), data=st.data())

@@ -14,7 +14,8 @@ from asrkit.errors import DecodingError
 FloatArray = npt.NDArray[np.float32]
 
 _TOLERANCE = 1e-2  # of a sum of probabilities, and of a log-softmax in 16 bits above zero
-_LOST_BY_ROUNDING = 0.1  # of the mean sum of probabilities, with very many outputs
+_LOST_BY_ROUNDING = 0.1  # of the usual sum of probabilities, with very many outputs
+_MOST_LOG_SUM = 0.5  # of log-probabilities: no rounding takes a sum so far above one
 _LEAST_PROBABILITY = 1e-15  # what rounding made 0 is not impossible
 
 
@@ -29,8 +30,8 @@ class Values(StrEnum):
 def tell_values(arrays: Iterable[npt.NDArray[Any]]) -> Values:
     """Tell from a few utterances what their numbers are.
 
-    Probabilities lie between 0 and 1 and sum to about one, on the mean: rounding and 16 bits move single steps, and
-    lose a little of the whole. The exponentials of log-probabilities do the same. Steps with NaN do not count.
+    Probabilities lie between 0 and 1 and sum to about one, most of the time: rounding and 16 bits move single steps,
+    and lose a little of the whole. The exponentials of log-probabilities do the same. Steps with NaN do not count.
 
     Args:
         arrays: ``(steps, outputs)`` each.
@@ -50,7 +51,7 @@ def tell_values(arrays: Iterable[npt.NDArray[Any]]) -> Values:
     ):
         rows = np.concatenate(parts)
         # A faulty step among good ones is a fault, and not another kind.
-        if len(rows) > num_steps / 2 and abs(rows.mean() - 1) <= tolerance:
+        if len(rows) > num_steps / 2 and abs(np.median(rows) - 1) <= tolerance:
             return kind
     return Values.LOGITS
 
@@ -84,7 +85,12 @@ def _normalized(array: npt.NDArray[np.float64], kind: Values) -> npt.NDArray[np.
             peak[:, 0] > _TOLERANCE,
             "a positive log-probability at step {step}, where the others are logarithms of probabilities",
         )
+        is_above = np.logaddexp.reduce(array, axis=1) > _MOST_LOG_SUM
+        _refuse(is_above, "the probabilities of step {step} sum to far more than 1; cut off what pads the utterance")
         return array
+    for name, sums in (("probabilities", array.sum(axis=1)), ("negated log-probabilities", np.exp(-array).sum(axis=1))):
+        is_other = array.min(initial=np.inf) >= 0 and abs(np.median(sums) - 1) <= _TOLERANCE
+        _refuse(np.array([is_other]), f"holds {name}, which are taken for logits; say what they are, or convert them")
     _refuse(np.isposinf(peak[:, 0]), "an infinite value at step {step}")
     array -= peak
     array -= np.log(np.exp(array).sum(axis=1, keepdims=True))

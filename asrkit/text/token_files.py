@@ -14,14 +14,17 @@ from asrkit.text.symbols import Symbols, WordRule
 
 _MAX_BYTES = 64 << 20
 _NUMBERED = re.compile(r"(?:(.*?)[ \t])?[ \t]*(-?[0-9]+)[ \t]*")
+_NUMBER_FIRST = re.compile(r"([0-9]+)[ \t](.+)")
+_SCORED = re.compile(r"(.+)\t(-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)")
 
 
 def read_labels(path: Path | str) -> tuple[str, ...]:
     """Read the label of each output.
 
     Taken are ``piece id`` lines (``tokens.txt``, ``units.txt``: icefall, WeNet, sherpa-onnx), where an id alone is that
-    of the space; a label a line; and in ``.json`` a list of labels, an object of ids (``vocab.json``), pyctcdecode's
-    ``alphabet.json`` and ``tokenizer.json`` of Hugging Face.
+    of the space and the ``#0``, ``#1``, ... of a graph at the end are no outputs; the same with the id first;
+    sentencepiece's ``.vocab`` with its scores; a label a line; and in ``.json`` a list of labels, an object of ids
+    (``vocab.json``), pyctcdecode's ``alphabet.json`` and ``tokenizer.json`` of Hugging Face.
 
     Raises:
         MissingPathError: There is no such file.
@@ -75,16 +78,23 @@ def read_symbols(
 def _from_lines(text: str, path: Path) -> list[str]:
     # Only line feeds end a line: other Unicode line ends may be labels.
     lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+    scored = [match for line in lines if (match := _SCORED.fullmatch(line))]
+    if len(scored) == len(lines) and not all(match[2].isdigit() for match in scored):
+        return [match[1] for match in scored]
     matches = [_NUMBERED.fullmatch(line) for line in lines]
     if sum(match is not None and match[1] is not None for match in matches) * 2 <= len(lines):
-        return lines
+        numbered = {int(match[1]): match[2] for line in lines if (match := _NUMBER_FIRST.fullmatch(line))}
+        are_ids = len(numbered) > 0 and sorted(numbered) == list(range(len(lines)))
+        return [numbered[i] for i in range(len(lines))] if are_ids else lines
     rows = []
     for number, (line, match) in enumerate(zip(lines, matches, strict=True), 1):
         if match is None and line.strip():
             raise ConfigError(f"{path}:{number}: {line!r} ends with no number; each line is a label and its id")
         if match is not None:
             rows.append((f"{path}:{number}", match[1] or " ", int(match[2])))
-    return _in_order(rows, path)
+    labels = _in_order(rows, path)
+    first = labels.index("#0") if "#0" in labels else len(labels)
+    return labels[:first] if labels[first:] == [f"#{i}" for i in range(len(labels) - first)] else labels
 
 
 def _in_order(rows: Iterable[tuple[str, str, int]], path: Path) -> list[str]:

@@ -104,6 +104,7 @@ class KneserNey {
     for (std::size_t k = 1; k < 4; ++k) {
       const double count = static_cast<double>(k);
       discounts.amounts[k] = count - (count + 1) * share * seen[k + 1] / seen[k];
+      if (std::abs(discounts.amounts[k]) < 1e-12) discounts.amounts[k] = 0;  // and not what rounding left of it
       if (discounts.amounts[k] < 0 || discounts.amounts[k] > count) {
         return fallback("the " + order + "-gram discount for a count of " + std::to_string(k) + " is out of range");
       }

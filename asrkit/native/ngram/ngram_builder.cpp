@@ -47,6 +47,12 @@ void NgramBuilder::begin(const std::vector<std::uint64_t>& counts) {
 
 WordId NgramBuilder::add_word(std::string_view word, float log10_prob, float log10_backoff) {
   const WordId id = model_.vocabulary.add(word);
+  if (id == kNoWord && word == "</s>") {
+    // The recipe for wav2vec2 with n-grams puts a copy of the line of <s> before the one that is there.
+    model_.unigrams[model_.end_word].log10_prob = log10_prob;
+    model_.contexts[model_.end_word + 1].log10_backoff = log10_backoff;
+    return model_.end_word;
+  }
   if (id == kNoWord) throw NgramError("the word '" + std::string(word) + "' is listed twice");
   if (word == "<s>") model_.begin_word = id;
   if (word == "</s>") model_.end_word = id;
