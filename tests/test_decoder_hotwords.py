@@ -49,6 +49,19 @@ def test_every_text_has_its_exhaustive_score(seed: int, steps: int, hotwords: di
     }
     assert {h.text: h.score for h in found} == pytest.approx(expected, abs=1e-4)
     assert all(h.hotword_score == pytest.approx(hotword_score(h.text, hotwords)) for h in found)
+    alone = BeamSearchDecoder.from_labels(labels, 0, config=WIDE.replace(n_best=1), hotwords=hotwords)
+    assert expected[alone.decode_texts([emissions])[0]] == pytest.approx(max(expected.values()), abs=1e-4)
+
+
+@pytest.mark.parametrize("n_best", [1, 5])
+def test_a_phrase_that_the_end_cuts_off_after_a_word_earns_nothing(n_best: int) -> None:
+    probabilities = [[0.2, 0.797, 0.001, 0.002], [0.001, 0.001, 0.99, 0.008]]  # "b", a little like "a", and a space
+    decoder = BeamSearchDecoder.from_labels(
+        ["a", "b", " ", ""], 3, config=DecodingConfig(n_best=n_best), hotwords={"a b": 6.0}
+    )
+    emissions = np.log(np.array(probabilities, np.float32))
+    assert decoder.decode_texts([emissions]) == ["b"]
+    assert decoder.decode(emissions)[0].text == "b"
 
 
 def test_a_hotword_wins_where_the_sound_is_unsure() -> None:

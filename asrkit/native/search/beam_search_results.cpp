@@ -72,7 +72,8 @@ std::vector<FinalHistory> BeamSearch::finish() {
       if (log_end > kNever) finals.push_back({history, log_end, is_open ? kNever : log_end});
     };
     if (now_.symbols[i] == num_symbols_) {
-      add(slot.history, log_mass, node.context, false);
+      const double refund = model_.hotwords ? model_.hotwords->advance(node.hotword_state) : 0.0;
+      add(slot.history, log_mass - refund, node.context, false);
       continue;
     }
     model_.visit_meanings(node.trie, [&](WordId meaning) {
