@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asrkit.metrics.acoustic import TextScorer
+from asrkit.alignment import Aligner
 from asrkit.metrics.blame import CAUSES, Evidence, Judge, assign_blame
 from asrkit.metrics.scoring import score
 from asrkit.text import Alphabet
@@ -34,7 +34,7 @@ def emissions_of(symbols: str, *, doubts: dict[int, tuple[str, float]] | None = 
 
 def blame(heard: str, said: str, emissions: np.ndarray, judge: Judge) -> dict[str, int]:
     report = score([heard], [said])
-    found = assign_blame(report, lambda _: Evidence(emissions, TextScorer(Alphabet(ALPHABET))), judge)
+    found = assign_blame(report, lambda _: Evidence(emissions, Aligner(Alphabet(ALPHABET))), judge)
     assert sum(found.by_cause.values()) == report.normalized.words.total().errors
     assert tuple(found.by_cause) == CAUSES
     return {cause: number for cause, number in found.by_cause.items() if number}
@@ -75,7 +75,7 @@ def test_deletions_and_insertions_are_judged_too() -> None:
 
 def test_utterances_without_evidence_are_counted() -> None:
     report = score(["bat", "9 lives"], ["cat", "nine wives"])
-    evidence = Evidence(emissions_of("a"), TextScorer(Alphabet(ALPHABET)))  # its alphabet cannot spell "lives"
+    evidence = Evidence(emissions_of("a"), Aligner(Alphabet(ALPHABET)))  # its alphabet cannot spell "lives"
     found = assign_blame(report, lambda name: evidence if name == "2" else None, Judge())
     assert found.errors == []
     assert found.num_skipped == 2

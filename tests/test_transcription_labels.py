@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from pathlib import Path
 
 import numpy as np
-import pytest
 import soundfile
-from hypothesis import given
-from hypothesis import strategies as st
 
 from asrkit.config import FeatureConfig
 from asrkit.data import Utterance
 from asrkit.data.check import CheckReport, Finding, add_findings
 from asrkit.text import Alphabet
 from asrkit.text.units import Characters
-from asrkit.transcription.labels import alignment_score, judge_labels
+from asrkit.transcription.labels import judge_labels
 
 ALPHABET = Alphabet(" abcdefgh")
 BLANK = ALPHABET.blank_index
-
-
-def collapse(path: Sequence[int], blank: int) -> tuple[int, ...]:
-    kept = [symbol for index, symbol in enumerate(path) if index == 0 or symbol != path[index - 1]]
-    return tuple(symbol for symbol in kept if symbol != blank)
-
-
-def best_path_by_trying_all(emissions: np.ndarray, labels: tuple[int, ...], blank: int) -> float:
-    steps, symbols = emissions.shape
-    paths = (path for path in product(range(symbols), repeat=steps) if collapse(path, blank) == labels)
-    return max((float(sum(emissions[t, s] for t, s in enumerate(path))) for path in paths), default=-np.inf)
-
-
-@given(
-    steps=st.integers(1, 5), labels=st.lists(st.integers(0, 1), min_size=1, max_size=3), seed=st.integers(0, 2**32 - 1)
-)
-def test_the_forced_alignment_is_the_best_of_all_paths(steps: int, labels: list[int], seed: int) -> None:
-    emissions = np.log(np.random.default_rng(seed).dirichlet([0.5] * 3, steps)).astype(np.float32)
-    expected = best_path_by_trying_all(emissions, tuple(labels), 2)
-    assert alignment_score(emissions, np.array(labels, np.int32), 2) == pytest.approx(expected, rel=1e-5)
 
 
 class Speller:

@@ -27,8 +27,8 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
         ConfigError: The hypotheses are joined by line, so that their emissions cannot be found.
         DecodingError: The priors of the hypotheses' settings do not fit the emissions.
     """
+    from asrkit.alignment import Aligner
     from asrkit.decoder.emissions import PriorDivision
-    from asrkit.metrics.acoustic import TextScorer
     from asrkit.metrics.blame import Evidence, Judge, assign_blame
     from asrkit.transcription.stored import find_emissions
 
@@ -39,7 +39,7 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
     config = decoding_settings(report)
     stored, recordings = find_emissions(emissions)
     divide = PriorDivision(config, len(stored.symbols), has_lm=lm is not None, silent=stored.symbols.silent)
-    scorer = TextScorer(stored.symbols)
+    scorer = Aligner(stored.symbols)
     kept = {recording.utterance_id: recording.emissions for recording in recordings}
 
     def find_evidence(utterance_id: str) -> Evidence | None:

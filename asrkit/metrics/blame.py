@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.metrics.acoustic import TextScorer
+from asrkit.alignment import Aligner
 from asrkit.metrics.alignment import Step
 from asrkit.metrics.scoring import ScoreReport
 
@@ -32,7 +32,7 @@ class Evidence:
     """
 
     emissions: npt.NDArray[np.float32]
-    scorer: TextScorer
+    scorer: Aligner
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.alignment import Aligner
 from asrkit.audio import load_waveform
 from asrkit.config import FeatureConfig
 from asrkit.data import Utterance
@@ -53,30 +54,6 @@ class LabelJudgement:
     is_suspicious: bool = False
 
 
-def alignment_score(emissions: FloatArray, labels: npt.NDArray[np.int32], blank_index: int) -> float:
-    """Return the log-probability of the best CTC path that writes these labels; -inf where none is long enough.
-
-    Args:
-        emissions: ``(steps, symbols)`` natural log-probabilities.
-        labels: ``(length,)`` symbol indices.
-        blank_index: The blank.
-
-    Source:
-        The Viterbi form of the forward recursion in Graves et al. 2006, section 4.1.
-    """
-    states = np.full(2 * len(labels) + 1, blank_index, np.int64)
-    states[1::2] = labels
-    may_skip = np.zeros(len(states), bool)  # past a blank between two different symbols
-    may_skip[3::2] = labels[1:] != labels[:-1]
-    best = np.full(len(states), -np.inf)
-    best[:2] = emissions[0, states[:2]]
-    for step in emissions[1:]:
-        moved = np.maximum(best, np.concatenate([[-np.inf], best[:-1]]))
-        skipped = np.concatenate([[-np.inf, -np.inf], best[:-2]])[: len(states)]
-        best = np.where(may_skip, np.maximum(moved, skipped), moved) + step[states]
-    return float(best[-2:].max())
-
-
 def judge_labels(
     utterances: Sequence[Utterance], network: Network, units: Units, config: FeatureConfig
 ) -> list[LabelJudgement]:
@@ -106,6 +83,7 @@ def judge_labels(
 def _judge(
     utterances: Sequence[Utterance], network: Network, units: Units, config: FeatureConfig
 ) -> Iterator[LabelJudgement]:
+    aligner = Aligner(units.symbols, units.lexicon)
     by_length = sorted(utterances, key=lambda utterance: utterance.duration_s or 0.0)
     for first in range(0, len(by_length), _BATCH):
         batch = by_length[first : first + _BATCH]
@@ -116,7 +94,5 @@ def _judge(
             for u in batch
         ]
         for utterance, emissions in zip(batch, network.emissions(features), strict=True):
-            labels = units.encode(utterance.text or "")
-            lost = float(emissions.max(axis=1).sum()) - alignment_score(emissions, labels, units.symbols.blank_index)
             heard = greedy_decode(emissions, units.symbols, units.lexicon).text
-            yield LabelJudgement(utterance, heard, lost / max(1, len(labels)))
+            yield LabelJudgement(utterance, heard, aligner.doubt(emissions, utterance.text or ""))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asrkit.metrics.acoustic import TextScorer
+from asrkit.alignment import Aligner
 from asrkit.text import Alphabet, Symbols, WordRule
 
 KINDS = {
@@ -53,7 +53,7 @@ def test_the_score_of_a_text_is_the_sum_over_its_spellings_and_alignments(kind: 
     symbols = KINDS[kind]
     values = np.random.default_rng(seed).normal(size=(steps, len(symbols)))
     emissions = (values - np.logaddexp.reduce(values, axis=1, keepdims=True)).astype(np.float32)
-    scorer = TextScorer(symbols)
+    scorer = Aligner(symbols)
     for text, probability in texts_of(emissions, symbols).items():
         if "\ufffd" not in text and (text or symbols.words not in (WordRule.PIECE, WordRule.ENDING)):
             found = scorer.log_prob(emissions, text)
@@ -63,13 +63,13 @@ def test_the_score_of_a_text_is_the_sum_over_its_spellings_and_alignments(kind: 
 
 def test_what_no_symbols_spell_has_no_score() -> None:
     emissions = np.log(np.full((3, 5), 0.2, np.float32))
-    assert TextScorer(KINDS["pieces"]).log_prob(emissions, "abc") is None
-    assert TextScorer(KINDS["bytes"]).log_prob(emissions[:, :4], "é") is not None
-    assert TextScorer(KINDS["bytes"]).log_prob(emissions[:, :4], "è") is None
+    assert Aligner(KINDS["pieces"]).log_prob(emissions, "abc") is None
+    assert Aligner(KINDS["bytes"]).log_prob(emissions[:, :4], "é") is not None
+    assert Aligner(KINDS["bytes"]).log_prob(emissions[:, :4], "è") is None
 
 
 def test_nothing_takes_no_steps() -> None:
-    scorer = TextScorer(Alphabet("ab"))
+    scorer = Aligner(Alphabet("ab"))
     nothing = np.zeros((0, 3), np.float32)
     assert scorer.log_prob(nothing, "") == 0.0
     assert scorer.log_prob(nothing, "a") == -np.inf

@@ -1,0 +1,335 @@
+"""Known words and the emissions of a recording of any length: when each is said, and what is missing on either side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from asrkit.alignment.anchors import Block, find_blocks
+from asrkit.alignment.lattice import Speller
+from asrkit.alignment.paths import Batch, States, best_score, log_sum, states_of, widen
+from asrkit.text.lexicon import Lexicon
+from asrkit.text.symbols import Symbols
+
+FloatArray = npt.NDArray[np.float32]
+
+# A piece between two cuts is at least so long; what cannot be cut is searched whole up to so many states and steps.
+_PIECE_STEPS = 100
+_MOST_CELLS = 20_000_000
+_BATCH_CELLS = 4_000_000
+_MARGIN = 3  # matching units on both sides of a cut
+_EDGE_STEPS, _EDGE_WORDS = 1_000, 150  # of what is too long to search, at both ends
+_UNKNOWN = -2  # a unit that is never heard
+_PULL = 0.1  # steps of pause that a step of distance counts
+_SURE = 0.3  # a word of such a confidence is seldom found by chance
+_FEWEST_ADDED = 3  # symbols that make something said
+
+
+@dataclass
+class AlignedWord:
+    """When a word was said.
+
+    Args:
+        start_step: First step of its first output; -1 where it was not said.
+        end_step: One past the last step of its last output.
+        doubt: How much less likely it is than what was heard, in nats a unit; infinite where it was not said.
+        symbols: Its outputs, with their first step and one past their last.
+        is_spelled: Whether the outputs can spell it.
+    """
+
+    start_step: int = -1
+    end_step: int = -1
+    doubt: float = float("inf")
+    symbols: list[tuple[int, int, int]] = field(default_factory=list)
+    is_spelled: bool = True
+
+    @property
+    def is_said(self) -> bool:
+        """Whether it was found."""
+        return self.start_step >= 0
+
+    @property
+    def confidence(self) -> float:
+        """From 0 to 1: where it was heard as it is written."""
+        return float(np.exp(-self.doubt)) if self.is_spelled else 0.0
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """All words of a text.
+
+    Args:
+        words: In the order of the text.
+        extra: First steps of what is said and not written, and one past the last.
+        order: The stretches of words, ``[start, stop)``, in the order in which they are heard.
+        num_heard: About how many words are heard.
+    """
+
+    words: list[AlignedWord]
+    extra: list[tuple[int, int]]
+    order: list[tuple[int, int]]
+    num_heard: float
+
+    @property
+    def agreement(self) -> float:
+        """Share of the words that could be found, those written or those heard, that are; less than 0.2 by chance."""
+        sure = sum(word.confidence >= _SURE for word in self.words)
+        return sure / max(1.0, min(len(self.words), self.num_heard))
+
+
+class Aligner:
+    """Aligns texts with the emissions of one model.
+
+    Args:
+        symbols: Its outputs.
+        lexicon: What words are made of, where the outputs are no letters.
+    """
+
+    def __init__(self, symbols: Symbols, lexicon: Lexicon | None = None) -> None:
+        self.speller = Speller(symbols, lexicon)
+        self._symbols = symbols
+
+    def log_prob(self, emissions: FloatArray, text: str) -> float | None:
+        """Return the natural log-probability of a text, summed over all ways to spell it and all alignments of each.
+
+        Args:
+            emissions: ``(steps, symbols)`` natural-log probabilities.
+            text: Words with one space between two.
+
+        Returns:
+            The score, or None where no symbols spell the text.
+        """
+        states = self._exact(text)
+        return None if states is None else log_sum(states, emissions)
+
+    def doubt(self, emissions: FloatArray, text: str) -> float:
+        """Return how much less likely a text is than what was heard, in nats a unit; infinite where it cannot be.
+
+        Args:
+            emissions: ``(steps, symbols)`` natural-log probabilities.
+            text: Words with one space between two.
+        """
+        states = self._exact(text)
+        if states is None:
+            return float("inf")
+        length = sum(len(self.speller.units(word) or ()) for word in text.split())
+        return (float(emissions.max(axis=1).sum()) - best_score(states, emissions)) / max(1, length)
+
+    def _exact(self, text: str) -> States | None:
+        lattice = self.speller.spell_text(text)
+        return None if lattice is None else states_of(lattice, len(self._symbols), self._symbols.blank_index)
+
+    def align(self, emissions: FloatArray, words: Sequence[str], breaks: Sequence[int] = ()) -> Alignment:
+        """Find when the words of a text are said; what is missing in it or in the recording does not hurt the others.
+
+        Args:
+            emissions: ``(steps, symbols)`` natural-log probabilities.
+            words: As they are said.
+            breaks: Words that begin a part that may be heard elsewhere.
+        """
+        folded = [self.speller.fold(word) for word in words]
+        units = [self.speller.units(word) for word in folded]
+        text = np.array([unit for word in units for unit in word or (_UNKNOWN,)], np.int64)
+        starts = np.cumsum([0, *(len(word or (0,)) for word in units)])
+        heard = _Heard.of(emissions, self._symbols, by_output=self.speller.is_said)
+        blocks = find_blocks(heard.units, text, [int(starts[place]) for place in breaks])
+        blocks = blocks or [Block((0, len(heard.units)), (0, len(text)))]
+        ends = [heard.pause_near(block.heard[1]) for block in blocks[:-1]]
+        pieces, order = list[_Piece](), list[tuple[int, int]]()
+        for block, first, end in zip(blocks, [0, *ends], [*ends, len(emissions)], strict=True):
+            low, high = (int(np.searchsorted(starts, place)) for place in block.text)
+            order.append((low, high))
+            pieces += _cut(_Piece(first, end, low, high), block, heard, starts)
+        num_heard = len(heard.units) * len(units) / max(1, len(text))
+        found = Alignment([AlignedWord(is_spelled=word is not None) for word in units], [], order, num_heard)
+        for batch in _batches([part for piece in pieces for part in _bounded(piece, starts, found)], starts):
+            self._search(batch, emissions, folded, np.diff(starts), found)
+        found.extra.sort()
+        for low, high in order:
+            _start_earlier([word for word in found.words[low:high] if word.is_said])
+        return found
+
+    def _search(
+        self,
+        pieces: Sequence[_Piece],
+        emissions: FloatArray,
+        words: Sequence[str],
+        lengths: npt.NDArray[np.intp],
+        found: Alignment,
+    ) -> None:
+        """Search the best paths of some pieces and note what they say."""
+        blank, space = self._symbols.blank_index, self._symbols.space_index
+        lattices = [self.speller.spell_words(words[piece.low : piece.high]) for piece in pieces]
+        items = [
+            (
+                states_of(lattice, len(self._symbols), blank, lengths[piece.low : piece.high].tolist()),
+                widen(emissions[piece.first : piece.end], blank, space),
+            )
+            for piece, lattice in zip(pieces, lattices, strict=True)
+        ]
+        for piece, lattice, (states, rows), path in zip(pieces, lattices, items, Batch(items).run(), strict=True):
+            if path is not None:
+                word_of = np.searchsorted(lattice.hubs, lattice.starts, side="right") - 1 + piece.low
+                _note_words(path, states, rows, piece.first, word_of, lattice.outputs, lengths, found)
+                found.extra.extend(_added(path, states, rows, piece.first))
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Steps ``[first, end)`` in which words ``[low, high)`` are looked for."""
+
+    first: int
+    end: int
+    low: int
+    high: int
+
+    def num_cells(self, starts: npt.NDArray[np.intp]) -> int:
+        """Return about how many states are searched, times steps."""
+        num_states = 2 * int(starts[self.high] - starts[self.low]) + 5 * (self.high - self.low) + 4
+        return (self.end - self.first) * num_states
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """The likeliest output of each step, as units of text.
+
+    Args:
+        units: ``(units,)``.
+        first: First step of each.
+        end: One past its last.
+        is_pause: ``(steps,)`` whether nothing is heard.
+    """
+
+    units: npt.NDArray[np.int64]
+    first: npt.NDArray[np.intp]
+    end: npt.NDArray[np.intp]
+    is_pause: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, emissions: FloatArray, symbols: Symbols, *, by_output: bool) -> _Heard:
+        """Read emissions; a unit is an output, else a byte of what it writes."""
+        best = emissions.argmax(axis=1) if len(emissions) else np.zeros(0, np.intp)
+        begins = np.flatnonzero(np.diff(best, prepend=-1))
+        ends = np.append(begins, len(best))[1:]
+        texts = [spelling.text if spelling else b"" for spelling in symbols.spellings]
+        spelled = [(index,) if by_output and text else tuple(text) for index, text in enumerate(texts)]
+        counts = np.array([len(spelled[output]) for output in best[begins]], np.intp)
+        units = np.array([unit for output in best[begins] for unit in spelled[output]], np.int64)
+        is_silent = np.array([not text for text in texts])
+        return cls(units, np.repeat(begins, counts), np.repeat(ends, counts), is_silent[best])
+
+    def pause_near(self, unit: int) -> int:
+        """Return the middle of a pause around a unit, the longer and the nearer the better."""
+        at = int(self.first[unit]) if unit < len(self.first) else len(self.is_pause)
+        low, high = max(0, at - _PIECE_STEPS), min(len(self.is_pause), at + _PIECE_STEPS)
+        pauses = low + _runs(self.is_pause[low:high])
+        if not len(pauses):
+            return at
+        middles = pauses.sum(axis=1) // 2
+        return int(middles[(pauses[:, 1] - pauses[:, 0] - _PULL * np.abs(middles - at)).argmax()])
+
+
+def _runs(flags: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Return ``(runs, 2)`` where each run of true begins and one past where it ends."""
+    return np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).reshape(-1, 2)
+
+
+def _cut(whole: _Piece, block: Block, heard: _Heard, starts: npt.NDArray[np.intp]) -> Iterator[_Piece]:
+    """Cut a piece between words, inside of matches."""
+    first, low = whole.first, whole.low
+    for match in block.matches:
+        inner = np.searchsorted(starts, [match.text + _MARGIN, match.text + match.length - _MARGIN])
+        for word in range(int(inner[0]), int(inner[1])):
+            unit = match.heard + int(starts[word]) - match.text
+            step = int(heard.end[unit - 1] + heard.first[unit]) // 2
+            if step - first >= _PIECE_STEPS and low < word < whole.high and step < whole.end:
+                yield _Piece(first, step, low, word)
+                first, low = step, word
+    yield _Piece(first, whole.end, low, whole.high)
+
+
+def _bounded(piece: _Piece, starts: npt.NDArray[np.intp], found: Alignment) -> Iterator[_Piece]:
+    """Yield a piece, or where it is too long to be searched its ends: what lies between has nothing in common."""
+    if piece.first == piece.end:
+        return
+    if piece.num_cells(starts) <= _MOST_CELLS:
+        yield piece
+        return
+    steps, words = min(_EDGE_STEPS, (piece.end - piece.first) // 2), min(_EDGE_WORDS, (piece.high - piece.low) // 2)
+    yield _Piece(piece.first, piece.first + steps, piece.low, piece.low + words)
+    found.extra.append((piece.first + steps, piece.end - steps))
+    yield _Piece(piece.end - steps, piece.end, piece.high - words, piece.high)
+
+
+def _batches(pieces: Sequence[_Piece], starts: npt.NDArray[np.intp]) -> Iterator[list[_Piece]]:
+    """Yield pieces of about the same length together."""
+    batch: list[_Piece] = []
+    num_cells = 0
+    for piece in sorted(pieces, key=lambda piece: piece.end - piece.first):
+        if batch and num_cells + piece.num_cells(starts) > _BATCH_CELLS:
+            yield batch
+            batch, num_cells = [], 0
+        batch.append(piece)
+        num_cells += piece.num_cells(starts)
+    if batch:
+        yield batch
+
+
+def _note_words(
+    path: npt.NDArray[np.intp],
+    states: States,
+    rows: FloatArray,
+    first_step: int,
+    word_of: npt.NDArray[np.intp],
+    outputs: Sequence[int],
+    lengths: npt.NDArray[np.intp],
+    found: Alignment,
+) -> None:
+    """Set the times of words from a path, and how much what they say costs."""
+    costs = -rows[np.arange(len(path)), states.emitted[path]]
+    is_added = (path >= states.adding.start) & (path < states.adding.stop)
+    costs[is_added] = 0.0
+    is_output = (path >= states.num_places) & (path < states.adding.start)
+    begins = np.flatnonzero(is_output & (np.diff(path, prepend=-1) != 0))
+    for begin in begins.tolist():
+        edge = int(path[begin]) - states.num_places
+        end = begin + 1
+        while end < len(path) and path[end] == path[begin]:
+            end += 1
+        word = found.words[word_of[edge]]
+        if not word.is_said:
+            word.start_step = first_step + begin
+        word.end_step = first_step + end
+        word.symbols.append((outputs[edge], first_step + begin, first_step + end))
+    said = [
+        (found.words[place], lengths[place])
+        for place in dict.fromkeys(word_of[path[begins] - states.num_places].tolist())
+    ]
+    bounds = [0, *(word.start_step - first_step for word, _ in said[1:]), len(path)]
+    for (word, length), (begin, end) in zip(said, pairwise(bounds), strict=False):
+        word.doubt = float(costs[begin:end].sum()) / max(1, int(length))
+
+
+def _start_earlier(words: Sequence[AlignedWord]) -> None:
+    """Move the starts of words by the usual gap between two: a network is sure of a word's first output too late.
+
+    In fluent speech a word begins where the last one ends, so the usual gap tells how late.
+    """
+    gaps = [after.start_step - before.end_step for before, after in pairwise(words)]
+    late = int(np.median(gaps)) if gaps else 0
+    for place, word in enumerate(words):
+        earliest = words[place - 1].end_step if place else 0
+        word.start_step = max(min(earliest, word.start_step), word.start_step - late)
+
+
+def _added(path: npt.NDArray[np.intp], states: States, rows: FloatArray, first_step: int) -> Iterator[tuple[int, int]]:
+    """Yield where something is said that is not written."""
+    is_added = (path >= states.adding.start) & (path < states.adding.stop)
+    for begin, end in _runs(is_added).tolist():
+        sounds = begin + np.flatnonzero(rows[begin:end, -3] < 0)
+        if len(sounds) >= _FEWEST_ADDED:
+            yield first_step + int(sounds[0]), first_step + end
