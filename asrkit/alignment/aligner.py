@@ -26,6 +26,7 @@ _EDGE_STEPS, _EDGE_WORDS = 1_000, 150  # of what is too long to search, at both 
 _UNKNOWN = -2  # a unit that is never heard
 _PULL = 0.1  # steps of pause that a step of distance counts
 _SURE = 0.3  # a word of such a confidence is seldom found by chance
+_MOST_TEXT = 4  # times what is heard: in more, something like it is found by chance
 _FEWEST_ADDED = 3  # symbols that make something said
 
 
@@ -75,10 +76,15 @@ class Alignment:
     num_heard: float
 
     @property
+    def num_sure(self) -> int:
+        """How many words were found for sure, beside another such: single ones are found by chance."""
+        sure = np.array([False, *(word.confidence >= _SURE for word in self.words), False])
+        return int((sure[1:-1] & (sure[:-2] | sure[2:] | (len(self.words) == 1))).sum())
+
+    @property
     def agreement(self) -> float:
-        """Share of the words that could be found, those written or those heard, that are; less than 0.2 by chance."""
-        sure = sum(word.confidence >= _SURE for word in self.words)
-        return sure / max(1.0, min(len(self.words), self.num_heard))
+        """Share of the words that could be found, those written or those heard, that are; seldom 0.15 by chance."""
+        return self.num_sure / max(1.0, min(len(self.words), self.num_heard))
 
 
 class Aligner:
@@ -137,10 +143,11 @@ class Aligner:
         starts = np.cumsum([0, *(len(word or (0,)) for word in units)])
         heard = _Heard.of(emissions, self._symbols, by_output=self.speller.is_said)
         blocks = find_blocks(heard.units, text, [int(starts[place]) for place in breaks])
-        blocks = blocks or [Block((0, len(heard.units)), (0, len(text)))]
-        ends = [heard.pause_near(block.heard[1]) for block in blocks[:-1]]
+        if not blocks and len(text) <= _MOST_TEXT * len(heard.units) + _MOST_TEXT:
+            blocks = [Block((0, len(heard.units)), (0, len(text)))]
+        ends = [*(heard.pause_near(block.heard[1]) for block in blocks[:-1]), len(emissions)]
         pieces, order = list[_Piece](), list[tuple[int, int]]()
-        for block, first, end in zip(blocks, [0, *ends], [*ends, len(emissions)], strict=True):
+        for block, first, end in zip(blocks, [0, *ends[:-1]], ends, strict=False):
             low, high = (int(np.searchsorted(starts, place)) for place in block.text)
             order.append((low, high))
             pieces += _cut(_Piece(first, end, low, high), block, heard, starts)

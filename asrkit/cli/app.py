@@ -13,7 +13,20 @@ from asrkit.errors import AsrkitError
 from asrkit.packages import version_of
 
 # the order of `asrkit --help`: the three verbs, what goes with them, the tools
-_ORDER = ("train", "transcribe", "score", "decode", "compare", "status", "data", "lm", "model", "demo", "doctor")
+_ORDER = (
+    "train",
+    "transcribe",
+    "score",
+    "decode",
+    "align",
+    "compare",
+    "status",
+    "data",
+    "lm",
+    "model",
+    "demo",
+    "doctor",
+)
 
 
 class _Commands(TyperGroup):
@@ -71,6 +84,7 @@ def _fail(line: str, code: int) -> NoReturn:
 
 # each module registers its commands on ``app``
 from asrkit.cli import (  # noqa: E402
+    align,  # noqa: F401
     compare,  # noqa: F401
     data,  # noqa: F401
     data_check,  # noqa: F401

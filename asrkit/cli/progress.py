@@ -29,10 +29,17 @@ class TranscriptionProgress(Observer):
         verbose: Show each transcript.
         keep: Collect the transcripts, to print them at the end.
         most: Recordings that may be asked for at once.
+        verb: What becomes of recordings.
     """
 
     def __init__(
-        self, *, quiet: bool = False, verbose: bool = False, keep: bool = False, most: int | None = None
+        self,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        keep: bool = False,
+        most: int | None = None,
+        verb: str = "transcribed",
     ) -> None:
         self.transcripts: list[Transcript] = []
         self.num_found = 0
@@ -41,6 +48,8 @@ class TranscriptionProgress(Observer):
         self._verbose = verbose
         self._keep = keep
         self._most = most
+        self._too_many: str | None = None
+        self._verb = verb
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -69,6 +78,10 @@ class TranscriptionProgress(Observer):
             how = "nothing is kept; name a folder with -o" if self._keep else "run the same command again to go on"
             error.add_note(f"{self._num_done:,} of {self._num_todo:,} done; {how}")
 
+    def limit(self, most: int, why: str) -> None:
+        """Refuse more recordings than that, for a reason."""
+        self._most, self._too_many = most, why
+
     def say(self, text: str) -> None:
         """Print a line on stderr."""
         self._console.print(printable(text), markup=False)
@@ -95,6 +108,8 @@ class TranscriptionProgress(Observer):
             ConfigError: These are more than can be printed.
         """
         if self._most is not None and num_recordings > self._most:
+            if self._too_many is not None:
+                raise ConfigError(f"{self._too_many} ({num_recordings:,} recordings are named)")
             raise ConfigError(f"{num_recordings:,} recordings of such a format cannot share stdout; {USE_FILES}")
         self.num_found = num_recordings
         self._task = self._bar.add_task("Transcribing", total=None, state=f"0 of {num_recordings:,}")
@@ -128,10 +143,10 @@ class TranscriptionProgress(Observer):
     def close(self, summary: TranscriptionSummary) -> None:
         """Print the closing words."""
         self._bar.stop()
-        if not self._keep and not self._verbose and self.num_found <= _FEW:
+        if self._verb == "transcribed" and not self._keep and not self._verbose and self.num_found <= _FEW:
             for transcript in self.transcripts:
                 self._show(transcript)
-        parts = [f"{summary.num_transcribed:,} transcribed"]
+        parts = [f"{summary.num_transcribed:,} {self._verb}"]
         if summary.num_reused:
             parts.append(f"{summary.num_reused:,} already done")
         if summary.failures:

@@ -143,39 +143,48 @@ def _table(transcript: Transcript) -> str:
 
 def _ctm(transcript: Transcript) -> str:
     """NIST's time-marked conversation: file, channel, start, duration, word, confidence."""
+    rows = ((w.start_s, w.end_s - w.start_s, "".join(w.word.split()), w.confidence) for w in transcript.words)
     return "".join(
-        f"{transcript.utterance_id} 1 {w.start_s:.3f} {w.end_s - w.start_s:.3f} {w.word} {w.confidence:.4f}\n"
-        for w in transcript.words
+        f"{transcript.utterance_id} 1 {start_s:.3f} {length_s:.3f} {word} {confidence:.4f}\n"
+        for start_s, length_s, word, confidence in rows
     )
 
 
 def _textgrid(transcript: Transcript) -> str:
-    """Praat's long text format, one tier of words; silences are empty intervals."""
-    end_s = max([transcript.duration_s, *(word.end_s for word in transcript.words)])
+    """Praat's long text format: a tier of words, maybe one of symbols; silences are empty intervals."""
+    tiers = {"words": [(word.start_s, word.end_s, word.word) for word in transcript.words]}
+    if symbols := (transcript.alignment or {}).get("symbols"):
+        tiers["symbols"] = [(start_s, end_s, label) for label, start_s, end_s in symbols]
+    end_s = max([transcript.duration_s, *(stop_s for spans in tiers.values() for _, stop_s, _ in spans)])
+    head = (
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
+        f"xmin = 0\nxmax = {end_s:.3f}\ntiers? <exists>\nsize = {len(tiers)}\nitem []:\n"
+    )
+    return head + "".join(_tier(number, name, spans, end_s) for number, (name, spans) in enumerate(tiers.items(), 1))
+
+
+def _tier(number: int, name: str, spans: Sequence[tuple[float, float, str]], end_s: float) -> str:
     intervals: list[tuple[float, float, str]] = []
     position_s = 0.0
-    for word in transcript.words:
-        start_s = max(word.start_s, position_s)
-        if word.end_s <= start_s:
+    for start_s, stop_s, text in spans:
+        start_s = max(start_s, position_s)
+        if stop_s <= start_s:
             continue
         if start_s > position_s:
             intervals.append((position_s, start_s, ""))
-        intervals.append((start_s, word.end_s, word.word))
-        position_s = word.end_s
+        intervals.append((start_s, stop_s, text))
+        position_s = stop_s
     if position_s < end_s or not intervals:
         intervals.append((position_s, end_s, ""))
     head = (
-        'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
-        f"xmin = 0\nxmax = {end_s:.3f}\ntiers? <exists>\nsize = 1\nitem []:\n    item [1]:\n"
-        f'        class = "IntervalTier"\n        name = "words"\n        xmin = 0\n        xmax = {end_s:.3f}\n'
-        f"        intervals: size = {len(intervals)}\n"
+        f'    item [{number}]:\n        class = "IntervalTier"\n        name = "{name}"\n        xmin = 0\n'
+        f"        xmax = {end_s:.3f}\n        intervals: size = {len(intervals)}\n"
     )
-    body = "".join(
-        f"        intervals [{number}]:\n            xmin = {start_s:.3f}\n            xmax = {stop_s:.3f}\n"
+    return head + "".join(
+        f"        intervals [{place}]:\n            xmin = {start_s:.3f}\n            xmax = {stop_s:.3f}\n"
         f'            text = "{_doubled(text)}"\n'
-        for number, (start_s, stop_s, text) in enumerate(intervals, 1)
+        for place, (start_s, stop_s, text) in enumerate(intervals, 1)
     )
-    return head + body
 
 
 def _doubled(text: str) -> str:

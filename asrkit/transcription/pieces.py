@@ -5,9 +5,9 @@ A search over hours would keep hours of histories; between two pauses a language
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from asrkit.text import Symbols, WordRule
 
 if TYPE_CHECKING:
     from asrkit.decoder import Hypothesis
+    from asrkit.transcription.recordings import Recording
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -27,6 +28,14 @@ class Decoder(Protocol):
     """Emissions to hypotheses."""
 
     def decode(self, emissions: FloatArray) -> list[Hypothesis]:
+        """Return hypotheses for ``(steps, symbols)``, best first, at least one."""
+
+
+@runtime_checkable
+class WholeDecoder(Protocol):
+    """A decoder that must see a recording whole and know which it is, as where its text is known."""
+
+    def decode_whole(self, recording: Recording, emissions: FloatArray) -> Sequence[JoinedHypothesis]:
         """Return hypotheses for ``(steps, symbols)``, best first, at least one."""
 
 
@@ -50,6 +59,8 @@ class JoinedHypothesis:
     lm_score: float
     words: tuple[JoinedWord, ...]
     confidence: float
+    alignment: Mapping[str, Any] | None = None  # of a known text: what is missing, on either side
+    remarks: tuple[str, ...] = ()
 
 
 def decode_in_pieces(

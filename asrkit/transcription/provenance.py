@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from asrkit.config import DecodingConfig, TranscriptionConfig
@@ -53,6 +55,7 @@ def describe(
     config: TranscriptionConfig,
     normalizer: str,
     language: str,
+    others: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return what decides a transcript, with a ``key`` that changes when any of it does.
 
@@ -71,6 +74,7 @@ def describe(
     }
     if lexicon is not None:
         deciding |= {"lexicon": lexicon.name, "lexicon_fingerprint": file_fingerprint(lexicon, "lexicon")}
+    deciding |= others
     if config.vad:
         deciding["vad"] = detection_method()
     if config.audio_track is not None:

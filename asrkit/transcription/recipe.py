@@ -58,6 +58,7 @@ class Recipe:
         keep_emissions: bool = False,
         reads_audio: bool = True,
         lexicon: Path | None = None,
+        deciding: Mapping[str, Any] | None = None,
     ) -> Recipe:
         """Settle what a caller may leave open: the defaults, the number of jobs, the provenance.
 
@@ -79,6 +80,7 @@ class Recipe:
             config=config,
             normalizer=model.normalizer,
             language=model.language,
+            others=deciding or {},
         )
         config = config.replace(jobs=config.jobs or num_cores())
         return cls(model, lm, decoding, config, provenance, keep_emissions, reads_audio, network, make_decoder, lexicon)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +26,15 @@ from asrkit.emissions import to_half
 from asrkit.errors import AsrkitError
 from asrkit.features import extract_features, is_silent, sound_span
 from asrkit.text import Symbols
-from asrkit.transcription.pieces import Decoder, decode_in_pieces
+from asrkit.transcription.pieces import Decoder, JoinedHypothesis, WholeDecoder, decode_in_pieces
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.silence import SilenceSkipper, put_back, silent_emissions
 from asrkit.transcription.speech import make_detector
 from asrkit.transcription.transcript import Transcript, transcript_from
 from asrkit.transcription.windows import EmissionsJoiner, WindowPlan
+
+if TYPE_CHECKING:
+    from asrkit.decoder import Hypothesis
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -345,9 +348,7 @@ class Recognizer:
             return Outcome(recording, problem="the model gives NaN for it; check the model with `asrkit model info`")
         half = to_half(emissions)
         with self.times.measure("decoder_s"):
-            hypotheses = decode_in_pieces(
-                self._decoder(), half.astype(np.float32), self._symbols, self._model.step_ms / 1000
-            )
+            hypotheses = self._hypotheses(recording, half.astype(np.float32))
         transcript = transcript_from(
             hypotheses,
             recording,
@@ -356,6 +357,12 @@ class Recognizer:
             reading=reading,
         )
         return Outcome(recording, transcript, emissions=half if self._keep_emissions else None)
+
+    def _hypotheses(self, recording: Recording, emissions: FloatArray) -> Sequence[Hypothesis | JoinedHypothesis]:
+        decoder = self._decoder()
+        if isinstance(decoder, WholeDecoder):
+            return decoder.decode_whole(recording, emissions)
+        return decode_in_pieces(decoder, emissions, self._symbols, self._model.step_ms / 1000)
 
     def _decoder(self) -> Decoder:
         if not hasattr(self._own, "decoder"):

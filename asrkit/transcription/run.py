@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from asrkit.audio import AUDIO_SUFFIXES, RAW_SUFFIXES
 from asrkit.config import DecodingConfig, TranscriptionConfig
@@ -53,6 +54,7 @@ def transcribe(
     network: Network | None = None,
     make_decoder: Callable[[], Decoder] | None = None,
     make_runner: Callable[[Recipe], Runner] | None = None,
+    deciding: Mapping[str, Any] | None = None,
     observer: Observer | None = None,
 ) -> TranscriptionSummary:
     """Transcribe recordings into a folder.
@@ -78,6 +80,7 @@ def transcribe(
         network: Stands in for the model's graph.
         make_decoder: Stands in for the decoder of ``decoding``.
         make_runner: Stands in for the runner of ``config``.
+        deciding: What else decides the transcripts, where something stands in for the decoder.
         observer: Told about progress.
 
     Raises:
@@ -88,7 +91,9 @@ def transcribe(
     if in_place and any(map(is_url, [*inputs, *listed])):
         raise ConfigError("transcripts cannot be written beside recordings on other machines; drop --in-place")
     observer = observer or Observer()
-    recipe = Recipe.make(model, lm, decoding, config, network, make_decoder, keep_emissions=keep_emissions)
+    recipe = Recipe.make(
+        model, lm, decoding, config, network, make_decoder, keep_emissions=keep_emissions, deciding=deciding
+    )
     left_out: set[Path] = set()
     recordings = _share(
         _find(inputs, listed, recipe.config, audio_root, observer, left_out, in_place=in_place), recipe.config

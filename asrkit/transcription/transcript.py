@@ -51,6 +51,8 @@ class Transcript:
         audio_fingerprint: What tells this audio from another version of it.
         remarks: What a user should know of how the audio was read.
         damage: What is missing from it, where the rest was salvaged.
+        alignment: Of a known text: its ``agreement`` with what is heard, what is ``unsaid``, ``unwritten`` and
+            ``unspelled``, maybe ``symbols`` with their times.
     """
 
     utterance_id: str
@@ -64,6 +66,7 @@ class Transcript:
     audio_fingerprint: str = ""
     remarks: tuple[str, ...] = ()
     damage: str | None = None
+    alignment: Mapping[str, Any] | None = None
 
     def to_row(self) -> dict[str, Any]:
         """Return plain values for JSON; ``nbest`` is there only where there is more than one hypothesis."""
@@ -81,6 +84,8 @@ class Transcript:
             row["remarks"] = list(self.remarks)
         if self.damage is not None:
             row["damage"] = self.damage
+        if self.alignment is not None:
+            row["alignment"] = dict(self.alignment)
         return row | {"audio_fingerprint": self.audio_fingerprint, "provenance": dict(self.provenance)}
 
     @classmethod
@@ -107,6 +112,7 @@ class Transcript:
             and all(isinstance(word.word, str) for word in read.words)
             and all(isinstance(remark, str) for remark in read.remarks)
             and isinstance(read.damage, str | None)
+            and isinstance(read.alignment, Mapping | None)
         )
         if not is_ours:
             raise TypeError("a value has another type")
@@ -158,6 +164,7 @@ def transcript_from(
         ),
         provenance=provenance or {},
         audio_fingerprint=recording.fingerprint,
-        remarks=tuple(reading.remarks),
+        remarks=(*reading.remarks, *getattr(best, "remarks", ())),
+        alignment=getattr(best, "alignment", None),
         damage=reading.damage,
     )

@@ -1,0 +1,108 @@
+"""``asrkit align``: when each word of a known text is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asrkit.cli import transcribe_options as options
+from asrkit.cli.app import app
+from asrkit.errors import ConfigError
+
+
+@app.command(epilog="Example: asrkit align lecture.mp3 --text lecture.txt -f srt -f textgrid")
+def align(
+    context: typer.Context,
+    inputs: options.Inputs = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            help="What is said: the text of one recording, a folder of texts named like the recordings, or a manifest "
+            "(whose recordings are aligned where no other is named).",
+        ),
+    ] = None,
+    model: options.Model = None,
+    output_dir: Annotated[
+        Path, typer.Option("--output-dir", "--output", "-o", help="Folder for the aligned texts and results.jsonl.")
+    ] = Path("aligned"),
+    format: Annotated[
+        list[str] | None,
+        typer.Option("--format", "-f", help="ctm, textgrid, srt, vtt, json, tsv and more; repeatable; default: ctm."),
+    ] = None,
+    symbols: Annotated[
+        bool, typer.Option("--symbols", help="Also the times of the model's outputs, in json and textgrid.")
+    ] = False,
+    to_stdout: Annotated[bool, typer.Option("--stdout", help="Print the aligned texts and write no file.")] = False,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Write beside the recordings.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Align again what is done already.")] = False,
+    jobs: options.Jobs = None,
+    subtitle_width: options.SubtitleWidth = None,
+    subtitle_lines: options.SubtitleLines = None,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find when each word of a known text is said, in recordings of any length.
+
+    Words keep their punctuation and figures. What is said and not written, or written and not said, is told and moves
+    no other word; a recording whose text is something else fails (exit code 3). A second run does only what is missing.
+    """
+    from asrkit.cli.progress import TranscriptionProgress
+    from asrkit.cli.settings import Project, choose_model, resolve
+    from asrkit.cli.transcribe_printing import print_transcripts
+    from asrkit.config import TranscriptionConfig
+    from asrkit.model.bundle import Bundle
+    from asrkit.transcription.aligning import KnownTexts
+    from asrkit.transcription.aligning import align as align_texts
+    from asrkit.transcription.recordings import is_manifest
+
+    if text is None:
+        raise ConfigError("nothing to align: name what is said with --text")
+    texts = KnownTexts.read(text)
+    paths = list(inputs or ())
+    if not paths:
+        if not is_manifest(text):
+            raise ConfigError("nothing to align: name recordings, or a manifest with --text")
+        paths = [str(text)]
+    flags = {
+        "format": tuple(format or ("ctm",)),
+        "jobs": jobs,
+        "subtitle_width": subtitle_width,
+        "subtitle_lines": subtitle_lines,
+    }
+    config = resolve(TranscriptionConfig, "transcription", flags, project=Project.load())
+    if to_stdout and len(config.format) > 1:
+        raise ConfigError("stdout takes one format; name one with -f, or a folder with -o")
+    if to_stdout and (in_place or json_output or _is_named(context, "output_dir")):
+        raise ConfigError("--stdout writes no file and prints nothing else; drop --in-place, --json and -o")
+    with TranscriptionProgress(quiet=quiet, keep=to_stdout, verb="aligned") as view:
+        choice = choose_model(model)
+        bundle = Bundle.load(choice.path)
+        view.say(f"model: {bundle.name} ({choice.reason})")
+        if "" in texts.texts:
+            view.limit(1, f"{text} is the text of one recording; name a manifest, or a folder of texts named like them")
+        elif to_stdout and config.format[0] in ("srt", "vtt", "tsv", "textgrid"):
+            view.limit(1, f"several recordings of format {config.format[0]} cannot share stdout; name a folder with -o")
+        summary = align_texts(
+            paths,
+            bundle,
+            texts,
+            with_symbols=symbols,
+            output_dir=None if to_stdout else output_dir,
+            config=config,
+            in_place=in_place,
+            overwrite=overwrite,
+            observer=view,
+        )
+    view.close(summary)
+    if to_stdout:
+        print_transcripts(view.transcripts, config)
+    if json_output:
+        typer.echo(json.dumps(summary.to_dict()))
+    raise typer.Exit(summary.exit_code)
+
+
+def _is_named(context: typer.Context, name: str) -> bool:
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
