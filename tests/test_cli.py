@@ -53,7 +53,20 @@ def test_a_wrong_command_is_wrong_usage() -> None:
 
 def test_help_lists_the_commands_in_the_order_in_which_people_meet_them() -> None:
     listed = typer.main.get_command(app).list_commands(None)  # type: ignore[arg-type]
-    known = ["train", "transcribe", "score", "decode", "compare", "status", "data", "lm", "model", "demo", "doctor"]
+    known = [
+        "train",
+        "transcribe",
+        "score",
+        "decode",
+        "align",
+        "compare",
+        "status",
+        "data",
+        "lm",
+        "model",
+        "demo",
+        "doctor",
+    ]
     assert listed == [name for name in known if name in listed]
 
 

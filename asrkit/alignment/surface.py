@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
+GLUE = "\u00a0"  # between a word and a sign that has no sound of its own
 _LONGEST = 100  # tokens read together, so that a number knows its neighbors
 
 
@@ -44,10 +45,10 @@ def read_tokens(text: str, say: Callable[[str], str], *, divides_words: bool = T
                 tokens.append(Token(opening + written, tuple(said), begins))
                 begins, opening = False, ""
             elif begins or not tokens:
-                opening += f"{written} " if divides_words else written
+                opening += written + GLUE * divides_words
             else:
                 last = tokens[-1]
-                tokens[-1] = Token(last.written + " " * divides_words + written, last.said, last.begins_part)
+                tokens[-1] = Token(last.written + GLUE * divides_words + written, last.said, last.begins_part)
     return tokens
 
 

@@ -81,7 +81,7 @@ def align(
         choice = choose_model(model)
         bundle = Bundle.load(choice.path)
         view.say(f"model: {bundle.name} ({choice.reason})")
-        if "" in texts.texts:
+        if texts.is_shared:
             view.limit(1, f"{text} is the text of one recording; name a manifest, or a folder of texts named like them")
         elif to_stdout and config.format[0] in ("srt", "vtt", "tsv", "textgrid"):
             view.limit(1, f"several recordings of format {config.format[0]} cannot share stdout; name a folder with -o")

@@ -90,6 +90,7 @@ from asrkit.cli import (  # noqa: E402
     data_check,  # noqa: F401
     data_degrade,  # noqa: F401
     data_preview,  # noqa: F401
+    data_segment,  # noqa: F401
     decode,  # noqa: F401
     demo,  # noqa: F401
     doctor,  # noqa: F401

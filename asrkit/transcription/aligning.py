@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.alignment import AlignedWord, Aligner, Alignment, Token, read_tokens
+from asrkit.alignment import GLUE, AlignedWord, Aligner, Alignment, Token, read_tokens
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.data import scan_manifest
 from asrkit.decoder import greedy_decode
@@ -69,6 +69,11 @@ class KnownTexts:
         if not any(text.split() for text in texts.values()):
             raise ConfigError(f"{path}: holds no words; name the text that is said")
         return cls(path, texts)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is one text for all recordings."""
+        return "" in self.texts
 
     @property
     def fingerprint(self) -> str:
@@ -160,7 +165,9 @@ class TextAligner:
         doubt = sum(min(word.doubt, 50.0) for word in words)
         return [
             JoinedHypothesis(
-                text=(" " if self.aligner.speller.divides_words else "").join(token.written for token in said),
+                text=(" " if self.aligner.speller.divides_words else "")
+                .join(t.written for t in said)
+                .replace(GLUE, " "),
                 score=-doubt,
                 acoustic_score=-doubt,
                 lm_score=0.0,
@@ -177,12 +184,13 @@ class TextAligner:
         def second(step: int) -> float:
             return round(offset_s + step * step_s, 3)
 
-        unsaid, after = [], 0
+        unsaid, after, place = [], 0, 0
         for is_said, group in groupby(found.tokens, key=lambda token: token.is_said):
             tokens = [*group]
             if not is_said:
-                unsaid.append({"after_s": second(after), "text": " ".join(token.written for token in tokens)})
-            after = tokens[-1].end_step if is_said else after
+                text = " ".join(token.written for token in tokens)
+                unsaid.append({"after_s": second(after), "first_word": place, "text": text})
+            after, place = tokens[-1].end_step if is_said else after, place + len(tokens)
         unwritten = [
             {
                 "start_s": second(begin),

@@ -1,0 +1,66 @@
+"""``asrkit data segment``: a corpus of utterances from long recordings and their text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asrkit.cli import transcribe_options as options
+from asrkit.cli.data import data_app, say
+
+
+@data_app.command("segment", epilog="Example: asrkit data segment chapters/ --text book.txt -o corpus")
+def segment_command(
+    recordings: Annotated[
+        list[str], typer.Argument(help="Audiobooks, lectures, meetings: files, folders, patterns, manifests.")
+    ],
+    text: Annotated[
+        Path,
+        typer.Option(
+            help="What is said, in whatever order: a text for all, a folder of texts named like them, or a manifest."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the corpus.")],
+    model: options.Model = None,
+    min_confidence: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Utterances below go to doubtful.tsv, to be heard first.")
+    ] = 0.3,
+    jobs: options.Jobs = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Cut long recordings in pauses into utterances of 2 to 15 s, each with its part of the text.
+
+    The folder gets corpus.tsv and audio/, doubtful.tsv, unmatched.tsv with what has no counterpart, and doubtful.html
+    to hear the least certain. A second run does only what is missing.
+    """
+    from asrkit.cli.progress import TranscriptionProgress
+    from asrkit.cli.settings import Project, choose_model, resolve
+    from asrkit.config import TranscriptionConfig
+    from asrkit.model.bundle import Bundle
+    from asrkit.report.segments_page import render_segments, unmatched_kinds
+    from asrkit.transcription.aligning import KnownTexts
+    from asrkit.transcription.segmenting import DOUBTFUL, MANIFEST, UNMATCHED, segment
+    from asrkit.writing import write_whole
+
+    texts = KnownTexts.read(text)
+    config = resolve(TranscriptionConfig, "transcription", {"jobs": jobs}, project=Project.load())
+    with TranscriptionProgress(quiet=quiet, verb="aligned") as view:
+        choice = choose_model(model)
+        bundle = Bundle.load(choice.path)
+        view.say(f"model: {bundle.name} ({choice.reason})")
+        corpus = segment(
+            recordings, bundle, texts, output, least_confidence=min_confidence, config=config, observer=view
+        )
+    view.close(corpus.summary)
+    page = output / "doubtful.html"
+    write_whole(page, render_segments(corpus, output))
+    if not quiet:
+        for kind, count in unmatched_kinds(corpus).items():
+            say(f"{kind}: {count:,} ({UNMATCHED})")
+        say(f"{len(corpus.doubtful):,} doubtful ({DOUBTFUL}); hear them in {page}")
+        hours = sum(part.duration_s for part in corpus.sure) / 3600
+        say(f"{len(corpus.sure):,} utterances, {hours:.2f} h")
+    typer.echo(output / MANIFEST)
+    raise typer.Exit(corpus.summary.exit_code)

@@ -1,0 +1,143 @@
+"""Corpora cut from recordings whose words and pauses are planted."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_transcription_aligning import SAID, STEP_S, Model, Network
+
+from asrkit.data import read_manifest
+from asrkit.report.segments_page import render_segments
+from asrkit.transcription.aligning import KnownTexts
+from asrkit.transcription.segmenting import Segment, SegmentedCorpus, cut_transcript, cut_waveform, segment
+from asrkit.transcription.transcript import TimedWord, Transcript
+
+
+def transcript_of(words: list[tuple[str, float, float]], **alignment: Any) -> Transcript:
+    timed = tuple(TimedWord(word, start_s, end_s, 0.9) for word, start_s, end_s in words)
+    end_s = words[-1][2] if words else 0.0
+    return Transcript("a", "/a.wav", end_s + 0.5, " ".join(w for w, *_ in words), 0.9, timed, alignment=alignment)
+
+
+def spoken(*sentences: tuple[int, float]) -> list[tuple[str, float, float]]:
+    """Words of half a second; each sentence of so many words is followed by a pause of so many seconds."""
+    words, at_s = [], 0.5
+    for count, pause_s in sentences:
+        for number in range(count):
+            words.append((f"w{len(words)}" + "." * (number + 1 == count), at_s, at_s + 0.5))
+            at_s += 0.5
+        at_s += pause_s
+    return words
+
+
+def test_cuts_lie_in_pauses_and_keep_a_part_of_them() -> None:
+    first, second = cut_transcript(transcript_of(spoken((16, 1.0), (16, 1.0))))
+    assert (first.start_s, first.end_s, second.start_s) == (0.25, 8.8, 9.2)
+    assert first.text.split()[-1] == "w15."
+    assert first.id == "a-00000250-00008800"
+    assert first.confidence == pytest.approx(0.9)
+
+
+def test_a_longer_pause_at_the_end_of_a_sentence_is_preferred() -> None:
+    parts = cut_transcript(transcript_of(spoken((12, 0.6), (6, 0.2), (14, 0.6))))
+    assert [part.text.split()[-1] for part in parts] == ["w11.", "w31."] or len(parts) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [(spoken((40, 0.5)), "no pause to cut in"), (spoken((2, 0.5)), "too short"), (spoken((6, 0.5)), None)],
+)
+def test_what_cannot_be_cut_is_told(words: list[tuple[str, float, float]], problem: str | None) -> None:
+    (part,) = cut_transcript(transcript_of(words))
+    assert part.problem == problem
+
+
+def test_no_words_give_no_segments() -> None:
+    assert cut_transcript(transcript_of([])) == []
+
+
+def test_a_flaw_costs_the_stretch_between_two_pauses_alone() -> None:
+    words = spoken((8, 0.5), (8, 0.5), (8, 0.5))
+    parts = cut_transcript(transcript_of(words, unsaid=[{"after_s": 7.0, "first_word": 0, "text": "x"}]))
+    assert [part.problem for part in parts] == [None, "not cut from what does not match", None]
+    assert parts[1].text.split()[0] == "w8"
+
+
+def test_what_is_not_written_stays_out_of_the_utterances_around_it() -> None:
+    words = spoken((8, 3.0), (8, 0.5))
+    first, second = cut_transcript(
+        transcript_of(words, unwritten=[{"start_s": 4.6, "end_s": 7.3, "heard": "something else"}])
+    )
+    assert first.problem is second.problem is None
+    assert first.end_s <= 4.6
+    assert second.start_s >= 7.3
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(1, 20), st.floats(0.0, 2.0)), min_size=1, max_size=12))
+def test_every_word_is_in_one_segment_and_utterances_have_their_length(sentences: list[tuple[int, float]]) -> None:
+    words = spoken(*sentences)
+    parts = cut_transcript(transcript_of(words))
+    assert [word for part in parts for word in part.text.split()] == [word for word, *_ in words]
+    for before, after in itertools.pairwise(parts):
+        assert before.end_s <= after.start_s + 1e-9
+    assert all(2.0 <= part.duration_s <= 15.0 for part in parts if part.problem is None)
+
+
+@given(st.integers(1, 50))
+def test_samples_are_cut_from_blocks_of_any_size(size: int) -> None:
+    waveform = np.arange(100, dtype=np.float32)
+    parts = [Segment("a", 0.5, 2.0, "", 1.0), Segment("a", 2.0, 3.1, "", 1.0), Segment("a", 7.0, 9.9, "", 1.0)]
+    blocks = iter([waveform[first : first + size] for first in range(0, 100, size)])
+    cut = [*cut_waveform(blocks, 10, parts)]
+    assert [list(samples) for samples in cut] == [list(range(5, 20)), list(range(20, 31)), list(range(70, 99))]
+
+
+def make(tmp_path: Path) -> SegmentedCorpus:
+    if not (tmp_path / "long.wav").exists():
+        samples = np.random.default_rng(0).uniform(-0.1, 0.1, round(2 * len(SAID) * STEP_S * 16_000))
+        soundfile.write(tmp_path / "long.wav", samples, 16_000)
+        (tmp_path / "book.txt").write_text(f"A title.\n\n{SAID}.\n\nAnother chapter!", encoding="utf-8")
+    texts = KnownTexts.read(tmp_path / "book.txt")
+    return segment([tmp_path / "long.wav"], Model(), texts, tmp_path / "corpus", network=Network(SAID))
+
+
+def test_a_corpus_can_be_trained_on_and_is_the_same_however_often_it_is_made(tmp_path: Path) -> None:
+    corpus = make(tmp_path)
+    folder = tmp_path / "corpus"
+    (utterance,) = read_manifest(folder / "corpus.tsv")
+    assert utterance.text == f"{SAID}."
+    assert utterance.duration_s == pytest.approx(len(utterance.waveform(16_000)) / 16_000, abs=0.001)
+    assert [(kind, text) for *_, kind, text in corpus.unmatched] == [
+        ("written, not said", "A title."),
+        ("written, not said", "Another chapter!"),
+    ]
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "run.json"}
+    stamp = utterance.audio_path.stat().st_mtime_ns
+    assert make(tmp_path).summary.num_reused == 1
+    assert utterance.audio_path.stat().st_mtime_ns == stamp
+    utterance.audio_path.unlink()
+    make(tmp_path)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_is_left_of_another_cut_goes(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "corpus" / "audio" / "long-1-2.flac").write_bytes(b"")
+    make(tmp_path)
+    assert len([*(tmp_path / "corpus" / "audio").glob("*.flac")]) == 1
+
+
+def test_the_page_plays_the_least_certain_first(tmp_path: Path) -> None:
+    corpus = make(tmp_path)
+    page = render_segments(corpus, tmp_path / "corpus")
+    assert "data:audio/flac;base64," in page
+    assert "Another chapter!" in page
+    assert "http" not in page.split("<main>")[1]
