@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asrkit.data import Utterance, read_manifest, scan_manifest, split_utterances, write_manifest
-from asrkit.data.manifest import ignored_columns
+from asrkit.data.manifest import left_out
 from asrkit.errors import ConfigError, ManifestError, MissingPathError
 
 HEADER = "utterance_id\tpath\tseconds\tspeaker\tcorpus\ttext\n"
@@ -177,7 +177,7 @@ def test_ljspeech_reads_the_third_column_with_quoting_off(tmp_path: Path) -> Non
         assert [utterance.text for utterance in utterances] == ['Doctor "No', '"Only two']
         assert utterances[0].audio_path == tmp_path / "wavs" / "LJ1.wav"
         assert [str(problem) for problem in problems] == [
-            f"{tmp_path / 'metadata.csv'}:3: 4 fields instead of id|text|normalized text"
+            f"{tmp_path / 'metadata.csv'}:3: 'LJ3|short|long|x' is not id|text|normalized text"
         ]
 
 
@@ -308,8 +308,9 @@ def test_columns_that_nobody_reads_are_named(tmp_path: Path) -> None:
         ("utterance_id\tpath\tseconds\ttext\n", []),
     ):
         (tmp_path / "m.tsv").write_text(content)
-        assert ignored_columns(tmp_path / "m.tsv") == ignored
-    assert ignored_columns(tmp_path) == []
+        told = [f"columns that are not read: {', '.join(ignored)}"] if ignored else []
+        assert left_out(tmp_path / "m.tsv") == told
+    assert left_out(tmp_path) == []
 
 
 def test_only_recordings_that_are_gone_name_the_way_to_go_on_without_them(tmp_path: Path) -> None:

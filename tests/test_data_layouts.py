@@ -1,0 +1,262 @@
+"""Corpora as people have them: read in their layout, without what others test with, several at once."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from test_data_imports import lay
+from typer.testing import CliRunner
+
+from asrkit.cli.app import app
+from asrkit.data import read_manifest, scan_manifest
+from asrkit.data.archives import unpack
+from asrkit.data.manifest import left_out
+from asrkit.errors import ManifestError
+
+CORPORA = {
+    "recordings with texts": (
+        {"a/one.wav": None, "a/one.txt": "First\nline\n", "two.mp3": None, "two.txt": "Second"},
+        [("a/one.wav", "First line", None), ("two.mp3", "Second", None)],
+    ),
+    "vctk": (
+        {"wav48_silence_trimmed/p225/p225_001_mic1.flac": None, "txt/p225/p225_001.txt": "Please call."},
+        [("wav48_silence_trimmed/p225/p225_001_mic1.flac", "Please call.", "p225")],
+    ),
+    "libritts": (
+        {
+            "train/84/1/84_1_0.wav": None,
+            "train/84/1/84_1_0.normalized.txt": "Mister X.",
+            "train/84/1/84_1_0.original.txt": "Mr. X.",
+        },
+        [("train/84/1/84_1_0.wav", "Mister X.", "84")],
+    ),
+    "voxforge": (
+        {"ralf-2009-abc/wav/a1.wav": None, "ralf-2009-abc/etc/PROMPTS": "ralf-2009-abc/mfc/a1 HE SAID\n"},
+        [("ralf-2009-abc/wav/a1.wav", "HE SAID", "ralf")],
+    ),
+    "tedlium": (
+        {
+            "data/train/sph/T.sph": None,
+            "data/train/stm/T.stm": ";; comment\nT 1 T 0.0 1.0 <o,f0> ignore_time_segment_in_scoring\n"
+            "T 1 speaker 0.02 0.09 <o,f0,male> it 's <unk> word(2) {NOISE}\n",
+        },
+        [("data/train/sph/T.sph", "it's word", "speaker")],
+    ),
+    "m-ailabs": (
+        {"en/by_book/mary/emma/metadata.csv": "e_1|Mr. X|Mister X\n", "en/by_book/mary/emma/wavs/e_1.wav": None},
+        [("en/by_book/mary/emma/wavs/e_1.wav", "Mister X", "mary")],
+    ),
+    "lj with flac": ({"metadata.csv": "a|A\n", "wavs/a.flac": None}, [("wavs/a.flac", "A", "lj")]),
+    "lj with a suffix in the id": ({"metadata.csv": "a.wav|A|B\n", "wavs/a.wav": None}, [("wavs/a.wav", "B", "lj")]),
+    "audiofolder with splits": (
+        {"train/metadata.csv": "file_name,transcription\na.wav,one\n", "train/a.wav": None},
+        [("train/a.wav", "one", None)],
+    ),
+    "common voice without validated.tsv": (
+        {"train.tsv": "client_id\tpath\tsentence\nx\ta.mp3\tYes\n", "clips/a.mp3": None},
+        [("clips/a.mp3", "Yes", "x")],
+    ),
+    "librispeech": (
+        {
+            "train-clean-5/19/198/19-198.trans.txt": "19-198-0000 HELLO YOU\n",
+            "train-clean-5/19/198/19-198-0000.flac": None,
+        },
+        [("train-clean-5/19/198/19-198-0000.flac", "HELLO YOU", "19")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_corpora_are_read_as_people_have_them(tmp_path: Path, name: str) -> None:
+    files, expected = CORPORA[name]
+    found, problems = scan_manifest(lay(tmp_path, dict(files)))
+    assert problems == []
+    assert [(Path(os.path.normpath(u.audio_path)), u.text, u.speaker) for u in found] == [
+        (tmp_path / audio, text, speaker) for audio, text, speaker in expected
+    ]
+    assert all(" " not in u.id and not u.id.endswith((".wav", ".flac", ".mp3")) for u in found)
+
+
+def test_times_of_stm_are_kept(tmp_path: Path) -> None:
+    (utterance,) = read_manifest(lay(tmp_path, dict(CORPORA["tedlium"][0])))
+    assert (utterance.start_s, utterance.end_s) == (0.02, 0.09)
+
+
+def test_a_recording_without_its_text_is_named(tmp_path: Path) -> None:
+    lay(tmp_path, {"a.wav": None, "a.txt": "one", "b.wav": None})
+    found, problems = scan_manifest(tmp_path)
+    assert ([u.id for u in found], [str(p) for p in problems]) == (
+        ["a"],
+        [f"{tmp_path / 'b.wav'}:1: has no text at b.txt"],
+    )
+
+
+HELD_OUT = {
+    "librispeech": (
+        {
+            f"{part}/1/2/1-2.trans.txt": f"1-2-{n} A\n"
+            for n, part in enumerate(["train-clean-5", "dev-clean", "test-other"])
+        }
+        | {f"{part}/1/2/1-2-{n}.flac": None for n, part in enumerate(["train-clean-5", "dev-clean", "test-other"])},
+        ["1-2-0"],
+        "dev-clean (1), test-other (1)",
+    ),
+    "common voice": (
+        {
+            "validated.tsv": "client_id\tpath\tsentence\nx\ta.mp3\tA\nx\tb.mp3\tB\nx\tc.mp3\tC\n",
+            "test.tsv": "client_id\tpath\tsentence\nx\tb.mp3\tB\n",
+            "dev.tsv": "client_id\tpath\tsentence\nx\tc.mp3\tC\n",
+        }
+        | {f"clips/{name}.mp3": None for name in "abc"},
+        ["a"],
+        "dev (1), test (1)",
+    ),
+    "audiofolder": (
+        {f"{part}/metadata.csv": f"file_name,text\n{part[:2]}.wav,x\n" for part in ("train", "validation")}
+        | {f"{part}/{part[:2]}.wav": None for part in ("train", "validation")},
+        ["tr"],
+        "validation (1)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_published_test_sets_are_never_trained_on_without_a_word(tmp_path: Path, name: str) -> None:
+    files, ids, told = HELD_OUT[name]
+    lay(tmp_path, dict(files))
+    assert [utterance.id for utterance in read_manifest(tmp_path)] == ids
+    (line,) = left_out(tmp_path)
+    assert told in line
+
+
+def test_a_test_set_that_is_named_is_read(tmp_path: Path) -> None:
+    files, *_ = HELD_OUT["librispeech"]
+    lay(tmp_path / "test" / "corpus", dict(files))
+    assert [u.id for u in read_manifest(tmp_path / "test" / "corpus" / "dev-clean")] == ["1-2-1"]
+    assert left_out(tmp_path / "test" / "corpus" / "dev-clean") == []
+    lay(tmp_path / "only", {"test/a.wav": None, "test/a.txt": "nothing else is there"})
+    assert [u.id for u in read_manifest(tmp_path / "only")] == ["a"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_lhotse_is_read_without_lhotse(tmp_path: Path, packed: bool) -> None:
+    lay(tmp_path, {"a.wav": None})
+    recording = {"id": "r", "sources": [{"type": "file", "channels": [0], "source": "a.wav"}], "duration": 0.1}
+    said = {
+        "id": "s",
+        "recording_id": "r",
+        "start": 0.02,
+        "duration": 0.05,
+        "channel": 0,
+        "text": "One.",
+        "speaker": "x",
+    }
+    tables = {
+        "recordings": [recording],
+        "supervisions": [said, {**said, "id": "t", "recording_id": "gone"}],
+    }
+    for kind, rows in tables.items():
+        content = "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+        (tmp_path / f"x_{kind}.jsonl{'.gz' * packed}").write_bytes(gzip.compress(content) if packed else content)
+    found, problems = scan_manifest(tmp_path)
+    assert [(u.id, u.text, u.start_s, u.end_s, u.channel, u.speaker) for u in found] == [
+        ("s", "One.", 0.02, 0.07, None, "x")
+    ]
+    assert [problem.message for problem in problems] == ["its recording 'gone' is in no recordings*.jsonl beside it"]
+    cut = {"id": "c", "start": 0.01, "recording": recording, "supervisions": [{**said, "start": 0.02}]}
+    (tmp_path / "cuts.jsonl").write_text(f"{json.dumps(cut)}\n{json.dumps({'id': 'm', 'type': 'MixedCut'})}\n")
+    found, problems = scan_manifest(tmp_path / "cuts.jsonl")
+    assert [(u.id, u.start_s) for u in found] == [("s", 0.03)]
+    assert problems[0].message.startswith("is no cut of one recording")
+
+
+def test_several_sources_become_one_corpus(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        lay(tmp_path / name, {"a.wav": None, "a.txt": f"text of the {name}", f"{name}.wav": None, f"{name}.txt": name})
+    result = CliRunner().invoke(
+        app, ["data", "import", str(tmp_path / "first"), str(tmp_path / "second"), "-o", str(tmp_path / "m.tsv")]
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "second: 2 utterances" in result.stderr
+    read = {u.id: u.text for u in read_manifest(tmp_path / "m.tsv")}
+    assert read == {
+        "first-a": "text of the first",
+        "first": "first",
+        "second-a": "text of the second",
+        "second": "second",
+    }
+
+
+def tar_of(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def problem_of(work: Callable[..., object], *arguments: Path) -> str:
+    with pytest.raises(ManifestError) as caught:
+        work(*arguments)
+    return str(caught.value)
+
+
+def wav() -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(1600), 16_000, format="WAV")
+    return file.getvalue()
+
+
+def test_tar_shards_are_unpacked(tmp_path: Path) -> None:
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    tar_of(
+        shards / "0.tar",
+        {
+            "x/a.wav": wav(),
+            "x/a.json": b'{"text": "one", "speaker": "s", "n": [1]}',
+            "../../b.wav": wav(),
+            "../../b.txt": b"two\n",
+            "c.wav": wav(),
+        },
+    )
+    tar_of(shards / "1.tar", {"d.wav": wav()})
+    (shards / "tarred_audio_manifest.json").write_text('{"audio_filepath": "d.wav", "text": "four", "duration": 0.1}\n')
+    assert "unpack it first" in problem_of(read_manifest, shards / "0.tar")
+    result = CliRunner().invoke(app, ["data", "import", str(shards), "-o", str(tmp_path / "m.tsv")])
+    assert result.exit_code == 0, result.stderr
+    found = read_manifest(tmp_path / "m.tsv")
+    assert [(u.text, u.speaker) for u in found] == [("one", "s"), ("two", None), ("four", None)]
+    assert all(u.audio_path.is_relative_to(tmp_path / "m-audio") for u in found)
+    before = found[0].audio_path.stat().st_mtime_ns
+    CliRunner().invoke(app, ["data", "import", str(shards), "-o", str(tmp_path / "m.tsv")])
+    assert found[0].audio_path.stat().st_mtime_ns == before
+
+
+def test_a_broken_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"no tar" * 200)
+    assert str(tmp_path / "a.tar") in problem_of(unpack, tmp_path / "a.tar", tmp_path / "out")
+    tar_of(tmp_path / "b.tar", {"a.txt": b"no audio"})
+    assert "holds no audio" in problem_of(unpack, tmp_path / "b.tar", tmp_path / "out")
+    assert not (tmp_path / "out" / "manifest.jsonl").exists()
+
+
+def test_parquet_with_the_audio_inside(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="reads parquet (pip install pyarrow)")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [{"audio": {"bytes": wav(), "path": "a.wav"}, "sentence": "one", "client_id": "x", "up_votes": 2}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-00000.parquet")
+    manifest = unpack(tmp_path / "train-00000.parquet", tmp_path / "out")
+    (utterance,) = read_manifest(manifest)
+    assert (utterance.id, utterance.text, utterance.speaker) == ("a", "one", "x")
+    assert len(utterance.waveform(16_000)) == 1600

@@ -67,10 +67,12 @@ def say(message: str) -> None:
 
 @data_app.command("import", epilog="Example: asrkit data import LJSpeech-1.1 -o data/ljspeech --split last500")
 def import_command(
-    source: Annotated[
-        Path,
+    sources: Annotated[
+        list[Path],
         typer.Argument(
-            help="A manifest (TSV, CSV, JSONL) or a folder: LJSpeech, LibriSpeech, Common Voice, Kaldi, audiofolder."
+            help="Manifests (TSV, CSV, JSONL), corpora in their own layout, recordings with a .txt each, tar shards, "
+            "parquet files.",
+            metavar="SOURCE...",
         ),
     ],
     output: Annotated[
@@ -85,27 +87,54 @@ def import_command(
 ) -> None:
     """Bring a corpus into manifests, with lengths measured and texts fitted to the alphabet.
 
-    Bad entries are named and left out (exit code 3).
+    Several sources become one corpus. Parts that others test with (dev, test) are left out unless they are named, and
+    bad entries (exit code 3); both are told.
     """
-    from asrkit.data.preparation import prepare_corpus, write_sets
+    from asrkit.data.preparation import join_corpora, prepare_corpus, write_sets
     from asrkit.data.split import named_split
     from asrkit.text import Alphabet, get_normalizer
 
     if split is None and output.suffix.lower() not in (".tsv", ".jsonl", ".json"):
         raise ConfigError(f"--output must end in .tsv or .jsonl, not {output.name!r}; a folder needs --split")
-    texts = text_settings(alphabet, [source], audio_root)
+    room = output if split is not None else output.with_suffix("")
+    corpora = {_name(source, place, sources): _unpacked(source, room) for place, source in enumerate(sources)}
+    texts = text_settings(alphabet, [*corpora.values()], audio_root)
     normalizer = get_normalizer(texts.normalizer, texts.language)
-    prepared = prepare_corpus(source, Alphabet(texts.alphabet), audio_root, keep_text, normalizer)
+    each = {
+        name: prepare_corpus(source, Alphabet(texts.alphabet), audio_root, keep_text, normalizer)
+        for name, source in corpora.items()
+    }
+    prepared = join_corpora(each)
     if split is None:
         paths = write_sets(output.parent, {output.stem: prepared.utterances}, output.suffix)
     else:
         paths = write_sets(output, named_split(prepared.utterances, split.value, dev_share, seed))
-    say_ignored(source)
+    for source in corpora.values():
+        say_ignored(source)
+    if len(each) > 1:
+        for name, one in each.items():
+            say(f"{name}: {len(one.utterances):,} utterances")
     _report(prepared, keep_text)
     for path in paths:
         typer.echo(path)
     if prepared.problems:
         raise typer.Exit(PARTLY_FAILED)
+
+
+def _name(source: Path, place: int, sources: Sequence[Path]) -> str:
+    """Return the name of a source, with its number where another has it too."""
+    names = [path.resolve().name if path.is_dir() else path.stem for path in sources]
+    return names[place] if names.count(names[place]) == 1 else f"{names[place]}-{place + 1}"
+
+
+def _unpacked(source: Path, room: Path) -> Path:
+    """Return a source, or the manifest of what was unpacked of archives."""
+    from asrkit.data.archives import archives_of, unpack
+
+    if not archives_of(source):
+        return source
+    say(f"{source}: its recordings are unpacked")
+    return unpack(source, room.parent / f"{room.name}-audio" / source.name)
 
 
 def text_settings(alphabet: str | None, sources: Sequence[Path], audio_root: Path | None) -> DataConfig:
@@ -133,12 +162,11 @@ def _report(prepared: Preparation, keep_text: bool = False) -> None:
 
 
 def say_ignored(manifest: Path) -> None:
-    """Tell which columns of a manifest nothing is read from."""
-    from asrkit.data.manifest import ignored_columns
+    """Tell what is not read of a manifest or corpus."""
+    from asrkit.data.manifest import left_out
 
-    ignored = ignored_columns(manifest)
-    if ignored:
-        say(f"{manifest}: columns that are not read: {', '.join(ignored)}")
+    for line in left_out(manifest):
+        say(f"{manifest}: {line}")
 
 
 def list_some(lines: Sequence[str]) -> None:

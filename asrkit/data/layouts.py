@@ -1,24 +1,52 @@
 """Corpora in their original layout, read as they are.
 
-To add one: write a function that yields rows and problems, and a line in ``LAYOUTS``.
+Most are described in a line: texts in a file each, found from the path of the audio (``Beside``), or in tables, of
+which each line names a recording (``Listed``). The others are functions. All are in ``LAYOUTS``, the surest first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from typing import Protocol
 
-from asrkit.audio import SOUNDFILE_SUFFIXES
+from asrkit.audio import AUDIO_SUFFIXES
 from asrkit.data.kaldi import is_kaldi, read_kaldi
+from asrkit.data.lhotse import is_lhotse, read_lhotse
 from asrkit.data.lines import read_lines
 from asrkit.data.rows import Problem, Row
 from asrkit.data.tables import read_csv, read_jsonl, read_tsv
 
+# Parts of corpora by which others compare their results: not trained on unless they are named themselves.
+_HELD_OUT = re.compile(r"(?:^|[-_.])(?:dev|test|valid|validation|eval|evaluation)(?:$|[-_.\d])", re.IGNORECASE)
+_LOOKED_AT = 5  # lines
+_STM_OPTIONS = re.compile(r"<[^<>]*>|\(\d+\)|\{[^{}]*\}")
+
+
+class Layout(Protocol):
+    """A folder structure: how to know it and how to read it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def description(self) -> str:
+        """By which files it is known."""
+
+    def matches(self, folder: Path) -> bool:
+        """Tell whether a folder is one."""
+
+    def read(self, folder: Path) -> Iterator[Row | Problem]:
+        """Yield its utterances."""
+
 
 @dataclass(frozen=True)
-class Layout:
-    """A folder structure: how to know it and how to read it."""
+class Custom:
+    """A layout that functions know and read."""
 
     name: str
     description: str
@@ -26,46 +54,153 @@ class Layout:
     read: Callable[[Path], Iterator[Row | Problem]]
 
 
-def read_ljspeech(folder: Path) -> Iterator[Row | Problem]:
-    """Read LJSpeech: ``metadata.csv`` with ``id|text|normalized text``, no quoting, audio at ``wavs/ID.wav``."""
-    path = folder / "metadata.csv"
-    for line, content in enumerate(read_lines(path), 1):
-        fields = content.split("|")
-        if len(fields) not in (2, 3):
-            yield Problem(path, line, f"{len(fields)} fields instead of id|text|normalized text")
-            continue
-        utterance_id, text = fields[0].strip(), fields[-1].strip() or fields[1].strip()
-        audio = Path("wavs", f"{utterance_id}.wav")
-        yield Row(path, line, audio, utterance_id, text, speaker="lj", corpus="ljspeech")
+@dataclass(frozen=True)
+class Beside:
+    """Texts in a file each.
+
+    Args:
+        name: What it is called.
+        description: By which files it is known.
+        audio: What the path of a recording below the folder, without suffix, must match; ``speaker`` and ``id`` may be
+            among its groups.
+        text: The path of its text, with these groups in it.
+        corpus: Of the utterances.
+    """
+
+    name: str
+    description: str
+    audio: str
+    text: str
+    corpus: str | None = None
+
+    def matches(self, folder: Path) -> bool:
+        """Tell whether any recording has its text."""
+        return next(self._pairs(folder), None) is not None
+
+    def read(self, folder: Path) -> Iterator[Row | Problem]:
+        """Yield the recordings, a problem for each without text."""
+        for audio, path, groups in self._pairs(folder, with_missing=True):
+            if not path.is_file():
+                yield Problem(folder / audio, 1, f"has no text at {path.relative_to(folder).as_posix()}")
+                continue
+            text = " ".join(" ".join(read_lines(path)).split())
+            yield Row(path, 1, audio, groups.get("id"), text, speaker=groups.get("speaker"), corpus=self.corpus)
+
+    def _pairs(self, folder: Path, *, with_missing: bool = False) -> Iterator[tuple[Path, Path, dict[str, str]]]:
+        for path in _recordings(folder):
+            audio = path.relative_to(folder)
+            found = re.fullmatch(self.audio, audio.with_suffix("").as_posix())
+            if found:
+                groups = {name: value for name, value in found.groupdict().items() if value is not None}
+                text = folder / self.text.format(**groups)
+                if with_missing or text.is_file():
+                    yield audio, text, groups
 
 
-def read_librispeech(folder: Path) -> Iterator[Row | Problem]:
-    """Read LibriSpeech: ``SPEAKER-CHAPTER.trans.txt`` with ``id TEXT``, the audio beside it, at any depth."""
-    for path in sorted(folder.rglob("*.trans.txt")):
-        recordings = {
-            audio.stem: audio for audio in sorted(path.parent.iterdir()) if audio.suffix.lower() in SOUNDFILE_SUFFIXES
-        }
-        for line, content in enumerate(read_lines(path), 1):
-            utterance_id, _, text = content.strip().partition(" ")
-            audio = recordings.get(utterance_id, path.parent / f"{utterance_id}.flac")
-            speaker = utterance_id.split("-")[0]
-            yield Row(path, line, audio.relative_to(folder), utterance_id, text, speaker=speaker, corpus="librispeech")
+@dataclass(frozen=True)
+class Listed:
+    """Tables of which each line names a recording and its text.
+
+    Args:
+        name: What it is called.
+        description: By which files it is known.
+        tables: Pattern of their paths below the folder.
+        line: What a line must match; groups ``id``, ``text``, maybe ``audio``, ``speaker``, ``start``, ``end``.
+        audio: Where the recording may be, seen from the table, with these groups in it; its suffix may be missing.
+        expected: What a line should be, for those that are something else.
+        speaker: Who speaks where the line does not tell: a pattern of the table's path.
+        only_speaker: Who speaks where that is the same for all.
+        corpus: Of the utterances.
+        clean: What the text passes.
+        skipped: What the text of lines that count for nothing matches.
+    """
+
+    name: str
+    description: str
+    tables: str
+    line: str
+    audio: tuple[str, ...]
+    expected: str
+    speaker: str = "(?!)"
+    only_speaker: str | None = None
+    corpus: str | None = None
+    clean: Callable[[str], str] = str.strip
+    skipped: str = "(?!)"
+
+    def matches(self, folder: Path) -> bool:
+        """Tell whether a table begins with such a line."""
+        tables = (path for path in folder.glob(self.tables) if path.is_file())
+        return any(re.fullmatch(self.line, line) for path in tables for line in _first_lines(path)[:_LOOKED_AT])
+
+    def read(self, folder: Path) -> Iterator[Row | Problem]:
+        """Yield the lines of all tables."""
+        find = cache(_audio_in)
+        for path in sorted(folder.glob(self.tables)):
+            whose = re.search(self.speaker, path.relative_to(folder.parent).as_posix())
+            for line, content in enumerate(read_lines(path), 1):
+                found = re.fullmatch(self.line, content)
+                if not content.strip() or content.startswith(";;") or re.search(self.skipped, content):
+                    continue
+                if not found:
+                    yield Problem(path, line, f"{content[:60]!r} is not {self.expected}")
+                    continue
+                values = {name: value or "" for name, value in found.groupdict().items()}
+                places = [path.parent / audio.format(**values) for audio in self.audio]
+                audio = next((a for p in places if (a := find(p.parent).get(p.name)) is not None), places[0])
+                yield Row(
+                    path,
+                    line,
+                    audio.relative_to(folder) if audio.is_relative_to(folder) else audio,
+                    _without_suffix(values["id"]) if "id" in values else None,
+                    self.clean(values["text"]) or self.clean(values.get("raw", "")),
+                    speaker=values.get("speaker") or (whose[1] if whose else self.only_speaker),
+                    corpus=self.corpus,
+                    start_s=values.get("start"),
+                    end_s=values.get("end"),
+                )
+
+
+def _recordings(folder: Path) -> Iterable[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES)
+
+
+def _audio_in(folder: Path) -> dict[str, Path]:
+    """Return the recordings of a folder by name, with and without suffix."""
+    if not folder.is_dir():
+        return {}
+    found = [path for path in sorted(folder.iterdir(), reverse=True) if path.suffix.lower() in AUDIO_SUFFIXES]
+    return {path.stem: path for path in found} | {path.name: path for path in found}
+
+
+def _without_suffix(name: str) -> str:
+    return Path(name).stem if Path(name).suffix.lower() in AUDIO_SUFFIXES else name
 
 
 def read_common_voice(folder: Path) -> Iterator[Row | Problem]:
-    """Read Mozilla Common Voice: ``validated.tsv`` (or another of its tables by its own name) and ``clips/``."""
-    path = folder / "validated.tsv"
-    yield from read_tsv(path, read_lines(path))
+    """Read Mozilla Common Voice: ``validated.tsv`` without the sentences of its dev and test sets, else ``train.tsv``.
+
+    Any of its tables is read by its own name.
+    """
+    path = next(path for name in _COMMON_VOICE if (path := folder / name).is_file())
+    held_out: dict[str, str] = {}
+    if path.name == _COMMON_VOICE[0]:
+        for name in ("dev", "test"):
+            if (table := folder / f"{name}.tsv").is_file():
+                held_out |= {str(r.audio): name for r in read_tsv(table, read_lines(table)) if isinstance(r, Row)}
+    for row in read_tsv(path, read_lines(path)):
+        is_held = isinstance(row, Row) and str(row.audio) in held_out
+        yield replace(row, subset=held_out[str(row.audio)]) if isinstance(row, Row) and is_held else row
+
+
+_COMMON_VOICE = ("validated.tsv", "train.tsv", "other.tsv")
 
 
 def read_audiofolder(folder: Path) -> Iterator[Row | Problem]:
-    """Read a Hugging Face audio folder: ``metadata.csv`` or ``metadata.jsonl`` with ``file_name`` and a text."""
-    path = folder / "metadata.jsonl"
-    if path.is_file():
-        yield from read_jsonl(path, read_lines(path))
-        return
-    path = folder / "metadata.csv"
-    yield from read_csv(path, read_lines(path))
+    """Read a Hugging Face audio folder: ``metadata.csv`` or ``.jsonl`` with ``file_name`` and a text, here or below."""
+    for path in _audiofolder_tables(folder):
+        below = path.parent.relative_to(folder)
+        for row in (read_jsonl if path.suffix == ".jsonl" else read_csv)(path, read_lines(path)):
+            yield replace(row, audio=below / row.audio) if isinstance(row, Row) else row
 
 
 def is_ljspeech(folder: Path) -> bool:
@@ -73,31 +208,93 @@ def is_ljspeech(folder: Path) -> bool:
     return (folder / "wavs").is_dir() and "|" in _first_line(folder / "metadata.csv")
 
 
-def _is_librispeech(folder: Path) -> bool:
-    return next(folder.rglob("*.trans.txt"), None) is not None
-
-
 def _is_common_voice(folder: Path) -> bool:
-    return (folder / "clips").is_dir() and "client_id" in _first_line(folder / "validated.tsv")
+    return (folder / "clips").is_dir() and any("client_id" in _first_line(folder / name) for name in _COMMON_VOICE)
 
 
-def _is_audiofolder(folder: Path) -> bool:
-    return any("file_name" in _first_line(folder / name) for name in ("metadata.csv", "metadata.jsonl"))
+def _audiofolder_tables(folder: Path) -> list[Path]:
+    names = ("metadata.jsonl", "metadata.csv")
+    tables = [path for place in ("", "*/") for name in names for path in sorted(folder.glob(place + name))]
+    first = {path.parent: path for path in reversed(tables) if "file_name" in _first_line(path)}
+    return [first[parent] for parent in sorted(first)]
 
 
-def _first_line(path: Path) -> str:
+def _first_lines(path: Path) -> list[str]:
     """Return how a file begins; nothing where there is none."""
     try:
         with path.open("rb") as file:
-            return file.readline(10_000).decode("utf-8", "replace")
+            return file.read(10_000).decode("utf-8-sig", "replace").splitlines()
     except OSError:
-        return ""
+        return []
 
 
+def _first_line(path: Path) -> str:
+    return next(iter(_first_lines(path)), "")
+
+
+def _spoken_stm(text: str) -> str:
+    """Return the words of a line of stm without its marks: ``<unk>``, ``word(2)``, ``{NOISE}``, `` 's``."""
+    return re.sub(r" (?='\w)", "", " ".join(_STM_OPTIONS.sub(" ", text).split()))
+
+
+_LJ_LINE = r"(?P<id>[^|]+)\|(?P<raw>[^|]*)(?:\|(?P<text>[^|]*))?"
 LAYOUTS: tuple[Layout, ...] = (
-    Layout("ljspeech", "metadata.csv and wavs/", is_ljspeech, read_ljspeech),
-    Layout("common voice", "validated.tsv and clips/", _is_common_voice, read_common_voice),
-    Layout("kaldi", "wav.scp and text", is_kaldi, read_kaldi),
-    Layout("audiofolder", "metadata.csv or .jsonl with file_name", _is_audiofolder, read_audiofolder),
-    Layout("librispeech", "*.trans.txt beside the audio", _is_librispeech, read_librispeech),
-)
+    Listed(
+        "ljspeech", "metadata.csv and wavs/", "metadata.csv", _LJ_LINE, ("wavs/{id}",), "id|text|normalized text",
+        only_speaker="lj", corpus="ljspeech",
+    ),
+    Custom("common voice", "validated.tsv, or train.tsv, and clips/", _is_common_voice, read_common_voice),
+    Custom("kaldi", "wav.scp and text", is_kaldi, read_kaldi),
+    Custom("lhotse", "cuts.jsonl, or recordings.jsonl and supervisions.jsonl (also .gz)", is_lhotse, read_lhotse),
+    Custom(
+        "audiofolder", "metadata.csv or .jsonl with file_name, here or in train/, test/",
+        lambda folder: bool(_audiofolder_tables(folder)), read_audiofolder,
+    ),
+    Listed(
+        "librispeech", "*.trans.txt beside the audio", "**/*.trans.txt", r"(?P<id>\S+)\s*(?P<text>.*)", ("{id}",),
+        "an id and a text", r"([^/]+)/[^/]+/[^/]+$", corpus="librispeech",
+    ),
+    Beside(
+        "libritts", "*.normalized.txt beside the audio",
+        r"(?P<path>(?:.*/)?(?P<speaker>[^/]+)/[^/]+/(?P<id>[^/]+))", "{path}.normalized.txt", "libritts",
+    ),
+    Beside(
+        "vctk", "wav48*/SPEAKER/*.flac and txt/SPEAKER/*.txt",
+        r"wav[^/]*/(?P<speaker>[^/]+)/(?P<id>[^/]+?)(?:_mic1)?", "txt/{speaker}/{id}.txt", "vctk",
+    ),
+    Listed(
+        "voxforge", "etc/PROMPTS beside wav/", "**/etc/PROMPTS", r"(?:\S*/)?(?P<id>[^/\s]+)\s+(?P<text>.*)",
+        ("../wav/{id}", "../flac/{id}"), "a path and a text", r"([^/]+?)(?:-[^/]*)?/etc/PROMPTS$", corpus="voxforge",
+    ),
+    Listed(
+        "tedlium", "*.stm beside the recordings or in stm/", "**/*.stm",
+        r"(?P<audio>\S+) +\S+ +(?P<speaker>\S+) +(?P<start>[\d.]+) +(?P<end>[\d.]+) +(?P<text>.*)",
+        ("../sph/{audio}", "{audio}", "../wav/{audio}"), "a line of stm",
+        clean=_spoken_stm, skipped="ignore_time_segment_in_scoring|inter_segment_gap",
+    ),
+    Listed(
+        "m-ailabs", "metadata.csv beside wavs/, at any depth", "**/metadata.csv", _LJ_LINE, ("wavs/{id}",),
+        "id|text|normalized text", r"([^/]+)/[^/]+/metadata\.csv$", corpus="m-ailabs",
+    ),
+    Beside("texts beside", "a .txt of the same name beside each recording", r"(?P<path>.+)", "{path}.txt"),
+)  # fmt: skip
+
+
+def read_layout(layout: Layout, folder: Path) -> tuple[list[Row | Problem], dict[str, int]]:
+    """Read a corpus without the parts that others test with, unless it is nothing else.
+
+    Returns:
+        Its rows, and how many utterances of which parts are left out.
+    """
+    rows = [*layout.read(folder)]
+    parts = [_held_out_part(row) if isinstance(row, Row) else None for row in rows]
+    if not any(isinstance(row, Row) and part is None for row, part in zip(rows, parts, strict=True)):
+        return rows, {}
+    names = [part for part in parts if part is not None]
+    kept = [row for row, part in zip(rows, parts, strict=True) if part is None]
+    return kept, {name: names.count(name) for name in dict.fromkeys(names)}
+
+
+def _held_out_part(row: Row) -> str | None:
+    folders = () if Path(row.audio).is_absolute() else Path(row.audio).parent.parts
+    return row.subset or next((name for name in folders if _HELD_OUT.search(name)), None)

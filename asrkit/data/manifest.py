@@ -11,7 +11,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from asrkit.data.layouts import LAYOUTS, is_ljspeech
+from asrkit.data.archives import archives_of
+from asrkit.data.layouts import LAYOUTS, Layout, is_ljspeech, read_layout
+from asrkit.data.lhotse import is_lhotse_table, read_lhotse
 from asrkit.data.lines import read_lines
 from asrkit.data.rows import Problem, Row, check_rows
 from asrkit.data.tables import read_csv, read_jsonl, read_tsv, unread_columns
@@ -63,20 +65,32 @@ def scan_manifest(
         raise MissingPathError("no such manifest or corpus folder", path=path)
     if path.name == "metadata.csv" and is_ljspeech(path.parent):
         path = path.parent
+    rows: Iterable[Row | Problem]
     if path.is_dir():
-        rows, base = _read_folder(path), path
+        rows, base = read_layout(_layout_of(path), path)[0], path
     else:
         rows, base = _read_file(path), path.parent
     return check_rows(rows, base if audio_root is None else Path(audio_root), require_text, require_audio)
 
 
-def ignored_columns(path: Path | str) -> list[str]:
-    """Return the columns of a manifest that nothing is read from; none for a corpus folder."""
+def left_out(path: Path | str) -> list[str]:
+    """Return what is not read of a manifest or corpus, a line each: columns; parts that others test with."""
     path = Path(path)
-    if not path.is_file() or (path.name == "metadata.csv" and is_ljspeech(path.parent)):
+    if path.is_dir():
+        layout = _find_layout(path)
+        parts = {} if layout is None else read_layout(layout, path)[1]
+        named = ", ".join(f"{name} ({count:,})" for name, count in sorted(parts.items()))
+        return [f"parts to test with that are left out: {named}; name them to read them"] if parts else []
+    if (
+        not path.is_file()
+        or is_lhotse_table(path)
+        or archives_of(path)
+        or (path.name == "metadata.csv" and is_ljspeech(path.parent))
+    ):
         return []
     first = next((line for line in read_lines(path) if line.strip()), "")
-    return unread_columns(first, is_csv="\t" not in first and "," in first)
+    columns = unread_columns(first, is_csv="\t" not in first and "," in first)
+    return [f"columns that are not read: {', '.join(columns)}"] if columns else []
 
 
 def write_manifest(
@@ -106,15 +120,24 @@ def write_manifest(
         raise ManifestError(f"cannot be written: {error.strerror}", path=path) from None
 
 
-def _read_folder(folder: Path) -> Iterator[Row | Problem]:
-    for layout in LAYOUTS:
-        if layout.matches(folder):
-            return layout.read(folder)
+def _find_layout(folder: Path) -> Layout | None:
+    return next((layout for layout in LAYOUTS if layout.matches(folder)), None)
+
+
+def _layout_of(folder: Path) -> Layout:
+    if (layout := _find_layout(folder)) is not None:
+        return layout
+    if archives_of(folder):
+        raise ManifestError("holds archives; unpack them first: asrkit data import FOLDER -o corpus.tsv", path=folder)
     known = "; ".join(f"{layout.name}: {layout.description}" for layout in LAYOUTS)
     raise ManifestError(f"no known corpus layout in this folder ({known}); name a manifest file", path=folder)
 
 
 def _read_file(path: Path) -> Iterator[Row | Problem]:
+    if archives_of(path):
+        raise ManifestError("is an archive; unpack it first: asrkit data import FILE -o corpus.tsv", path=path)
+    if is_lhotse_table(path):
+        return read_lhotse(path)
     lines = read_lines(path)
     first = next((line for line in lines if line.strip()), "")
     if not first:

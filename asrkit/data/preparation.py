@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asrkit.data.alphabets import fit_corpus
@@ -62,6 +63,23 @@ def prepare_corpus(
     if not utterances:
         raise ManifestError(f"no usable utterance; {messages[0] if messages else 'it lists none'}", path=source)
     return Preparation(utterances, messages, text_fit)
+
+
+def join_corpora(prepared: Mapping[str, Preparation]) -> Preparation:
+    """Return several corpora as one; an id that two of them have gets the name of its source before it.
+
+    Args:
+        prepared: The corpora by name.
+    """
+    counts = Counter(utterance.id for one in prepared.values() for utterance in one.utterances)
+    fit = TextFit([])
+    joined, problems = list[Utterance](), list[str]()
+    for name, one in prepared.items():
+        mark = "_".join(name.split())
+        joined += [replace(u, id=f"{mark}-{u.id}") if counts[u.id] > 1 else u for u in one.utterances]
+        problems += one.problems
+        fit = fit.joined(one.text_fit)
+    return Preparation(joined, problems, fit)
 
 
 def write_sets(folder: Path | str, sets: Mapping[str, Sequence[Utterance]], suffix: str = ".tsv") -> list[Path]:

@@ -31,6 +31,7 @@ class Row:
     start_s: str | float | None = None
     end_s: str | float | None = None
     channel: str | int | None = None
+    subset: str | None = None  # a published part of its corpus, where the path does not tell
 
 
 @dataclass(frozen=True)

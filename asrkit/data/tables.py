@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,13 @@ def read_jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
             yield Problem(path, line, f"{wrong[0] if wrong else 'a name'} must be a string")
             continue
         yield _row(path, line, {key: value if key in _NUMBERS else str(value) for key, value in values.items()})
+
+
+def named_values(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain values of an object whose keys are known, by the names that manifests have; the audio is not."""
+    names = {"utterance_id": "utterance_id", "text": "text", "speaker": "speaker"}
+    found = {_FIELDS.get(key): value for key, value in entry.items() if isinstance(value, str | int)}
+    return {name: str(found[name]) for name in names if found.get(name) not in (None, "")}
 
 
 def unread_columns(first_line: str, *, is_csv: bool) -> list[str]:

@@ -42,6 +42,17 @@ class TextFit:
         """Whether nothing was folded, removed or left out."""
         return not (self.folded or self.removed or self.emptied_ids or self.unread_ids)
 
+    def joined(self, other: TextFit) -> TextFit:
+        """Return what became of the texts of two sets."""
+        return TextFit(
+            [*self.utterances, *other.utterances],
+            self.folded + other.folded,
+            self.removed + other.removed,
+            {**other.examples, **self.examples},
+            (*self.emptied_ids, *other.emptied_ids),
+            (*self.unread_ids, *other.unread_ids),
+        )
+
     def describe(self) -> list[str]:
         """Return one line for each kind of character that did not fit, most frequent first."""
         lines = []

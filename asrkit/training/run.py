@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from asrkit.config import AUTO_ALPHABET, RunConfig, cache_folder
 from asrkit.data import Utterance, read_manifest, split_utterances
 from asrkit.data.alphabets import fit_corpus, settle_texts
-from asrkit.data.manifest import ignored_columns
+from asrkit.data.manifest import left_out
 from asrkit.degrading import Degrader
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import PARTS, Bundle
@@ -208,9 +208,8 @@ def _read(
     observer: TrainingObserver,
     unspelled: list[Rejection] | None,
 ) -> list[Utterance]:
-    ignored = ignored_columns(path)
-    if ignored:
-        observer.note(f"{path}: columns that are not read: {', '.join(ignored)}")
+    for line in left_out(path):
+        observer.note(f"{path}: {line}")
     fit = fit_corpus(path, read_manifest(path, audio_root=audio_root), alphabet, normalizer)
     for line in fit.describe():
         observer.note(f"{path}: {line}")

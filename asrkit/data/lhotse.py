@@ -1,0 +1,94 @@
+"""Lhotse's manifests, read by hand: cuts, or recordings with supervisions, as JSON lines."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from asrkit.data.rows import Problem, Row
+from asrkit.errors import ManifestError
+
+_MAX_BYTES = 4 << 30
+_SUFFIXES = (".jsonl", ".jsonl.gz")
+
+
+def is_lhotse(folder: Path) -> bool:
+    """Tell whether a folder holds lhotse's manifests."""
+    return bool(_tables(folder, "cuts") or (_tables(folder, "recordings") and _tables(folder, "supervisions")))
+
+
+def is_lhotse_table(path: Path) -> bool:
+    """Tell whether a file is one of lhotse's manifests."""
+    return path.name.endswith(_SUFFIXES) and any(kind in path.name for kind in ("cuts", "supervisions", "recordings"))
+
+
+def read_lhotse(source: Path) -> Iterator[Row | Problem]:
+    """Read a folder of manifests, or one of cuts or supervisions; the recordings of the latter lie beside it."""
+    folder = source if source.is_dir() else source.parent
+    cuts = _tables(folder, "cuts") if source.is_dir() else [source] if "cuts" in source.name else []
+    for path in cuts:
+        for line, cut in _objects(path):
+            yield from _cut_rows(path, line, cut)
+    if cuts:
+        return
+    recordings = {str(made.get("id")): made for path in _tables(folder, "recordings") for _, made in _objects(path)}
+    for path in _tables(folder, "supervisions") if source.is_dir() else [source]:
+        for line, said in _objects(path):
+            recording = recordings.get(str(said.get("recording_id")))
+            if recording is None:
+                yield Problem(
+                    path, line, f"its recording {said.get('recording_id')!r} is in no recordings*.jsonl beside it"
+                )
+                continue
+            yield _row(path, line, said, recording, 0.0, path.name)
+
+
+def _cut_rows(path: Path, line: int, cut: Mapping[str, Any]) -> Iterator[Row | Problem]:
+    """Yield what is said in a cut; a mixed or padded one is made of others and has no audio of its own."""
+    recording = cut.get("recording")
+    if not isinstance(recording, dict):
+        yield Problem(path, line, "is no cut of one recording; write the cuts to files of their own first")
+        return
+    for said in cut.get("supervisions") or ():
+        yield _row(path, line, said, recording, float(cut.get("start") or 0.0), str(cut.get("id")))
+
+
+def _row(
+    path: Path, line: int, said: Mapping[str, Any], recording: Mapping[str, Any], first_s: float, within: str
+) -> Row | Problem:
+    sources = [source for source in recording.get("sources") or () if source.get("type") == "file"]
+    if len(sources) != 1:
+        return Problem(path, line, f"its recording is not in one file ({within})")
+    channels = said.get("channel", 0)
+    channels = channels if isinstance(channels, list) else [channels]
+    has_many = len(sources[0].get("channels") or (0,)) > 1
+    start_s = first_s + float(said.get("start") or 0.0)
+    return Row(
+        path,
+        line,
+        str(sources[0].get("source")),
+        str(said.get("id")),
+        None if said.get("text") is None else str(said["text"]),
+        speaker=said.get("speaker"),
+        start_s=start_s,
+        end_s=start_s + float(said.get("duration") or 0.0),
+        channel=channels[0] if has_many and len(channels) == 1 else None,
+    )
+
+
+def _tables(folder: Path, kind: str) -> list[Path]:
+    return [path for path in sorted(folder.glob(f"*{kind}*")) if path.name.endswith(_SUFFIXES)]
+
+
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
+            for line, content in enumerate(file, 1):
+                value = json.loads(content) if content.strip() else None
+                if isinstance(value, dict):
+                    yield line, value
+    except (OSError, EOFError, ValueError) as error:
+        raise ManifestError(f"cannot be read: {error}", path=path) from None
