@@ -178,7 +178,7 @@ def test_three_systems_in_every_view(asrkit: Run, tmp_path: Path) -> None:
     assert out.count("B is better") == 2
     assert out.count("not settled") == 1
     page = (tmp_path / "r.html").read_text()
-    assert "errors C" in page
+    assert "substitutions C" in page
     values = json.loads(asrkit(*three, "--json")[1])
     assert (values["schema"], values["order"]) == ("asrkit-ranking-1", ["B", "A", "C"])
     assert [(pair["a"], pair["b"], pair["is_settled"]) for pair in values["pairs"]] == [

@@ -77,7 +77,7 @@ def test_the_wheel_holds_the_package_its_extension_and_the_model_and_no_sources(
     others = {name for name in package - BOX if not name.endswith(".py")}
     extensions = {name for name in others if re.fullmatch(r"asrkit/_native\.[\w.-]+\.(so|pyd)", name)}
     assert len(extensions) == 1
-    page = {"asrkit/report/html/script.js", "asrkit/report/html/style.css"}
+    page = {f"asrkit/report/html/{name}" for name in ("search.js", "rows.js", "bench.js", "style.css")}
     assert others - extensions == page | {"asrkit/py.typed", "asrkit/_native.pyi"}
     assert all(re.match(r"asrkit_ctc-[\d.]+\.dist-info/", name) for name in names - package)
     sources = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "asrkit").rglob("*.py")}

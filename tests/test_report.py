@@ -18,7 +18,7 @@ from asrkit.report.alignment_text import alignment_text
 from asrkit.report.markdown import comparison_to_markdown, escape, score_to_markdown
 from asrkit.report.score_json import comparison_to_json, ranking_to_json, score_to_json
 from asrkit.report.score_terminal import print_comparison, print_score
-from asrkit.report.tables import verdict
+from asrkit.report.verdicts import verdict
 from asrkit.report.wording import visible
 
 HYPOTHESES = ["the cat sat on the mat", "two *lines*", ""]

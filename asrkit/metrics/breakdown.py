@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from asrkit.metrics.counts import ErrorCounts
+from asrkit.metrics.intervals import Interval
 from asrkit.metrics.keywords import KeywordScore, find_keywords
 from asrkit.metrics.scoring import ScoreReport
 
@@ -61,11 +62,24 @@ class WordErrors:
 
 @dataclass(frozen=True)
 class GroupScore:
-    """The score of some of the utterances, such as those of a speaker."""
+    """The score of the utterances that have something in common, such as their speaker.
+
+    Args:
+        name: What it is: a value, or a range of numbers.
+        members: Places of the utterances.
+        counts: Their errors.
+        interval: Of their WER, where one is made.
+    """
 
     name: str
-    num_utterances: int
+    members: list[int] = field(repr=False)
     counts: ErrorCounts
+    interval: Interval | None = None
+
+    @property
+    def num_utterances(self) -> int:
+        """How many there are."""
+        return len(self.members)
 
 
 @dataclass(frozen=True)
@@ -279,7 +293,7 @@ def _score_groups(report: ScoreReport, names: Sequence[str]) -> list[GroupScore]
     for index, name in enumerate(names):
         indices[name].append(index)
     table = report.normalized.words
-    return [GroupScore(name, len(group), table.total(np.array(group))) for name, group in indices.items()]
+    return [GroupScore(name, group, table.total(np.array(group))) for name, group in indices.items()]
 
 
 def score_speakers(report: ScoreReport) -> list[GroupScore]:

@@ -105,21 +105,41 @@ def oracle_rates(report: ScoreReport) -> list[Oracle]:
     return oracles
 
 
+def match_words(report: ScoreReport) -> list[list[dict[str, Any]] | None]:
+    """Return for each utterance what the recognizer says of each word of the normalized hypothesis.
+
+    None where it says nothing, or its words are not those of the text. What normalizing makes several words of, such as
+    ``10:30``, stands for each of them.
+    """
+    lists = [_as_words(words) for words in report.pairs.columns.get("words", [None] * report.num_utterances)]
+    names = list({str(word.get("word", "")) for words in lists if words for word in words})
+    forms = {
+        name: form.split() for name, form in zip(names, normalizer_of(report.config).normalize_all(names), strict=True)
+    }
+    matched: list[list[dict[str, Any]] | None] = []
+    for words, text in zip(lists, report.normalized.hypotheses, strict=True):
+        pairs = [(word, form) for word in words or () for form in forms[str(word.get("word", ""))]]
+        is_text = words is not None and [form for _, form in pairs] == text.split()
+        matched.append([word for word, _ in pairs] if is_text else None)
+    return matched
+
+
+def _as_words(value: Any) -> list[dict[str, Any]] | None:
+    return value if isinstance(value, list) and all(isinstance(word, dict) for word in value) else None
+
+
 def _right_words(report: ScoreReport) -> tuple[list[float], list[bool], int]:
     """Return the confidence of each hypothesis word, whether it is right, and how many utterances were skipped."""
-    normalizer = normalizer_of(report.config)
     confidences: list[float] = []
     right: list[bool] = []
     skipped = 0
-    for index, words in enumerate(report.pairs.columns.get("words", [])):
+    told = report.pairs.columns.get("words", [])
+    for index, (words, matched) in enumerate(zip(told, match_words(report) if told else (), strict=True)):
         if not isinstance(words, list):
             continue
-        values: list[Any] = [word.get("confidence") if isinstance(word, dict) else None for word in words]
-        forms = [normalizer(str(word.get("word", ""))) for word in words if isinstance(word, dict)]
-        if " ".join(forms) != report.normalized.hypotheses[index] or any(len(form.split()) != 1 for form in forms):
-            skipped += 1
-            continue
-        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        values: list[Any] = [word.get("confidence") for word in matched or ()]
+        is_usable = matched is not None and len(matched) == len(words)
+        if not is_usable or not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
             skipped += 1
             continue
         confidences += [float(value) for value in values]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from asrkit.errors import ScoringError
-from asrkit.metrics.counts import ErrorCounts
-from asrkit.metrics.intervals import FloatArray, IntArray, Interval, pool_by, rate_interval
+from asrkit.metrics.breakdown import GroupScore
+from asrkit.metrics.intervals import FloatArray, IntArray, pool_by, rate_interval
 from asrkit.metrics.scoring import ScoreReport
 
 UNKNOWN = "unknown"
@@ -26,23 +26,6 @@ _NUMBER_GROUPS = 4
 # Shuffles of large sets are fewer: what they tell is plain anyway.
 _MOST_MOVES = 50_000_000
 _FEWEST_SHUFFLES = 199
-
-
-@dataclass(frozen=True)
-class GroupRate:
-    """The score of the utterances that have one value in common.
-
-    Args:
-        name: The value, or a range of numbers.
-        num_utterances: How many there are.
-        counts: Their errors.
-        interval: Of their WER; None without one.
-    """
-
-    name: str
-    num_utterances: int
-    counts: ErrorCounts
-    interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +40,7 @@ class FieldScore:
     """
 
     field: str
-    groups: list[GroupRate]
+    groups: list[GroupScore]
     p: float | None
     shuffled: str
 
@@ -82,7 +65,7 @@ def score_by(report: ScoreReport, field: str) -> FieldScore:
         speakers = None if report.speakers is None else [report.speakers[i] for i in inside]
         errors, sizes = table.errors[inside], table.num_reference[inside]
         interval = rate_interval(errors, sizes, confidence=config.confidence, speakers=speakers)
-        groups.append(GroupRate(name, len(inside), table.total(inside), interval if config.resamples else None))
+        groups.append(GroupScore(name, inside.tolist(), table.total(inside), interval if config.resamples else None))
     if not are_ranges:
         groups.sort(key=lambda group: (-(group.counts.rate or 0.0), group.name))
     speakers = report.speakers if field != "speaker" else None

@@ -11,15 +11,8 @@ from asrkit.metrics.groups import FieldScore
 from asrkit.metrics.ranking import Ranking
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
-from asrkit.report.tables import (
-    ReportTable,
-    comparison_table,
-    detail_tables,
-    field_table,
-    ranking_tables,
-    rate_table,
-    verdict,
-)
+from asrkit.report.tables import ReportTable, detail_tables, field_table, rate_table
+from asrkit.report.verdicts import comparison_table, ranking_tables, verdict
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|#~&"})
 

@@ -33,7 +33,7 @@ def render_preview(previews: Sequence[Preview], augmentation: dict[str, Any], pa
         tag("p", text(settings), class_="note"),
         *(_utterance(preview, loudest, page_dir) for preview in previews),
     ]
-    return document("What the network hears", "".join(parts), sortable=False)
+    return document("What the network hears", "".join(parts))
 
 
 def _utterance(preview: Preview, loudest: float, page_dir: Path) -> str:

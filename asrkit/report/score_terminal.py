@@ -17,15 +17,8 @@ from asrkit.metrics.ranking import Ranking, system_name
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report import wording
 from asrkit.report.alignment_text import alignment_text
-from asrkit.report.tables import (
-    ReportTable,
-    comparison_table,
-    detail_tables,
-    field_table,
-    ranking_tables,
-    rate_table,
-    verdict,
-)
+from asrkit.report.tables import ReportTable, detail_tables, field_table, rate_table
+from asrkit.report.verdicts import comparison_table, ranking_tables, verdict
 
 _WIDEST = 100
 

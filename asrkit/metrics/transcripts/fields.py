@@ -242,6 +242,7 @@ def describe(records: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
         del columns["words"]
     columns["speaker"] = [find(record, _SPEAKER_FIELDS) for record in records]
     columns["duration_s"] = [_duration(record) for record in records]
+    columns["start_s"] = [to_seconds(find(record, _START_FIELDS)) for record in records]
     columns["audio"] = [find(record, _AUDIO_FIELDS) for record in records]
     columns |= _other_columns(records)
     return {name: values for name, values in columns.items() if any(value not in (None, "") for value in values)}

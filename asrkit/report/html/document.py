@@ -1,7 +1,8 @@
-"""The frame of a page: style, policy, and the script where there is something to sort."""
+"""The frame of a page: style, policy, and scripts where there is something to do."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 
 from asrkit.report.html.markup import tag, text
@@ -12,13 +13,13 @@ _POLICY = (
 )
 
 
-def document(title: str, body: str, *, sortable: bool = True) -> str:
+def document(title: str, body: str, *, scripts: Sequence[str] = ()) -> str:
     """Return a whole HTML document.
 
     Args:
         title: Of the page, as plain text.
         body: Markup below the title.
-        sortable: Whether it holds the table of utterances, which needs the script.
+        scripts: Names of the scripts it needs, in their order.
     """
     parts = files("asrkit.report.html")
     style = (parts / "style.css").read_text(encoding="utf-8")
@@ -30,6 +31,7 @@ def document(title: str, body: str, *, sortable: bool = True) -> str:
         + tag("style", style)
     )
     main = tag("main", tag("h1", text(title)) + body)
-    script = tag("script", (parts / "script.js").read_text(encoding="utf-8")) if sortable else ""
+    code = "\n".join((parts / f"{name}.js").read_text(encoding="utf-8") for name in scripts)
+    script = tag("script", code) if scripts else ""
     page = tag("html", tag("head", head) + tag("body", main + script), lang="en")
     return f"<!doctype html>\n{page}\n"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
+from itertools import zip_longest
 
 from asrkit.metrics.alignment import Step
 from asrkit.report.tables import ReportTable
@@ -56,24 +57,37 @@ def _direction(steps: Sequence[Step]) -> str:
     return "ltr"
 
 
-def table(content: ReportTable) -> str:
-    """Return a small table."""
+def table(content: ReportTable, *, stacks: bool = False) -> str:
+    """Return a table; a row with a query leads to its utterances.
+
+    Args:
+        content: What to show.
+        stacks: Whether a narrow window shows each row as a block, with the names of the columns in it.
+    """
     head = "".join(
-        tag("th", text(name), scope="col", **({"class_": "number"} if place in content.numeric else {}))
-        for place, name in enumerate(content.columns)
+        tag("th", text(name), scope="col", **_class(place, content)) for place, name in enumerate(content.columns)
     )
-    rows = "".join(tag("tr", _cells(row, content.numeric)) for row in content.rows)
-    body = tag("thead", tag("tr", head)) + tag("tbody", rows)
+    rows = zip_longest(content.rows, content.queries, fillvalue="")
+    body = tag("tbody", "".join(_row(content, cells, query, stacks) for cells, query in rows))
     note = tag("p", text(content.note), class_="note") if content.note else ""
-    return tag("div", tag("table", body), class_="wide") + note
-
-
-def _cells(row: Sequence[str], numeric: Iterable[int]) -> str:
-    numbers = set(numeric)
-    return "".join(
-        tag("td", tag("bdi", text(cell)), **({"class_": "number"} if place in numbers else {}))
-        for place, cell in enumerate(row)
+    return (
+        tag("div", tag("table", tag("thead", tag("tr", head)) + body), class_="wide stack" if stacks else "wide") + note
     )
+
+
+def _class(place: int, content: ReportTable) -> dict[str, str]:
+    return {"class_": "number"} if place in content.numeric else {}
+
+
+def _row(content: ReportTable, cells: Sequence[str], query: str, stacks: bool) -> str:
+    shown = [tag("bdi", text(cell)) for cell in cells]
+    if query:  # the row is clicked, the button reached by keyboard
+        shown[0] = tag("button", shown[0], type="button", class_="link")
+    row = []
+    for place, cell in enumerate(shown):
+        label = {"data_label": content.columns[place]} if stacks else {}
+        row.append(tag("td", cell, **label, **_class(place, content)))
+    return tag("tr", "".join(row), **({"data_find": query} if query else {}))
 
 
 def section(title: str, content: str, **attributes: str) -> str:

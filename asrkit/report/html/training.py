@@ -43,7 +43,7 @@ def render_training(history: Sequence[Row], card: Mapping[str, Any], left_out: S
         section("Settings", table(_settings(card.get("training", {})))),
         tag("footer", text(_versions(card))),
     ]
-    return document(title, "".join(parts), sortable=False)
+    return document(title, "".join(parts))
 
 
 def _charts(history: Sequence[Row], best: int) -> str:
