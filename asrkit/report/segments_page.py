@@ -45,7 +45,7 @@ def render_segments(corpus: SegmentedCorpus, folder: Path) -> str:
         numeric=frozenset({1, 2}),
     )
     body = tag("p", text(facts)) + section("To hear", heard) + section("What did not match", table(unmatched))
-    return document("Segmented corpus", body, sortable=False)
+    return document("Segmented corpus", body)
 
 
 def _player(path: Path) -> str:
