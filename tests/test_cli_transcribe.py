@@ -20,8 +20,10 @@ from random_bundle import random_bundle
 from asrkit.cli import app, main
 from asrkit.cli.lists import listed
 from asrkit.cli.progress import TranscriptionProgress
-from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.config import Calibration, DecodingConfig, TranscriptionConfig
+from asrkit.model.bundle import Bundle
 from asrkit.transcription import Transcript, TranscriptionSummary
+from asrkit.transcription.provenance import file_fingerprint
 
 LM = """\\data\\
 ngram 1=5
@@ -486,3 +488,82 @@ def test_a_beam_takes_the_weights_that_were_tuned_nearest_to_it(project: Path, a
         assert (decoding["lm_weight"], decoding["mode"]) == (weight, mode), flags  # type: ignore[index]
         assert ("those tuned for beam 5, mode accurate" in done.err) is is_said
         assert decoding["beam"] == (int(flags[1]) if "--beam" in flags else 40)  # type: ignore[index]
+
+
+def lines_of(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
+
+
+def calibrated(folder: Path, **changes: object) -> None:
+    """Store what is known of words decoded with lm.arpa and the default weights."""
+    fingerprint = file_fingerprint(Path("lm.arpa"))
+    known = {"lm": fingerprint, "beam": 50, "mode": "accurate", "weights": [2.0, -1.0, 0.0, 0.0, 0.0]}
+    searched = {name: getattr(DecodingConfig, name) for name in ("lm_weight", "word_bonus", "prior_scale")}
+    searched |= {name: getattr(DecodingConfig, name) for name in ("unknown_weight", "unknown_bonus")}
+    found = {"deletions": 0.1, "insertions": 0.2, "spread": 0.2, "clumping": 2.0, "error": 0.02, "num_words": 900}
+    Bundle.load(folder).with_decoding({}, (), [Calibration.from_dict({**searched, **known, **found, **changes})])
+
+
+def test_calibrated_words_foretell_the_errors(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    plain = ("transcribe", "wavs", "--model", "other")
+    assert asrkit(*plain, "--lm", "lm.arpa", "-o", "before").code == 0
+    calibrated(project / "other")
+    done = asrkit(*plain, "--lm", "lm.arpa", "-o", "out", "--keep-emissions")
+    run = json.loads(Path("out/run.json").read_text())
+    expected, rows = run["summary"]["expected"], [json.loads(line) for line in lines_of("out/results.jsonl")]
+    words = [word["confidence"] for row in rows for word in row["words"]]
+    assert len(words) > 3
+    assert all(0.5 < sure < 0.9 for sure in words)  # from a constant of 2, and a root of at most 3 nats that weighs -1
+    wrong = sum(1 - sure for sure in words)
+    assert expected["errors"] == pytest.approx(1.1 * wrong, abs=1e-3)
+    assert expected["word_error_rate"] == pytest.approx(1.1 * wrong / (len(words) - 0.1 * wrong), abs=1e-3)
+    assert f"estimated WER {expected['word_error_rate']:.1%} [" in done.err
+    assert run["provenance"]["confidence"] == rows[0]["provenance"]["confidence"] == "calibrated"
+    assert rows[0]["confidence"] == pytest.approx(
+        sum(w["confidence"] for w in rows[0]["words"]) / len(rows[0]["words"]), abs=1e-3
+    )
+    assert "errors  estimated WER" in asrkit("status", "out").out
+    before = [json.loads(line) for line in lines_of("before/results.jsonl")]
+    assert [row["text"] for row in before] == [row["text"] for row in rows]
+    assert before[0]["provenance"]["key"] != rows[0]["provenance"]["key"]  # no table mixes both kinds of confidences
+
+    again = asrkit(*plain, "--lm", "lm.arpa", "-o", "out")  # what is done counts as well
+    assert "3 already done; estimated WER" in again.err
+    assert json.loads(Path("out/run.json").read_text())["summary"]["expected"] == expected
+    stored = asrkit("transcribe", "--emissions", "out", "--model", "other", "--lm", "lm.arpa", "-o", "decoded")
+    assert "estimated WER" in stored.err
+    assert Path("decoded/results.jsonl").read_bytes() == Path("out/results.jsonl").read_bytes()
+    for number in ("2/2", "1/2"):
+        assert asrkit(*plain, "--lm", "lm.arpa", "-o", "parts", "--shard", number).code == 0
+    merged = json.loads(Path("parts/run.json").read_text())["summary"]["expected"]
+    assert merged == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--lm", "none"],
+        ["--lm", "lm2.arpa"],
+        ["--lm", "lm.arpa", "--lm-weight", "0.9"],
+        ["--lm", "lm.arpa", "--hotword", "a"],
+        ["--decoder", "greedy"],
+    ],
+)
+def test_where_nothing_is_known_confidences_are_uncalibrated(project: Path, asrkit, flags: list[str]) -> None:  # type: ignore[no-untyped-def]
+    Path("lm2.arpa").write_text(LM.replace("-0.5", "-0.6"))
+    command = ("transcribe", "wavs", "--model", "other", *flags, "-o")
+    assert asrkit(*command, "before").code == 0
+    calibrated(project / "other")
+    done = asrkit(*command, "out")
+    assert "word confidences are uncalibrated" in done.err
+    run = json.loads(Path("out/run.json").read_text())
+    assert run["summary"]["expected"] is None
+    assert run["provenance"]["confidence"] == "uncalibrated"
+    assert Path("out/results.jsonl").read_bytes() == Path("before/results.jsonl").read_bytes()
+
+
+def test_emissions_of_another_model_are_uncalibrated(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    calibrated(project / "other")
+    assert asrkit("transcribe", "wavs", "-o", "kept", "--keep-emissions").code == 0
+    done = asrkit("transcribe", "--emissions", "kept", "--model", "other", "--lm", "lm.arpa", "-o", "out")
+    assert "word confidences are uncalibrated" in done.err

@@ -15,7 +15,9 @@ from asrkit.errors import ConfigError, DecodingError, MissingPackageError
 from asrkit.packages import require_installed
 
 if TYPE_CHECKING:
+    from asrkit.config import Calibration, DecodingConfig
     from asrkit.emissions.arrays import FloatArray
+    from asrkit.language_model import NgramModel
     from asrkit.model.bundle import Bundle
     from asrkit.text import Symbols
     from asrkit.tuning import TuningResult
@@ -53,11 +55,16 @@ def tune(
     plot: Annotated[
         Path | None, typer.Option(help="The figure; default: beside the language model, as NAME.tuning.png.")
     ] = None,
+    only_calibrate: Annotated[
+        bool, typer.Option("--only-calibrate", help="Keep the bundle's weights and only learn how sure its words are.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Leave the bundle as it is.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Search lm_weight, word_bonus, prior_scale, beam and unknown words' weights; store the choice in the bundle.
+
+    With these, how sure words are is learned too, and the bundle keeps it for this language model.
 
     With --emissions there is no bundle: the choice is written beside the language model, for --config.
     """
@@ -76,11 +83,22 @@ def tune(
         raise ConfigError("--tokens and --blank tell what --emissions are; name these too")
     language_model = NgramModel.load(lm)
     said = lexicon or (None if bundle is None else bundle.lexicon)
+    if only_calibrate and bundle is None:
+        raise ConfigError("--only-calibrate is for a bundle, which keeps what is learned; drop --emissions")
     with progress_bars(quiet) as bar:
         if bundle is None:
             dev = _read_stored(emissions or [], tokens, blank, step_ms, data, quiet)
         else:
             dev = _listen(bundle, data, audio_root, bar("listening"))
+        if bundle is not None and only_calibrate:
+            kept = [DecodingConfig.from_dict({**each, "decoder": "beam"}) for each in (bundle.decoding, *bundle.tuned)]
+            calibration = _calibrate(dev, language_model, bundle, kept, threads, quiet)
+            if not dry_run and calibration:
+                bundle.with_decoding(bundle.decoding, bundle.tuned, calibration)
+            if as_json:
+                told = {"calibration": [one.to_dict() for one in calibration], "stored": not dry_run}
+                typer.echo(json.dumps(told))
+            return
         result = tune_decoding(
             dev.emissions,
             dev.references,
@@ -95,20 +113,25 @@ def tune(
             threads=threads,
             progress=bar("decoding"),
         )
+        calibration = []
+        if bundle is not None:
+            found = [trial.config for trial in (result.chosen, *result.others)]
+            calibration = _calibrate(dev, language_model, bundle, found, threads, quiet)
     figure_path = plot or lm.with_suffix(".tuning.png")
     place = figure_path.with_suffix(".toml") if bundle is None else bundle.path
     if not dry_run:
         if bundle is None:
             place.write_text(_as_toml(result.settings), encoding="utf-8")
         else:
-            bundle.with_decoding(result.settings, result.settings_of_others)
+            bundle.with_decoding(result.settings, result.settings_of_others, calibration)
     figure = None
     try:
         figure = plot_frontier(result, figure_path)
     except MissingPackageError as error:  # the search took minutes, and nobody asked for a figure
         remark(f"no figure: {error}", quiet)
     if as_json:
-        typer.echo(json.dumps({**result.to_dict(), "stored": not dry_run, "plot": figure and str(figure)}))
+        told = {"calibration": [one.to_dict() for one in calibration], "stored": not dry_run}
+        typer.echo(json.dumps({**result.to_dict(), **told, "plot": figure and str(figure)}))
         return
     _print_result(result, f"not stored (--dry-run) in {place}" if dry_run else f"stored in {place}")
     if figure is not None:
@@ -125,6 +148,7 @@ class _Dev(NamedTuple):
     references: Sequence[str]
     symbols: Symbols
     step_ms: float
+    speakers: Sequence[str | None] | None = None
 
 
 def _bundle(model: Path | None, dry_run: bool) -> Bundle:
@@ -144,8 +168,40 @@ def _listen(bundle: Bundle, data: Path, audio_root: Path | None, progress: Progr
     from asrkit.data import read_manifest
     from asrkit.tuning import emit_dev_set
 
-    dev_set = emit_dev_set(bundle, read_manifest(data, audio_root), progress=progress)
-    return _Dev(dev_set.emissions, dev_set.references, bundle.symbols, bundle.step_ms)
+    utterances = read_manifest(data, audio_root)
+    dev_set = emit_dev_set(bundle, utterances, progress=progress)
+    speakers = [utterance.speaker for utterance in utterances]
+    return _Dev(dev_set.emissions, dev_set.references, bundle.symbols, bundle.step_ms, speakers)
+
+
+def _calibrate(
+    dev: _Dev, lm: NgramModel, bundle: Bundle, configs: Sequence[DecodingConfig], threads: int | None, quiet: bool
+) -> list[Calibration]:
+    """Learn how sure words are with each of some settings; too small a dev set teaches nothing."""
+    from asrkit.decoder import BeamSearchDecoder
+    from asrkit.transcription.provenance import file_fingerprint
+    from asrkit.tuning.confidence import fit_calibration
+
+    if lm.path is None:
+        return []
+    decoder = BeamSearchDecoder(dev.symbols, lm, configs[0], lexicon=bundle.lexicon)
+    found = []
+    for config in configs:
+        try:
+            one = fit_calibration(
+                decoder.with_config(config),
+                dev.emissions,
+                dev.references,
+                lm=file_fingerprint(lm.path),
+                speakers=dev.speakers,
+                threads=threads,
+            )
+        except DecodingError as error:
+            remark(f"confidences stay uncalibrated: {error}", quiet)
+            return []
+        found.append(one)
+        remark(f"confidences with beam {one.beam} calibrated on {one.num_words:,} words, error {one.error:.3f}", quiet)
+    return found
 
 
 def _read_stored(

@@ -39,6 +39,8 @@ def status(
     lm = made_with.get("lm")
     beside = "no language model" if lm is None else f"language model {printable(str(lm))}"
     typer.echo(f"model   {printable(str(made_with.get('model')))}, {beside}")
+    if state.expected is not None:
+        typer.echo(f"errors  {state.expected}")
     for utterance_id, reason in state.failures[:_SHOWN_FAILURES]:
         typer.echo(f"  {printable(utterance_id)}: {printable(reason)}")
     if len(state.failures) > _SHOWN_FAILURES:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asrkit.cli.progress import TranscriptionProgress
     from asrkit.model.bundle import Bundle
     from asrkit.transcription import TranscriptionSummary
+    from asrkit.transcription.stored import StoredModel
 
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
@@ -234,30 +235,33 @@ class Request:
             in_place=self._flags["in_place"],
             keep_emissions=self._flags["keep_emissions"],
             plan=self._flags["plan"],
+            calibration=bundle.calibration,
             observer=view,
             **self._shared(bundle, view),
         )
 
     def _decode(self, view: TranscriptionProgress) -> TranscriptionSummary:
         from asrkit.transcription import decode_emissions
+        from asrkit.transcription.stored import stored_model
 
         flags = self._flags
         about = {name: flags[name] for name in _OF_DECODE if flags[name] is not None}
-        bundle = self._model_of_emissions(view)
+        stored = stored_model(flags["emissions"])
+        bundle = self._model_of_emissions(stored, view)
         if bundle is not None and bundle.lexicon is not None:
             about.setdefault("lexicon", bundle.lexicon)
+        if bundle is not None and stored is not None and bundle.fingerprint == stored.fingerprint:
+            about["calibration"] = bundle.calibration
         shared = self._shared(bundle, view)
         return decode_emissions(
             flags["emissions"], keep_emissions=bool(flags["keep_emissions"]), observer=view, **about, **shared
         )
 
-    def _model_of_emissions(self, view: TranscriptionProgress) -> Bundle | None:
+    def _model_of_emissions(self, stored: StoredModel | None, view: TranscriptionProgress) -> Bundle | None:
         """Return the model whose settings decode: the one named, else the one at hand, if it made the emissions."""
         from asrkit.cli.settings import choose_model
         from asrkit.model.bundle import Bundle
-        from asrkit.transcription.stored import stored_model
 
-        stored = stored_model(self._flags["emissions"])
         if stored is None and "model" not in self._named:
             return None  # arrays of another toolkit have nothing to do with the model at hand
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from asrkit.config.cache import cache_folder
+from asrkit.config.confidence import Calibration
 from asrkit.config.learning import (
     AUTO_ALPHABET,
     AugmentationConfig,
@@ -30,6 +31,7 @@ __all__ = [
     "AUTO_ALPHABET",
     "TRANSCRIPT_FORMATS",
     "AugmentationConfig",
+    "Calibration",
     "ConvLayer",
     "DataConfig",
     "DecodingConfig",

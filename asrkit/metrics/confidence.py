@@ -154,14 +154,13 @@ def calibrate(report: ScoreReport) -> Calibration | None:
         return None
     values = np.clip(np.array(confidences), 0.0, 1.0)
     truth = np.array(right, float)
-    bins = _bins(values, truth)
-    error = sum(b.count * abs(b.mean_confidence - b.share_right) for b in bins) / len(values)
+    bins = reliability(values, truth)
     return Calibration(
         len(values),
         skipped,
         float(truth.mean()),
         normalized_cross_entropy(values, truth),
-        float(error),
+        expected_calibration_error(bins),
         float(np.mean((values - truth) ** 2)),
         _area_under_curve(values, truth),
         bins,
@@ -179,7 +178,13 @@ def normalized_cross_entropy(confidences: npt.NDArray[np.float64], right: npt.ND
     return float((most - entropy) / most)
 
 
-def _bins(confidences: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> list[Bin]:
+def expected_calibration_error(bins: list[Bin]) -> float:
+    """Return the mean distance of confidence and truth, by words."""
+    return sum(b.count * abs(b.mean_confidence - b.share_right) for b in bins) / sum(b.count for b in bins)
+
+
+def reliability(confidences: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> list[Bin]:
+    """Return how many words of similar confidence, from 0 to 1, are right, each 1 or 0."""
     place = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
     bins = []
     for k in range(_BINS):

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.config import DecodingConfig, FeatureConfig, ModelConfig
+from asrkit.config import Calibration, DecodingConfig, FeatureConfig, ModelConfig
 from asrkit.errors import AsrkitError, BundleError, ConfigError, LexiconError, MissingPathError
 from asrkit.model.shapes import weight_shapes
 from asrkit.reading import open_npz, read_bounded, require_plain
@@ -61,6 +61,7 @@ class Bundle:
         kind: What they are: "characters", "subwords" or "phonemes".
         decoding: Settings stored with the model, such as tuned language model weights; any field of DecodingConfig.
         tuned: Such settings for other beams; see ``decoding_near``.
+        calibration: How sure its words are, by language model and settings.
         card: Where it comes from: data, seed, versions, scores.
         normalizer: Name and version of what its texts passed; those of its language models and scores pass it too.
         language: Of its texts.
@@ -74,6 +75,7 @@ class Bundle:
     kind: str = Characters.kind
     decoding: Mapping[str, Any] = field(default_factory=dict)
     tuned: tuple[Mapping[str, Any], ...] = ()
+    calibration: tuple[Calibration, ...] = ()
     card: Mapping[str, Any] = field(default_factory=dict)
     normalizer: str = _FIRST_NORMALIZER
     language: str = "en"
@@ -108,6 +110,7 @@ class Bundle:
                 model=ModelConfig.from_dict(description["model"]),
                 decoding=decoding,
                 tuned=tuned,
+                calibration=tuple(map(Calibration.from_dict, description.get("calibration", ()))),
                 card=dict(description.get("card", {})),
                 normalizer=str(description.get("normalizer", _FIRST_NORMALIZER)),
                 language=str(description.get("language", "en")),
@@ -192,6 +195,7 @@ class Bundle:
             "model": self.model.to_dict(),
             "decoding": dict(self.decoding),
             "tuned": [dict(settings) for settings in self.tuned],
+            "calibration": [one.to_dict() for one in self.calibration],
             "card": dict(self.card),
         }
 
@@ -226,12 +230,18 @@ class Bundle:
 
         return min((self.decoding, *self.tuned), key=distance)
 
-    def with_decoding(self, settings: Mapping[str, Any], tuned: Sequence[Mapping[str, Any]] = ()) -> Bundle:
+    def with_decoding(
+        self,
+        settings: Mapping[str, Any],
+        tuned: Sequence[Mapping[str, Any]] = (),
+        calibration: Sequence[Calibration] = (),
+    ) -> Bundle:
         """Store decoding settings in the bundle on disk and return it as it now is.
 
         Args:
             settings: To use unless the user says otherwise.
             tuned: Such settings for other beams; they take the place of those that are there.
+            calibration: How sure words are with these; takes the place of what is there.
 
         Raises:
             ConfigError: A setting is unknown or out of range.
@@ -243,6 +253,7 @@ class Bundle:
         description = _read_description(self.path)
         description["decoding"] = decoding
         description["tuned"] = others
+        description["calibration"] = [one.to_dict() for one in calibration]
         write_whole(self.path / DESCRIPTION, _to_json(description), lasting=True)
         return Bundle.load(self.path)
 
@@ -257,6 +268,7 @@ def save_bundle(
     weights: Mapping[str, npt.NDArray[np.float32]],
     decoding: Mapping[str, Any] | None = None,
     tuned: Sequence[Mapping[str, Any]] = (),
+    calibration: Sequence[Calibration] = (),
     card: Mapping[str, Any] | None = None,
     normalizer: str = f"standard-{STANDARD_VERSION}",
     language: str = "en",
@@ -273,6 +285,7 @@ def save_bundle(
         weights: Keras weights by name.
         decoding: Settings to use unless the user says otherwise.
         tuned: Such settings for other beams.
+        calibration: How sure its words are.
         card: Where the model comes from.
         normalizer: Name and version of what its texts passed.
         language: Of its texts.
@@ -295,6 +308,7 @@ def save_bundle(
         "model": model.to_dict(),
         "decoding": dict(decoding or {}),
         **({"tuned": [dict(settings) for settings in tuned]} if tuned else {}),
+        **({"calibration": [one.to_dict() for one in calibration]} if calibration else {}),
         "card": dict(card or {}),
     }
     staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))

@@ -74,6 +74,7 @@ def export_bundle(
             weights=bundle.weights(),
             decoding=bundle.decoding,
             tuned=bundle.tuned,
+            calibration=bundle.calibration,
             normalizer=bundle.normalizer,
             language=bundle.language,
             card={"name": bundle.name, **bundle.card, **(card or {})},

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from asrkit.config import Calibration
 from asrkit.emissions import EmissionsInfo, pack_emissions
 from asrkit.transcription.folder import OutputFolder
 from asrkit.transcription.outputs import InTheWayError, TranscriptFiles
@@ -15,6 +16,7 @@ from asrkit.transcription.recordings import Recording
 from asrkit.transcription.scanning import Scanned, State
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
+from asrkit.tuning.confidence import Doubt, ExpectedErrors
 
 _SHOWN_ORPHANS = 5
 
@@ -26,6 +28,7 @@ class Ledger:
         folder: The output folder; None writes nothing.
         files: The files of each recording; None writes none.
         model: What made the emissions.
+        calibration: What the confidences rest on, where they are calibrated.
         summary: Counts and failures are added to it.
         observer: Told about each recording.
     """
@@ -35,15 +38,17 @@ class Ledger:
         folder: OutputFolder | None,
         files: TranscriptFiles | None,
         model: Model,
+        calibration: Calibration | None,
         summary: TranscriptionSummary,
         observer: Observer,
     ) -> None:
         self._folder = folder
         self._files = files
         self._model = model
+        self._calibration = calibration
         self._summary = summary
         self._observer = observer
-        self._done: set[str] = set()
+        self._done: dict[str, Doubt] = {}
         self._useless: set[str] = set()  # what was made of other audio of that name does not hold either
         self._unread: list[Path] = []  # nobody knows about their audio
 
@@ -58,7 +63,7 @@ class Ledger:
             if item.state is State.UNUSABLE:
                 self._give_up(item.recording, item.recording.problem)
             elif item.state is State.DONE or self._write_again(item):
-                self._done.add(item.recording.utterance_id)
+                self._done[item.recording.utterance_id] = self._earlier_doubt(item.recording.utterance_id)
                 self._list_damage(item.recording)
         num_reused = len(self._done) - before
         self._summary.num_reused += num_reused
@@ -83,7 +88,7 @@ class Ledger:
             self._folder.results.append([transcript for _, transcript in made])
         for outcome, transcript in made:
             if self._write(outcome.recording, transcript):
-                self._done.add(transcript.utterance_id)
+                self._done[transcript.utterance_id] = transcript.doubt
                 self._summary.num_transcribed += 1
                 self._summary.audio_s += transcript.duration_s
                 self._observer.transcribed(transcript)
@@ -98,11 +103,17 @@ class Ledger:
             TranscriptionError: The disk is full, or the folder cannot be written to.
         """
         self._summary.failures.sort(key=lambda failure: failure.utterance_id)
+        if self._calibration is not None:
+            self._summary.expected = ExpectedErrors.of(self._calibration, list(self._done.values()))
         if self._folder is not None:
             self._summary.orphans = self._folder.orphans(self._done, self._unread)
             if self._summary.orphans:
                 self._observer.remark(_say_orphans(self._summary.orphans))
             self._folder.finish(self._done, self._useless, self._unread, self._summary.to_dict())
+
+    def _earlier_doubt(self, utterance_id: str) -> Doubt:
+        entry = None if self._folder is None else self._folder.results.get(utterance_id)
+        return Doubt() if entry is None else entry.doubt
 
     def _write_again(self, item: Scanned) -> bool:
         """Write the files of what an earlier run transcribed, perhaps under another id."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.config import Calibration, DecodingConfig, TranscriptionConfig
 from asrkit.errors import LanguageModelError, MissingPathError
 from asrkit.packages import version_of
 from asrkit.transcription.speech import detection_method
@@ -17,6 +17,7 @@ from asrkit.transcription.speech import detection_method
 _WHOLE_BYTES = 64 << 20
 _SAMPLES = 64  # of a larger file
 _SAMPLE_BYTES = 1 << 20
+CALIBRATED, UNCALIBRATED = "calibrated", "uncalibrated"  # what confidences are: probabilities, or a mere ranking
 
 
 def file_fingerprint(path: Path, kind: str = "language model") -> str:
@@ -50,14 +51,15 @@ def describe(
     model: str,
     model_fingerprint: str,
     language_model: Path | None,
+    calibration: Iterable[Calibration] = (),
     lexicon: Path | None = None,
     decoding: DecodingConfig,
     config: TranscriptionConfig,
     normalizer: str,
     language: str,
     others: Mapping[str, Any] = MappingProxyType({}),
-) -> dict[str, Any]:
-    """Return what decides a transcript, with a ``key`` that changes when any of it does.
+) -> tuple[dict[str, Any], Calibration | None]:
+    """Return what decides a transcript, with a ``key`` that changes when it does, and what calibrates confidences.
 
     How the work is spread (jobs, batches) and which files are written is left out: it never changes an answer. What the
     model's texts passed is for those who score them.
@@ -79,8 +81,17 @@ def describe(
         deciding["vad"] = detection_method()
     if config.audio_track is not None:
         deciding["audio_track"] = config.audio_track
-    key = hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
-    return {"key": key, **deciding, "normalizer": normalizer, "language": language, "asrkit": version_of()}
+    held = Calibration.choose(calibration, decoding, deciding["lm_fingerprint"])
+    if held is not None:
+        deciding["calibration"] = _digest(held.to_dict())
+    key = _digest(deciding)
+    texts = {"normalizer": normalizer, "language": language}
+    told = {"confidence": UNCALIBRATED if held is None else CALIBRATED}
+    return {"key": key, **deciding, **texts, **told, "asrkit": version_of()}, held
+
+
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _brief(decoding: DecodingConfig, *, has_lm: bool) -> dict[str, Any]:

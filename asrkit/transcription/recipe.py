@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.config import Calibration, DecodingConfig, TranscriptionConfig
 from asrkit.errors import ConfigError
 from asrkit.packages import require_installed
+from asrkit.text import Lexicon
 from asrkit.transcription.local import num_cores
 from asrkit.transcription.pieces import Decoder
 from asrkit.transcription.provenance import describe
 from asrkit.transcription.recognizer import Model, Network, Recognizer
+from asrkit.tuning.confidence import WordJudge
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Recipe:
         network: Stands in for the model's graph.
         make_decoder: Stands in for the decoder of ``decoding``.
         lexicon: How words are spelled with outputs that are no letters; default: the model's own.
+        calibration: What turns what is heard of a word into a probability, where that is known.
     """
 
     model: Model
@@ -44,6 +47,7 @@ class Recipe:
     network: Network | None = None
     make_decoder: Callable[[], Decoder] | None = None
     lexicon: Path | None = None
+    calibration: Calibration | None = None
 
     @classmethod
     def make(
@@ -59,6 +63,7 @@ class Recipe:
         reads_audio: bool = True,
         lexicon: Path | None = None,
         deciding: Mapping[str, Any] | None = None,
+        calibration: Iterable[Calibration] = (),
     ) -> Recipe:
         """Settle what a caller may leave open: the defaults, the number of jobs, the provenance.
 
@@ -71,10 +76,11 @@ class Recipe:
         check_search(decoding, lm, lexicon)
         if is_greedy(decoding):
             decoding = decoding.replace(decoder="greedy")
-        provenance = describe(
+        provenance, held = describe(
             model=model.name,
             model_fingerprint=model.fingerprint,
             language_model=lm,
+            calibration=calibration,
             lexicon=lexicon,
             decoding=decoding,
             config=config,
@@ -83,7 +89,8 @@ class Recipe:
             others=deciding or {},
         )
         config = config.replace(jobs=config.jobs or num_cores())
-        return cls(model, lm, decoding, config, provenance, keep_emissions, reads_audio, network, make_decoder, lexicon)
+        how = (keep_emissions, reads_audio, network, make_decoder)
+        return cls(model, lm, decoding, config, provenance, *how, lexicon, held)
 
     def build(self) -> Recognizer:
         """Load the model and the language model.
@@ -97,8 +104,20 @@ class Recipe:
         make_decoder = self.make_decoder or _decoder_factory(self)
         make_decoder()  # an unusable language model fails here, before any work
         return Recognizer(
-            self.model, network, make_decoder, self.config, self.provenance, keep_emissions=self.keep_emissions
+            self.model,
+            network,
+            make_decoder,
+            self.config,
+            self.provenance,
+            keep_emissions=self.keep_emissions,
+            judge=self._judge(),
         )
+
+    def _judge(self) -> WordJudge | None:
+        if self.calibration is None:
+            return None
+        lexicon = None if self.lexicon is None else Lexicon.read(self.lexicon)
+        return WordJudge(self.model.symbols, self.calibration, lexicon)
 
     def portable(self) -> Recipe:
         """Return the recipe with absolute paths, for workers that run in other folders."""

@@ -32,6 +32,7 @@ from asrkit.transcription.silence import SilenceSkipper, put_back, silent_emissi
 from asrkit.transcription.speech import make_detector
 from asrkit.transcription.transcript import Transcript, transcript_from
 from asrkit.transcription.windows import EmissionsJoiner, WindowPlan
+from asrkit.tuning.confidence import WordJudge
 
 if TYPE_CHECKING:
     from asrkit.decoder import Hypothesis
@@ -143,6 +144,7 @@ class Recognizer:
         config: Windows and batch sizes.
         provenance: Written into every transcript.
         keep_emissions: Whether outcomes carry the emissions.
+        judge: Tells how sure words are; without one it is what the decoder says.
     """
 
     def __init__(
@@ -154,6 +156,7 @@ class Recognizer:
         provenance: Mapping[str, Any],
         *,
         keep_emissions: bool = False,
+        judge: WordJudge | None = None,
     ) -> None:
         self.times = StageTimes()
         self._model = model
@@ -163,6 +166,7 @@ class Recognizer:
         self._config = config
         self._provenance = provenance
         self._keep_emissions = keep_emissions
+        self._judge = judge
         self._windows = WindowPlan.fit(config.window_s, config.overlap_s, model.features, model.step_ms)
         self._own = threading.local()
         self._stopped = False
@@ -348,10 +352,13 @@ class Recognizer:
             return Outcome(recording, problem="the model gives NaN for it; check the model with `asrkit model info`")
         half = to_half(emissions)
         with self.times.measure("decoder_s"):
-            hypotheses = self._hypotheses(recording, half.astype(np.float32))
+            heard = half.astype(np.float32)
+            hypotheses = self._hypotheses(recording, heard)
+            sure = None if self._judge is None else self._judge.judge(heard, hypotheses[0].words)
         transcript = transcript_from(
             hypotheses,
             recording,
+            sure,
             step_s=self._model.step_ms / 1000,
             provenance=self._provenance,
             reading=reading,

@@ -10,7 +10,7 @@ import errno
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +19,7 @@ from asrkit.reading import require_plain
 from asrkit.transcription.naming import HYPOTHESES_NAME, RESULTS_NAME
 from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.transcript import Transcript
+from asrkit.tuning.confidence import Doubt
 from asrkit.writing import written_whole
 
 
@@ -32,6 +33,7 @@ class Entry:
     audio: str
     audio_fingerprint: str
     damage: str | None = None  # what is missing, where the rest was salvaged
+    doubt: Doubt = field(default_factory=Doubt)
 
 
 class ResultsLog:
@@ -98,7 +100,7 @@ class ResultsLog:
             self._file.truncate(self._end)
             raise unwritable(self.path, error) from None
         for transcript, line in zip(transcripts, lines, strict=True):
-            self._entries[transcript.utterance_id] = _entry(transcript.to_row(), self._end, len(line))
+            self._entries[transcript.utterance_id] = _entry(transcript, self._end, len(line))
             self._end += len(line)
 
     def finish(self, keep: Collection[str]) -> None:
@@ -127,9 +129,8 @@ class ResultsLog:
 
     def _index(self, offset: int, line: bytes) -> None:
         try:
-            row = json.loads(line)
-            Transcript.from_row(row)
-            self._entries[row["utterance_id"]] = _entry(row, offset, len(line))
+            transcript = Transcript.from_row(json.loads(line))
+            self._entries[transcript.utterance_id] = _entry(transcript, offset, len(line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return  # a line of another program; the recording is transcribed again
 
@@ -158,9 +159,10 @@ def _made_from(entry: Entry) -> tuple[str, str, str]:
     return entry.key, entry.audio, entry.audio_fingerprint
 
 
-def _entry(row: dict[str, Any], offset: int, length: int) -> Entry:
-    key = row["provenance"].get("key", "")
-    return Entry(offset, length, str(key), str(row["audio"]), str(row["audio_fingerprint"]), row.get("damage"))
+def _entry(transcript: Transcript, offset: int, length: int) -> Entry:
+    key = str(transcript.provenance.get("key", ""))
+    about = (transcript.audio, transcript.audio_fingerprint, transcript.damage, transcript.doubt)
+    return Entry(offset, length, key, *about)
 
 
 def _encoded(row: dict[str, Any]) -> bytes:

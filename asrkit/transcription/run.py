@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from asrkit.audio import AUDIO_SUFFIXES, RAW_SUFFIXES
-from asrkit.config import DecodingConfig, TranscriptionConfig
+from asrkit.config import Calibration, DecodingConfig, TranscriptionConfig
 from asrkit.config.settings import one_of
 from asrkit.emissions import Values
 from asrkit.errors import ConfigError
@@ -51,6 +51,7 @@ def transcribe(
     overwrite: bool = False,
     dry_run: bool = False,
     plan: bool = False,
+    calibration: Iterable[Calibration] = (),
     network: Network | None = None,
     make_decoder: Callable[[], Decoder] | None = None,
     make_runner: Callable[[Recipe], Runner] | None = None,
@@ -77,6 +78,8 @@ def transcribe(
         overwrite: Transcribe everything anew.
         dry_run: Only say what there is to do.
         plan: Only say what it will cost, after trying a few recordings.
+        calibration: How sure words are, as ``Bundle.calibration`` has it: what holds for the language model and the
+            settings is used. Where nothing does, confidences are a ranking.
         network: Stands in for the model's graph.
         make_decoder: Stands in for the decoder of ``decoding``.
         make_runner: Stands in for the runner of ``config``.
@@ -91,8 +94,9 @@ def transcribe(
     if in_place and any(map(is_url, [*inputs, *listed])):
         raise ConfigError("transcripts cannot be written beside recordings on other machines; drop --in-place")
     observer = observer or Observer()
+    how = (network, make_decoder)
     recipe = Recipe.make(
-        model, lm, decoding, config, network, make_decoder, keep_emissions=keep_emissions, deciding=deciding
+        model, lm, decoding, config, *how, keep_emissions=keep_emissions, calibration=calibration, deciding=deciding
     )
     left_out: set[Path] = set()
     recordings = _share(
@@ -152,6 +156,7 @@ def decode_emissions(
     lm: Path | None = None,
     lexicon: Path | None = None,
     decoding: DecodingConfig | None = None,
+    calibration: Iterable[Calibration] = (),
     config: TranscriptionConfig | None = None,
     keep_emissions: bool = False,
     overwrite: bool = False,
@@ -176,6 +181,7 @@ def decode_emissions(
         lm: An n-gram model to decode with.
         lexicon: How words are spelled with outputs that are no letters; its words are the only ones then.
         decoding: Settings of the decoder.
+        calibration: As of ``transcribe``, for the model that made the emissions.
         config: Which files to write, how many jobs.
         keep_emissions: Store them in our own format below ``emissions/`` of the folder, with their labels.
         overwrite: Decode everything anew.
@@ -201,6 +207,7 @@ def decode_emissions(
         keep_emissions=keep_emissions,
         reads_audio=False,
         lexicon=lexicon,
+        calibration=calibration,
     )
     recordings = _share(recordings, recipe.config)
     run = _Run(recipe, output_dir, make_runner, observer, overwrite=overwrite)
@@ -283,7 +290,8 @@ class _Run:
                 stack.enter_context(closing(folder))
                 ids = [recording.utterance_id for recording in recordings]
                 folder.begin(ids, self.recipe.provenance, None if self.files is None else self.files.layout)
-            ledger = Ledger(folder, self.files, self.recipe.model, self.summary, self.observer)
+            about = (self.recipe.model, self.recipe.calibration)
+            ledger = Ledger(folder, self.files, *about, self.summary, self.observer)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder, ledger))))  # type: ignore[type-var]
             for batch in outcomes:
                 ledger.take(batch)

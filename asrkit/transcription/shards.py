@@ -21,6 +21,7 @@ from asrkit.transcription.naming import RUN_NAME, SHARDS_FOLDER
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.results import read_results
 from asrkit.transcription.status import RunStatus, read_failures, read_status
+from asrkit.tuning.confidence import ExpectedErrors
 
 
 def of_shard(recordings: Sequence[Recording], number: int, count: int) -> list[Recording]:
@@ -208,6 +209,11 @@ def _sum_of(folders: Sequence[Path]) -> dict[str, Any]:
         for name, value in summary.items():
             if isinstance(value, list):
                 total[name] = total.get(name, []) + value
+            elif name == "expected" and isinstance(value, dict):
+                expected = ExpectedErrors.from_dict(value)
+                total[name] = (
+                    ExpectedErrors.from_dict(total[name]) + expected if name in total else expected
+                ).to_dict()
             elif name == "audio_s" or (isinstance(value, int) and not isinstance(value, bool)):
                 total[name] = total.get(name, 0) + value
     return total

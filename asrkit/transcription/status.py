@@ -12,6 +12,7 @@ from asrkit.errors import MissingPathError, TranscriptionError
 from asrkit.transcription.folder import is_in_use
 from asrkit.transcription.naming import FAILURES_NAME, RUN_NAME
 from asrkit.transcription.results import read_results, unreadable
+from asrkit.tuning.confidence import ExpectedErrors
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class RunStatus:
         failures: What failed in the last run: id and reason.
         audio_s: Seconds of audio transcribed, others included.
         provenance: Model, language model and settings.
+        expected: Word errors to be expected in the last finished run, where confidences are calibrated.
     """
 
     state: str
@@ -35,6 +37,7 @@ class RunStatus:
     failures: tuple[tuple[str, str], ...]
     audio_s: float
     provenance: Mapping[str, Any]
+    expected: ExpectedErrors | None = None
 
     @property
     def num_left(self) -> int:
@@ -52,6 +55,7 @@ class RunStatus:
             "left": self.num_left,
             "audio_s": round(self.audio_s, 3),
             "provenance": dict(self.provenance),
+            "expected": None if self.expected is None else self.expected.to_dict(),
         }
 
 
@@ -79,7 +83,15 @@ def read_status(folder: Path) -> RunStatus:
         failures=failures,
         audio_s=sum(latest.values()),
         provenance=description["provenance"],
+        expected=_expected(description),
     )
+
+
+def _expected(description: Mapping[str, Any]) -> ExpectedErrors | None:
+    try:
+        return ExpectedErrors.from_dict(description["summary"]["expected"])
+    except (KeyError, TypeError, ValueError):  # uncalibrated, of an earlier version, or not finished
+        return None
 
 
 def _description(path: Path) -> dict[str, Any]:

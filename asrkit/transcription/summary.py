@@ -10,6 +10,7 @@ from asrkit.transcription.transcript import Transcript
 
 if TYPE_CHECKING:
     from asrkit.transcription.estimate import RunEstimate
+    from asrkit.tuning.confidence import ExpectedErrors
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class TranscriptionSummary:
         estimate: Of a plan: what the run will cost.
         left_out: Files of folders that were passed over for their suffix: how many of each.
         orphans: Ids of earlier results whose recording is gone, or has another id now.
+        expected: Word errors that all transcripts asked for, those made before among them, are to be expected to have;
+            None where confidences are not calibrated.
     """
 
     output_dir: Path | None = None
@@ -50,6 +53,7 @@ class TranscriptionSummary:
     estimate: RunEstimate | None = None
     left_out: dict[str, int] = field(default_factory=dict)
     orphans: list[str] = field(default_factory=list)
+    expected: ExpectedErrors | None = None
 
     @property
     def exit_code(self) -> int:
@@ -71,6 +75,7 @@ class TranscriptionSummary:
             "stage_cpu_s": self.stage_cpu_s,
             "left_out": self.left_out,
             "orphans": self.orphans,
+            "expected": None if self.expected is None else self.expected.to_dict(),
         }
 
 

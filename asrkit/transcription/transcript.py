@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from asrkit.audio import Reading
+from asrkit.tuning.confidence import Doubt
 
 if TYPE_CHECKING:
-    from asrkit.decoder import Hypothesis
-    from asrkit.transcription.pieces import JoinedHypothesis
+    from asrkit.decoder import Hypothesis, Word
+    from asrkit.transcription.pieces import JoinedHypothesis, JoinedWord
     from asrkit.transcription.recordings import Recording
 
 
@@ -68,6 +69,11 @@ class Transcript:
     damage: str | None = None
     alignment: Mapping[str, Any] | None = None
 
+    @property
+    def doubt(self) -> Doubt:
+        """What its confidences say of its words, where they are calibrated."""
+        return Doubt.of([word.confidence for word in self.words])
+
     def to_row(self) -> dict[str, Any]:
         """Return plain values for JSON; ``nbest`` is there only where there is more than one hypothesis."""
         row: dict[str, Any] = {
@@ -122,6 +128,7 @@ class Transcript:
 def transcript_from(
     hypotheses: Sequence[Hypothesis | JoinedHypothesis],
     recording: Recording,
+    confidences: Sequence[float] | None = None,
     *,
     step_s: float,
     provenance: Mapping[str, Any] | None = None,
@@ -132,6 +139,7 @@ def transcript_from(
     Args:
         hypotheses: Best first, at least one.
         recording: What was decoded.
+        confidences: Of the words of the best one; default: what the decoder says.
         step_s: Seconds per output step.
         provenance: Model, language model, settings and version.
         reading: What came of reading the audio.
@@ -144,9 +152,11 @@ def transcript_from(
     def second(step: int) -> float:
         return round(min(offset_s + step * step_s, latest_s), 3)
 
+    best_words: Sequence[Word | JoinedWord] = best.words
+    sure = [word.confidence for word in best_words] if confidences is None else confidences
     words = tuple(
-        TimedWord(word.text, second(word.start_step), second(word.end_step), round(word.confidence, 4))
-        for word in best.words
+        TimedWord(word.text, second(word.start_step), second(word.end_step), round(value, 4))
+        for word, value in zip(best_words, sure, strict=True)
     )
     kept = hypotheses if len(hypotheses) > 1 else ()
     return Transcript(
@@ -154,7 +164,7 @@ def transcript_from(
         audio=str(recording.path),
         duration_s=round(recording.duration_s, 3),
         text=best.text,
-        confidence=round(best.confidence, 4),
+        confidence=round(sum(confidences) / len(confidences) if confidences else best.confidence, 4),
         words=words,
         nbest=tuple(
             Alternative(
