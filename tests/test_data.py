@@ -335,3 +335,23 @@ def test_a_channel_is_read_alone_and_written_again(tmp_path: Path) -> None:
     (tmp_path / "m.tsv").write_text("path\tchannel\ttext\na.wav\tleft\tone\n")
     with pytest.raises(ManifestError, match="the channel 'left' is not a whole number from 0"):
         read_manifest(tmp_path / "m.tsv")
+
+
+@pytest.mark.parametrize("name", ["m.tsv", "m.jsonl"])
+def test_weights_are_kept(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.wav").write_bytes(b"")
+    rows = [Utterance("a", tmp_path / "a.wav", "x", weight=0.25), Utterance("b", tmp_path / "a.wav", "y")]
+    write_manifest(tmp_path / name, rows)
+    assert [row.weight for row in read_manifest(tmp_path / name)] == [0.25, 1.0]
+    write_manifest(tmp_path / name, rows[1:])
+    assert "weight" not in (tmp_path / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"), [("0", "weight of 'a' is 0"), ("-1", "not a number"), ("x", "not a number")]
+)
+def test_a_weight_that_is_none_is_refused(tmp_path: Path, weight: str, message: str) -> None:
+    (tmp_path / "a.wav").write_bytes(b"")
+    (tmp_path / "m.tsv").write_text(f"utterance_id\tpath\tweight\ttext\na\ta.wav\t{weight}\tx\n")
+    with pytest.raises(ManifestError, match=message):
+        read_manifest(tmp_path / "m.tsv")

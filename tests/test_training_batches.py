@@ -9,7 +9,7 @@ from asrkit.config import AugmentationConfig, FeatureConfig, TrainingConfig
 from asrkit.degrading import Degrader
 from asrkit.text import Alphabet
 from asrkit.training.augmentation import augment_waveform, mask_features
-from asrkit.training.batches import BatchMaker, plan_batches, prefetch
+from asrkit.training.batches import BatchMaker, filled_up, plan_batches, prefetch
 from asrkit.training.examples import Example
 
 FEATURES = FeatureConfig(mel_bins=20)
@@ -163,3 +163,18 @@ def test_batches_are_made_ahead_but_not_without_end_and_do_not_depend_on_threads
         for name, values in maker.batch(plan[position], 3).items():
             np.testing.assert_array_equal(batch[name], values)
     assert made and sorted(made) == plan
+
+
+def test_an_utterance_that_counts_half_has_half_the_weight() -> None:
+    tone = np.zeros(8_000, np.int16)
+    examples = [
+        Example("a", "a", tone, Alphabet().encode("a")),
+        Example("b", "b", tone, Alphabet().encode("b"), weight=0.5),
+    ]
+    maker = BatchMaker(examples, FeatureConfig(), TrainingConfig())
+    assert maker.batch([0, 1], None)["weights"].tolist() == [0.5, 0.25]
+    assert maker.batch([1], None)["weights"].tolist() == [0.5]
+    full = filled_up(maker.batch([0, 1], None), 4)
+    assert full["weights"].tolist() == [0.5, 0.25, 0.0, 0.0]
+    plain = BatchMaker(examples[:1], FeatureConfig(), TrainingConfig())
+    assert "weights" not in plain.batch([0], None)

@@ -89,6 +89,7 @@ from asrkit.cli import (  # noqa: E402
     data,  # noqa: F401
     data_check,  # noqa: F401
     data_degrade,  # noqa: F401
+    data_label,  # noqa: F401
     data_preview,  # noqa: F401
     data_segment,  # noqa: F401
     decode,  # noqa: F401

@@ -152,7 +152,9 @@ def _read_file(path: Path) -> Iterator[Row | Problem]:
 def _tsv_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Sequence[str]]) -> Iterator[str]:
     has_parts = any(utterance.start_s is not None for utterance in utterances)
     has_channels = any(utterance.channel is not None for utterance in utterances)
-    own = [name for name, is_needed in (("start", has_parts), ("channel", has_channels)) if is_needed]
+    has_weights = any(utterance.weight != 1.0 for utterance in utterances)
+    needed = (("start", has_parts), ("channel", has_channels), ("weight", has_weights))
+    own = [name for name, is_needed in needed if is_needed]
     columns = ["utterance_id", "path", "seconds", "speaker", "corpus", *own, *more, "text"]
     yield "\t".join(columns)
     for place, utterance in enumerate(utterances):
@@ -164,6 +166,7 @@ def _tsv_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Seque
             "corpus": utterance.corpus or "",
             "start": "" if utterance.start_s is None else f"{utterance.start_s:.3f}",
             "channel": "" if utterance.channel is None else str(utterance.channel),
+            "weight": f"{utterance.weight:g}",
             "text": utterance.text or "",
             **{name: values[place] for name, values in more.items()},
         }
@@ -184,6 +187,7 @@ def _json_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Sequ
             "speaker": utterance.speaker,
             "corpus": utterance.corpus,
             "utterance_id": utterance.id,
+            "weight": None if utterance.weight == 1.0 else utterance.weight,
             **{name: values[place] for name, values in more.items()},
         }
         yield json.dumps({key: value for key, value in entry.items() if value is not None}, ensure_ascii=False)

@@ -32,6 +32,7 @@ class Row:
     end_s: str | float | None = None
     channel: str | int | None = None
     subset: str | None = None  # a published part of its corpus, where the path does not tell
+    weight: str | float | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,9 @@ def _utterance(row: Row, audio_root: Path, require_text: bool, require_audio: bo
     text = None if row.text is None else " ".join(row.text.split())
     if require_text and not text:
         raise _RowError(f"the text of {utterance_id!r} is empty; write what is said or remove the line")
-    start_s = _seconds(row.start_s, "start")
-    end_s = _seconds(row.end_s, "end")
-    duration_s = _seconds(row.duration_s, "duration")
+    start_s = _number(row.start_s, "start")
+    end_s = _number(row.end_s, "end")
+    duration_s = _number(row.duration_s, "duration")
     if duration_s is None and end_s is not None:
         duration_s = end_s - (start_s or 0.0)
     if duration_s is not None and duration_s <= 0:
@@ -120,7 +121,11 @@ def _utterance(row: Row, audio_root: Path, require_text: bool, require_audio: bo
         raise _MissingAudioError(f"no audio file at {str(audio_path)!r}; correct the path or --audio-root")
     speaker, corpus = row.speaker or None, row.corpus or None
     channel = _channel(row.channel)
-    return Utterance(utterance_id, audio_path, text, duration_s, speaker, corpus, start_s, end_s, channel)
+    weight = _number(row.weight, "weight", "number")
+    if weight == 0.0:
+        raise _RowError(f"the weight of {utterance_id!r} is 0; remove the line")
+    weight = 1.0 if weight is None else weight
+    return Utterance(utterance_id, audio_path, text, duration_s, speaker, corpus, start_s, end_s, channel, weight)
 
 
 def _channel(value: str | int | None) -> int | None:
@@ -132,8 +137,8 @@ def _channel(value: str | int | None) -> int | None:
     return int(value)
 
 
-def _seconds(value: str | float | None, name: str) -> float | None:
-    """Read a time that may be missing."""
+def _number(value: str | float | None, name: str, what: str = "number of seconds") -> float | None:
+    """Read a number that may be missing."""
     if value is None or value == "":
         return None
     try:
@@ -141,7 +146,7 @@ def _seconds(value: str | float | None, name: str) -> float | None:
     except (TypeError, ValueError):
         seconds = math.nan
     if isinstance(value, bool) or not math.isfinite(seconds) or seconds < 0:
-        raise _RowError(f"the {name} {value!r} is not a number of seconds; correct it or leave it out")
+        raise _RowError(f"the {name} {value!r} is not a {what}; correct it or leave it out")
     return seconds
 
 

@@ -31,12 +31,13 @@ _FIELDS = {
     "speaker_id": "speaker",
     "client_id": "speaker",
     "corpus": "corpus",
+    "weight": "weight",
     "text": "text",
     "sentence": "text",
     "transcript": "text",
     "transcription": "text",
 }
-_NUMBERS = ("duration_s", "start_s", "end_s")
+_NUMBERS = ("duration_s", "start_s", "end_s", "weight")
 
 
 def read_tsv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:

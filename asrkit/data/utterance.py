@@ -22,6 +22,7 @@ class Utterance:
         start_s: First second of the utterance within the recording; None for its beginning.
         end_s: Second after the utterance; None for the end of the recording.
         channel: Of the recording, from 0; None for all of them mixed.
+        weight: What it counts in training, such as less than 1 where a model wrote the text.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Utterance:
     start_s: float | None = None
     end_s: float | None = None
     channel: int | None = None
+    weight: float = 1.0
 
     def waveform(self, sample_rate_hz: int) -> FloatArray:
         """Read the utterance, and no other part of its recording, as ``(samples,)``.

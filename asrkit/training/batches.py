@@ -91,6 +91,7 @@ class BatchMaker:
         self.training = training
         self.shapes = shapes
         self.redraw = redraw
+        self.is_weighted = any(example.weight != 1.0 for example in examples)
         self.degrader = degrader or Degrader(training.augmentation, features.sample_rate_hz, training.seed)
 
     def batch(self, indices: Sequence[int], epoch: int | None) -> Batch:
@@ -121,7 +122,7 @@ class BatchMaker:
         return self.examples[draw_other(index, len(self.examples), rng)].waveform()
 
     def collate(self, features: Sequence[FloatArray], examples: Sequence[Example]) -> Batch:
-        """Pad features and labels into arrays: features, frames, labels, num_labels, and maybe auxiliary labels."""
+        """Pad features and labels into arrays: features, frames, labels, num_labels, maybe more labels and weights."""
         labels = {"labels": [example.labels for example in examples]}
         second = [example.auxiliary for example in examples if example.auxiliary is not None]
         labels |= {"auxiliary": second} if second else {}
@@ -131,6 +132,8 @@ class BatchMaker:
         batch = {"features": _padded(features, shape.frames, np.float32), "frames": _lengths(features)}
         for name, rows in labels.items():
             batch |= {name: _padded(rows, shape.labels, np.int32), f"num_{name}": _lengths(rows)}
+        if self.is_weighted:
+            batch["weights"] = np.array([example.weight / len(examples) for example in examples], np.float32)
         return filled_up(batch, shape.rows) if self.shapes else batch
 
 
@@ -146,9 +149,9 @@ def _padded(rows: Sequence[npt.NDArray[Any]], size: int, dtype: npt.DTypeLike) -
 
 
 def filled_up(batch: Batch, rows: int) -> Batch:
-    """Add empty utterances, so that there are so many rows, and ``weights``: 0 for those, the rest sum to 1."""
+    """Add empty utterances, so that there are so many rows, and ``weights``: 0 for those, else one in so many."""
     count = len(batch["frames"])
-    batch = {**batch, "weights": np.full(count, 1 / count, np.float32)}
+    batch = {"weights": np.full(count, 1 / count, np.float32), **batch}
     missing = rows - count
     if not missing:
         return batch

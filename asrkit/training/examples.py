@@ -39,6 +39,7 @@ class Example:
         samples: ``(samples,)`` int16 at the model's rate, a view into the cache.
         labels: ``(labels,)`` the outputs that spell it.
         auxiliary: ``(labels,)`` the same in the auxiliary units, if the run has them.
+        weight: What its loss counts.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Example:
     samples: npt.NDArray[np.int16]
     labels: npt.NDArray[np.int32]
     auxiliary: npt.NDArray[np.int32] | None = None
+    weight: float = 1.0
 
     def waveform(self) -> FloatArray:
         """Return the samples as float32 in [-1, 1]."""
@@ -109,7 +111,7 @@ def load_examples(
 def _example(utterance: Utterance, samples: npt.NDArray[np.int16], units: Units, auxiliary: Units | None) -> Example:
     text = utterance.text or ""
     second = auxiliary.encode(_spellable(text, auxiliary)) if auxiliary else None
-    return Example(utterance.id, text, samples, units.encode(_spellable(text, units)), second)
+    return Example(utterance.id, text, samples, units.encode(_spellable(text, units)), second, utterance.weight)
 
 
 def _spellable(text: str, units: Units) -> str:
@@ -291,6 +293,8 @@ def data_fingerprint(utterances: Iterable[Utterance], *, with_text: bool = True,
         fields = [utterance.id, *recording, str(utterance.start_s), str(utterance.end_s)]
         if utterance.channel is not None:
             fields.append(f"channel {utterance.channel}")
+        if with_text and utterance.weight != 1.0:
+            fields.append(f"weight {utterance.weight}")
         digest.update("\t".join([*fields, utterance.text or ""] if with_text else fields).encode())
         digest.update(b"\n")
     return digest.hexdigest()[:16]
