@@ -36,6 +36,7 @@ class FakeModel:
     )
     step_ms: float = 40.0
     lexicon: None = None
+    longest_s: None = None
 
     @property
     def symbols(self) -> Alphabet:

@@ -26,7 +26,7 @@ CONFINED = {
     "jax": ("model/jax_ops.py", "training"),
     "torch": ("model/torch_ops.py", "training"),
     "onnxruntime": ("model/inference.py", "cli/doctor.py"),
-    "onnx": ("model/onnx_graph.py", "model/inference.py", "model/bundle.py"),
+    "onnx": ("model/onnx_graph.py", "model/graph.py", "model/inference.py"),
     "rich": ("report", "cli"),
     "typer": ("cli",),
     "kenlm": ("language_model",),

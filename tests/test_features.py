@@ -1,12 +1,14 @@
 """Features: exact frame counts, independence of the neighbors, tones where they belong."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asrkit.config import FeatureConfig
-from asrkit.errors import AudioError
+from asrkit.config import FRONT_ENDS, FeatureConfig, ForeignFeatures, front_end_named, read_features
+from asrkit.errors import AudioError, ConfigError
 from asrkit.features import extract_features, is_silent, mel_filters, num_frames, sound_span
 
 LOG_MEL = FeatureConfig()
@@ -128,7 +130,7 @@ def test_models_of_old_count_silence(config):
 def test_long_recordings_are_chunked_without_a_seam(monkeypatch):
     waveform = noise(48_000)
     whole = extract_features(waveform, LOG_MEL)
-    monkeypatch.setattr("asrkit.features._CHUNK_FRAMES", 7)
+    monkeypatch.setattr("asrkit.features.log_power._CHUNK_FRAMES", 7)
     np.testing.assert_allclose(extract_features(waveform, LOG_MEL), whole, atol=1e-4)
 
 
@@ -158,3 +160,102 @@ def test_mel_filters_cover_the_band():
 def test_unusable_waveforms_are_refused(waveform, reason):
     with pytest.raises(AudioError, match=reason):
         extract_features(waveform, LOG_MEL)
+
+
+GOLDEN = Path(__file__).parent / "golden" / "front_ends.npz"
+# made by transformers and kaldi-native-fbank: scripts/foreign_models/front_ends.py
+FOREIGN = {
+    "wav2vec2": front_end_named("wav2vec2", {}),
+    "nemo80": front_end_named("nemo80", {}),
+    "nemo128": front_end_named("nemo128", {}),
+    "kaldi": front_end_named("kaldi", {}),
+    "wenet": front_end_named("wenet", {}),
+    "funasr, not stacked": front_end_named("funasr", {"stack": 1, "stack_step": 1}),
+    "wav2vec2-bert": front_end_named("wav2vec2-bert", {}),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign_features_are_those_of_the_libraries_that_define_them(name):
+    with np.load(GOLDEN) as golden:
+        expected, waveform = golden[name], (golden["samples"] / 32_768).astype(np.float32)
+    found = extract_features(waveform, FOREIGN[name])
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@given(samples=st.integers(1, 3_000))
+@settings(max_examples=20)
+def test_foreign_features_of_any_length_are_finite(name, samples):
+    features = extract_features(noise(samples), FOREIGN[name])
+    assert len(features) >= 1
+    assert np.isfinite(features).all()
+    assert features.shape[1:] == (() if FOREIGN[name].kind == "waveform" else (FOREIGN[name].num_bins,))
+
+
+def test_frames_are_counted_as_the_toolkits_count_them():
+    for samples, nemo, kaldi, wenet in ((16_000, 100, 100, 98), (16_079, 100, 100, 98), (16_080, 100, 101, 99)):
+        counts = [len(extract_features(noise(samples), FOREIGN[name])) for name in ("nemo80", "kaldi", "wenet")]
+        assert counts == [nemo, kaldi, wenet], samples
+
+
+def test_long_recordings_are_transformed_in_pieces_with_the_same_answer(monkeypatch):
+    whole = {name: extract_features(noise(30_000), config) for name, config in FOREIGN.items()}
+    monkeypatch.setattr("asrkit.features.foreign._CHUNK_FRAMES", 7)
+    for name, config in FOREIGN.items():
+        np.testing.assert_allclose(extract_features(noise(30_000), config), whole[name], atol=1e-5)
+
+
+def test_frames_are_stacked_as_funasr_does():
+    config = front_end_named("funasr", {})
+    frames = extract_features(noise(16_000), config.replace(stack=1, stack_step=1))
+    stacked = extract_features(noise(16_000), config)
+    assert stacked.shape == (-(-len(frames) // 6), 560)
+    assert np.array_equal(stacked[0].reshape(7, 80)[3:], frames[:4])  # its frame stands in the middle
+    assert np.array_equal(stacked[0].reshape(7, 80)[:3], np.repeat(frames[:1], 3, axis=0))
+    assert np.array_equal(stacked[5].reshape(7, 80), frames[27:34])
+    assert np.array_equal(stacked[-1].reshape(7, 80)[-1], frames[-1])  # the last is filled up
+
+
+@pytest.mark.parametrize(("stack", "bins"), [(1, 80), (7, 80), (7, 560)])
+def test_means_of_a_file_are_taken_before_stacking_or_after(stack, bins):
+    config = front_end_named("wenet", {"stack": stack, "stack_step": stack})
+    plain = extract_features(noise(8_000), config)
+    rng = np.random.default_rng(0)
+    mean, deviation = rng.normal(size=bins), rng.uniform(0.5, 2, bins)
+    centered = extract_features(noise(8_000), config.replace(mean=tuple(mean), deviation=tuple(deviation)))
+    repeat = config.num_bins // bins
+    np.testing.assert_allclose(centered, (plain - np.tile(mean, repeat)) / np.tile(deviation, repeat), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", FRONT_ENDS)
+def test_a_front_end_is_read_as_it_was_written(name):
+    config = front_end_named(name, {"sample_rate_hz": 16_000})
+    assert read_features(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "settings_", "reason"),
+    [
+        ("mfcc", {}, "no front end 'mfcc'"),
+        ("kaldi", {"window": "kaiser"}, "window"),
+        ("kaldi", {"snip": True}, "unknown setting 'snip'"),
+        ("kaldi", {"stack": 2, "stack_step": 3}, "leave frames out"),
+        ("kaldi", {"mean": [1.0], "deviation": [1.0]}, "80 or 80 values"),
+        ("kaldi", {"mean": [0.0] * 80, "deviation": [0.0] * 80}, "must not be 0"),
+        ("waveform", {"stack": 2}, "neither stacked"),
+        ("nemo80", {"mel_bins": 10**9}, "mel_bins"),
+        ("nemo80", {"epsilon": float("nan")}, "epsilon"),
+    ],
+)
+def test_a_front_end_that_makes_no_sense_is_refused(name, settings_, reason):
+    with pytest.raises(ConfigError, match=reason):
+        front_end_named(name, settings_)
+
+
+def test_samples_are_handed_on_as_they_are():
+    assert np.array_equal(extract_features(noise(100), FOREIGN["wav2vec2"].replace(normalize="none")), noise(100))
+    louder = extract_features(noise(100), ForeignFeatures(scale=32_768.0))
+    assert np.array_equal(louder, noise(100) * np.float32(32_768))

@@ -13,7 +13,7 @@ import pytest
 from asrkit.emissions import EmissionsInfo, pack_emissions, read_emissions
 from asrkit.emissions.arrays import list_npz
 from asrkit.errors import AsrkitError
-from asrkit.model.bundle import read_arrays
+from asrkit.model.folder import read_arrays
 from asrkit.reading import UnreadableError, open_npz, read_bounded
 from asrkit.text import Alphabet
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint

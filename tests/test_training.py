@@ -16,7 +16,8 @@ from tone_speech import EVEN, write_corpus
 from asrkit.cli import main
 from asrkit.data import Utterance, write_manifest
 from asrkit.errors import AudioError, ConfigError, ManifestError, TrainingError
-from asrkit.model.bundle import PARTS, Bundle
+from asrkit.model.bundle import Bundle
+from asrkit.model.folder import PARTS
 from asrkit.presets import run_config
 from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
 from asrkit.training.run import LEFT_OUT, point_latest_at, settle, train

@@ -97,6 +97,7 @@ from asrkit.cli import (  # noqa: E402
     doctor,  # noqa: F401
     lm,  # noqa: F401
     model,  # noqa: F401
+    model_import,  # noqa: F401
     score,  # noqa: F401
     status,  # noqa: F401
     train,  # noqa: F401

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from asrkit.config.cache import cache_folder
 from asrkit.config.confidence import Calibration
+from asrkit.config.foreign import FRONT_ENDS, OWN_GRAPH, ForeignFeatures, GraphConfig, front_end_named, read_features
 from asrkit.config.learning import (
     AUTO_ALPHABET,
     AugmentationConfig,
@@ -29,6 +30,8 @@ from asrkit.config.settings import Settings, read_toml, require
 
 __all__ = [
     "AUTO_ALPHABET",
+    "FRONT_ENDS",
+    "OWN_GRAPH",
     "TRANSCRIPT_FORMATS",
     "AugmentationConfig",
     "Calibration",
@@ -36,6 +39,8 @@ __all__ = [
     "DataConfig",
     "DecodingConfig",
     "FeatureConfig",
+    "ForeignFeatures",
+    "GraphConfig",
     "ModelConfig",
     "RunConfig",
     "ScoringConfig",
@@ -43,6 +48,8 @@ __all__ = [
     "TrainingConfig",
     "TranscriptionConfig",
     "cache_folder",
+    "front_end_named",
+    "read_features",
     "read_toml",
 ]
 

@@ -14,6 +14,7 @@ _MOST_WINDOW_SAMPLES = 1 << 16
 class FeatureConfig(Settings):
     """Waveform to feature frames."""
 
+    KINDS: ClassVar[tuple[str, ...]] = ("log_mel", "linear")
     MOST: ClassVar = {"sample_rate_hz": 1_000_000, "window_ms": 1_000, "hop_ms": 1_000, "mel_bins": 1_024}
 
     kind: str = "log_mel"  # or "linear": the paper's log power spectrogram
@@ -31,7 +32,7 @@ class FeatureConfig(Settings):
             object.__setattr__(
                 self, "high_hz", self.sample_rate_hz * FeatureConfig.high_hz / FeatureConfig.sample_rate_hz
             )
-        one_of("kind", self.kind, ("log_mel", "linear"))
+        one_of("kind", self.kind, self.KINDS)
         one_of("silence", self.silence, ("counted", "ignored"))
         positive(self, "sample_rate_hz", "window_ms", "hop_ms", "mel_bins")
         require(
@@ -60,6 +61,11 @@ class FeatureConfig(Settings):
     def hop_samples(self) -> int:
         """Distance between frames in samples."""
         return round(self.sample_rate_hz * self.hop_ms / 1000)
+
+    @property
+    def row_ms(self) -> float:
+        """Time from one row of features to the next."""
+        return self.hop_ms
 
     @property
     def fft_size(self) -> int:

@@ -1,7 +1,7 @@
 """A bundle: one folder with everything transcription needs.
 
     bundle.json   format version, alphabet, normalizer, features, network, decoding settings, model card
-    model.onnx    the graph that onnxruntime runs
+    model.onnx    the graph that onnxruntime runs; a foreign one may have files of tensors beside it
     weights.npz   the same weights for Keras: to go on training, to export
     lexicon.txt   of a network that writes phonemes: how words are said
     pieces.model  of one that writes pieces of words: sentencepiece's own file
@@ -15,8 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,39 +24,51 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.config import Calibration, DecodingConfig, FeatureConfig, ModelConfig
+from asrkit.config import (
+    OWN_GRAPH,
+    Calibration,
+    DecodingConfig,
+    FeatureConfig,
+    GraphConfig,
+    ModelConfig,
+    read_features,
+)
 from asrkit.errors import AsrkitError, BundleError, ConfigError, LexiconError, MissingPathError
+from asrkit.model.folder import (
+    DESCRIPTION,
+    GRAPH,
+    WEIGHTS,
+    external_files,
+    read_arrays,
+    read_description,
+    staged,
+    to_json,
+    write_description,
+)
 from asrkit.model.shapes import weight_shapes
-from asrkit.reading import open_npz, read_bounded, require_plain
 from asrkit.text import Alphabet, Symbols
 from asrkit.text.normalizer import STANDARD_VERSION, Normalizer, get_normalizer
-from asrkit.text.units import LEXICON, PIECES, Characters, Units, read_units
-from asrkit.writing import sync, sync_folder, write_whole
+from asrkit.text.units import LEXICON, Characters, Units, read_units
+from asrkit.writing import write_whole
 
-# Version 2 brought the normalizer; what a bundle does not say is as it was before.
-FORMAT_VERSION = 2
-_FIRST_NORMALIZER = "standard-1"
-# bundle.json comes last wherever parts are put in place: its presence says that the others are there.
-GRAPH, WEIGHTS, DESCRIPTION = "model.onnx", "weights.npz", "bundle.json"
-PARTS = (WEIGHTS, GRAPH, LEXICON, PIECES, DESCRIPTION)  # not all of them in each bundle
-# The language model that comes with a bundle; its suffix tells its format.
-_LANGUAGE_MODEL = "language_model"
-_MAX_JSON_BYTES = 4 << 20
-_MAX_ARRAY_BYTES = 4 << 30
-_MAX_ARRAYS = 10_000
+FOREIGN = "foreign"
+_FIRST_NORMALIZER = "standard-1"  # before bundles told it
+_LANGUAGE_MODEL = "language_model"  # its suffix tells its format
+_NOT_DECIDING = ("batching", "longest_s")  # of the settings of a graph: they never change an answer
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained model with its settings.
+    """A trained model with its settings: one of ours, or a foreign one, of which there is the graph alone.
 
     Attributes:
         path: The folder.
         alphabet: What its texts are made of.
         features: How to make its input.
-        model: The network.
-        symbols: Its outputs, the blank last: the alphabet's, where it writes characters.
-        kind: What they are: "characters", "subwords" or "phonemes".
+        network: The network that the weights belong to; None for a foreign model.
+        symbols: Its outputs: the alphabet's, where it writes characters.
+        kind: What they are: "characters", "subwords", "phonemes", or "symbols" of a foreign model.
+        graph: What its graph takes and gives.
         decoding: Settings stored with the model, such as tuned language model weights; any field of DecodingConfig.
         tuned: Such settings for other beams; see ``decoding_near``.
         calibration: How sure its words are, by language model and settings.
@@ -70,9 +80,10 @@ class Bundle:
     path: Path
     alphabet: Alphabet
     features: FeatureConfig
-    model: ModelConfig
+    network: ModelConfig | None
     symbols: Symbols
     kind: str = Characters.kind
+    graph: GraphConfig = OWN_GRAPH
     decoding: Mapping[str, Any] = field(default_factory=dict)
     tuned: tuple[Mapping[str, Any], ...] = ()
     calibration: tuple[Calibration, ...] = ()
@@ -91,7 +102,7 @@ class Bundle:
         path = Path(path)
         if not path.exists():
             raise MissingPathError("no such model bundle; train one with `asrkit train`", path=path)
-        description = _read_description(path)
+        description = read_description(path)
         if not (path / GRAPH).is_file() and not (path / WEIGHTS).is_file():
             raise BundleError("model.onnx is missing; the bundle is incomplete, export or copy it again", path=path)
         try:
@@ -101,13 +112,19 @@ class Bundle:
                 DecodingConfig.from_dict(settings)
             alphabet = Alphabet(str(description["alphabet"]))
             units = description.get("units")
+            if description.get("kind") == FOREIGN:
+                network, graph = None, GraphConfig.from_dict(description["graph"])
+            else:
+                network = ModelConfig.from_dict(description["model"])
+                graph = OWN_GRAPH.replace(stride_frames=network.stride_frames)
             return cls(
                 path=path,
                 alphabet=alphabet,
                 symbols=alphabet if units is None else Symbols.from_dict(units),
                 kind=Characters.kind if units is None else str(units["kind"]),
-                features=FeatureConfig.from_dict(description["features"]),
-                model=ModelConfig.from_dict(description["model"]),
+                features=read_features(description["features"]),
+                network=network,
+                graph=graph,
                 decoding=decoding,
                 tuned=tuned,
                 calibration=tuple(map(Calibration.from_dict, description.get("calibration", ()))),
@@ -122,6 +139,26 @@ class Bundle:
     def name(self) -> str:
         """The model's name: what its card says, else the folder's."""
         return str(self.card.get("name") or self.path.resolve().name)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it was made elsewhere: it transcribes, and cannot be trained on."""
+        return self.network is None
+
+    @property
+    def model(self) -> ModelConfig:
+        """The network that the weights belong to.
+
+        Raises:
+            BundleError: It was made elsewhere.
+        """
+        if self.network is None:
+            raise BundleError(
+                "was made elsewhere: it can transcribe, but is neither trained on nor exported; copy its folder to "
+                "pass it on",
+                path=self.path,
+            )
+        return self.network
 
     @property
     def text_normalizer(self) -> Normalizer:
@@ -154,17 +191,28 @@ class Bundle:
     @property
     def step_ms(self) -> float:
         """Milliseconds of audio per output step."""
-        return self.features.hop_ms * self.model.stride_frames
+        return self.features.row_ms * self.graph.stride_frames
+
+    @property
+    def longest_s(self) -> float | None:
+        """The longest sound its network hears at once; None: any."""
+        return self.graph.longest_s
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of everything that decides the emissions: graph (or weights), outputs, features."""
         outputs = self.alphabet.symbols if self.kind == Characters.kind else self.symbols.labels
-        digest = hashlib.sha256(json.dumps([outputs, self.features.to_dict()]).encode())
+        facts: list[Any] = [outputs, self.features.to_dict()]
         graph = self.path / GRAPH
-        with (graph if graph.is_file() else self.path / WEIGHTS).open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        files = [graph if graph.is_file() else self.path / WEIGHTS]
+        if self.is_foreign:
+            facts.append({name: value for name, value in self.graph.to_dict().items() if name not in _NOT_DECIDING})
+            files += external_files(self.path)
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        for path in files:
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
         return digest.hexdigest()[:16]
 
     @property
@@ -192,7 +240,7 @@ class Bundle:
             "normalizer": self.normalizer,
             "language": self.language,
             "features": self.features.to_dict(),
-            "model": self.model.to_dict(),
+            **({"graph": self.graph.to_dict()} if self.network is None else {"model": self.network.to_dict()}),
             "decoding": dict(self.decoding),
             "tuned": [dict(settings) for settings in self.tuned],
             "calibration": [one.to_dict() for one in self.calibration],
@@ -250,11 +298,11 @@ class Bundle:
         others = [{**decoding, **other} for other in tuned]
         for each in (decoding, *others):
             DecodingConfig.from_dict(each)
-        description = _read_description(self.path)
+        description = read_description(self.path)
         description["decoding"] = decoding
         description["tuned"] = others
         description["calibration"] = [one.to_dict() for one in calibration]
-        write_whole(self.path / DESCRIPTION, _to_json(description), lasting=True)
+        write_whole(self.path / DESCRIPTION, to_json(description), lasting=True)
         return Bundle.load(self.path)
 
 
@@ -294,12 +342,9 @@ def save_bundle(
     from asrkit.model.onnx_graph import export_graph
 
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     units = units or Characters(alphabet)
     has_others = units.kind != Characters.kind
-    description = {
-        "format": "asrkit-bundle",
-        "format_version": FORMAT_VERSION,
+    description: dict[str, Any] = {
         "alphabet": alphabet.symbols,
         **({"units": {"kind": units.kind, **units.symbols.to_dict()}} if has_others else {}),
         "normalizer": normalizer,
@@ -311,84 +356,12 @@ def save_bundle(
         **({"calibration": [one.to_dict() for one in calibration]} if calibration else {}),
         "card": dict(card or {}),
     }
-    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
+    with staged(path) as staging:
         stored = {k: v.astype(np.float16) if half and v.ndim > 1 else v for k, v in weights.items()}
         np.savez(staging / "weights.npz", **stored)
         widened = {k: v.astype(np.float32) for k, v in stored.items()}
         (staging / "model.onnx").write_bytes(export_graph(widened, model, features, len(units.symbols), half=half))
         for name, content in units.files().items():
             (staging / name).write_bytes(content)
-        write_whole(staging / "bundle.json", _to_json(description))
-        for part in staging.iterdir():
-            with part.open("rb+") as file:
-                sync(file)
-        staging.chmod(0o755)
-        _move_into_place(staging, path)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    sync_folder(path)
-    sync_folder(path.parent)
+        write_description(staging, description)
     return Bundle.load(path)
-
-
-def _move_into_place(staging: Path, path: Path) -> None:
-    """Rename a finished folder, or, where one stands already, its parts one by one: bundle.json last."""
-    if not path.exists():
-        staging.rename(path)
-        return
-    for part in PARTS:
-        if (staging / part).exists():
-            (staging / part).replace(path / part)
-        else:
-            (path / part).unlink(missing_ok=True)
-
-
-def read_arrays(path: Path) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the arrays of an ``.npz`` as float32, without unpickling anything.
-
-    Raises:
-        BundleError: The file is missing, too large, or holds anything but plain arrays.
-    """
-    try:
-        with open_npz(path) as arrays:
-            if arrays.num_bytes > _MAX_ARRAY_BYTES or len(arrays.names) > _MAX_ARRAYS:
-                size = f"{arrays.num_bytes / 1e9:.1f} GB unpacked, {len(arrays.names):,} arrays:"
-                raise BundleError(f"{size} more than a model has; refusing it", path=path)
-            return {name: arrays.read(name).astype(np.float32) for name in arrays.names}
-    except FileNotFoundError:
-        raise BundleError(
-            "weights.npz is missing; the bundle can transcribe but not be trained on", path=path
-        ) from None
-    except ValueError as error:
-        raise BundleError(f"not a usable weights file: {error}", path=path) from None
-
-
-def _read_description(path: Path) -> dict[str, Any]:
-    file = path / DESCRIPTION
-    try:
-        for part in PARTS:
-            require_plain(path / part)
-        description = json.loads(read_bounded(file, _MAX_JSON_BYTES).decode())
-    except (FileNotFoundError, NotADirectoryError):
-        raise BundleError("no bundle.json: this is not a model bundle", path=path) from None
-    except OSError as error:
-        name = Path(error.filename or file).name
-        raise BundleError(f"{name} cannot be read: {error.strerror or error}", path=path) from None
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"bundle.json cannot be read: {error}", path=path) from None
-    if not isinstance(description, dict) or description.get("format") != "asrkit-bundle":
-        raise BundleError("bundle.json does not describe an asrkit model", path=path)
-    version = description.get("format_version")
-    if not isinstance(version, int) or version < 1:
-        raise BundleError(f"unknown format version {version!r}", path=path)
-    if version > FORMAT_VERSION:
-        raise BundleError(
-            f"format version {version} is newer than this asrkit reads ({FORMAT_VERSION}); upgrade asrkit", path=path
-        )
-    return description
-
-
-def _to_json(description: Mapping[str, Any]) -> str:
-    # a card that comes from TOML may hold dates
-    return json.dumps(description, indent=2, ensure_ascii=False, default=str) + "\n"

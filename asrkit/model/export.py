@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from asrkit.errors import BundleError, MissingPathError
-from asrkit.model.bundle import DESCRIPTION, GRAPH, PARTS, Bundle, save_bundle
+from asrkit.model.bundle import Bundle, save_bundle
+from asrkit.model.folder import DESCRIPTION, GRAPH, PARTS
 from asrkit.model.inference import Emitter
 
 # Utterances of these lengths, in frames, are compared; their features are random.
@@ -88,12 +89,12 @@ def export_bundle(
             if compact:
                 (copy.path / GRAPH).unlink()
             if lm is not None:
-                shutil.copyfile(lm, copy.path / f"language_model{_format_of(lm)}")
+                shutil.copyfile(lm, copy.path / f"language_model{language_model_suffix(lm)}")
             files = _replace_bundle(copy.path, output)
     return ExportReport(sum(file.stat().st_size for file in files), difference)
 
 
-def _format_of(lm: Path) -> str:
+def language_model_suffix(lm: Path) -> str:
     """Return the suffix that tells a language model's format, such as ``.bin`` or ``.arpa.gz``."""
     compressed = lm.suffix in (".gz", ".xz", ".bz2", ".zst")
     return lm.with_suffix("").suffix + lm.suffix if compressed else lm.suffix

@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.errors import BundleError
-from asrkit.model.bundle import GRAPH, Bundle
-from asrkit.reading import read_bounded
+from asrkit.config import GraphConfig
+from asrkit.emissions import Values, to_log_probabilities
+from asrkit.errors import BundleError, ConfigError
+from asrkit.model.bundle import Bundle
+from asrkit.model.folder import GRAPH
+from asrkit.model.graph import check_graph, first_line
 
 FloatArray = npt.NDArray[np.float32]
 
-_MAX_GRAPH_BYTES = 2 << 30
+DEVICES = ("auto", "cpu", "cuda")
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 class Emitter:
@@ -24,95 +28,141 @@ class Emitter:
     Args:
         bundle: The model.
         threads: Threads inside one run; None lets onnxruntime take all cores.
+        device: Where to run: "cpu", "cuda", or "auto", a GPU if onnxruntime can use one.
+
+    Attributes:
+        device: Where it runs.
 
     Raises:
-        BundleError: The graph is not one this package would write.
+        BundleError: The graph is not what the bundle says, or may not be run.
+        ConfigError: There is no such device.
     """
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        import onnxruntime
-
-        path = bundle.path / GRAPH
-        graph = _checked_graph(path) if path.is_file() else bundle.made_graph()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
+    def __init__(self, bundle: Bundle, threads: int | None = None, device: str = "auto") -> None:
         self.bundle = bundle
-        providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in _available()]
+        self._graph = bundle.graph
+        path = bundle.path / GRAPH
+        source = _checked(path) if path.is_file() else bundle.made_graph()
         try:
-            self._session = onnxruntime.InferenceSession(graph, options, providers=providers)
-        except Exception as error:  # onnxruntime's own exception types are not public
-            raise BundleError(f"onnxruntime cannot run model.onnx: {_first_line(error)}", path=bundle.path) from None
+            self._session = open_session(source, threads, device)
+        except BundleError as error:
+            raise BundleError(f"onnxruntime cannot run model.onnx: {error}", path=bundle.path) from None
+        self.device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
+        self._types = {value.name: numpy_type(value) for value in self._session.get_inputs()}
+        self._outputs = [name for name in (self._graph.output, self._graph.output_lengths) if name]
         self._check_signature()
 
     def _check_signature(self) -> None:
+        graph = self._graph
         inputs = {value.name: value.shape for value in self._session.get_inputs()}
         outputs = {value.name: value.shape for value in self._session.get_outputs()}
-        fits = (
-            inputs.keys() == {"features", "frames"}
-            and outputs.keys() == {"log_probs", "steps"}
-            and inputs["features"][-1] == self.bundle.features.num_bins
-            and outputs["log_probs"][-1] == len(self.bundle.symbols)
-        )
+        named = {graph.input, graph.lengths, *graph.constant_values} - {""}
+        fits = inputs.keys() == named and outputs.keys() >= set(self._outputs)
+        if fits and graph.layout != "waveform":
+            bins = inputs[graph.input][2 if graph.layout == "time-bins" else 1]
+            fits = not isinstance(bins, int) or bins == self.bundle.features.num_bins
+        if fits:
+            width = outputs[graph.output][-1]
+            fits = not isinstance(width, int) or width == len(self.bundle.symbols)
         if not fits:
             raise BundleError("model.onnx does not fit bundle.json; export the bundle again", path=self.bundle.path)
 
     def emissions(self, features: Sequence[FloatArray]) -> list[FloatArray]:
-        """Return the emissions of utterances, computed as one padded batch.
+        """Return the emissions of utterances, computed in batches of such as do not change each other's answer.
 
         Args:
-            features: ``(frames, bins)`` each.
+            features: ``(frames, bins)`` each, or ``(samples,)``.
 
         Returns:
-            ``(steps, symbols)`` each: natural-log probabilities, the blank last.
+            ``(steps, symbols)`` each: natural-log probabilities.
         """
-        lengths = np.array([len(f) for f in features], np.int32)
-        batch = np.zeros((len(features), lengths.max(), self.bundle.features.num_bins), np.float32)
-        for row, values in zip(batch, features, strict=True):
-            row[: len(values)] = values
-        log_probs, steps = self._session.run(["log_probs", "steps"], {"features": batch, "frames": lengths})
-        return [rows[:length] for rows, length in zip(log_probs, steps, strict=True)]
+        found: dict[int, FloatArray] = {}
+        for places in batches([len(f) for f in features], self._graph.batching):
+            found |= zip(places, self._run([features[i] for i in places]), strict=True)
+        return [found[i] for i in range(len(features))]
+
+    def _run(self, features: Sequence[FloatArray]) -> list[FloatArray]:
+        graph = self._graph
+        outputs = self._session.run(self._outputs, feed(graph, self._types, features))
+        steps: list[int | None]
+        if graph.output_lengths:
+            steps = [int(length) for length in outputs[1]]
+        else:
+            steps = [graph.num_steps(len(f)) for f in features]
+        cut = (rows[graph.drop_steps : length] for rows, length in zip(outputs[0], steps, strict=True))
+        if graph.values == Values.LOG_PROBABILITIES:
+            return [rows.astype(np.float32, copy=False) for rows in cut]
+        return [to_log_probabilities(rows, Values(graph.values)) for rows in cut]
 
 
-def _available() -> list[str]:
+def batches(lengths: Sequence[int], batching: str) -> list[list[int]]:
+    """Return the places of utterances that may share a batch, as the model's rule says."""
+    places = list(range(len(lengths)))
+    if batching == "padded":
+        return [places]
+    if batching == "alone":
+        return [[place] for place in places]
+    by_length: dict[int, list[int]] = {}
+    for place in places:
+        by_length.setdefault(lengths[place], []).append(place)
+    return list(by_length.values())
+
+
+def feed(graph: GraphConfig, types: dict[str, Any], features: Sequence[FloatArray]) -> dict[str, npt.NDArray[Any]]:
+    """Return the inputs of a graph for a batch, padded with zeros where lengths differ."""
+    lengths = np.array([len(f) for f in features])
+    batch = np.zeros((len(features), lengths.max(), *features[0].shape[1:]), types[graph.input])
+    for row, values in zip(batch, features, strict=True):
+        row[: len(values)] = values
+    inputs = {graph.input: batch.transpose(0, 2, 1) if graph.layout == "bins-time" else batch}
+    if graph.lengths:
+        told: npt.NDArray[Any] = lengths
+        if graph.lengths_kind == "mask":
+            told = np.arange(lengths.max()) < lengths[:, None]
+        elif graph.lengths_kind == "share":
+            told = lengths / lengths.max()
+        inputs[graph.lengths] = told.astype(types[graph.lengths])
+    for name, value in graph.constant_values.items():
+        inputs[name] = np.full(len(features), value, types[name])
+    return inputs
+
+
+def open_session(source: bytes | Path, threads: int | None = None, device: str = "auto") -> Any:
+    """Return an onnxruntime session of a checked graph.
+
+    Raises:
+        BundleError: onnxruntime cannot run it.
+        ConfigError: There is no such device.
+    """
     import onnxruntime
 
-    return list(onnxruntime.get_available_providers())
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
-
-
-def _checked_graph(path: Path) -> bytes:
-    """Return a serialized graph after making sure that it is self-contained and uses standard operators only."""
-    import onnx
-
+    has_cuda = _CUDA in onnxruntime.get_available_providers()
+    if device == "cuda" and not has_cuda:
+        raise ConfigError("onnxruntime has no CUDA here; choose --device cpu, or install onnxruntime-gpu in its place")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    providers = [_CUDA, _CPU] if has_cuda and device != "cpu" else [_CPU]
     try:
-        data = read_bounded(path, _MAX_GRAPH_BYTES)
-    except OSError as error:
-        raise BundleError(f"cannot be read: {error.strerror or error}", path=path) from None
-    try:
-        model = onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf's exception types vary between versions
-        raise BundleError(f"model.onnx is not an ONNX graph: {_first_line(error)}", path=path) from None
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise BundleError("model.onnx refers to files outside itself; refusing it", path=path)
-    if model.functions or any(node.domain not in ("", "ai.onnx") for node in model.graph.node):
-        raise BundleError("model.onnx uses operators that are not ONNX's own; refusing it", path=path)
-    if any(_is_nested(attribute) for node in model.graph.node for attribute in node.attribute):
-        raise BundleError("model.onnx holds nested graphs or tensors; refusing it", path=path)
-    return data
+        session = onnxruntime.InferenceSession(
+            source if isinstance(source, bytes) else str(source), options, providers=providers
+        )
+    except Exception as error:  # onnxruntime's own exception types are not public
+        raise BundleError(first_line(error)) from None
+    if device == "cuda" and _CUDA not in session.get_providers():
+        raise ConfigError("onnxruntime finds no GPU that it can use; choose --device cpu")
+    return session
 
 
-def _is_nested(attribute: Any) -> bool:
-    """Whether an attribute may carry data that the checks above did not see."""
-    return bool(
-        attribute.HasField("g")
-        or attribute.graphs
-        or attribute.HasField("t")
-        or attribute.tensors
-        or attribute.HasField("sparse_tensor")
-    )
+def numpy_type(value: Any) -> Any:
+    """Return the numpy type of an input or output of a session."""
+    names = {"float": "float32", "double": "float64"}
+    bare = value.type.removeprefix("tensor(").removesuffix(")")
+    return np.dtype(names.get(bare, bare))
+
+
+def _checked(path: Path) -> bytes | Path:
+    """Return what a session takes: the bytes that were checked, or the path of a graph with data beside it."""
+    graph = check_graph(path)
+    return path if graph.external else graph.data

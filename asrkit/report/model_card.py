@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from asrkit.config import FeatureConfig, GraphConfig, ModelConfig
 from asrkit.model.bundle import Bundle
 from asrkit.text.identifiers import printable
 
@@ -23,27 +24,22 @@ def model_table(bundle: Bundle) -> Table:
 
 
 def _rows(bundle: Bundle) -> list[tuple[str, str]]:
-    model, features, card = bundle.model, bundle.features, bundle.card
-    direction = "bidirectional" if model.bidirectional else f"unidirectional, {model.lookahead_steps} steps ahead"
+    features, card = bundle.features, bundle.card
     data: dict[str, Any] = dict(card.get("data", {}))
     dev: dict[str, Any] = dict(card.get("dev", {}))
     rows = [
         ("model", f"{bundle.name} ({bundle.path})"),
-        *((name, str(card[name])) for name in ("about", "license", "limits") if card.get(name)),
+        *((name, str(card[name])) for name in ("about", "source", "license", "limits") if card.get(name)),
         ("fingerprint", bundle.fingerprint),
-        (
-            "network",
-            f"{len(model.conv_layers)} conv, {model.rnn_layers} x {model.rnn_type} {model.rnn_units}, {direction}",
-        ),
-        (
-            "features",
-            f"{features.kind}, {features.num_bins} bins, {features.sample_rate_hz} Hz, {features.hop_ms:g} ms",
-        ),
+        *([("network", _network_in_words(bundle.network))] if bundle.network is not None else []),
+        ("features", _features_in_words(features)),
         ("step", f"{bundle.step_ms:g} ms"),
         ("units", f"{bundle.kind}: {len(bundle.symbols)} outputs, the blank counted"),
         ("alphabet", f"{len(bundle.alphabet.symbols)} symbols: {bundle.alphabet.symbols!r}"),
         ("decoding", settings_in_words(bundle.decoding) or "defaults"),
     ]
+    if bundle.is_foreign:
+        rows += _certificate(bundle.graph, card.get("certificate", {}))
     if data:
         rows.append(
             (
@@ -63,6 +59,48 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
     if card.get("versions"):
         rows.append(("made with", ", ".join(f"{k} {v}" for k, v in dict(card["versions"]).items())))
     return rows
+
+
+def _network_in_words(model: ModelConfig) -> str:
+    direction = "bidirectional" if model.bidirectional else f"unidirectional, {model.lookahead_steps} steps ahead"
+    return f"{len(model.conv_layers)} conv, {model.rnn_layers} x {model.rnn_type} {model.rnn_units}, {direction}"
+
+
+def _features_in_words(features: FeatureConfig) -> str:
+    if features.kind == "waveform":
+        normalized = ", mean 0 and variance 1" if features.to_dict().get("normalize") == "utterance" else ""
+        return f"the waveform itself, {features.sample_rate_hz} Hz{normalized}"
+    return f"{features.kind}, {features.num_bins} bins, {features.sample_rate_hz} Hz, {features.row_ms:g} ms"
+
+
+def _certificate(graph: GraphConfig, measured: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what was measured of a foreign graph when it was imported."""
+    inputs = [name for name in (graph.input, graph.lengths, *graph.constant_values) if name]
+    rows = [
+        ("graph", f"{', '.join(inputs)} -> {', '.join(filter(None, (graph.output, graph.output_lengths)))}"),
+        ("answers", graph.values),
+        ("batches", _BATCHING[graph.batching] + _changes(measured)),
+    ]
+    if isinstance(silence := measured.get("silence"), Mapping):
+        rows.append(("in silence", f"output {silence.get('output')} in {100 * silence.get('share', 0):.0f} % of steps"))
+    if graph.longest_s is not None:
+        cost = f"; {measured.get('speed')} x real time on one core, {measured.get('memory_mb')} MB"
+        rows.append(("longest input", f"{graph.longest_s:g} s tried{cost if 'speed' in measured else ''}"))
+    return rows
+
+
+_BATCHING = {
+    "padded": "any lengths together",
+    "equal": "only equal lengths together",
+    "alone": "one utterance at a time",
+}
+
+
+def _changes(measured: Mapping[str, Any]) -> str:
+    values = measured.get("padding_changes"), measured.get("neighbors_change")
+    if not all(isinstance(value, int | float) for value in values):
+        return ": the graph takes no more" if "padding_changes" in measured else ""
+    return ": padding changes an answer by {:.2g} nats, neighbors of its length by {:.2g}".format(*values)
 
 
 def settings_in_words(decoding: Mapping[str, Any]) -> str:

@@ -16,7 +16,8 @@ from asrkit.data.alphabets import fit_corpus, settle_texts
 from asrkit.data.manifest import left_out
 from asrkit.degrading import Degrader
 from asrkit.errors import ConfigError, TrainingError
-from asrkit.model.bundle import PARTS, Bundle
+from asrkit.model.bundle import Bundle
+from asrkit.model.folder import PARTS
 from asrkit.packages import version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer

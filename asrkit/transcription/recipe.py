@@ -76,6 +76,9 @@ class Recipe:
         check_search(decoding, lm, lexicon)
         if is_greedy(decoding):
             decoding = decoding.replace(decoder="greedy")
+        if model.longest_s is not None and model.longest_s < config.window_s:
+            overlap_s = min(config.overlap_s, model.longest_s / 2)
+            config = config.replace(window_s=model.longest_s, overlap_s=overlap_s)
         provenance, held = describe(
             model=model.name,
             model_fingerprint=model.fingerprint,

@@ -75,6 +75,10 @@ class Model(Protocol):
     def step_ms(self) -> float:
         """Milliseconds per output step."""
 
+    @property
+    def longest_s(self) -> float | None:
+        """The longest sound its network hears at once; None: any."""
+
 
 class Network(Protocol):
     """Features to emissions; an ``Emitter`` is one."""

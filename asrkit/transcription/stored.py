@@ -48,6 +48,7 @@ class StoredModel:
     language: str = "en"
     features: FeatureConfig = field(default_factory=FeatureConfig)  # never used: there is no audio
     lexicon: Path | None = None
+    longest_s: float | None = None
 
     def describe(self) -> str:
         """Say in one line what its labels and numbers are taken for."""

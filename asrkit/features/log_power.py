@@ -1,4 +1,4 @@
-"""Waveform to feature frames: a pure function of one utterance, so batching never changes it."""
+"""The log-spectral features of our own models."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.config import FeatureConfig
-from asrkit.errors import AudioError
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -43,7 +42,7 @@ def is_silent(waveform: FloatArray) -> bool:
     return sound_span(waveform) == (0, 0)
 
 
-def extract_features(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
+def log_power_features(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
     """Turn one utterance into log-spectral features.
 
     Args:
@@ -55,17 +54,10 @@ def extract_features(waveform: FloatArray, config: FeatureConfig) -> FloatArray:
         ``config.silence`` is ``"ignored"``, over its frames that neither begin nor end in digital silence, and the
         others are a flat low value: zeros before, after or between words change nothing about the words.
 
-    Raises:
-        AudioError: The waveform is empty or not finite.
-
     Source:
         The linear spectrogram is the one of Amodei et al. 2015 (arXiv 1512.02595); the mel scale is O'Shaughnessy's,
         ``2595 log10(1 + f / 700)``.
     """
-    if waveform.ndim != 1 or not len(waveform):
-        raise AudioError(f"expected a waveform of shape (samples,) with at least one sample, not {waveform.shape}")
-    if not np.isfinite(waveform).all():
-        raise AudioError("the waveform holds NaN or infinite samples; repair or remove the recording")
     framed = _framed(waveform, config)
     features = _log_power(framed, config)
     is_sound = _find_sound(framed, config.hop_samples) if config.silence == "ignored" else np.ones(len(framed), bool)
