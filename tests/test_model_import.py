@@ -508,3 +508,31 @@ def test_texts_are_judged_by_a_foreign_model(planted, sounds):
     assert judged[0].utterance.id == "a_b_c"
     assert judged[0].doubt > 10 * judged[1].doubt
     assert planted_model().graph.output[0].name == "logits"
+
+
+def test_the_device_is_chosen_and_said(planted, sounds, tmp_path):
+    from asrkit.transcription.summary import Observer
+
+    class Listener(Observer):
+        said: tuple = ()
+
+        def remark(self, text):
+            self.said += (text,)
+
+    folder, _ = sounds
+    listener = Listener()
+    config = TranscriptionConfig(device="cpu")
+    transcribe([folder], planted[0], output_dir=tmp_path / "out", config=config, observer=listener)
+    assert "the network runs on cpu" in listener.said
+    with pytest.raises(ConfigError, match="device"):
+        TranscriptionConfig(device="tpu")
+
+
+def test_a_gpu_that_is_not_there_is_one_error(planted):
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("onnxruntime has CUDA here")
+    with pytest.raises(ConfigError, match="choose --device cpu"):
+        Emitter(planted[0], device="cuda")
+    assert Emitter(planted[0]).device == "cpu"

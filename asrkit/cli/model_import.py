@@ -131,4 +131,4 @@ def import_command(
 def _constants(assignments: list[str]) -> dict[str, int]:
     from asrkit.config import GraphConfig
 
-    return GraphConfig(input="x", output="y", constants=tuple(assignments)).constant_values
+    return GraphConfig(constants=tuple(assignments)).constant_values

@@ -84,6 +84,7 @@ def transcribe(
     ray_address: options.RayAddress = None,
     jobs: options.Jobs = None,
     threads: options.Threads = None,
+    device: options.Device = None,
     batch_seconds: options.BatchSeconds = None,
     batch_size: options.BatchSize = None,
     window_s: options.WindowS = None,

@@ -255,6 +255,14 @@ Threads = Annotated[
         rich_help_panel=_WORK,
     ),
 ]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the network runs: cpu, cuda or auto, a GPU if onnxruntime can use one; default: auto.",
+        envvar="ASRKIT_DEVICE",
+        rich_help_panel=_WORK,
+    ),
+]
 BatchSeconds = Annotated[
     float | None,
     typer.Option(

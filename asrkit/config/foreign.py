@@ -38,6 +38,7 @@ class ForeignFeatures(FeatureConfig):
     deviation: tuple[float, ...] = ()  # by which it is divided then
 
     def __post_init__(self) -> None:
+        Settings.__post_init__(self)  # before what follows takes the place of a number
         if self.kind == WAVEFORM and 0 < self.sample_rate_hz <= self.MOST["sample_rate_hz"]:
             object.__setattr__(self, "hop_ms", 1000 / self.sample_rate_hz)  # a frame is a sample
             object.__setattr__(self, "high_hz", self.sample_rate_hz / 2)
@@ -134,12 +135,12 @@ class GraphConfig(Settings):
 
     MOST: ClassVar = {"stride_frames": 1_000_000, "drop_steps": 1_000, "longest_s": 1e6}
 
-    input: str  # features
+    input: str = "features"
     layout: str = "time-bins"  # or "bins-time", or "waveform": (batch, samples)
     lengths: str = ""  # the input that tells the frames of each utterance
     lengths_kind: str = "frames"  # or "mask": 1 for each frame of an utterance; or "share": of the longest
     constants: tuple[str, ...] = ()  # other inputs, as "language=0"
-    output: str
+    output: str = "log_probs"
     output_lengths: str = ""  # the output that tells the steps of each utterance
     values: str = "log-probabilities"  # or "probabilities", "logits"
     stride_frames: int = 1  # frames from step to step
@@ -176,8 +177,10 @@ class GraphConfig(Settings):
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain values, without those that say nothing."""
         unset = {field.name: field.default for field in fields(self)}
-        return {name: value for name, value in super().to_dict().items() if value not in (unset[name], [])}
+        always = ("input", "output")
+        values = super().to_dict().items()
+        return {name: value for name, value in values if name in always or value not in (unset[name], [])}
 
 
-OWN_GRAPH = GraphConfig(input="features", lengths="frames", output="log_probs", output_lengths="steps")
+OWN_GRAPH = GraphConfig(lengths="frames", output_lengths="steps")
 """The graphs that ``train`` and ``model export`` write."""

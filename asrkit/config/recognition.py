@@ -121,6 +121,9 @@ def _weight_of(hotword: str, number: str) -> float:
     return weight
 
 
+DEVICES = ("auto", "cpu", "cuda")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TranscriptionConfig(Settings):
     """A batch transcription: what to read, how to spread the work, what to write."""
@@ -136,6 +139,7 @@ class TranscriptionConfig(Settings):
     ray_address: str | None = None  # of a running cluster; default: Ray on this machine, for this run
     jobs: int = 0  # batches worked on at once; 0: one per core
     threads: int = 1  # of the network inside one batch; more helps only where jobs cannot fill the cores
+    device: str = "auto"  # of the network: "cpu", "cuda", or auto: a GPU if onnxruntime can use one
     batch_seconds: float = 160.0  # padded audio per batch at most: bounds memory
     batch_size: int = 64  # recordings per batch at most
     window_s: float = 30.0  # longer recordings are read in windows of this length
@@ -155,6 +159,7 @@ class TranscriptionConfig(Settings):
         super().__post_init__()
         one_of("channels", self.channels, ("mix", "split"))
         one_of("runner", self.runner, ("local", "ray"))
+        one_of("device", self.device, DEVICES)
         require(
             self.raw_rate_hz is None or self.raw_rate_hz > 0, f"raw_rate_hz must be positive, not {self.raw_rate_hz}"
         )

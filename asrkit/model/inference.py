@@ -18,7 +18,6 @@ from asrkit.model.graph import check_graph, first_line
 
 FloatArray = npt.NDArray[np.float32]
 
-DEVICES = ("auto", "cpu", "cuda")
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 

@@ -106,13 +106,13 @@ def find_source(path: Path) -> Source:
     if (path / "bundle.json").is_file():
         raise BundleError("is a bundle of asrkit already; name it with --model", path=path)
     config = _json(path / "config.json")
-    if "architectures" in config:
+    if "architectures" in config or (path / "preprocessor_config.json").is_file():
         return _hugging_face(path, config)
     return _onnx_asr(path, config) if "model_type" in config else _tokens_beside(path)
 
 
 def _hugging_face(path: Path, config: Mapping[str, Any]) -> Source:
-    architecture = str((config.get("architectures") or ["?"])[0])
+    architecture = str((config.get("architectures") or [f"{config.get('model_type', 'model')}ForCTC"])[0])
     _refuse_other_kinds(path, architecture)
     if not architecture.endswith(("ForCTC", "CTC")):
         raise BundleError(f"is a {architecture}; {_ONLY_CTC} (their architecture ends in ForCTC)", path=path)

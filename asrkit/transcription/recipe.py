@@ -103,7 +103,7 @@ class Recipe:
         """
         network = self.network
         if network is None and self.reads_audio:
-            network = _network_of(self.model, self.config.threads)
+            network = _network_of(self.model, self.config)
         make_decoder = self.make_decoder or _decoder_factory(self)
         make_decoder()  # an unusable language model fails here, before any work
         return Recognizer(
@@ -175,13 +175,13 @@ def is_greedy(decoding: DecodingConfig) -> bool:
     return decoding.decoder == "greedy" or decoding.beam == 1
 
 
-def _network_of(model: Model, threads: int) -> Network:
+def _network_of(model: Model, config: TranscriptionConfig) -> Network:
     from asrkit.model.bundle import Bundle
     from asrkit.model.inference import Emitter
 
     if not isinstance(model, Bundle):
         raise TypeError("pass a Bundle, or a network beside another kind of model")
-    return Emitter(model, threads=threads)
+    return Emitter(model, threads=config.threads, device=config.device)
 
 
 def _decoder_factory(recipe: Recipe) -> Callable[[], Decoder]:

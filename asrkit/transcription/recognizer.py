@@ -175,6 +175,11 @@ class Recognizer:
         self._own = threading.local()
         self._stopped = False
 
+    @property
+    def device(self) -> str | None:
+        """Where the network runs, if it tells."""
+        return getattr(self._network, "device", None)
+
     def stop(self) -> None:
         """Ask threads at work to leave soon; what they return does not count."""
         self._stopped = True

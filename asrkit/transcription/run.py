@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -251,7 +252,7 @@ class _Run:
         self.summary = TranscriptionSummary(self.output_dir)
         mirror = None if in_place else self.output_dir
         self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config)
-        self._make_runner = make_runner or _runner
+        self._make_runner = make_runner or partial(_runner, observer=observer)
 
     def list(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
         """Say what there is to do, and do nothing."""
@@ -337,10 +338,13 @@ class _Run:
             yield from plan_batches(todo, self.config)
 
 
-def _runner(recipe: Recipe) -> Runner:
+def _runner(recipe: Recipe, observer: Observer) -> Runner:
     """Return the runner that the settings name."""
     if recipe.config.runner == "ray":
         from asrkit.transcription.ray_runner import RayRunner
 
         return RayRunner(recipe, recipe.config.ray_address)
-    return LocalRunner(recipe.build(), recipe.config.jobs)
+    recognizer = recipe.build()
+    if recognizer.device not in (None, "cpu") or recipe.config.device != TranscriptionConfig.device:
+        observer.remark(f"the network runs on {recognizer.device}")
+    return LocalRunner(recognizer, recipe.config.jobs)
