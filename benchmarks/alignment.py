@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import csv
 import ctypes
-import json
 import os
 import random
 import resource
@@ -280,27 +279,21 @@ def find_chapters(manifest: Path) -> None:
         for source in ("chapters", "all.flac"):
             command = [sys.executable, "-m", "asrkit", "data", "segment", source, "--text", "book.txt", "-q"]
             subprocess.run([*command, "-o", f"corpus-{source}"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-            with (folder / f"corpus-{source}" / "aligned" / "results.jsonl").open(encoding="utf-8") as file:
-                made = [json.loads(line) for line in file]
             print(f"data segment, {'a file a chapter' if source == 'chapters' else 'all in one file'}:")
-            print(
-                markdown_table(
-                    ["chapter", "words", "found", "hours kept"], _kept(folder / f"corpus-{source}", texts, made)
-                )
-            )
+            rows_of_chapters = _kept(folder / f"corpus-{source}", texts)
+            print("\n".join(markdown_table(["chapter", "words", "kept", "hours kept"], rows_of_chapters)))
 
 
-def _kept(corpus: Path, texts: Sequence[str], made: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """Return a row for each chapter; its words are those of the results that stand in it in this order."""
-    said = " ".join(row["text"] for row in made)
+def _kept(corpus: Path, texts: Sequence[str]) -> list[list[str]]:
+    """Return a row for each chapter: the words and hours of utterances whose text stands in it."""
     with (corpus / "corpus.tsv").open(encoding="utf-8") as file:
         utterances = [*csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
     rows = []
     for number, text in enumerate(texts, 1):
-        sentences = text.split(". ")
-        found = sum(len(sentence.split()) for sentence in sentences if sentence.rstrip(".") in said)
-        seconds = sum(float(row["seconds"]) for row in utterances if row["text"].rstrip(".") in text)
-        rows.append([str(number), f"{len(text.split()):,}", f"{found:,}", f"{seconds / 3600:.3f}"])
+        own = [row for row in utterances if row["text"].rstrip(".") in text]
+        num_kept = sum(len(row["text"].split()) for row in own)
+        hours = sum(float(row["seconds"]) for row in own) / 3600
+        rows.append([str(number), f"{len(text.split()):,}", f"{num_kept:,}", f"{hours:.3f}"])
     return rows
 
 

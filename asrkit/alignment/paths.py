@@ -18,9 +18,9 @@ from asrkit.alignment.lattice import WILD, Lattice
 FloatArray = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 
-OPEN = 8.0  # nats that leaving the text costs, or leaving out words of it
-PER_HEARD = 2.0  # nats for each symbol heard that is no part of the text
-PER_UNIT = 2.0  # nats for each unit of the text that is not heard
+OPEN = 12.0  # nats that leaving the text costs, or leaving out words of it
+PER_HEARD = 1.4  # nats for each symbol heard that is no part of the text
+PER_UNIT = 1.4  # nats for each unit of the text that is not heard
 _PER_WILD = 0.3  # nats for each symbol heard in a word that cannot be spelled
 _APART = 1e6  # nats: more than any path costs
 
