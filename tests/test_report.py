@@ -7,6 +7,9 @@ import json
 import re
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from asrkit.config import ScoringConfig
@@ -17,7 +20,8 @@ from asrkit.metrics.scoring import score
 from asrkit.report.alignment_text import alignment_text
 from asrkit.report.markdown import comparison_to_markdown, escape, score_to_markdown
 from asrkit.report.score_json import comparison_to_json, ranking_to_json, score_to_json
-from asrkit.report.score_terminal import print_comparison, print_score
+from asrkit.report.score_terminal import _print_table, print_comparison, print_score
+from asrkit.report.tables import ReportTable
 from asrkit.report.verdicts import verdict
 from asrkit.report.wording import visible
 
@@ -193,3 +197,40 @@ def test_three_utterances_that_agree_are_told_for_what_they_are() -> None:
         "chance."
     )
     assert not any("of resamples" in line for line in lines)  # of three that agree, all resamples do
+
+
+NUMBERS = st.integers(0, 10**9).map("{:,}".format)
+NAMES = st.text("abcdefghij-_/ 語", max_size=60)
+
+
+@given(
+    st.lists(st.tuples(NAMES, NAMES, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=4),
+    st.integers(56, 100),
+)
+def test_no_table_breaks_a_word_or_number_or_leaves_the_window(rows: list[tuple[str, ...]], width: int) -> None:
+    columns = ["said", "recognized", "errors", "N", "hits", "sub", "del", "ins"]
+    table = ReportTable("Any", columns, [list(row) for row in rows], frozenset(range(2, 8)))
+    console = Console(width=width, record=True, file=io.StringIO())
+    _print_table(table, console)
+    shown = console.export_text().splitlines()
+    assert all(cell_len(line.rstrip()) <= width for line in shown)
+    pieces = {piece for line in shown for piece in line.split()}
+    assert pieces >= {cell for row in rows for cell in row[2:]}
+    words = {word for row in rows for cell in row[:2] for word in cell.split()}
+    for piece in pieces - words - {*columns, "Any"} - {cell for row in rows for cell in row[2:]}:
+        if not set(piece) <= set("─"):
+            head, mark, tail = piece.partition("…")
+            assert mark, piece
+            assert any(word.startswith(head) and word.endswith(tail) for word in words)
+
+
+def test_large_counts_leave_names_whole_at_80_columns() -> None:
+    table = ReportTable(
+        "Error rates",
+        ["%", "text", "rate", "95 %", "errors", "N", "hits", "sub", "del", "ins"],
+        [["WER", "standard-2", "13.16", "21.77-44.86", *["25600000"] * 6]],
+        frozenset(range(2, 10)),
+    )
+    console = Console(width=80, record=True, file=io.StringIO())
+    _print_table(table, console)
+    assert console.export_text().count("WER  standard-2") == 2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +23,8 @@ from asrkit.report.tables import ReportTable, detail_tables, field_table, rate_t
 from asrkit.report.verdicts import comparison_table, ranking_tables, verdict
 
 _WIDEST = 100
+_GAP = 2  # cells between columns
+_NARROWEST = 16  # cells that a column of words may have to do with
 
 
 def print_score(
@@ -109,23 +113,78 @@ def _print_widest_apart(reports: list[ScoreReport], console: Console, worst: int
 
 
 def _print_table(content: ReportTable, console: Console, *, title: bool = True) -> None:
+    if title:
+        console.print(Text(content.title, style="bold"))
+    content = replace(content, rows=[[wording.visible(cell).strip() for cell in row] for row in content.rows])
+    for number, places in enumerate(_fitting_columns(content, console.width)):
+        if number:
+            console.print()
+        console.print(_part(content, places, console.width, bold_rates=not title))
+    if content.note:
+        console.print(Text(wording.visible(content.note), style="dim"))
+
+
+def _part(content: ReportTable, places: Sequence[int], width: int, *, bold_rates: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for place, name in enumerate(content.columns):
-        is_rate = title is False and name in ("rate", "WER")
+    widths = _widths(content)
+    room = width - sum(widths[place] + _GAP for place in places if place in content.numeric)
+    limits = _text_widths(content, room)
+    for place in places:
+        name = content.columns[place]
         table.add_column(
             Text(name),
             justify="right" if place in content.numeric else "left",
-            style="bold" if is_rate else "",
-            no_wrap=place in content.numeric,
-            overflow="fold",
+            style="bold" if bold_rates and name in ("rate", "WER") else "",
+            no_wrap=True,
+            width=limits.get(place, widths[place]),
         )
     for row in content.rows:
-        table.add_row(*(Text(wording.visible(cell)) for cell in row))
-    if title:
-        console.print(Text(content.title, style="bold"))
-    console.print(table)
-    if content.note:
-        console.print(Text(wording.visible(content.note), style="dim"))
+        table.add_row(*(Text(_wrap(row[place], limits.get(place, width))) for place in places))
+    return table
+
+
+def _widths(content: ReportTable) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(content.columns, *content.rows, strict=True)]
+
+
+def _fitting_columns(content: ReportTable, width: int) -> list[list[int]]:
+    """Return the columns of each part of a table that is too wide: all words in each, as many numbers as fit."""
+    widths = _widths(content)
+    words = [place for place in range(len(widths)) if place not in content.numeric]
+    least = sum(min(widths[place], _NARROWEST) + _GAP for place in words) - _GAP
+    parts, used = [list(words)], least
+    for place in sorted(content.numeric):
+        if used + _GAP + widths[place] > width and len(parts[-1]) > len(words):
+            parts, used = [*parts, list(words)], least
+        parts[-1].append(place)
+        used += _GAP + widths[place]
+    return [sorted(part) for part in parts]
+
+
+def _text_widths(content: ReportTable, room: int) -> dict[int, int]:
+    """Share the room between the columns of words: the widest one gives way first."""
+    limits = {place: width for place, width in enumerate(_widths(content)) if place not in content.numeric}
+    while limits and sum(width + _GAP for width in limits.values()) - _GAP > room and max(limits.values()) > 1:
+        limits[max(limits, key=lambda place: limits[place])] -= 1
+    return limits
+
+
+def _wrap(cell: str, most: int) -> str:
+    """Break a cell between words; one longer than a line loses its middle, as a broken word is harder to read."""
+    lines = [""]
+    for word in (_shorten(word, most) for word in cell.split()):
+        if lines[-1] and cell_len(f"{lines[-1]} {word}") > most:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return "\n".join(lines) if cell_len(cell) > most else cell
+
+
+def _shorten(word: str, most: int) -> str:
+    shown, kept = word, len(word)
+    while cell_len(shown) > most and kept:
+        kept -= 1
+        shown = f"{word[: (kept + 1) // 2]}…{word[len(word) - kept // 2 :]}"
+    return shown
 
 
 def _utterance_name(report: ScoreReport, index: int) -> str:
