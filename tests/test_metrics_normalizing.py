@@ -9,8 +9,9 @@ import pytest
 
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError
-from asrkit.metrics.normalizing import normalizer_of, settle
+from asrkit.metrics.normalizing import _normalizer, normalizer_of, settle
 from asrkit.metrics.scoring import score
+from asrkit.text.normalizer import Normalizer
 
 
 def run_beside(folder: Path, provenance: object) -> Path:
@@ -73,3 +74,53 @@ def test_the_language_reaches_the_texts() -> None:
     assert score(["ışık"], ["IŞIK"], config).word_error_rate == 0.0
     with pytest.raises(ConfigError, match="is no language"):
         normalizer_of(ScoringConfig(normalizer="basic", language="turkish"))
+
+
+def write_mixed(folder: Path, languages: list[str | None], column: str = "language") -> tuple[Path, Path]:
+    texts = [
+        ("Es kostet 21 Euro.", "es kostet einundzwanzig euro"),
+        ("It costs 21 dollars.", "it costs twenty one dollars"),
+    ]
+    rows = [{"id": f"u{i}", column: languages[i], "text": text} for i, (text, _) in enumerate(texts)]
+    (folder / "ref.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "hyp.txt").write_text("".join(f"u{i} {heard}\n" for i, (_, heard) in enumerate(texts)))
+    return folder / "hyp.txt", folder / "ref.jsonl"
+
+
+@pytest.mark.parametrize("column", ["language", "lang", "locale"])
+def test_each_utterance_has_its_own_language(tmp_path: Path, column: str) -> None:
+    pytest.importorskip("num2words", reason="num2words is not installed (extra languages)")
+    paths = write_mixed(tmp_path, ["de", "en"], column)
+    report = score(*paths, ScoringConfig(language="column"))
+    assert report.word_error_rate == 0.0
+    assert "norm:standard-2+standard-2-de-num2words-" in report.signature()
+    assert [score(*paths, ScoringConfig(language=name)).normalized.words.errors.tolist() for name in ("de", "en")] == [
+        [0, 2],
+        [2, 0],
+    ]
+
+
+def test_each_language_has_its_own_normalizer_without_any_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that tells its language in the text."""
+
+    def get(name: str, language: str) -> Normalizer:
+        return Normalizer(name, language, lambda text: f"{language} {text.lower()}")
+
+    monkeypatch.setattr("asrkit.metrics.normalizing.get_normalizer", get)
+    _normalizer.cache_clear()
+    paths = write_mixed(tmp_path, ["tr", "en"])
+    report = score(*paths, ScoringConfig(normalizer="basic", language="column"))
+    _normalizer.cache_clear()
+    assert [text.split()[0] for text in report.normalized.references] == ["tr", "en"]
+    assert [text.split()[0] for text in report.normalized.hypotheses] == ["tr", "en"]
+    assert report.normalized.normalizer == "basic-en+basic-tr"
+
+
+@pytest.mark.parametrize("languages", [["de", None], ["de", ""]])
+def test_a_language_that_is_not_told_is_an_error(tmp_path: Path, languages: list[str | None]) -> None:
+    with pytest.raises(ConfigError, match="columns language, lang, locale"):
+        score(*write_mixed(tmp_path, languages), ScoringConfig(language="column"))
+    with pytest.raises(ConfigError, match="column"):
+        score(["a"], ["a"], ScoringConfig(language="column"))

@@ -134,7 +134,11 @@ Normalizer = Annotated[
 ]
 Language = Annotated[
     str | None,
-    typer.Option("--language", show_default=ScoringConfig.language, help="Of the texts: de, pt-BR, ..."),
+    typer.Option(
+        "--language",
+        show_default=ScoringConfig.language,
+        help="Of the texts: de, pt-BR, ...; column: as the column [bold]language[/] of a manifest says of each.",
+    ),
 ]
 Map = Annotated[
     Path | None,

@@ -209,7 +209,7 @@ class ScoringConfig(Settings):
     MOST: ClassVar = {"resamples": 10_000_000, "seed": 2**63 - 1}
 
     normalizer: str = "auto"  # that of the model behind the hypotheses, else "standard"; or "none", "basic", ...
-    language: str = "auto"  # of the texts: that of the model behind the hypotheses, else "en"; a code such as de
+    language: str = "auto"  # of the texts: that of the model behind the hypotheses, else "en"; de, ...; or "column"
     map: str | None = None  # a file of replacements for both sides: lines such as colour => color
     unit: str = "auto"  # "word", or "mixed" where text has no spaces: a character of Han, Kana, Thai, or a word
     weights: str = "unit"  # or "nist": the alignment of NIST's sclite

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from asrkit.config import ScoringConfig
+from asrkit.errors import ConfigError
 from asrkit.text.normalizer import Normalizer, get_normalizer
 from asrkit.text.replacements import read_replacements
 from asrkit.text.scripts import is_unspaced, separate
@@ -16,6 +17,7 @@ from asrkit.text.scripts import is_unspaced, separate
 # Runs and models of the time before they recorded their normalizer.
 _UNRECORDED = "standard-1"
 _UNKNOWN = ("standard", "en")
+_LANGUAGE_COLUMNS = ("language", "lang", "locale")
 
 
 def settle(config: ScoringConfig, references: Sequence[str], hypothesis_path: str = "") -> ScoringConfig:
@@ -39,6 +41,21 @@ def settle(config: ScoringConfig, references: Sequence[str], hypothesis_path: st
         unit = "mixed" if is_unspaced(references) else "word"
     characters = "char-nospace" if unit == "mixed" and config.characters == "char" else config.characters
     return config.replace(normalizer=name, language=language, unit=unit, characters=characters)
+
+
+def languages_of(columns: Mapping[str, Sequence[object]]) -> list[str]:
+    """Return the language of each utterance, as a manifest tells it.
+
+    Raises:
+        ConfigError: No column tells one for each.
+    """
+    for values in (columns[name] for name in _LANGUAGE_COLUMNS if name in columns):
+        if all(isinstance(value, str) and value for value in values):
+            return [str(value) for value in values]
+    raise ConfigError(
+        f"--language column needs one of the columns {', '.join(_LANGUAGE_COLUMNS)}, filled for each utterance; "
+        "fill it, or name one language for all"
+    )
 
 
 def _recorded(path: Path) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from asrkit.metrics.alignment import Step, align
 from asrkit.metrics.counting import CountTable, IntArray, count_pairs
 from asrkit.metrics.intervals import Interval, rate_interval
 from asrkit.metrics.joining import Pairs, add_columns, join, read_pair
-from asrkit.metrics.normalizing import normalizer_of, raw_normalizer_of, settle
+from asrkit.metrics.normalizing import languages_of, normalizer_of, raw_normalizer_of, settle
 from asrkit.metrics.notation import resolve, uses_notation
 from asrkit.metrics.transcripts import Transcripts
 from asrkit.packages import version_of
@@ -147,6 +147,7 @@ class _Scorer:
     pairs: Pairs
     config: ScoringConfig
     speakers: Sequence[str] | None
+    languages: Sequence[str] | None = None
     views: dict[str, View] = field(default_factory=dict)
 
     def view(self, normalizer: Normalizer) -> View:
@@ -172,8 +173,8 @@ class _Scorer:
     def _texts(self, normalizer: Normalizer) -> tuple[list[str], list[str], IntArray | None]:
         """Return both sides as they are read, and how many optional words are left out where that counts."""
         pairs, weights = self.pairs, self.config.weights
-        hypotheses = normalizer.normalize_all(pairs.hypotheses)
-        references = normalizer.normalize_all(pairs.references)
+        hypotheses = self._normalize(normalizer, pairs.hypotheses)
+        references = self._normalize(normalizer, pairs.references)
         if not any(pairs.notation):
             return hypotheses, references, None
         left_out = np.zeros(len(pairs), np.int64)
@@ -181,15 +182,38 @@ class _Scorer:
         for i, (ref, hyp) in enumerate(zip(pairs.references, pairs.hypotheses, strict=True)):
             said = ways[i] or hyp
             if uses_notation(ref, said, weights, pairs.notation):
-                reading = resolve(ref, said, normalizer, weights, sides=pairs.notation)
+                own = self._by_language(normalizer, i)
+                reading = resolve(ref, said, own, weights, sides=pairs.notation)
                 references[i], hypotheses[i], left_out[i] = reading
         return hypotheses, references, left_out if weights == "nist" else None
+
+    def _by_language(self, normalizer: Normalizer, index: int) -> Normalizer:
+        """Return the normalizer of an utterance, where each has a language of its own."""
+        if self.languages is None or normalizer.name == "none":
+            return normalizer
+        return normalizer_of(self.config.replace(language=self.languages[index]))
+
+    def _normalize(self, normalizer: Normalizer, texts: Sequence[str]) -> list[str]:
+        if self.languages is None or normalizer.name == "none":
+            return normalizer.normalize_all(texts)
+        normalized = list(texts)
+        for language in dict.fromkeys(self.languages):
+            places = [i for i, own in enumerate(self.languages) if own == language]
+            own = self._by_language(normalizer, places[0])
+            for i, text in zip(places, own.normalize_all([texts[i] for i in places]), strict=True):
+                normalized[i] = text
+        return normalized
+
+    def _label(self, normalizer: Normalizer) -> str:
+        labels = {self._by_language(normalizer, i).label for i in range(len(self.pairs))}
+        return "+".join(sorted(labels)) or normalizer.label
 
     def _add(
         self, normalizer: Normalizer, hypotheses: list[str], references: list[str], words: CountTable, chars: CountTable
     ) -> View:
+        label = normalizer.label if self.languages is None else self._label(normalizer)
         view = View(
-            normalizer.label,
+            label,
             normalizer.folds_case,
             hypotheses,
             references,
@@ -198,7 +222,7 @@ class _Scorer:
             self._interval(normalizer, words),
             self._interval(normalizer, chars),
         )
-        self.views[normalizer.label] = view
+        self.views[label] = view
         return view
 
     def _interval(self, normalizer: Normalizer, table: CountTable) -> Interval | None:
@@ -252,9 +276,13 @@ def score_pairs(
     notes: Sequence[str] = (),
 ) -> ScoreReport:
     """Score joined texts; see :func:`score`."""
-    config = settle(config or ScoringConfig(), pairs.references, paths[0])
+    config = config or ScoringConfig()
+    languages = languages_of(pairs.columns) if config.language == "column" else None
+    if languages:  # what concerns no single utterance is in the language of most
+        config = config.replace(language=max(dict.fromkeys(languages), key=languages.count))
+    config = settle(config, pairs.references, paths[0])
     speakers = _known_for_all(pairs, "speaker")
-    scorer = _Scorer(pairs, config, speakers)
+    scorer = _Scorer(pairs, config, speakers, languages)
     raw = scorer.view(raw_normalizer_of(config))
     normalized = raw if config.normalizer == "none" and config.map is None else scorer.view(normalizer_of(config))
     if config.unit == "mixed":
