@@ -221,3 +221,10 @@ def test_the_empty_text_is_an_alternative_too() -> None:
     emissions = likely({"h": 0.6, "": 0.4}, {" ": 1.0}, {"t": 0.1, "": 0.9})
     found = BeamSearchDecoder.from_labels(["h", "t", " ", ""], 3, config=DecodingConfig(n_best=4)).decode(emissions)
     assert [h.text for h in found] == ["h", "", "h t", "t"]
+
+
+def test_another_setting_spells_no_word_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = BeamSearchDecoder.from_labels(["a", "b", " ", ""], 3, AB)
+    monkeypatch.setattr(BeamSearchDecoder, "_build", None)
+    other = decoder.with_config(DecodingConfig(beam=3), hotwords={"ab": 2.0})
+    assert (other.config.beam, other.lm, decoder.config.beam) == (3, decoder.lm, 50)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -229,7 +228,8 @@ class BeamSearchDecoder:
         Raises:
             DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the alphabet.
         """
-        decoder = copy.copy(self)
+        decoder = object.__new__(type(self))  # copy.copy would pickle it, and spell all words again
+        decoder.__dict__ |= self.__dict__
         if hotwords is not None:
             decoder._extra_hotwords = dict(hotwords)
         if (config.lm_units, config.lm_case) == self._built_for:

@@ -104,7 +104,8 @@ Decoder::Decoder(std::shared_ptr<const SearchModel> model)
     : model_(std::move(model)),
       search_(*model_),
       graph_builder_(model_->symbols, model_->are_texts_chains),
-      aligner_(model_->symbols, model_->are_texts_chains, std::exp(-std::max<double>(model_->options.beam_threshold, kAlignmentThreshold))) {}
+      aligner_(model_->symbols, model_->are_texts_chains,
+               std::exp(-std::max<double>(model_->options.beam_threshold, kAlignmentThreshold))) {}
 
 std::vector<Decoded> Decoder::decode(const Emissions& emissions) {
   run_search(emissions);

@@ -13,12 +13,16 @@ Hotwords::Hotwords(const std::vector<Phrase>& phrases, std::size_t num_units, Un
     if (space != kNoSymbol) marked.push_back(space);
     add(marked, phrase.weight);
   }
-  link();
+  const std::vector<HotwordState> states = link();
   if (nodes_.size() * num_units_ <= kMaxTable) {
     std::vector<HotwordState> table(nodes_.size() * num_units_);
-    for (HotwordState state = 0; state < nodes_.size(); ++state) {
-      for (Unit unit = 0; unit < num_units_; ++unit) {
-        table[std::size_t{state} * num_units_ + unit] = follow(state, unit);
+    for (const HotwordState state : states) {
+      // What a state has no child for, its suffix, which came before, has.
+      const auto row = table.begin() + static_cast<std::ptrdiff_t>(state * num_units_);
+      const auto suffix_row = table.begin() + static_cast<std::ptrdiff_t>(nodes_[state].suffix * num_units_);
+      if (state != 0) std::copy_n(suffix_row, num_units_, row);
+      for (HotwordState child = nodes_[state].first_child; child != 0; child = nodes_[child].next_sibling) {
+        row[static_cast<std::ptrdiff_t>(nodes_[child].unit)] = child;
       }
     }
     table_ = std::move(table);
@@ -58,20 +62,21 @@ HotwordState Hotwords::follow(HotwordState state, Unit unit) const {
   }
 }
 
-// Suffix links, breadth first; a state inherits what its suffixes are worth.
-void Hotwords::link() {
-  std::vector<HotwordState> queue;
-  for (HotwordState child = nodes_[0].first_child; child != 0; child = nodes_[child].next_sibling) queue.push_back(child);
+// Suffix links, breadth first; a state inherits what its suffixes are worth. Returns all states in this order.
+std::vector<HotwordState> Hotwords::link() {
+  std::vector<HotwordState> queue{0};
   for (std::size_t i = 0; i < queue.size(); ++i) {
     const HotwordState state = queue[i];
     for (HotwordState child = nodes_[state].first_child; child != 0; child = nodes_[child].next_sibling) {
-      nodes_[child].suffix = next(nodes_[state].suffix, nodes_[child].unit);
+      if (state != 0) nodes_[child].suffix = next(nodes_[state].suffix, nodes_[child].unit);
       queue.push_back(child);
     }
+    if (state == 0) continue;
     const Node& suffix = nodes_[nodes_[state].suffix];
     nodes_[state].reward += suffix.reward;
     nodes_[state].advance = std::max(nodes_[state].advance, suffix.advance);
   }
+  return queue;
 }
 
 double Hotwords::score(const std::vector<std::vector<Unit>>& words) const {

@@ -55,7 +55,7 @@ class Hotwords {
 
   void add(const std::vector<Unit>& units, float weight);
   HotwordState follow(HotwordState state, Unit unit) const;
-  void link();
+  std::vector<HotwordState> link();
 
   std::vector<Node> nodes_;
   std::vector<HotwordState> table_;  // by state and unit, unless it would be too large

@@ -149,13 +149,15 @@ void SearchModel::find_hot_meanings(const std::vector<Phrase>& phrases) {
       phrase.units.push_back(place->second);
     }
   }
+  std::vector<bool> is_known(num_units);
   hotword_units.clear();
   for (const Meaning& meaning : meanings) {
     const auto found = units.find(meaning.text);
     hotword_units.push_back(found == units.end() ? kOtherMeaning : found->second);
+    is_known[hotword_units.back()] = true;
   }
   for (const auto& [word, unit] : units) {
-    if (std::find(hotword_units.begin(), hotword_units.end(), unit) == hotword_units.end()) throw std::invalid_argument(word);
+    if (!is_known[unit]) throw std::invalid_argument(word);
   }
   hotwords = std::make_shared<const Hotwords>(spelled, num_units, kSpaceOfMeanings);
 }
