@@ -86,6 +86,9 @@ def test_hotwords_apply_to_one_call() -> None:
         ["[PAD]", " ", "a", "b"],
         ["_", " ", "a", "b"],
         ["", "|", "a", "b"],
+        ["<blank>", "|", "a", "b"],
+        ["<blk>", " ", "a", "b"],
+        ["-", " ", "a", "b"],
     ],
 )
 def test_labels_as_models_name_them(labels: list[str]) -> None:

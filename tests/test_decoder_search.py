@@ -228,3 +228,11 @@ def test_another_setting_spells_no_word_again(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(BeamSearchDecoder, "_build", None)
     other = decoder.with_config(DecodingConfig(beam=3), hotwords={"ab": 2.0})
     assert (other.config.beam, other.lm, decoder.config.beam) == (3, decoder.lm, 50)
+
+
+def test_the_label_that_is_the_space_is_written_as_one() -> None:
+    decoder = BeamSearchDecoder.from_labels(["", "a", "|", "b"], 0, space="|")
+    emissions = np.log(np.full((3, 4), 0.001, np.float32) + 0.996 * np.eye(4, dtype=np.float32)[1:])
+    assert decoder.decode(emissions)[0].text == "a b"
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    assert decoder.decode(emissions.astype(ml_dtypes.bfloat16))[0].text == "a b"

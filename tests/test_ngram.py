@@ -133,6 +133,17 @@ HEAD = "\\data\\\nngram 1=4\nngram 2=1\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\t-0.5\
 REST = "-0.5\ta\t-0.2\n\n\\2-grams:\n-0.1\t<s> a\n\n\\end\\\n"
 
 
+@pytest.mark.parametrize("strange", ["\x85", "\xa0", "\u2003", "\u3000"])
+def test_only_ascii_spaces_part_words(strange: str, tmp_path: Path) -> None:
+    """NeMo's models write tokens as such characters; a sentence is split as a text is."""
+    text = HEAD.replace("1=4", "1=5") + REST.replace("-0.5\ta", f"-0.7\tb{strange}c\n-0.5\ta")
+    (tmp_path / "m.arpa").write_text(text, encoding="utf-8")
+    model = NgramModel.load(tmp_path / "m.arpa")
+    assert [known for _, known in model.score_words(f"a b{strange}c a")] == [True] * 4
+    assert model.score(f"b{strange}c b{strange}c") == pytest.approx(-0.5 - 0.7 - 0.7 - 1)
+    assert model.perplexity([f"a b{strange}c"]).words == 2
+
+
 @pytest.mark.parametrize("has_end", [True, False])
 def test_the_recipe_that_adds_an_end_of_sentence_changes_nothing_else(has_end: bool, tmp_path: Path) -> None:
     """Hugging Face's recipe for wav2vec2 copies the line of <s> as one of </s>, whether there is one or not."""
