@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from asrkit.config import TranscriptionConfig
 from asrkit.transcription.transcript import TimedWord, Transcript
 
-_PAUSE_S = 0.7  # a silence this long ends a subtitle
+PAUSE_S = 0.7  # a silence this long ends a subtitle
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Format:
 
     def render(self, transcript: Transcript, config: TranscriptionConfig | None = None) -> str:
         """Return the file of a transcript; ``config`` says how subtitles are set."""
-        what = cues(transcript.words, _separator(transcript), config) if self.has_cues else transcript
+        what = cues(transcript.words, separator_of(transcript), config) if self.has_cues else transcript
         return self.write(what)  # type: ignore[arg-type]
 
 
@@ -42,9 +42,12 @@ class Cue:
     start_s: float
     end_s: float
     lines: tuple[str, ...]
+    speaker: str = ""  # of a dialogue
 
 
-def cues(words: Sequence[TimedWord], separator: str = " ", config: TranscriptionConfig | None = None) -> list[Cue]:
+def cues(
+    words: Sequence[TimedWord], separator: str = " ", config: TranscriptionConfig | None = None, speaker: str = ""
+) -> list[Cue]:
     """Cut words into subtitles: at pauses, and before one has too many lines or takes too long.
 
     A cue stays for the least time, but never past the start of the next one; of a word that the model stretches over a
@@ -54,6 +57,7 @@ def cues(words: Sequence[TimedWord], separator: str = " ", config: Transcription
         words: The words.
         separator: What stands between two; "" in scripts without spaces.
         config: How wide, how many lines, how long.
+        speaker: Whose words they are, in a dialogue.
     """
     config = config or TranscriptionConfig()
     groups = list(_cue_groups(words, separator, config))
@@ -63,7 +67,9 @@ def cues(words: Sequence[TimedWord], separator: str = " ", config: Transcription
         end_s = min(max(group[-1].end_s, start_s + config.subtitle_min_s), start_s + config.subtitle_max_s)
         if index + 1 < len(groups):
             end_s = min(end_s, groups[index + 1][0].start_s)
-        made.append(Cue(start_s, round(end_s, 3), tuple(_wrap([word.word for word in group], separator, config))))
+        made.append(
+            Cue(start_s, round(end_s, 3), tuple(_wrap([word.word for word in group], separator, config)), speaker)
+        )
     return made
 
 
@@ -71,7 +77,7 @@ def _cue_groups(words: Sequence[TimedWord], separator: str, config: Transcriptio
     group: list[TimedWord] = []
     for word in words:
         if group and (
-            word.start_s - group[-1].end_s >= _PAUSE_S
+            word.start_s - group[-1].end_s >= PAUSE_S
             or word.end_s - group[0].start_s > config.subtitle_max_s
             or len(_wrap([w.word for w in (*group, word)], separator, config)) > config.subtitle_lines
         ):
@@ -92,7 +98,7 @@ def _wrap(words: Sequence[str], separator: str, config: TranscriptionConfig) -> 
     return lines
 
 
-def _separator(transcript: Transcript) -> str:
+def separator_of(transcript: Transcript) -> str:
     """Return what stands between the words of a text: nothing in scripts without spaces."""
     words = [word.word for word in transcript.words]
     return "" if len(words) > 1 and "".join(words) == transcript.text else " "
@@ -110,17 +116,23 @@ def _json_lines(transcript: Transcript) -> str:
     return json.dumps(transcript.to_row(), ensure_ascii=False) + "\n"
 
 
-def _subrip(cues: Sequence[Cue]) -> str:
+def subrip(cues: Sequence[Cue]) -> str:
+    """Return subtitles as SubRip; a speaker has a line of their own."""
     blocks = [
-        f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n" + "\n".join(cue.lines) + "\n"
+        f"{number}\n{_clock(cue.start_s, ',')} --> {_clock(cue.end_s, ',')}\n"
+        + "".join(f"{line}\n" for line in ((f"{cue.speaker}:", *cue.lines) if cue.speaker else cue.lines))
         for number, cue in enumerate(cues, 1)
     ]
     return "\n".join(blocks)
 
 
-def _web_vtt(cues: Sequence[Cue]) -> str:
+def web_vtt(cues: Sequence[Cue]) -> str:
+    """Return subtitles as WebVTT; a speaker is its voice."""
     blocks = [
-        f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}\n" + "\n".join(map(_vtt_text, cue.lines)) + "\n"
+        f"{_clock(cue.start_s, '.')} --> {_clock(cue.end_s, '.')}\n"
+        + (f"<v {_vtt_text(cue.speaker)}>" if cue.speaker else "")
+        + "\n".join(map(_vtt_text, cue.lines))
+        + "\n"
         for cue in cues
     ]
     return "\n".join(["WEBVTT\n", *blocks])
@@ -143,11 +155,13 @@ def _table(transcript: Transcript) -> str:
 
 def _ctm(transcript: Transcript) -> str:
     """NIST's time-marked conversation: file, channel, start, duration, word, confidence."""
-    rows = ((w.start_s, w.end_s - w.start_s, "".join(w.word.split()), w.confidence) for w in transcript.words)
-    return "".join(
-        f"{transcript.utterance_id} 1 {start_s:.3f} {length_s:.3f} {word} {confidence:.4f}\n"
-        for start_s, length_s, word, confidence in rows
-    )
+    return "".join(ctm_line(transcript.utterance_id, 1, word) for word in transcript.words)
+
+
+def ctm_line(utterance_id: str, channel: int, w: TimedWord) -> str:
+    """Return the line of a word, which has no spaces inside there."""
+    times = f"{w.start_s:.3f} {w.end_s - w.start_s:.3f}"
+    return f"{utterance_id} {channel} {times} {''.join(w.word.split())} {w.confidence:.4f}\n"
 
 
 def _textgrid(transcript: Transcript) -> str:
@@ -195,8 +209,8 @@ FORMATS: dict[str, Format] = {
     "txt": Format(".txt", _text),
     "json": Format(".json", _json),
     "jsonl": Format(".jsonl", _json_lines),
-    "srt": Format(".srt", _subrip, has_cues=True),
-    "vtt": Format(".vtt", _web_vtt, has_cues=True),
+    "srt": Format(".srt", subrip, has_cues=True),
+    "vtt": Format(".vtt", web_vtt, has_cues=True),
     "tsv": Format(".tsv", _table),
     "ctm": Format(".ctm", _ctm),
     "textgrid": Format(".TextGrid", _textgrid),

@@ -10,7 +10,7 @@ from pathlib import Path
 from asrkit.config import Calibration
 from asrkit.emissions import EmissionsInfo, pack_emissions
 from asrkit.transcription.folder import OutputFolder
-from asrkit.transcription.outputs import InTheWayError, TranscriptFiles
+from asrkit.transcription.outputs import InTheWayError, TranscriptFiles, is_file
 from asrkit.transcription.recognizer import Model, Outcome
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.scanning import Scanned, State
@@ -49,6 +49,8 @@ class Ledger:
         self._summary = summary
         self._observer = observer
         self._done: dict[str, Doubt] = {}
+        self._split: dict[str, Recording] = {}  # by the id of the first channel
+        self._anew: set[str] = set()  # channels whose files were written now
         self._useless: set[str] = set()  # what was made of other audio of that name does not hold either
         self._unread: list[Path] = []  # nobody knows about their audio
 
@@ -64,6 +66,7 @@ class Ledger:
                 self._give_up(item.recording, item.recording.problem)
             elif item.state is State.DONE or self._write_again(item):
                 self._done[item.recording.utterance_id] = self._earlier_doubt(item.recording.utterance_id)
+                self._note_channel(item.recording, is_new=item.state is not State.DONE)
                 self._list_damage(item.recording)
         num_reused = len(self._done) - before
         self._summary.num_reused += num_reused
@@ -89,6 +92,7 @@ class Ledger:
         for outcome, transcript in made:
             if self._write(outcome.recording, transcript):
                 self._done[transcript.utterance_id] = transcript.doubt
+                self._note_channel(outcome.recording, is_new=True)
                 self._summary.num_transcribed += 1
                 self._summary.audio_s += transcript.duration_s
                 self._observer.transcribed(transcript)
@@ -97,11 +101,13 @@ class Ledger:
                 self._list_damage(outcome.recording, transcript.damage)
 
     def finish(self) -> None:
-        """Write the sorted tables of the folder.
+        """Write the dialogues of split recordings and the sorted tables of the folder.
 
         Raises:
             TranscriptionError: The disk is full, or the folder cannot be written to.
         """
+        for recording in self._split.values():
+            self._write_dialogue(recording)
         self._summary.failures.sort(key=lambda failure: failure.utterance_id)
         if self._calibration is not None:
             self._summary.expected = ExpectedErrors.of(self._calibration, list(self._done.values()))
@@ -131,6 +137,24 @@ class Ledger:
         if self._folder is not None and outcome.emissions is not None:
             packed = pack_emissions(outcome.emissions, self._emissions_info(outcome.recording))
             self._folder.write_emissions(outcome.recording.output, packed)
+
+    def _note_channel(self, recording: Recording, *, is_new: bool) -> None:
+        if recording.channels:
+            self._split.setdefault(recording.channels[0], recording)
+            if is_new:
+                self._anew.add(recording.utterance_id)
+
+    def _write_dialogue(self, recording: Recording) -> None:
+        """Write the dialogue of a split recording all of whose channels are done, where it is not there as they are."""
+        if self._folder is None or self._files is None or not self._done.keys() >= set(recording.channels):
+            return
+        paths = self._files.dialogues(recording)
+        if self._anew.isdisjoint(recording.channels) and all(map(is_file, paths)):
+            return
+        results = self._folder.results
+        entries = [entry for name in recording.channels if (entry := results.get(name)) is not None]
+        write = partial(self._files.write_dialogue, recording, [results.read(entry) for entry in entries])
+        self._attempt(recording, write)
 
     def _write(self, recording: Recording, transcript: Transcript) -> bool:
         return self._files is None or self._attempt(recording, partial(self._files.write, recording, transcript))

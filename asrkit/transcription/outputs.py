@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from asrkit.config import TranscriptionConfig
 from asrkit.errors import TranscriptionError
-from asrkit.transcription.formats import FORMATS
-from asrkit.transcription.naming import file_in
+from asrkit.transcription.dialogue import DIALOGUES, turns_of
+from asrkit.transcription.formats import FORMATS, Format
+from asrkit.transcription.naming import file_in, without_channel
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript
 from asrkit.writing import written_whole
@@ -53,10 +54,13 @@ class TranscriptFiles:
 
     def paths(self, recording: Recording) -> list[Path]:
         """Return where the transcripts of a recording go, in the order of the formats."""
-        folder, name = self._folder, recording.output
+        return self._paths(recording, recording.output, self._formats)
+
+    def _paths(self, recording: Recording, name: str, formats: Iterable[Format]) -> list[Path]:
+        folder = self._folder
         if folder is None:
             folder, name = recording.path.parent, name.rpartition("/")[2]
-        return [file_in(folder, name, form.suffix) for form in self._formats]
+        return [file_in(folder, name, form.suffix) for form in formats]
 
     def write(self, recording: Recording, transcript: Transcript) -> None:
         """Write a transcript in every format.
@@ -69,6 +73,30 @@ class TranscriptFiles:
             with for_one_recording(path):
                 write_atomically(path, form.render(transcript, self._config))
 
+    def write_dialogue(self, recording: Recording, channels: Sequence[Transcript]) -> None:
+        """Write the channels of a recording as one dialogue, in the formats that have such.
+
+        Args:
+            recording: One of the channels.
+            channels: The transcripts of all of them, in their order.
+
+        Raises:
+            InTheWayError: Something keeps these files from being written.
+            TranscriptionError: The disk is full.
+        """
+        turns = turns_of(channels)
+        names = [name for name in dict.fromkeys(self._config.format) if name in DIALOGUES]
+        for name, path in zip(names, self.dialogues(recording), strict=True):
+            with for_one_recording(path):
+                write_atomically(path, DIALOGUES[name](turns, channels, self._config))
+
+    def dialogues(self, recording: Recording) -> list[Path]:
+        """Return where the dialogue of all channels goes, if the recording is one of them."""
+        if not recording.channels:
+            return []
+        formats = [FORMATS[name] for name in dict.fromkeys(self._config.format) if name in DIALOGUES]
+        return self._paths(recording, without_channel(recording.output), formats)
+
     def exist(self, recording: Recording) -> bool:
         """Whether every file of a recording is there."""
         return all(map(is_file, self.paths(recording)))
@@ -77,15 +105,15 @@ class TranscriptFiles:
         """Return a file beside the audio that writing would replace; in an output folder nothing is anybody else's."""
         if not self.beside_audio:
             return None
-        return next(filter(os.path.lexists, self.paths(recording)), None)
+        return next(filter(os.path.lexists, [*self.paths(recording), *self.dialogues(recording)]), None)
 
     def remove(self, recording: Recording) -> None:
-        """Delete the files of a recording that is about to be written anew.
+        """Delete the files of a recording that is about to be written anew, and the dialogue it is a part of.
 
         Raises:
             InTheWayError: One is there and cannot be deleted.
         """
-        for path in filter(is_file, self.paths(recording)):
+        for path in filter(is_file, [*self.paths(recording), *self.dialogues(recording)]):
             with for_one_recording(path):
                 path.unlink(missing_ok=True)
 

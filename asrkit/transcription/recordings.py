@@ -34,6 +34,7 @@ class Recording:
         path: The audio, an absolute path.
         output: Where its transcript goes, as ``asrkit.transcription.naming`` settles it: a path without suffix.
         channel: Channel to take, from 0; None mixes all.
+        channels: Ids of all channels, of one of a recording that is split.
         start_s: First second, of a segment.
         end_s: Second to stop before, of a segment; None is the end.
         problem: Why it cannot be transcribed, when that is known already.
@@ -46,6 +47,7 @@ class Recording:
     path: Path
     output: str
     channel: int | None = None
+    channels: tuple[str, ...] = ()
     start_s: float | None = None
     end_s: float | None = None
     problem: str | None = None

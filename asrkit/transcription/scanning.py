@@ -129,10 +129,12 @@ class Scanner:
         num_channels = probe(recording.path, raw_rate_hz=self._raw_rate_hz).num_channels
         if num_channels == 1:
             return [recording]
+        ids = tuple(f"{recording.utterance_id}.ch{channel + 1}" for channel in range(num_channels))
         channels = [
             replace(
                 recording,
-                utterance_id=f"{recording.utterance_id}.ch{channel + 1}",
+                utterance_id=ids[channel],
+                channels=ids,
                 output=f"{recording.output}.ch{channel + 1}",
                 fingerprint=f"{recording.fingerprint}-ch{channel + 1}",
                 channel=channel,
