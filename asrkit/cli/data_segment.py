@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,7 @@ def segment_command(
     from asrkit.cli.settings import Project, choose_model, resolve
     from asrkit.config import TranscriptionConfig
     from asrkit.model.bundle import Bundle
-    from asrkit.report.segments_page import render_segments, unmatched_kinds
+    from asrkit.report.segments_page import render_segments
     from asrkit.transcription.aligning import KnownTexts
     from asrkit.transcription.segmenting import DOUBTFUL, MANIFEST, UNMATCHED, segment
     from asrkit.writing import write_whole
@@ -57,7 +58,7 @@ def segment_command(
     page = output / "doubtful.html"
     write_whole(page, render_segments(corpus, output))
     if not quiet:
-        for kind, count in unmatched_kinds(corpus).items():
+        for kind, count in Counter(kind for *_, kind, _ in corpus.unmatched).items():
             say(f"{kind}: {count:,} ({UNMATCHED})")
         say(f"{len(corpus.doubtful):,} doubtful ({DOUBTFUL}); hear them in {page}")
         hours = sum(part.duration_s for part in corpus.sure) / 3600

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from pathlib import Path
 
 from asrkit.report.html.document import document
@@ -52,9 +51,3 @@ def _player(path: Path) -> str:
     content = base64.b64encode(path.read_bytes()).decode("ascii")
     source = f"data:audio/flac;base64,{content}"
     return tag("audio", "", controls="", preload="none", src=source, aria_label=f"recording, {path.stem}")
-
-
-def unmatched_kinds(corpus: SegmentedCorpus) -> dict[str, int]:
-    """Return how often each kind of mismatch was found."""
-    kinds: Sequence[str] = [row[3] for row in corpus.unmatched]
-    return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}

@@ -252,11 +252,10 @@ class AlignedToken:
 
 @dataclass(frozen=True)
 class AlignedText:
-    """A text as it is written, aligned; ``order`` is that of ``alignment``, in tokens."""
+    """A text as it is written, aligned."""
 
     tokens: Sequence[AlignedToken]
     alignment: Alignment
-    order: Sequence[tuple[int, int]]
 
 
 def align_tokens(aligner: Aligner, emissions: FloatArray, tokens: Sequence[Token]) -> AlignedText:
@@ -284,8 +283,7 @@ def align_tokens(aligner: Aligner, emissions: FloatArray, tokens: Sequence[Token
             "name the right text, or a better model"
         )
     parts = [found.words[low:high] for low, high in pairwise(starts)]
-    order = [(int(np.searchsorted(starts, low)), int(np.searchsorted(starts, high))) for low, high in found.order]
-    return AlignedText([AlignedToken(t, w) for t, w in zip(tokens, parts, strict=True)], found, order)
+    return AlignedText([AlignedToken(t, w) for t, w in zip(tokens, parts, strict=True)], found)
 
 
 def _remarks(found: AlignedText, details: Mapping[str, Any]) -> tuple[str, ...]:
@@ -301,8 +299,8 @@ def _remarks(found: AlignedText, details: Mapping[str, Any]) -> tuple[str, ...]:
         parts.append(f"{seconds:,.1f} s not written in {len(unwritten):,} passages")
     if unspelled := details["unspelled"]:
         parts.append(f"{len(unspelled):,} words the model cannot spell ({', '.join(unspelled[:3])})")
-    if len(found.order) > 1:
-        parts.append(f"{len(found.order)} parts in another order")
+    if found.alignment.order != sorted(found.alignment.order):
+        parts.append(f"{len(found.alignment.order)} parts in another order")
     return ("; ".join(parts),)
 
 
