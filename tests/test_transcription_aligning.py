@@ -35,6 +35,7 @@ class Model:
     language: str = "en"
     features: FeatureConfig = field(default_factory=FeatureConfig)
     step_ms: float = 40.0
+    longest_s: None = None
 
 
 class Network:

@@ -155,7 +155,7 @@ class TranscriptionProgress(Observer):
         if summary.num_transcribed:
             speed = summary.audio_s / max(summary.elapsed_s, 1e-9)
             line += f"; {_hours(summary.audio_s)} of audio in {summary.elapsed_s:,.1f} s, {speed:,.0f}x real time"
-        if summary.num_transcribed + summary.num_reused:
+        if self._verb == "transcribed" and summary.num_transcribed + summary.num_reused:
             line += "; word confidences are uncalibrated" if summary.expected is None else f"; {summary.expected}"
         self.say(line if summary.output_dir is None else f"{line} -> {summary.output_dir}")
 
