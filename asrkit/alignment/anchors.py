@@ -19,8 +19,7 @@ Units = npt.NDArray[np.int64]
 _BITS = 2.6  # of surprise in a unit of speech, at least about so many
 _SHORTEST = 5
 _FEWEST, _LONG = 4, 40  # matches that make a block believable, or units of them
-_NEAR = 2_000  # units within which matches vouch for each other, and beyond which a jump begins a block
-_SLACK, _STRETCH = 25, 0.3  # units, and share of the distance, by which neighbors may disagree
+_NEAR = 2_000  # units; a larger jump begins a block
 _MULTIPLIER = 0x9E3779B97F4A7C15
 
 
@@ -63,7 +62,7 @@ def find_blocks(heard: Units, text: Units, breaks: Sequence[int] = ()) -> list[B
         breaks: Places in the text where one part may end and another begin, in their order.
     """
     runs: list[list[Match]] = []
-    for match in _vouched(_matches(heard, text)):
+    for match in _matches(heard, text):
         last = runs[-1][-1] if runs else None
         if last is None or abs(match.text - last.text - (match.heard - last.heard)) > _NEAR:
             runs.append([])
@@ -116,20 +115,6 @@ def _hashes(units: Units, size: int) -> npt.NDArray[np.uint64]:
 
 def _is_believable(run: Sequence[Match]) -> bool:
     return len(run) >= _FEWEST or sum(match.length for match in run) >= _LONG
-
-
-def _vouched(matches: list[Match]) -> list[Match]:
-    """Return the matches for which a neighbor speaks that lies about as far on in the text as in what was heard."""
-    if not matches:
-        return []
-    heard, text, lengths = np.array(matches).T
-    good = lengths >= _LONG
-    for distance in range(1, min(4, len(matches))):
-        on = heard[distance:] - heard[:-distance]
-        agrees = (np.abs(text[distance:] - text[:-distance] - on) <= _SLACK + _STRETCH * on) & (on <= _NEAR)
-        good[distance:] |= agrees
-        good[:-distance] |= agrees
-    return [match for match, is_good in zip(matches, good, strict=True) if is_good]
 
 
 def _joined(runs: list[list[Match]]) -> list[list[Match]]:
@@ -192,11 +177,7 @@ def _refined(
         (first, start), (last, stop) = before.ends, after[:2]
         if min(last - first, stop - start) < _SHORTEST:
             continue
-        inner = _in_order(_vouched_or_few(_matches(heard[first:last], text[start:stop])))
+        inner = _in_order(_matches(heard[first:last], text[start:stop]))
         if inner:
             inner = [Match(first + m.heard, start + m.text, m.length) for m in inner]
             yield from _refined(heard, text, inner, (first, last), (start, stop))
-
-
-def _vouched_or_few(matches: list[Match]) -> list[Match]:
-    return _vouched(matches) if len(matches) > 2 else matches
