@@ -536,3 +536,13 @@ def test_a_gpu_that_is_not_there_is_one_error(planted):
     with pytest.raises(ConfigError, match="choose --device cpu"):
         Emitter(planted[0], device="cuda")
     assert Emitter(planted[0]).device == "cpu"
+
+
+def test_a_set_is_checked_with_a_foreign_model(planted, sounds, tmp_path):
+    folder, said = sounds
+    lines = [f"{name}\t{folder / name}.wav\t{text.lower()}\n" for name, text in said.items()]
+    (tmp_path / "set.tsv").write_text("utterance_id\tpath\ttext\n" + "".join(lines))
+    arguments = ["data", "check", str(tmp_path / "set.tsv"), "--model", str(planted[0].path)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "label" not in result.stdout

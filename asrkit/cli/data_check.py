@@ -56,7 +56,10 @@ def check_command(
     else:
         texts = text_settings(alphabet, manifests[:1], audio_root)
         letters, normalizer = Alphabet(texts.alphabet), get_normalizer(texts.normalizer, texts.language)
-    features, network = (project.features, project.model) if bundle is None else (bundle.features, bundle.model)
+    if bundle is None:
+        features, own_step_ms = project.features, project.features.hop_ms * project.model.stride_frames
+    else:
+        features, own_step_ms = bundle.features, bundle.step_ms
     with Bars() as bars:
         report = check_sets(
             _set_names(manifests),
@@ -64,7 +67,7 @@ def check_command(
             normalizer=normalizer,
             audio_root=audio_root,
             sample_rate_hz=features.sample_rate_hz,
-            step_ms=step_ms or features.hop_ms * network.stride_frames,
+            step_ms=step_ms or own_step_ms,
             min_seconds=project.training.min_seconds,
             max_seconds=project.training.max_seconds,
             on_progress=partial(bars.update, "listening"),

@@ -95,4 +95,6 @@ def _judge(
         ]
         for utterance, emissions in zip(batch, network.emissions(features), strict=True):
             heard = greedy_decode(emissions, units.symbols, units.lexicon).text
-            yield LabelJudgement(utterance, heard, aligner.doubt(emissions, utterance.text or ""))
+            # a model of capitals says the same as its text in small letters
+            text = " ".join(map(aligner.speller.fold, (utterance.text or "").split()))
+            yield LabelJudgement(utterance, heard, aligner.doubt(emissions, text))
