@@ -250,73 +250,31 @@ class Subwords:
 
 @dataclass(frozen=True)
 class Spelled:
-    """Whatever the outputs of a foreign model are: a text is spelled with as few of them as can be.
-
-    Capitals are small letters here, where a model has but one kind of letters.
-    """
+    """Whatever the outputs of a model from elsewhere are: it is not trained here, so no text is spelled with them."""
 
     kind: ClassVar[str] = "symbols"
     symbols: Symbols
     lexicon: ClassVar[None] = None
 
-    @cached_property
-    def _outputs(self) -> dict[bytes, int]:
-        """The outputs by what they write, a space where a word begins or ends."""
-        outputs: dict[bytes, int] = {}
-        folded: dict[bytes, int] = {}
-        for index, spelling in enumerate(self.symbols.spellings):
-            if spelling is not None:
-                text = b" " * spelling.opens + spelling.text + b" " * spelling.closes
-                outputs.setdefault(text or b" ", index)
-                folded.setdefault(
-                    (text or b" ").decode(errors="surrogateescape").lower().encode(errors="replace"), index
-                )
-        return folded | outputs
-
-    @cached_property
-    def _longest(self) -> int:
-        return max(map(len, self._outputs))
-
     def encode(self, text: str, rng: np.random.Generator | None = None) -> Labels:
-        """See ``Units``."""
-        found = self._spell(text)
-        if found is None:
-            raise ConfigError(f"{text!r} cannot be spelled with the model's outputs")
-        return np.array(found, np.int32)
+        """Refuse: there is more than one way, and training alone would ask.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError("a model that was made elsewhere is not trained; no text is spelled with its outputs")
 
     def longest(self, text: str) -> Labels:
-        """See ``Units``."""
+        """See ``encode``."""
         return self.encode(text)
 
     def missing(self, texts: Iterable[str]) -> Counter[str]:
-        """See ``Units``."""
-        words = Counter(word for text in texts for word in text.split())
-        return Counter({word: count for word, count in words.items() if self._spell(word) is None})
+        """Return nothing: whoever aligns a text finds what cannot be spelled."""
+        return Counter()
 
     def files(self) -> dict[str, bytes]:
         """Return nothing: the outputs say all."""
         return {}
-
-    def _spell(self, text: str) -> list[int] | None:
-        """Return the fewest outputs that write a text; edges of the text are edges of words."""
-        marks = [s for s in self.symbols.spellings if s is not None and s.text]
-        before, behind = b" " * any(s.opens for s in marks), b" " * any(s.closes for s in marks)
-        data = before + text.encode() + behind
-        best: list[tuple[int, int, int] | None] = [(0, -1, -1)] + [None] * len(data)
-        for end in range(1, len(data) + 1):
-            for start in range(max(0, end - self._longest), end):
-                output, reached = self._outputs.get(data[start:end]), best[start]
-                if output is None or reached is None:
-                    continue
-                if best[end] is None or reached[0] + 1 < best[end][0]:  # type: ignore[index]
-                    best[end] = (reached[0] + 1, start, output)
-        found, at = [], len(data)
-        while at > 0:
-            if (step := best[at]) is None:
-                return None
-            found.append(step[2])
-            at = step[1]
-        return found[::-1]
 
 
 def _load(model: bytes) -> Any:
