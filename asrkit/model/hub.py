@@ -39,7 +39,7 @@ def fetch_model(place: str, *, tell: Callable[[str], None] = lambda text: None) 
     match = _PLACE.fullmatch(place)
     if match is None:
         raise BundleError(f"{place!r} is not hf:owner/name or hf:owner/name@revision")
-    with needed("models on the Hugging Face hub", "huggingface_hub"):
+    with needed("copying a model from the Hugging Face hub", "huggingface_hub"):
         import huggingface_hub
     name, wanted = match.groups()
     try:
