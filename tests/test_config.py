@@ -29,11 +29,34 @@ from asrkit.config import (
 from asrkit.errors import ConfigError, MissingPathError
 
 ALL = [c for _, c in inspect.getmembers(config, inspect.isclass) if issubclass(c, Settings) and c is not Settings]
+# what a dev set taught has no defaults
+LEARNED: dict[str, Any] = {
+    "lm": "1a",
+    "lm_weight": 0.7,
+    "word_bonus": 1.0,
+    "prior_scale": 0.0,
+    "unknown_weight": 0.5,
+    "unknown_bonus": 0.0,
+    "beam": 50,
+    "mode": "fast",
+    "weights": (0.1, 0.2, 0.3, 0.4, 0.5),
+    "deletions": 0.2,
+    "insertions": 0.1,
+    "spread": 0.2,
+    "clumping": 1.5,
+    "error": 0.02,
+    "num_words": 900,
+}
+
+
+def example(settings: type[Settings]) -> dict[str, Any]:
+    """Return the values that a kind of settings cannot be made without."""
+    return LEARNED if settings is config.Calibration else {}
 
 
 @pytest.mark.parametrize("settings", ALL)
-def test_settings_are_frozen_keyword_only_and_have_defaults(settings: type[Settings]) -> None:
-    value = settings()
+def test_settings_are_frozen_and_keyword_only(settings: type[Settings]) -> None:
+    value = settings(**example(settings))
     with pytest.raises(TypeError):
         settings(1)  # type: ignore[call-arg]
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -42,8 +65,16 @@ def test_settings_are_frozen_keyword_only_and_have_defaults(settings: type[Setti
 
 @pytest.mark.parametrize("settings", ALL)
 def test_defaults_survive_json(settings: type[Settings]) -> None:
-    plain = json.loads(json.dumps(settings().to_dict()))
-    assert settings.from_dict(plain) == settings()
+    value = settings(**example(settings))
+    plain = json.loads(json.dumps(value.to_dict()))
+    assert settings.from_dict(plain) == value
+
+
+@pytest.mark.parametrize("field", LEARNED)
+def test_what_has_no_default_is_asked_for(field: str) -> None:
+    values = {name: value for name, value in LEARNED.items() if name != field}
+    with pytest.raises(ConfigError, match=f"^bundle.json: {field} is missing$"):
+        config.Calibration.from_dict(values, where="bundle.json")
 
 
 @given(
@@ -178,13 +209,14 @@ NUMBERS = [
 @pytest.mark.parametrize(("settings", "field"), NUMBERS)
 def test_no_number_of_any_settings_may_be_absurd(settings: type[Settings], field: str, value: float) -> None:
     """They come with files of strangers, too: what they would ask of memory and time has an end."""
-    is_list = isinstance(getattr(settings(), field), tuple)
+    others = example(settings)
+    is_list = isinstance(getattr(settings(**others), field), tuple)
     with pytest.raises(ConfigError, match=field) as caught:
-        settings(**{field: (value, value) if is_list else value})
+        settings(**{**others, field: (value, value) if is_list else value})
     assert len(str(caught.value)) < 200
     if isinstance(value, int):
         with pytest.raises(ConfigError, match=field):
-            settings.from_dict({field: [value, value] if is_list else value})
+            settings.from_dict({**others, field: [value, value] if is_list else value})
 
 
 @pytest.mark.parametrize(

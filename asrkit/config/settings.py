@@ -48,16 +48,20 @@ class Settings:
             where: What to call the source in an error, such as ``asrkit.toml``.
 
         Raises:
-            ConfigError: A key is unknown, a value has the wrong type or is out of range.
+            ConfigError: A key is unknown or missing, a value has the wrong type or is out of range.
         """
         prefix = f"{where}: " if where else ""
         hints = typing.get_type_hints(cls)
-        names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(cls)  # type: ignore[arg-type]
+        names = [f.name for f in fields]
         arguments = {}
         for key, value in values.items():
             if key not in names:
                 raise ConfigError(f"{prefix}unknown setting {key!r}{_suggest(key, names)}")
             arguments[key] = _convert(value, hints[key], f"{prefix}{key}")
+        for field in fields:
+            has_default = field.default is not field.default_factory  # both are MISSING where there is none
+            require(has_default or field.name in arguments, f"{prefix}{field.name} is missing")
         try:
             return cls(**arguments)
         except ConfigError as error:

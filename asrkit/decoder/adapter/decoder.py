@@ -24,6 +24,7 @@ from asrkit.decoder.emissions import Emissions, FloatArray
 from asrkit.decoder.hypothesis import Hypothesis
 from asrkit.emissions import tell_values, to_log_probabilities
 from asrkit.errors import DecodingError
+from asrkit.packages import needed
 
 # text, language model state, frames of the words, acoustic score, total score
 OutputBeam = tuple[str, LMState | None, list[tuple[str, tuple[int, int]]], float, float]
@@ -255,12 +256,10 @@ class BeamSearchDecoderCTC:
         """Read a decoder from Hugging Face's hub.
 
         Raises:
-            DecodingError: huggingface_hub is not installed.
+            MissingPackageError: huggingface_hub is not installed.
         """
-        try:
-            from huggingface_hub import snapshot_download  # type: ignore[import-not-found,unused-ignore]
-        except ImportError:
-            raise DecodingError("load_from_hf_hub needs huggingface_hub: pip install huggingface_hub") from None
+        with needed("load_from_hf_hub", "huggingface_hub"):
+            from huggingface_hub import snapshot_download
         cache_dir = cache_dir or str(Path.home() / ".cache" / "pyctcdecode")
         return cls.load_from_dir(snapshot_download(model_id, cache_dir=cache_dir, **kwargs))
 
