@@ -23,11 +23,10 @@ import numpy.typing as npt
 from asrkit.audio import Reading, iterate_waveform, load_waveform
 from asrkit.config import FeatureConfig, TranscriptionConfig
 from asrkit.emissions import to_half
-from asrkit.errors import AsrkitError
 from asrkit.features import extract_features, is_silent, sound_span
 from asrkit.text import Symbols
 from asrkit.transcription.pieces import Decoder, JoinedHypothesis, WholeDecoder, decode_in_pieces
-from asrkit.transcription.recordings import Recording
+from asrkit.transcription.recordings import Recording, reason
 from asrkit.transcription.silence import SilenceSkipper, put_back, silent_emissions
 from asrkit.transcription.speech import make_detector
 from asrkit.transcription.transcript import Transcript, transcript_from
@@ -393,12 +392,3 @@ def _join_next(joiner: EmissionsJoiner, ahead: deque[Any]) -> None:
         if isinstance(output, Exception):
             raise output
         joiner.add(output)
-
-
-def reason(error: Exception, recording: Recording) -> str:
-    """Return why a recording failed, in one line without its path."""
-    if isinstance(error, OSError) and error.strerror and error.filename == str(recording.path):
-        return f"cannot be read: {error.strerror.lower()}"
-    text = " ".join(str(error).split()) or type(error).__name__
-    text = text.removeprefix(f"{' '.join(str(recording.path).split())}: ")
-    return text if isinstance(error, AsrkitError) else f"{type(error).__name__}: {text}"

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.audio import AUDIO_SUFFIXES
-from asrkit.errors import ManifestError, MissingPathError, TranscriptionError
+from asrkit.errors import AsrkitError, ManifestError, MissingPathError, TranscriptionError
 from asrkit.transcription.listing import Listing, Wanted, by_suffix, is_own, is_true, list_input, say_left_out
 from asrkit.transcription.naming import Wish, absolute, common_folder, settle
 
@@ -217,3 +217,12 @@ def _nothing_found(inputs: Sequence[Path | str | Listing], include: Sequence[str
 
 def _and_more(names: list[str]) -> str:
     return f" and {len(names) - 5} more" if len(names) > 5 else ""
+
+
+def reason(error: Exception, recording: Recording) -> str:
+    """Return why a recording failed, in one line without its path."""
+    if isinstance(error, OSError) and error.strerror and error.filename == str(recording.path):
+        return f"cannot be read: {error.strerror.lower()}"
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = text.removeprefix(f"{' '.join(str(recording.path).split())}: ")
+    return text if isinstance(error, AsrkitError) else f"{type(error).__name__}: {text}"

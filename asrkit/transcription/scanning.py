@@ -11,8 +11,7 @@ from itertools import islice
 from asrkit.audio import measure_duration_s, probe
 from asrkit.errors import AudioError
 from asrkit.transcription.outputs import TranscriptFiles
-from asrkit.transcription.recognizer import reason
-from asrkit.transcription.recordings import Recording
+from asrkit.transcription.recordings import Recording, reason
 from asrkit.transcription.results import Entry, ResultsLog
 
 # The first look is short, so that work starts at once; later ones are long, so that batches fit well.

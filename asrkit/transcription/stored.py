@@ -29,8 +29,7 @@ from asrkit.text.identifiers import escape_id, escape_rest
 from asrkit.text.normalizer import STANDARD_VERSION
 from asrkit.text.token_files import read_labels, read_symbols
 from asrkit.transcription.naming import EMISSIONS_FOLDER, Wish, absolute
-from asrkit.transcription.recognizer import reason
-from asrkit.transcription.recordings import Recording, find_recordings, named
+from asrkit.transcription.recordings import Recording, find_recordings, named, reason
 
 _NAMES_OF_NOTHING = frozenset({"", "arr_0", "emissions", "log_probs", "logits", "logprobs", "output", "probs", "x"})
 
