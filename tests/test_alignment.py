@@ -127,6 +127,18 @@ def test_parts_in_another_order_are_all_found() -> None:
     assert np.quantile(off, 0.99) <= 4
 
 
+def test_a_chapter_of_a_long_book_is_found_up_to_its_first_and_last_words() -> None:
+    words = words_of(18_000, 7)
+    chapter = words[9_000:9_060]
+    emissions = emissions_of(outputs_of(" ".join(chapter), LETTERS), LETTERS, random.Random(2), errors=0.25)
+    found = Aligner(LETTERS).align(emissions, words)
+    alone = Aligner(LETTERS).align(emissions, chapter)
+    said, said_alone = ({p for p, word in enumerate(of.words) if word.is_said} for of in (found, alone))
+    assert len(said & {place + 9_000 for place in said_alone}) >= len(said_alone) - 2
+    assert len(said) <= len(said_alone) + 1
+    assert all(begin < end for begin, end in found.extra)
+
+
 def test_a_text_of_something_else_is_not_found() -> None:
     emissions = emissions_of(outputs_of(" ".join(words_of(300, 1)), LETTERS), LETTERS, random.Random(2))
     assert Aligner(LETTERS).align(emissions, words_of(300, 9)).agreement < 0.2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -153,8 +153,9 @@ class Aligner:
             pieces += _cut(_Piece(first, end, low, high), block, heard, starts)
         num_heard = len(heard.units) * len(units) / max(1, len(text))
         found = Alignment([AlignedWord(is_spelled=word is not None) for word in units], [], order, num_heard)
-        for batch in _batches([part for piece in pieces for part in _bounded(piece, starts, found)], starts):
-            self._search(batch, emissions, folded, np.diff(starts), found)
+        lengths = np.diff(starts)
+        for batch in _batches([part for piece in pieces for part in _bounded(piece, lengths, found)], lengths):
+            self._search(batch, emissions, folded, lengths, found)
         found.extra.sort()
         for low, high in order:
             _start_earlier([word for word in found.words[low:high] if word.is_said])
@@ -170,34 +171,42 @@ class Aligner:
     ) -> None:
         """Search the best paths of some pieces and note what they say."""
         blank, space = self._symbols.blank_index, self._symbols.space_index
-        lattices = [self.speller.spell_words(words[piece.low : piece.high]) for piece in pieces]
+        lattices = [self.speller.spell_words([words[place] for place in piece.words]) for piece in pieces]
         items = [
             (
-                states_of(lattice, len(self._symbols), blank, lengths[piece.low : piece.high].tolist()),
+                states_of(lattice, len(self._symbols), blank, lengths[piece.words].tolist()),
                 widen(emissions[piece.first : piece.end], blank, space),
             )
             for piece, lattice in zip(pieces, lattices, strict=True)
         ]
         for piece, lattice, (states, rows), path in zip(pieces, lattices, items, Batch(items).run(), strict=True):
             if path is not None:
-                word_of = np.searchsorted(lattice.hubs, lattice.starts, side="right") - 1 + piece.low
+                word_of = piece.words[np.searchsorted(lattice.hubs, lattice.starts, side="right") - 1]
                 _note_words(path, states, rows, piece.first, word_of, lattice.outputs, lengths, found)
                 found.extra.extend(_added(path, states, rows, piece.first))
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Steps ``[first, end)`` in which words ``[low, high)`` are looked for."""
+    """Steps ``[first, end)`` in which words ``[low, high)`` are looked for, or no more than so many at either end."""
 
     first: int
     end: int
     low: int
     high: int
+    most_words: int | None = None
 
-    def num_cells(self, starts: npt.NDArray[np.intp]) -> int:
+    @property
+    def words(self) -> npt.NDArray[np.intp]:
+        """Which words they are."""
+        places = np.arange(self.low, self.high)
+        most = self.most_words
+        return places if most is None or len(places) <= 2 * most else np.r_[places[:most], places[-most:]]
+
+    def num_cells(self, lengths: npt.NDArray[np.intp]) -> int:
         """Return about how many states are searched, times steps."""
-        num_states = 2 * int(starts[self.high] - starts[self.low]) + 5 * (self.high - self.low) + 4
-        return (self.end - self.first) * num_states
+        words = self.words
+        return (self.end - self.first) * (2 * int(lengths[words].sum()) + 5 * len(words) + 4)
 
 
 @dataclass(frozen=True)
@@ -259,29 +268,36 @@ def _cut(whole: _Piece, block: Block, heard: _Heard, starts: npt.NDArray[np.intp
     yield _Piece(first, whole.end, low, whole.high)
 
 
-def _bounded(piece: _Piece, starts: npt.NDArray[np.intp], found: Alignment) -> Iterator[_Piece]:
-    """Yield a piece, or where it is too long to be searched its ends: what lies between has nothing in common."""
+def _bounded(piece: _Piece, lengths: npt.NDArray[np.intp], found: Alignment) -> Iterator[_Piece]:
+    """Yield a piece, or where it is too long to be searched its ends: what lies between has nothing in common.
+
+    Where only the text is too long, such as the chapters before one that is read, all steps are searched for both its
+    ends: nobody knows at which of them the steps belong.
+    """
     if piece.first == piece.end:
         return
-    if piece.num_cells(starts) <= _MOST_CELLS:
+    if piece.num_cells(lengths) <= _MOST_CELLS:
         yield piece
-        return
-    steps, words = min(_EDGE_STEPS, (piece.end - piece.first) // 2), min(_EDGE_WORDS, (piece.high - piece.low) // 2)
-    yield _Piece(piece.first, piece.first + steps, piece.low, piece.low + words)
-    found.extra.append((piece.first + steps, piece.end - steps))
-    yield _Piece(piece.end - steps, piece.end, piece.high - words, piece.high)
+    elif piece.end - piece.first <= 2 * _EDGE_STEPS:
+        yield replace(piece, most_words=_EDGE_WORDS)
+    else:
+        words = min(_EDGE_WORDS, (piece.high - piece.low) // 2)
+        middle = piece.first + _EDGE_STEPS, piece.end - _EDGE_STEPS
+        yield _Piece(piece.first, middle[0], piece.low, piece.low + words)
+        found.extra.append(middle)
+        yield _Piece(middle[1], piece.end, piece.high - words, piece.high)
 
 
-def _batches(pieces: Sequence[_Piece], starts: npt.NDArray[np.intp]) -> Iterator[list[_Piece]]:
+def _batches(pieces: Sequence[_Piece], lengths: npt.NDArray[np.intp]) -> Iterator[list[_Piece]]:
     """Yield pieces of about the same length together."""
     batch: list[_Piece] = []
     num_cells = 0
     for piece in sorted(pieces, key=lambda piece: piece.end - piece.first):
-        if batch and num_cells + piece.num_cells(starts) > _BATCH_CELLS:
+        if batch and num_cells + piece.num_cells(lengths) > _BATCH_CELLS:
             yield batch
             batch, num_cells = [], 0
         batch.append(piece)
-        num_cells += piece.num_cells(starts)
+        num_cells += piece.num_cells(lengths)
     if batch:
         yield batch
 
