@@ -12,9 +12,10 @@ import pytest
 import soundfile
 
 from asrkit.config import FeatureConfig, TranscriptionConfig
-from asrkit.errors import AsrkitError, ConfigError, MissingPathError
+from asrkit.errors import AsrkitError, ConfigError, MissingPathError, TranscriptionError
 from asrkit.text import Alphabet, Symbols
 from asrkit.transcription.aligning import KnownTexts, align
+from asrkit.transcription.recordings import Recording
 from asrkit.transcription.summary import Observer, TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
 
@@ -115,14 +116,14 @@ def test_what_is_missing_on_either_side_is_told(tmp_path: Path) -> None:
     assert unwritten["heard"].strip() == "jumps over the lazy dog"
     assert [passage["text"] for passage in transcript.alignment["unsaid"]] == ["whose names nobody ever knew"]
     (remark,) = notes.remarks
-    assert remark.startswith("a: 12 of 17 words found; 5 not said in 1 passages ('whose names nobody ever knew')")
+    assert remark.startswith("a: 12 of 17 words found; 5 not said in 1 passage ('whose names nobody ever knew')")
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("Call me Ishmael, some years ago I went to sea", "its text is not what is said"),
-        ("в начале было слово", "the model cannot spell 4 of the 4 words of its text, such as 'в'"),
+        ("в начале было слово", "the model cannot spell 4 of 4 words of its text, such as 'в'"),
         ("...", "its text holds no words"),
     ],
 )
@@ -159,6 +160,27 @@ def test_texts_are_found_by_id_path_and_name(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "b.txt").write_text("by name", encoding="utf-8")
     assert KnownTexts.read(tmp_path / "texts").texts == {"b": "by name"}
+
+
+def test_texts_of_one_name_are_told_by_their_folders(tmp_path: Path) -> None:
+    for name, text in (("one/01", "first"), ("two/01", "second"), ("two/02", "third")):
+        (tmp_path / "texts" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "texts" / f"{name}.txt").write_text(text, encoding="utf-8")
+    texts = KnownTexts.read(tmp_path / "texts")
+    named = {"/x/one/01.wav": "first", "/x/two/01.mp3": "second", "/elsewhere/02.wav": "third"}
+    assert {path: texts.of(Recording("id", Path(path), "id")) for path in named} == named
+    with pytest.raises(TranscriptionError, match="holds no text"):
+        texts.of(Recording("id", Path("/elsewhere/01.wav"), "id"))
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ConfigError, match=r"holds no \.txt file"):
+        KnownTexts.read(tmp_path / "none")
+
+
+def test_words_that_the_model_cannot_spell_are_told(tmp_path: Path) -> None:
+    _, notes = run(tmp_path, SAID + " слово")
+    assert any("the model cannot spell слово" in remark for remark in notes.remarks)
+    _, notes = run(tmp_path, SAID + " а б в г")
+    assert any("the model cannot spell а, б, в and 1 more" in remark for remark in notes.remarks)
 
 
 @pytest.mark.parametrize(

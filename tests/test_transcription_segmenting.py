@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,17 @@ from test_transcription_aligning import SAID, STEP_S, Model, Network
 from asrkit.data import read_manifest
 from asrkit.report.segments_page import render_segments
 from asrkit.transcription.aligning import KnownTexts
-from asrkit.transcription.segmenting import Segment, SegmentedCorpus, cut_transcript, cut_waveform, segment
+from asrkit.transcription.segmenting import (
+    Segment,
+    SegmentedCorpus,
+    _said_by_none,
+    cut_transcript,
+    cut_waveform,
+    segment,
+)
 from asrkit.transcription.transcript import TimedWord, Transcript
+
+UNSAID = ("after_s", "first_word", "text")
 
 
 def transcript_of(words: list[tuple[str, float, float]], **alignment: Any) -> Transcript:
@@ -126,6 +136,18 @@ def test_a_corpus_can_be_trained_on_and_is_the_same_however_often_it_is_made(tmp
     utterance.audio_path.unlink()
     make(tmp_path)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_nobody_says_is_told_where_the_words_around_it_are_said() -> None:
+    texts = {"a": [(0.0, 4, "e f g h")], "b": [(0.0, 0, "a b c d"), (3.5, 6, "g")]}
+    made = [
+        dataclasses.replace(
+            transcript_of(spoken((4, 0.5)), unsaid=[dict(zip(UNSAID, passage, strict=True)) for passage in passages]),
+            utterance_id=name,
+        )
+        for name, passages in texts.items()
+    ]
+    assert [*_said_by_none(made)] == [("b", 3.5, 3.5, "written, not said", "g")]
 
 
 def test_what_is_left_of_another_cut_goes(tmp_path: Path) -> None:

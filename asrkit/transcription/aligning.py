@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -42,7 +42,8 @@ class KnownTexts:
 
     Args:
         source: Where they come from.
-        texts: By utterance id, absolute path of the audio, or name of the audio without suffix; "" is that of any.
+        texts: By utterance id, absolute path of the audio, or name of the audio without suffix, with or without the
+            folders it is in; "" is that of any.
     """
 
     source: Path
@@ -61,7 +62,7 @@ class KnownTexts:
         if not path.exists():
             raise MissingPathError("no such text", path=path)
         if path.is_dir():
-            texts = {file.stem: read_text(file) for file in sorted(path.rglob("*.txt"))}
+            texts = _of_folder(path)
         elif is_manifest(path):
             texts = _of_manifest(path)
         else:
@@ -86,7 +87,10 @@ class KnownTexts:
         Raises:
             TranscriptionError: There is none.
         """
-        names = [recording.utterance_id, *([] if recording.is_segment else [str(recording.path), recording.path.stem])]
+        names = [recording.utterance_id]
+        if not recording.is_segment:
+            parts = recording.path.with_suffix("").parts
+            names += [str(recording.path), *("/".join(parts[first:]) for first in range(1, len(parts)))]
         text = next((self.texts[name] for name in (*names, "") if name in self.texts), "")
         if not text.split():
             raise TranscriptionError(f"{self.source} holds no text for it")
@@ -105,6 +109,16 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: is not UTF-8; save it as UTF-8 text") from None
+
+
+def _of_folder(folder: Path) -> dict[str, str]:
+    """Return texts by their paths below a folder, and by their names where no other has the same."""
+    files = sorted(folder.rglob("*.txt"))
+    if not files:
+        raise ConfigError(f"{folder}: holds no .txt file; name the folder of the texts")
+    texts = {file.relative_to(folder).with_suffix("").as_posix(): read_text(file) for file in files}
+    counts = Counter(file.stem for file in files)
+    return {Path(name).name: text for name, text in texts.items() if counts[Path(name).name] == 1} | texts
 
 
 def _of_manifest(path: Path) -> dict[str, str]:
@@ -272,7 +286,7 @@ def align_tokens(aligner: Aligner, emissions: FloatArray, tokens: Sequence[Token
         raise TranscriptionError("its text holds no words")
     if num_unspelled > len(words) / 2:
         raise TranscriptionError(
-            f"the model cannot spell {num_unspelled:,} of the {len(words):,} words of its text, such as "
+            f"the model cannot spell {num_unspelled:,} of {len(words):,} words of its text, such as "
             f"{next(w for w in words if speller.units(speller.fold(w)) is None)!r}; name a model of its language"
         )
     breaks = [int(starts[place]) for place, token in enumerate(tokens) if token.begins_part]
@@ -293,15 +307,22 @@ def _remarks(found: AlignedText, details: Mapping[str, Any]) -> tuple[str, ...]:
     if unsaid := details["unsaid"]:
         longest = max((passage["text"] for passage in unsaid), key=len).split()
         shown = " ".join(longest[:_SHOWN_WORDS]) + " ..." * (len(longest) > _SHOWN_WORDS)
-        parts.append(f"{len(found.tokens) - num_said:,} not said in {len(unsaid):,} passages ({shown!r})")
+        parts.append(f"{len(found.tokens) - num_said:,} not said in {_passages(unsaid)} ({shown!r})")
     if unwritten := details["unwritten"]:
         seconds = sum(passage["end_s"] - passage["start_s"] for passage in unwritten)
-        parts.append(f"{seconds:,.1f} s not written in {len(unwritten):,} passages")
+        parts.append(f"{seconds:,.1f} s not written in {_passages(unwritten)}")
     if unspelled := details["unspelled"]:
-        parts.append(f"{len(unspelled):,} words the model cannot spell ({', '.join(unspelled[:3])})")
+        parts.append(
+            f"the model cannot spell {', '.join(unspelled[:3])}"
+            + f" and {len(unspelled) - 3:,} more" * (len(unspelled) > 3)
+        )
     if found.alignment.order != sorted(found.alignment.order):
         parts.append(f"{len(found.alignment.order)} parts in another order")
     return ("; ".join(parts),)
+
+
+def _passages(found: Sequence[Any]) -> str:
+    return f"{len(found):,} passage{'s' * (len(found) != 1)}"
 
 
 def align(

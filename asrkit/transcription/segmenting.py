@@ -261,14 +261,14 @@ def _unmatched(transcript: Transcript, parts: Sequence[Segment], is_shared: bool
 
 
 def _said_by_none(transcripts: Sequence[Transcript]) -> Iterator[Unmatched]:
-    """Yield the passages of a shared text that none of the recordings says, with the first that leaves them out."""
+    """Yield the passages of a shared text that none of the recordings says, with the one that says most around them."""
     words: dict[int, tuple[str, float, str]] = {}
     counts: Counter[int] = Counter()
-    for transcript in transcripts:
-        for passage in (transcript.alignment or {}).get("unsaid", ()):
-            for place, word in enumerate(passage["text"].split(" "), passage["first_word"]):
-                counts[place] += 1
-                words.setdefault(place, (transcript.utterance_id, passage["after_s"], word))
+    left_out = [(made.utterance_id, p) for made in transcripts for p in (made.alignment or {}).get("unsaid", ())]
+    for name, passage in sorted(left_out, key=lambda one: len(one[1]["text"])):
+        for place, word in enumerate(passage["text"].split(" "), passage["first_word"]):
+            counts[place] += 1
+            words.setdefault(place, (name, passage["after_s"], word))
     places = sorted(place for place, count in counts.items() if count == len(transcripts))
     for _, run in groupby(enumerate(places), key=lambda item: item[1] - item[0]):
         said = [words[place] for _, place in run]
