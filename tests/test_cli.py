@@ -91,6 +91,7 @@ def test_every_command_refuses_an_option_it_does_not_know(path: tuple[str, ...])
         (AudioError("is empty; remove it", path="a.wav"), "asrkit: a.wav: is empty; remove it\n", 1),
         (ConfigError("beam must be positive, not 0"), "asrkit: beam must be positive, not 0\n", 2),
         (OSError(28, "No space left on device", "out/a.txt"), "asrkit: out/a.txt: No space left on device\n", 1),
+        (IsADirectoryError(21, "Is a directory", ".a.part", None, "a.html"), "asrkit: a.html: Is a directory\n", 1),
         (KeyboardInterrupt(), "asrkit: interrupted\n", 130),
         (SystemExit(130), "", 130),  # a command of the demo that has said so itself
         (SystemExit(3), "", 3),

@@ -71,7 +71,8 @@ def main() -> None:
         except AsrkitError as error:
             _fail(str(error), error.exit_code)
         except OSError as error:  # a full disk, a folder without permission
-            where = f"{error.filename}: " if error.filename else ""
+            path = error.filename2 or error.filename  # of a file that could not take its name: the name
+            where = f"{path}: " if path else ""
             _fail(f"{where}{error.strerror or error}", 1)
 
 

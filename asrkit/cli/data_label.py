@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asrkit.cli import transcribe_options as options
 from asrkit.cli.data import PARTLY_FAILED, data_app, list_some, say
 from asrkit.errors import ConfigError
 
@@ -23,9 +24,7 @@ def label_command(
         list[str], typer.Argument(help="Untranscribed audio: folders, files, manifests.", metavar="FOLDER...")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the manifest and the transcripts.")],
-    model: Annotated[
-        Path | None, typer.Option(envvar="ASRKIT_MODEL", help="The model bundle; default: as of transcribe.")
-    ] = None,
+    model: options.Model = None,
     lm: Annotated[
         Path | None, typer.Option(help="Language model it was tuned with; default: the one that comes with it.")
     ] = None,
@@ -58,7 +57,9 @@ def label_command(
     from asrkit.transcription.labelling import Excluded, choose_surest, labelled_by, list_utterances
     from asrkit.transcription.results import read_results
 
-    bundle = Bundle.load(choose_model(model).path)
+    choice = choose_model(model)
+    bundle = Bundle.load(choice.path)
+    say(f"model: {bundle.name} ({choice.reason})")
     lm = lm or bundle.language_model
     decoding, calibration = _calibrated(bundle, lm)
     known = [] if true is None else read_manifest(true)
