@@ -146,9 +146,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 class Watcher(Observer):
     def __init__(self) -> None:
         self.ids: list[str] = []
+        self.remarks: list[str] = []
 
     def transcribed(self, transcript: Transcript) -> None:
         self.ids.append(transcript.utterance_id)
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
 
 
 def everything(done: tuple[Path, Path]) -> list[str]:

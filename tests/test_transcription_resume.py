@@ -105,6 +105,12 @@ def test_lost_and_newly_wanted_files_are_written_without_listening_again(done: t
         {"provenance": []},
         {"audio_fingerprint": 3},
         {"words": [{"word": 1, "start_s": 0.0, "end_s": 1.0, "confidence": 1.0}]},
+        {"words": [{"word": "a", "start_s": "0", "end_s": 1.0, "confidence": 1.0}]},
+        {"words": [{"word": "a", "start_s": 0.0, "end_s": float("nan"), "confidence": 1.0}]},
+        {"words": [{"word": "a", "start_s": 0.0, "end_s": 10**400, "confidence": 1.0}]},
+        {"nbest": [{"text": 1, "score": 0, "acoustic_score": 0, "lm_score": 0, "confidence": 0}]},
+        {"nbest": [{"text": "a", "score": [], "acoustic_score": 0, "lm_score": 0, "confidence": 0}]},
+        {"text": "one\rtwo"},
         {"remarks": [1]},
         {"damage": 1},
     ],
@@ -114,9 +120,16 @@ def test_a_line_of_other_types_is_done_again(done: tuple[Path, Path], change: di
     path = done[1] / "results.jsonl"
     first, *others = path.read_text().splitlines()
     row = json.loads(first)
-    path.write_text("\n".join([json.dumps(row | change), *others, ""]))
-    assert rerun(done) == [row["utterance_id"]]
-    assert contents(done[1]).keys() == before.keys()
+    foreign = json.dumps(row | change)
+    path.write_text("\n".join([foreign, *others, ""]))
+    watcher = Watcher()
+    run(*done, observer=watcher)
+    assert watcher.ids == [row["utterance_id"]]
+    assert [remark.partition(";")[0] for remark in watcher.remarks] == [
+        "lines of results.jsonl that hold no transcript of ours: 1"
+    ]
+    assert (done[1] / "results.aside.jsonl").read_text() == f"{foreign}\n"
+    assert contents(done[1]).keys() == before.keys() | {"results.aside.jsonl"}
     assert (done[1] / "hyp.txt").read_bytes() == before["hyp.txt"]
 
 
@@ -142,8 +155,15 @@ def test_torn_and_foreign_lines_are_done_again_once(done: tuple[Path, Path]) -> 
     before = contents(done[1])
     path = done[1] / "results.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([*lines[:3], b'{"foreign": 1}\n', b"[]\n", *lines[3:5], lines[5][:40]]))
+    path.write_bytes(b"".join([*lines[:3], b'{"foreign": 1}\n', b"[]\n", b"\0\n", *lines[3:5], lines[5][:40]]))
     assert rerun(done) == [everything(done)[5]]
+    aside = done[1] / "results.aside.jsonl"
+    assert aside.read_bytes() == b'{"foreign": 1}\n[]\n'
+    with path.open("ab") as file:
+        file.write(b"more\n")
+    assert rerun(done) == []
+    assert aside.read_bytes() == b'{"foreign": 1}\n[]\nmore\n'  # what was there before stays
+    aside.unlink()
     assert contents(done[1]) == before
 
 

@@ -1,7 +1,8 @@
 """``results.jsonl``: one line per transcript, safe against a kill at any moment.
 
 While a run goes on, finished lines are appended; only whole lines count, a torn last one is cut off. At the end the
-file is written anew, sorted by id, and ``hyp.txt`` with it. Of each line only its place is kept in memory.
+file is written anew, sorted by id, and ``hyp.txt`` with it; lines of others move to ``results.aside.jsonl``. Of each
+line only its place is kept in memory.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import IO, Any
 
 from asrkit.errors import TranscriptionError
 from asrkit.reading import require_plain
-from asrkit.transcription.naming import HYPOTHESES_NAME, RESULTS_NAME
+from asrkit.transcription.naming import ASIDE_NAME, HYPOTHESES_NAME, RESULTS_NAME
 from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.transcript import Transcript
 from asrkit.tuning.confidence import Doubt
@@ -50,6 +51,7 @@ class ResultsLog:
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.path = folder / RESULTS_NAME
         self._entries: dict[str, Entry] = {}
+        self._foreign: list[tuple[int, int]] = []  # offset and length
         self._end = 0
         try:
             self._file: IO[bytes] = _open(self.path, read_only=read_only)
@@ -71,6 +73,11 @@ class ResultsLog:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
+
+    @property
+    def num_foreign(self) -> int:
+        """How many lines hold no transcript, or one with values of other types: what they stand for is done again."""
+        return len(self._foreign)
 
     def get(self, utterance_id: str) -> Entry | None:
         """Return the latest entry of an id, or None."""
@@ -106,11 +113,15 @@ class ResultsLog:
     def finish(self, keep: Collection[str]) -> None:
         """Write ``results.jsonl`` and ``hyp.txt`` anew, sorted by id, with the ids to keep.
 
+        Lines that are not ours are put beside it first.
+
         Raises:
             TranscriptionError: They cannot be written; the old files stay.
         """
         kept = sorted(utterance_id for utterance_id in self._entries if utterance_id in keep)
         try:
+            if self._foreign:
+                self._put_aside()
             with (
                 written_whole(self.path, lasting=True) as results,
                 written_whole(self.path.with_name(HYPOTHESES_NAME), lasting=True) as hypotheses,
@@ -123,16 +134,29 @@ class ResultsLog:
         except OSError as error:
             raise unwritable(self.path, error) from None
 
+    def _put_aside(self) -> None:
+        aside = self.path.with_name(ASIDE_NAME)
+        require_plain(aside)
+        earlier = aside.read_bytes() if aside.exists() else b""
+        with written_whole(aside, lasting=True) as file:
+            file.write(earlier)
+            for place in self._foreign:
+                file.write(self._bytes(*place))
+
     def _line(self, entry: Entry) -> bytes:
-        self._file.seek(entry.offset)
-        return self._file.read(entry.length)
+        return self._bytes(entry.offset, entry.length)
+
+    def _bytes(self, offset: int, length: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(length)
 
     def _index(self, offset: int, line: bytes) -> None:
         try:
             transcript = Transcript.from_row(json.loads(line))
             self._entries[transcript.utterance_id] = _entry(transcript, offset, len(line))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return  # a line of another program; the recording is transcribed again
+            if line.strip(b"\0 \t\r\n"):  # else nothing is in it
+                self._foreign.append((offset, len(line)))
 
 
 def _open(path: Path, *, read_only: bool) -> IO[bytes]:

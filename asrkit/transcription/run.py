@@ -22,6 +22,7 @@ from asrkit.transcription.folder import OutputFolder, refuse_strangers
 from asrkit.transcription.ledger import Ledger, failure_of
 from asrkit.transcription.listing import Wanted, by_suffix, say_left_out
 from asrkit.transcription.local import LocalRunner, Runner
+from asrkit.transcription.naming import ASIDE_NAME, RESULTS_NAME
 from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.pieces import Decoder
 from asrkit.transcription.recipe import Recipe
@@ -289,6 +290,11 @@ class _Run:
             folder = self._open_folder(recordings)
             if folder is not None:
                 stack.enter_context(closing(folder))
+                if foreign := folder.results.num_foreign:
+                    self.observer.remark(
+                        f"lines of {RESULTS_NAME} that hold no transcript of ours: {foreign:,}; they move to "
+                        f"{ASIDE_NAME}, and their recordings are done again"
+                    )
                 ids = [recording.utterance_id for recording in recordings]
                 folder.begin(ids, self.recipe.provenance, None if self.files is None else self.files.layout)
             about = (self.recipe.model, self.recipe.calibration)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from asrkit.transcription.recordings import Recording
 
 
+_MOST_SECONDS = 1e9  # no recording is as long
+
+
 @dataclass(frozen=True)
 class TimedWord:
     """One word with its place in the recording; ``confidence`` lies in [0, 1]."""
@@ -107,15 +110,18 @@ class Transcript:
         values["remarks"] = tuple(row.get("remarks", ()))
         read = cls(**values)
         read.text.encode()  # half a character of UTF-16 can be written nowhere
-        numbers = (read.duration_s, read.confidence)
+        numbers = [read.duration_s, read.confidence]
+        numbers += [number for word in read.words for number in (word.start_s, word.end_s, word.confidence)]
+        scores = [n for item in read.nbest for n in list(vars(item).values())[1:]]
         is_ours = (
             [read.utterance_id] == read.utterance_id.split()
-            and "\n" not in read.text
+            and not {"\n", "\r"} & {*read.text}
             and isinstance(read.audio, str)
             and isinstance(read.audio_fingerprint, str)
             and isinstance(read.provenance, Mapping)
-            and all(isinstance(number, int | float) for number in numbers)
-            and all(isinstance(word.word, str) for word in read.words)
+            and all(isinstance(number, int | float) and abs(number) < _MOST_SECONDS for number in numbers)
+            and all(isinstance(score, int | float) for score in scores)
+            and all(isinstance(item, str) for item in [w.word for w in read.words] + [n.text for n in read.nbest])
             and all(isinstance(remark, str) for remark in read.remarks)
             and isinstance(read.damage, str | None)
             and isinstance(read.alignment, Mapping | None)
