@@ -10,6 +10,7 @@ import typer
 
 from asrkit.cli import transcribe_options as options
 from asrkit.cli.app import app
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
 
@@ -100,7 +101,7 @@ def align(
     if to_stdout:
         print_transcripts(view.transcripts, config)
     if json_output:
-        typer.echo(json.dumps(summary.to_dict()))
+        show(json.dumps(summary.to_dict()), exact=True)
     raise typer.Exit(summary.exit_code)
 
 

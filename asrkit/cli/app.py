@@ -35,6 +35,14 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if isinstance(message := getattr(error, "message", None), str):  # of wrong usage: it quotes names of files
+                error.message = _printable(message)  # type: ignore[attr-defined]
+            raise
+
 
 app = typer.Typer(
     name="asrkit",
@@ -77,10 +85,14 @@ def main() -> None:
 
 
 def _fail(line: str, code: int) -> NoReturn:
+    print(f"asrkit: {_printable(line)}", file=sys.stderr)
+    raise SystemExit(code) from None
+
+
+def _printable(line: str) -> str:
     from asrkit.text.identifiers import printable  # brings numpy, which --help does without
 
-    print(f"asrkit: {printable(line)}", file=sys.stderr)
-    raise SystemExit(code) from None
+    return printable(line)
 
 
 # each module registers its commands on ``app``

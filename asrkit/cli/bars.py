@@ -11,7 +11,6 @@ class Bars:
     """
 
     def __init__(self, bytewise: bool = False) -> None:
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             DownloadColumn,
@@ -23,6 +22,8 @@ class Bars:
             TimeRemainingColumn,
             TransferSpeedColumn,
         )
+
+        from asrkit.cli.console import Console
 
         counts: list[ProgressColumn] = [DownloadColumn(), TransferSpeedColumn()] if bytewise else [MofNCompleteColumn()]
         self._progress = Progress(

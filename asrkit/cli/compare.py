@@ -9,6 +9,7 @@ import typer
 from asrkit.cli import score_options as options
 from asrkit.cli.app import app
 from asrkit.cli.score import MISSED, players, say, settings_from, write_page
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,15 +90,14 @@ def _show(ranking: Ranking, *, worst: int, json: bool, markdown: bool) -> None:
         from asrkit.report.score_json import comparison_to_json, ranking_to_json
 
         values = ranking_to_json(ranking) if comparison is None else comparison_to_json(comparison)
-        typer.echo(dumps(values, ensure_ascii=False, indent=2))
+        show(dumps(values, ensure_ascii=False, indent=2), exact=True)
     elif markdown:
         from asrkit.report.markdown import comparison_to_markdown, ranking_to_markdown
 
         page = ranking_to_markdown(ranking) if comparison is None else comparison_to_markdown(comparison, worst=worst)
-        typer.echo(page, nl=False)
+        show(page, nl=False, exact=True)
     else:
-        from rich.console import Console
-
+        from asrkit.cli.console import Console
         from asrkit.report.score_terminal import print_comparison, print_ranking
 
         console = Console(highlight=False)

@@ -11,6 +11,7 @@ import typer
 
 from asrkit.cli.app import app
 from asrkit.cli.bars import Bars
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 from asrkit.packages import require_installed
 
@@ -60,9 +61,7 @@ AlphabetOption = Annotated[
 
 def say(message: str) -> None:
     """Talk to the user, beside the results."""
-    from asrkit.text.identifiers import printable
-
-    typer.echo("\n".join(map(printable, message.split("\n"))), err=True)
+    show(message, err=True)
 
 
 @data_app.command("import", epilog="Example: asrkit data import LJSpeech-1.1 -o data/ljspeech --split last500")
@@ -116,7 +115,7 @@ def import_command(
             say(f"{name}: {len(one.utterances):,} utterances")
     _report(prepared, keep_text)
     for path in paths:
-        typer.echo(path)
+        show(path, exact=True)
     if prepared.problems:
         raise typer.Exit(PARTLY_FAILED)
 
@@ -203,7 +202,7 @@ def export_command(
         write_manifest(output, utterances)
     else:
         raise ConfigError(f"the output must end in .jsonl, not {output.name!r}")
-    typer.echo(output)
+    show(output, exact=True)
     say(f"{len(utterances):,} utterances")
     if errors:
         say(f"{len(errors):,} left out:")
@@ -233,7 +232,7 @@ def stats_command(
     fit = fit_text(measured, Alphabet(texts.alphabet), get_normalizer(texts.normalizer, texts.language))
     statistics = corpus_statistics(measured)
     if json_output:
-        typer.echo(json.dumps([entry.to_dict() for entry in statistics], ensure_ascii=False, indent=2))
+        show(json.dumps([entry.to_dict() for entry in statistics], ensure_ascii=False, indent=2), exact=True)
     else:
         _print_statistics([entry.to_dict() for entry in statistics])
     if plot is not None:
@@ -251,9 +250,10 @@ def stats_command(
 
 def _print_statistics(rows: list[dict[str, object]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from asrkit.cli.console import Console
 
     columns = {
         "corpus": "{name}",
@@ -294,7 +294,7 @@ def download_command(
     paths = write_sets(into / corpus.value, named_split(prepared.utterances, split.value, dev_share=0.1))
     _report(prepared)
     for path in paths:
-        typer.echo(path)
+        show(path, exact=True)
 
 
 @data_app.command("synth", epilog="Example: asrkit data synth demo/speech")
@@ -320,4 +320,4 @@ def synth_command(
             output_dir, sizes, seed, lines, lambda n, total: bars.update("speaking", n, total)
         )
     for path in manifests.values():
-        typer.echo(path)
+        show(path, exact=True)

@@ -10,6 +10,7 @@ import typer
 
 from asrkit.cli.bars import Bars
 from asrkit.cli.data import PARTLY_FAILED, AlphabetOption, data_app, list_some, say, say_ignored, text_settings
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def check_command(
     for finding in report.findings:
         mark = "quarantined" if finding.quarantined else "remark"
         fields = (finding.set_name, finding.utterance_id, mark, finding.kind, finding.reason, finding.fix)
-        typer.echo("\t".join(" ".join(field.split()) for field in fields))
+        show("\t".join(" ".join(field.split()) for field in fields))
     for name, utterances in report.clean.items():
         say(f"{name}: {len(utterances):,} of {len(utterances) + len(report.quarantined[name]):,} utterances are usable")
         list_some(report.text_fits[name].describe())

@@ -10,6 +10,7 @@ import typer
 
 from asrkit.cli.bars import Bars
 from asrkit.cli.data import PARTLY_FAILED, data_app, list_some, say
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def degrade_command(
             suffix=f".{audio_format}",
             on_progress=partial(bars.update, "degrading"),
         )
-    typer.echo(written.manifest)
+    show(written.manifest, exact=True)
     say(f"{len(written.utterances):,} utterances")
     if written.errors:
         say(f"{len(written.errors):,} left out:")

@@ -11,6 +11,7 @@ import typer
 
 from asrkit.cli import transcribe_options as options
 from asrkit.cli.data import PARTLY_FAILED, data_app, list_some, say
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def label_command(
     if reasons:
         say(f"{len(reasons):,} never taken:")
         list_some([f"{name}: {reason}" for name, reason in reasons.items()])
-    typer.echo(manifest)
+    show(manifest, exact=True)
     if summary.failures:
         raise typer.Exit(PARTLY_FAILED)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from asrkit.cli.data import data_app, say
+from asrkit.cli.showing import show
 from asrkit.cli.train import run_settings
 from asrkit.packages import require_installed
 
@@ -34,5 +35,5 @@ def preview_command(
     previews = preview_augmentation(run, output, count=count, epochs=epochs)
     page = output / "index.html"
     page.write_text(render_preview(previews, run.training.augmentation.to_dict(), output), encoding="utf-8")
-    typer.echo(page)
+    show(page, exact=True)
     say(f"{len(previews)} utterances in {epochs + 1} takes each; open the page to listen")

@@ -10,6 +10,7 @@ import typer
 
 from asrkit.cli import transcribe_options as options
 from asrkit.cli.data import data_app, say
+from asrkit.cli.showing import show
 
 
 @data_app.command("segment", epilog="Example: asrkit data segment chapters/ --text book.txt -o corpus")
@@ -63,5 +64,5 @@ def segment_command(
         say(f"{len(corpus.doubtful):,} doubtful ({DOUBTFUL}); hear them in {page}")
         hours = sum(part.duration_s for part in corpus.sure) / 3600
         say(f"{len(corpus.sure):,} utterances, {hours:.2f} h")
-    typer.echo(output / MANIFEST)
+    show(output / MANIFEST, exact=True)
     raise typer.Exit(corpus.summary.exit_code)

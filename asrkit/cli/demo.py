@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from asrkit.cli.app import app
+from asrkit.cli.showing import show
 from asrkit.interrupts import held
 from asrkit.packages import require_installed
 from asrkit.training.backend import training_modules
@@ -55,14 +56,14 @@ def demo(
             _run(shlex.split(command), folder)
     if not dry_run:
         minutes, seconds = divmod(round(time.monotonic() - started), 60)
-        typer.echo(f"\nall of it in {minutes} min {seconds} s; it lies in {folder}", err=True)
+        show(f"\nall of it in {minutes} min {seconds} s; it lies in {folder}", err=True)
 
 
 def _show(command: str, title: str | None = None) -> None:
     """Print a command as one would type it."""
     if title:
-        typer.secho(f"\n# {title}", err=True, dim=True)
-    typer.secho(f"$ {command}", err=True, bold=True)
+        show(f"\n# {title}", err=True, dim=True)
+    show(f"$ {command}", err=True, bold=True)
 
 
 def _run(arguments: list[str], folder: Path) -> None:

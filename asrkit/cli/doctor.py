@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from asrkit.cli.app import app
+from asrkit.cli.showing import show
 from asrkit.config import cache_folder
 from asrkit.errors import AsrkitError
 from asrkit.packages import DISTRIBUTION, UNKNOWN, namesake, version_of
@@ -149,7 +150,7 @@ def doctor(
     """Show versions, backends and what is missing, for a bug report."""
     report = diagnose()
     if as_json:
-        typer.echo(json.dumps(report, indent=2))
+        show(json.dumps(report, indent=2), exact=True)
     else:
         _print(report)
     if report["problems"]:
@@ -157,9 +158,10 @@ def doctor(
 
 
 def _print(report: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from asrkit.cli.console import Console
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)

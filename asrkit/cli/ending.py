@@ -52,7 +52,12 @@ def ending_in_one_line() -> Iterator[None]:
         interrupt = _interrupt_behind(error)
         if interrupt is None:
             raise
-        print("; ".join([_LINE, *getattr(interrupt, "__notes__", ())]), file=sys.stderr)
+        notes = getattr(interrupt, "__notes__", ())
+        if notes:  # work had begun
+            from asrkit.text.identifiers import printable
+
+            notes = map(printable, notes)
+        print("; ".join([_LINE, *notes]), file=sys.stderr)
         raise SystemExit(128 + (received[0][0] if received else signal.SIGINT)) from None
     finally:
         if not received:  # else another one must still not raise

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from asrkit.cli.app import app
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
 lm_app = typer.Typer(
@@ -75,8 +76,9 @@ def numbers_of(text: str | None, option: str) -> tuple[float, ...]:
 @contextmanager
 def progress_bars(quiet: bool) -> Iterator[Callable[[str], Progress]]:
     """Show bars on stderr while a person looks at it; hands out a function from a title to a new bar's update."""
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from asrkit.cli.console import Console
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -91,10 +93,8 @@ def progress_bars(quiet: bool) -> Iterator[Callable[[str], Progress]]:
 
 def remark(text: str, quiet: bool) -> None:
     """Say something on stderr, unless told to be quiet."""
-    from asrkit.text.identifiers import printable
-
     if not quiet:
-        typer.echo("\n".join(map(printable, text.split("\n"))), err=True)
+        show(text, err=True)
 
 
 # each module registers its commands on ``lm_app``

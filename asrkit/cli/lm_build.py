@@ -21,6 +21,7 @@ from asrkit.cli.lm import (
     progress_bars,
     remark,
 )
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def build(
     if not raw:
         remark(_describe_normalization(source.report), quiet)
     _remark_on_words(report.vocabulary, vocabulary, quiet)
-    typer.echo(_build_json(report, source.report) if as_json else _describe_build(report))
+    show(_build_json(report, source.report) if as_json else _describe_build(report), exact=as_json)
 
 
 def _describe_build(report: BuildReport) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from asrkit.cli.lm import Json, ModelPath, Quiet, lm_app, remark
+from asrkit.cli.showing import show
 
 _SHOWN = 8
 
@@ -45,9 +46,9 @@ def lexicon(
         "output": str(output),
     }
     if as_json:
-        typer.echo(json.dumps(counts))
+        show(json.dumps(counts), exact=True)
         return
-    typer.echo(f"{output}: {counts['words']:,} words, {counts['pronunciations']:,} ways to say them")
+    show(f"{output}: {counts['words']:,} words, {counts['pronunciations']:,} ways to say them")
     for number, what, found in (
         (counts["guessed"], "are not in the lexicon; how they are said is guessed", completed.guessed),
         (counts["left_out"], "have letters that the lexicon never uses, and are left out", completed.left_out),

@@ -22,6 +22,7 @@ from asrkit.cli.lm import (
     progress_bars,
     remark,
 )
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def convert(
     facts = _facts(NgramModel.load(output))
     if quantize:
         facts |= _quantization_cost(model, NgramModel.load(output), text)
-    typer.echo(json.dumps(facts) if as_json else _one_line(facts))
+    show(json.dumps(facts) if as_json else _one_line(facts), exact=as_json)
 
 
 @lm_app.command(epilog="Example: asrkit lm prune lm/3gram.arpa -o lm/small.arpa --threshold 1e-8")
@@ -83,7 +84,7 @@ def prune(
         kept = prune_model(model, output, threshold, progress=bar("writing"))
     remark(f"kept {sum(kept):,} of {sum(model.counts):,} n-grams ({sum(kept) / sum(model.counts):.1%})", quiet)
     facts = _facts(NgramModel.load(output))
-    typer.echo(json.dumps(facts) if as_json else _one_line(facts))
+    show(json.dumps(facts) if as_json else _one_line(facts), exact=as_json)
 
 
 @lm_app.command(
@@ -115,7 +116,7 @@ def interpolate(
     with progress_bars(quiet) as bar:
         interpolate_models(models, output, shares, progress=bar("writing"))
     facts = {**_facts(NgramModel.load(output)), "weights": [share / sum(shares) for share in shares]}
-    typer.echo(json.dumps(facts) if as_json else _one_line(facts))
+    show(json.dumps(facts) if as_json else _one_line(facts), exact=as_json)
 
 
 @lm_app.command(epilog="Example: asrkit lm perplexity lm/3gram.arpa heldout.txt")
@@ -132,13 +133,13 @@ def perplexity(
     source = TextSource(texts, normalizer=None if raw else get_normalizer("standard"))
     result = NgramModel.load(model).perplexity(source)
     if as_json:
-        typer.echo(json.dumps({**vars(result), "unknown_rate": result.unknown_rate}))
+        show(json.dumps({**vars(result), "unknown_rate": result.unknown_rate}), exact=True)
         return
-    typer.echo(f"perplexity            {result.with_unknown:,.2f}")
-    typer.echo(f"without unknown words {result.without_unknown:,.2f}")
-    typer.echo(f"unknown words         {result.unknown_words:,} of {result.words:,} ({result.unknown_rate:.2%})")
-    typer.echo(f"sentences             {result.sentences:,}")
-    typer.echo(f"log10 probability     {result.log10_prob:,.2f}")
+    show(f"perplexity            {result.with_unknown:,.2f}")
+    show(f"without unknown words {result.without_unknown:,.2f}")
+    show(f"unknown words         {result.unknown_words:,} of {result.words:,} ({result.unknown_rate:.2%})")
+    show(f"sentences             {result.sentences:,}")
+    show(f"log10 probability     {result.log10_prob:,.2f}")
 
 
 @lm_app.command(epilog="Example: asrkit lm info lm/3gram.bin --verify")
@@ -151,7 +152,6 @@ def info(
 ) -> None:
     """Show what a model holds."""
     from asrkit.language_model import NgramModel, verify_binary
-    from asrkit.text.identifiers import printable
 
     NgramModel.load(model)  # the first load also loads the extension
     start_s = time.perf_counter()
@@ -161,14 +161,14 @@ def info(
         verify_binary(model)
         facts["verified"] = True
     if as_json:
-        typer.echo(json.dumps(facts))
+        show(json.dumps(facts), exact=True)
         return
     counts = facts.pop("ngrams")
     for name, value in facts.items():
-        shown = f"{value:,}" if isinstance(value, int) else printable(str(value))
-        typer.echo(f"{name.replace('_', ' '):12} {shown}")
+        shown = f"{value:,}" if isinstance(value, int) else value
+        show(f"{name.replace('_', ' '):12} {shown}")
     for order, count in enumerate(counts, 1):
-        typer.echo(f"{f'{order}-grams':12} {count:,}")
+        show(f"{f'{order}-grams':12} {count:,}")
 
 
 def _facts(model: NgramModel) -> dict[str, Any]:

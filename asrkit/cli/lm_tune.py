@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from asrkit.cli.lm import Json, Progress, Quiet, lm_app, progress_bars, remark
+from asrkit.cli.showing import show
 from asrkit.errors import ConfigError, DecodingError, MissingPackageError
 from asrkit.packages import require_installed
 
@@ -97,7 +98,7 @@ def tune(
                 bundle.with_decoding(bundle.decoding, bundle.tuned, calibration)
             if as_json:
                 told = {"calibration": [one.to_dict() for one in calibration], "stored": not dry_run}
-                typer.echo(json.dumps(told))
+                show(json.dumps(told), exact=True)
             return
         result = tune_decoding(
             dev.emissions,
@@ -131,7 +132,7 @@ def tune(
         remark(f"no figure: {error}", quiet)
     if as_json:
         told = {"calibration": [one.to_dict() for one in calibration], "stored": not dry_run}
-        typer.echo(json.dumps({**result.to_dict(), **told, "plot": figure and str(figure)}))
+        show(json.dumps({**result.to_dict(), **told, "plot": figure and str(figure)}), exact=True)
         return
     _print_result(result, f"not stored (--dry-run) in {place}" if dry_run else f"stored in {place}")
     if figure is not None:
@@ -235,14 +236,13 @@ def _as_toml(settings: Mapping[str, Any]) -> str:
 
 
 def _print_result(result: TuningResult, stored: str) -> None:
-    from rich.console import Console
-
+    from asrkit.cli.console import Console
     from asrkit.report.frontier import frontier_table
     from asrkit.report.model_card import settings_in_words
 
     Console().print(frontier_table(result))
-    typer.echo(
+    show(
         f"word error rate {result.before.word_error_rate:.2%} -> {result.chosen.word_error_rate:.2%} "
         f"(best of all {result.best.word_error_rate:.2%})"
     )
-    typer.echo(f"{stored}: {settings_in_words(result.settings)}")
+    show(f"{stored}: {settings_in_words(result.settings)}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from asrkit.cli.app import app
+from asrkit.cli.showing import show
 
 model_app = typer.Typer(no_args_is_help=True, help="Look into model bundles and pass them on.")
 app.add_typer(model_app, name="model")
@@ -36,10 +37,9 @@ def info(
 
     bundle = Bundle.load(choose_model(model).path)
     if json_output:
-        typer.echo(json.dumps(bundle.describe(), indent=2, ensure_ascii=False))
+        show(json.dumps(bundle.describe(), indent=2, ensure_ascii=False), exact=True)
         return
-    from rich.console import Console
-
+    from asrkit.cli.console import Console
     from asrkit.report.model_card import model_table
 
     Console().print(model_table(bundle))
@@ -77,8 +77,8 @@ def export(
     bundle = Bundle.load(choose_model(model).path)
     entries = read_toml(card) if card else None
     report = export_bundle(bundle, output, half=half, compact=compact, lm=lm, card=entries)
-    typer.echo(output)
-    typer.echo(
+    show(output, exact=True)
+    show(
         f"{report.size_bytes / 1e6:.1f} MB; largest difference of log-probabilities from {bundle.name}: "
         f"{report.largest_difference:.1e}",
         err=True,

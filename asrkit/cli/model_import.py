@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from asrkit.cli.model import model_app
+from asrkit.cli.showing import show
 
 _WHAT = "What the model's files do not tell"
 
@@ -77,8 +78,7 @@ def import_command(
     The graph is run, in a process with bounded memory and time, before it is trusted: its step, the kind of its
     numbers, what padding does to its answers, what it answers in silence. Nothing of the model runs code here.
     """
-    from rich.console import Console
-
+    from asrkit.cli.console import Console
     from asrkit.cli.settings import parse_assignment
     from asrkit.config import front_end_named
     from asrkit.config.settings import one_of
@@ -91,7 +91,7 @@ def import_command(
     from asrkit.text import WordRule
 
     def say(text: str) -> None:
-        typer.echo(text, err=True)
+        show(text, err=True)
 
     if front_end is None and (setting or cmvn):
         raise ConfigError("--set and --cmvn say how a front end differs; name it with --front-end")
@@ -124,7 +124,7 @@ def import_command(
         path, card = fetch_model(source, tell=say)
     output = output or Path("models") / (name or path.resolve().with_suffix("").name)
     bundle = import_model(path, output, wishes, card=card, tell=say)
-    typer.echo(output)
+    show(output, exact=True)
     Console(stderr=True).print(model_table(bundle))
 
 

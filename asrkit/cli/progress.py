@@ -6,9 +6,9 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from asrkit.cli.console import Console
 from asrkit.errors import ConfigError
 from asrkit.text.identifiers import printable
 from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary

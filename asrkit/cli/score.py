@@ -12,6 +12,7 @@ import typer
 
 from asrkit.cli import score_options as options
 from asrkit.cli.app import app
+from asrkit.cli.showing import show
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError
 from asrkit.writing import write_whole
@@ -28,9 +29,7 @@ _TRANSCRIPTS = Path("transcripts")  # the default output folder of asrkit transc
 
 def say(message: str) -> None:
     """Talk to the user, beside the results."""
-    from asrkit.text.identifiers import printable
-
-    typer.echo(f"asrkit: {printable(message)}", err=True)
+    show(f"asrkit: {message}", err=True)
 
 
 def both_sides(hyp: str | None, ref: str | None, hyp_option: str | None, ref_option: str | None) -> tuple[str, str]:
@@ -200,16 +199,16 @@ def _show(
 
         from asrkit.report.score_json import score_to_json
 
-        typer.echo(
-            dumps(score_to_json(report, worst=worst, details=details, fields=fields), ensure_ascii=False, indent=2)
+        show(
+            dumps(score_to_json(report, worst=worst, details=details, fields=fields), ensure_ascii=False, indent=2),
+            exact=True,
         )
     elif markdown:
         from asrkit.report.markdown import score_to_markdown
 
-        typer.echo(score_to_markdown(report, worst=worst, details=details, fields=fields), nl=False)
+        show(score_to_markdown(report, worst=worst, details=details, fields=fields), nl=False, exact=True)
     else:
-        from rich.console import Console
-
+        from asrkit.cli.console import Console
         from asrkit.report.score_terminal import print_score
 
         print_score(report, Console(highlight=False), worst=worst, details=details, fields=fields)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from asrkit.cli.app import app
+from asrkit.cli.showing import show
 
 _SHOWN_FAILURES = 20
 
@@ -27,21 +28,21 @@ def status(
 
     state = status_of(output_dir)
     if json_output:
-        typer.echo(json.dumps(state.to_dict()))
+        show(json.dumps(state.to_dict()), exact=True)
         return
     made_with = state.provenance
-    typer.echo(f"state   {state.state}")
+    show(f"state   {state.state}")
     others = f" and {state.num_others:,} from other inputs before" if state.num_others else ""
     hours = f"{state.audio_s / 3600:.2f} h of audio"
-    typer.echo(f"done    {state.num_done:,} of {state.num_recordings:,}{others}, {hours}")
-    typer.echo(f"failed  {len(state.failures):,}")
-    typer.echo(f"left    {state.num_left:,}")
+    show(f"done    {state.num_done:,} of {state.num_recordings:,}{others}, {hours}")
+    show(f"failed  {len(state.failures):,}")
+    show(f"left    {state.num_left:,}")
     lm = made_with.get("lm")
     beside = "no language model" if lm is None else f"language model {printable(str(lm))}"
-    typer.echo(f"model   {printable(str(made_with.get('model')))}, {beside}")
+    show(f"model   {printable(str(made_with.get('model')))}, {beside}")
     if state.expected is not None:
-        typer.echo(f"errors  {state.expected}")
+        show(f"errors  {state.expected}")
     for utterance_id, reason in state.failures[:_SHOWN_FAILURES]:
-        typer.echo(f"  {printable(utterance_id)}: {printable(reason)}")
+        show(f"  {printable(utterance_id)}: {printable(reason)}")
     if len(state.failures) > _SHOWN_FAILURES:
-        typer.echo(f"  and {len(state.failures) - _SHOWN_FAILURES:,} more in failures.tsv")
+        show(f"  and {len(state.failures) - _SHOWN_FAILURES:,} more in failures.tsv")

@@ -11,6 +11,7 @@ import typer
 
 from asrkit.cli.app import app
 from asrkit.cli.settings import Project, named_model, parse_assignment
+from asrkit.cli.showing import show
 from asrkit.errors import AsrkitError, ConfigError, MissingPackageError, MissingPathError
 from asrkit.training.backend import require_training
 
@@ -92,8 +93,7 @@ def _assignments(setting: list[str] | None, start_from: Path | None, tensorboard
 
 
 def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
-    from rich.console import Console
-
+    from asrkit.cli.console import Console
     from asrkit.report.training_view import TrainingView
     from asrkit.training.checkpoint import CHECKPOINT
     from asrkit.training.run import point_latest_at, train
@@ -111,28 +111,27 @@ def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
         page = _report(output)
     latest = point_latest_at(bundle.path)
     dev = bundle.card.get("dev", {})
-    typer.echo(bundle.path)
+    show(bundle.path, exact=True)
     if not quiet:
         rates = f"dev WER {dev.get('wer_percent')} %, CER {dev.get('cer_percent')} %"
         own = bundle.path.with_name("latest")
         found_by = (
             f"{latest} leads to it" if latest else f"{own} is another model and stays; name this one with --model"
         )
-        typer.echo(f"{rates} (greedy, epoch {bundle.card.get('epoch')}); {found_by}", err=True)
+        show(f"{rates} (greedy, epoch {bundle.card.get('epoch')}); {found_by}", err=True)
         if page is not None:
-            typer.echo(f"curves, sentences and settings: {page}", err=True)
-        typer.echo(f"next: asrkit transcribe ./wavs --model {bundle.path}", err=True)
+            show(f"curves, sentences and settings: {page}", err=True)
+        show(f"next: asrkit transcribe ./wavs --model {bundle.path}", err=True)
 
 
 def _plan(run: RunConfig, *, quiet: bool) -> None:
-    from rich.console import Console
-
+    from asrkit.cli.console import Console
     from asrkit.report.training_plan import plan_lines
     from asrkit.report.training_view import TrainingView
     from asrkit.training.plan import plan_run
 
     found = plan_run(run, TrainingView(Console(stderr=True), quiet=quiet))
-    typer.echo("\n".join(plan_lines(found)))
+    show("\n".join(plan_lines(found)))
 
 
 def _report(output: Path) -> Path | None:
@@ -154,7 +153,7 @@ def _report(output: Path) -> Path | None:
         try:
             draw_learning_curve(history, output / "learning_curve.png")
         except MissingPackageError as error:
-            typer.echo(f"asrkit: no learning_curve.png: {error}", err=True)
+            show(f"asrkit: no learning_curve.png: {error}", err=True)
         page.write_text(render_training(history, Bundle.load(output).card, left_out), encoding="utf-8")
     except (OSError, AsrkitError):
         return None  # why the run ended is more worth telling

@@ -17,6 +17,7 @@ import typer
 from asrkit.cli import transcribe_options as options
 from asrkit.cli.app import app
 from asrkit.cli.lists import listed, phrases
+from asrkit.cli.showing import show
 from asrkit.config import DecodingConfig, Settings, TranscriptionConfig
 from asrkit.errors import AsrkitError, ConfigError, TranscriptionError
 
@@ -157,6 +158,8 @@ class Request:
 
     def _check_printing(self) -> None:
         """Refuse what does not go with transcripts on stdout."""
+        if sys.stdout is None:
+            raise ConfigError("stdout is closed, and transcripts would go nowhere; name a folder with -o")
         if useless := _flags(_ABOUT_FILES.intersection(self._named)):
             raise ConfigError(f"transcripts go to stdout and no file is written, so {useless} would do nothing")
         if len(self._config.format) > 1:
@@ -217,7 +220,7 @@ class Request:
         if self._prints:
             print_transcripts(view.transcripts, self._config)
         if flags["json_output"]:
-            typer.echo(json.dumps(summary.to_dict()))
+            show(json.dumps(summary.to_dict()), exact=True)
         return summary
 
     def _transcribe(self, paths: list[str], view: TranscriptionProgress) -> TranscriptionSummary:

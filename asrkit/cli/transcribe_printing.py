@@ -6,8 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 
-import typer
-
+from asrkit.cli.showing import show
 from asrkit.config import TranscriptionConfig
 from asrkit.text.identifiers import printable
 from asrkit.transcription.formats import FORMATS
@@ -19,10 +18,10 @@ def print_planned(summary: TranscriptionSummary, *, as_json: bool) -> None:
     """Print what a dry run found, one line a recording: state, id, path."""
     if as_json:
         names = ("utterance_id", "state", "audio")
-        typer.echo(json.dumps([dict(zip(names, map(str, row), strict=True)) for row in summary.planned]))
+        show(json.dumps([dict(zip(names, map(str, row), strict=True)) for row in summary.planned]), exact=True)
         return
     for utterance_id, state, path in summary.planned:
-        typer.echo(f"{state}\t{utterance_id}\t{printable(str(path))}")
+        show(f"{state}\t{utterance_id}\t{printable(str(path))}")
 
 
 def print_estimate(summary: TranscriptionSummary, *, as_json: bool) -> None:
@@ -30,21 +29,19 @@ def print_estimate(summary: TranscriptionSummary, *, as_json: bool) -> None:
     estimate = summary.estimate
     assert estimate is not None
     if as_json:
-        typer.echo(json.dumps(estimate.to_dict()))
+        show(json.dumps(estimate.to_dict()), exact=True)
         return
-    typer.echo(
-        f"to do    {estimate.num_todo:,} of {estimate.num_recordings:,}, {estimate.audio_s / 3600:.2f} h of audio"
-    )
+    show(f"to do    {estimate.num_todo:,} of {estimate.num_recordings:,}, {estimate.audio_s / 3600:.2f} h of audio")
     if estimate.speed is None or estimate.work_s is None:
         why = "unknown: nothing could be tried" if estimate.num_todo else "none: there is nothing left to transcribe"
-        typer.echo(f"time     {why}")
+        show(f"time     {why}")
         return
     finish = time.strftime("%a %H:%M", time.localtime(time.time() + estimate.work_s))
-    typer.echo(f"speed    {estimate.speed:,.0f}x real time, measured on {estimate.measured_s:,.0f} s of it")
+    show(f"speed    {estimate.speed:,.0f}x real time, measured on {estimate.measured_s:,.0f} s of it")
     amount = f"{estimate.work_s / 60:,.1f} minutes" if estimate.work_s > 100 else f"{estimate.work_s:,.1f} seconds"
-    typer.echo(f"time     {amount}, until {finish} if started now")
+    show(f"time     {amount}, until {finish} if started now")
     if estimate.peak_mb is not None:
-        typer.echo(f"memory   about {estimate.peak_mb:,.0f} MB at most")
+        show(f"memory   about {estimate.peak_mb:,.0f} MB at most")
 
 
 def print_transcripts(transcripts: Sequence[Transcript], config: TranscriptionConfig) -> None:
@@ -52,8 +49,8 @@ def print_transcripts(transcripts: Sequence[Transcript], config: TranscriptionCo
     (format,) = config.format
     for transcript in sorted(transcripts, key=lambda transcript: transcript.utterance_id):
         if format != "txt":
-            typer.echo(FORMATS[format].render(transcript, config), nl=False)
+            show(FORMATS[format].render(transcript, config), nl=False, exact=True)
         elif len(transcripts) == 1:
-            typer.echo(transcript.text)
+            show(transcript.text, exact=True)
         else:
-            typer.echo(f"{transcript.utterance_id} {transcript.text}".rstrip())
+            show(f"{transcript.utterance_id} {transcript.text}".rstrip(), exact=True)

@@ -14,6 +14,10 @@ from pathlib import PurePosixPath
 _UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+# The same but for what leaves a terminal as it is: line feeds, tabs and the other kinds of space.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 def escape_id(name: str) -> str:
     """Percent-encode what would break an ``id text`` line or a terminal: ``my file`` becomes ``my%20file``."""
     return escape_rest(name.replace("%", "%25"))
@@ -21,15 +25,20 @@ def escape_id(name: str) -> str:
 
 def escape_rest(text: str) -> str:
     """Do the same to what may be encoded already: percent signs stay."""
-    return _UNSAFE.sub(lambda match: "".join(f"%{byte:02X}" for byte in _bytes(match[0])), text)
+    return _UNSAFE.sub(_encoded, text)
 
 
 def printable(text: str) -> str:
-    """Return one line that cannot command a terminal: what ends lines, steers or hides is percent-encoded.
-
-    Whatever a person gets to see passes it: errors, remarks and what files of strangers say of themselves.
-    """
+    """Return one line that cannot command a terminal: what ends lines, steers or hides is percent-encoded."""
     return " ".join(map(escape_rest, text.split(" ")))
+
+
+def harmless(text: str) -> str:
+    """Return lines that cannot command a terminal; whatever a person gets to see passes it.
+
+    What files of strangers say of themselves may hold anything, and errors and remarks quote it.
+    """
+    return text if text.isascii() and text.isprintable() else _STEERING.sub(_encoded, text)
 
 
 def is_id(text: str) -> bool:
@@ -66,6 +75,10 @@ def ids_of_rows(rows: Sequence[tuple[str, object]]) -> list[str]:
             name += "" if start in (None, "") else f"-{start}"
         names.append(escape_id(name))
     return names
+
+
+def _encoded(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in _bytes(match[0]))
 
 
 def _bytes(character: str) -> bytes:
