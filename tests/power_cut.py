@@ -41,8 +41,13 @@ class ForgetfulDisk:
 
     def waited(self, number: int) -> None:
         """Take note of a file or a folder that is on the disk now."""
-        if stat.S_ISDIR(os.fstat(number).st_mode):
-            self._late = self._names()
+        found = os.fstat(number)
+        if stat.S_ISDIR(found.st_mode):
+            folders = [self.folder, *filter(Path.is_dir, self.folder.rglob("*"))]
+            (folder,) = (path for path in folders if path.stat().st_ino == found.st_ino)
+            elsewhere = {name: key for name, key in self._late.items() if (self.folder / name).parent != folder}
+            here = {name: key for name, key in self._names().items() if (self.folder / name).parent == folder}
+            self._late = elsewhere | here
         else:
             self._keep(number)
         self.look()
