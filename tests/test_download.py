@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from asrkit.data.archives import unpack as unpack_shards
 from asrkit.data.download import ARCHIVES, Archive, download, fetch_corpus
-from asrkit.errors import DownloadError
+from asrkit.errors import DownloadError, ManifestError
 
 
 class Server:
@@ -27,6 +29,7 @@ class Server:
         self.knows_ranges = True
         self.status: int | None = None
         self.location = ""
+        self.slowly = 0  # bytes to send one by one
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,6 +51,10 @@ class Server:
                     self.send_header("Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}")
                 self.send_header("Content-Length", str(len(server.content) - start))
                 self.end_headers()
+                for byte in server.content[start : start + server.slowly]:
+                    time.sleep(0.02)
+                    self.wfile.write(bytes([byte]))
+                start += server.slowly
                 stop = start + server.cut_after.pop(0) if server.cut_after else len(server.content)
                 self.wfile.write(server.content[start:stop])
 
@@ -112,7 +119,10 @@ def test_what_is_there_is_not_fetched_again(server: Server, tmp_path: Path) -> N
     assert len(server.requests) == 1
 
 
-def test_a_cut_download_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
+def test_a_cut_download_goes_on_where_it_stopped(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asrkit.data.download.time.sleep", lambda seconds: None)
     archive = offer(server)
     server.cut_after = [300, 50]
     fetch_corpus(archive, tmp_path)
@@ -193,6 +203,46 @@ def test_what_arrived_is_kept_when_the_server_goes_away(
     with pytest.raises(DownloadError, match="300 bytes are kept, the same command goes on from there"):
         fetch_corpus(archive, tmp_path)
     assert (tmp_path / "corpus.tar.bz2.part").read_bytes() == GOOD[:300]
+
+
+def test_a_server_that_hardly_sends_anything_is_left(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asrkit.data.download._TIMEOUT_S", 0.2)
+    monkeypatch.setattr("asrkit.data.download._ATTEMPTS", 2)
+    archive = offer(server)
+    server.slowly = 100
+    with pytest.raises(DownloadError, match=r"fewer than 30,000 bytes came in 0\.2 s; .* the same command goes on"):
+        fetch_corpus(archive, tmp_path)
+    assert len(server.requests) == 2
+    part = (tmp_path / "corpus.tar.bz2.part").read_bytes()
+    assert len(part) > 10 and GOOD.startswith(part)
+    server.slowly = 0
+    assert fetch_corpus(archive, tmp_path).is_dir()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_a_header_larger_than_memory_is_refused_unread(server: Server, tmp_path: Path, kind: bytes) -> None:
+    info = special(kind)
+    info.size = 1 << 30
+    header = info.tobuf(tarfile.GNU_FORMAT)
+    with pytest.raises(DownloadError, match="a header of 1,073,741,824 bytes"):
+        fetch_corpus(offer(server, header), tmp_path)
+    shard = tmp_path / "shard.tar"
+    shard.write_bytes(header)
+    with pytest.raises(ManifestError, match="a header of 1,073,741,824 bytes"):
+        unpack_shards(shard, tmp_path / "unpacked")
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000], ids=["cut", "no text", "deep"])
+def test_what_is_broken_inside_a_shard_is_one_line(tmp_path: Path, content: bytes) -> None:
+    with tarfile.open(tmp_path / "shard.tar", "w") as file:
+        info = tarfile.TarInfo("a.json")
+        info.size = len(content)
+        file.addfile(info, io.BytesIO(content))
+    with pytest.raises(ManifestError, match="cannot be read"):
+        unpack_shards(tmp_path / "shard.tar", tmp_path / "unpacked")
+    assert not list((tmp_path / "unpacked").iterdir())
 
 
 def special(kind: bytes, target: str = "") -> tarfile.TarInfo:

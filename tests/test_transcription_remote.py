@@ -96,6 +96,31 @@ def test_a_copy_that_fails_costs_only_its_own_transcript(
     assert (again.num_transcribed, again.num_reused, again.exit_code) == (1, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "reason"),
+    [
+        (500, "", "cannot be copied: the server answered 500; run again"),
+        (404, "", "there is nothing to transcribe at"),
+        (None, "bad line: " + "\0" * 1_000_000, "cannot be copied: bad line: %00%00"),
+    ],
+)
+def test_answers_of_a_server_are_told_briefly(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int | None, message: str, reason: str
+) -> None:
+    def info(path: str, **options: Any) -> None:
+        if status is None:
+            raise OSError(message)
+        cause = OSError()
+        cause.status = status  # type: ignore[attr-defined]
+        raise FileNotFoundError(path) from cause  # as the file system of the web does with all answers
+
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "info", info)
+        patch.setattr(memory, "isdir", lambda path: False)
+        (failure,) = run(["memory://corpus/a/one.wav"], tmp_path / "out").failures
+    assert reason in failure.reason and len(failure.reason) < 1_200
+
+
 NOT_THERE = "memory://corpus/none.wav"
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from asrkit.audio import AUDIO_SUFFIXES
+from asrkit.data.download import ModestMember
 from asrkit.data.layouts import LAYOUTS
 from asrkit.data.tables import named_values
 from asrkit.errors import ManifestError, MissingPathError
@@ -82,7 +84,7 @@ def _kind(path: Path) -> str:
 def _items(archive: Path) -> Iterator[_Item]:
     try:
         yield from _of_parquet(archive) if _kind(archive) == "parquet" else _of_tar(archive)
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error, tarfile.TarError) as error:
         raise ManifestError(f"cannot be read: {error}", path=archive) from None
 
 
@@ -90,7 +92,7 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
     """Yield what belongs together: members with one name before the first dot, or a line of NeMo's manifest."""
     told = _nemo_texts(archive.parent)
     key, audio, values = "", None, dict[str, Any]()
-    with tarfile.open(archive) as tar:
+    with tarfile.open(archive, tarinfo=ModestMember) as tar:
         for member in tar:
             path = PurePosixPath(member.name)
             stem, dot, suffix = path.name.partition(".")

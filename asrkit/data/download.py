@@ -19,7 +19,18 @@ Progress = Callable[[str, int, int], None]  # what is being done, bytes done, by
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0
-_ATTEMPTS = 5  # in a row without a single byte
+_ATTEMPTS = 5  # in a row that brought hardly anything
+_LEAST_BYTES = 30_000  # to come within the timeout; with less, days would pass
+_MOST_HEADER_BYTES = 1 << 20  # of a long name or of remarks on a member, which are read at once
+
+
+class ModestMember(tarfile.TarInfo):
+    """A member of a tar archive whose name and remarks fit into memory, whatever a header says."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:  # tarfile offers it for such
+        if self.size > _MOST_HEADER_BYTES and not (self.isreg() or self.isdir()):
+            raise tarfile.ReadError(f"a header of {self.size:,} bytes")
+        return super()._proc_member(tar)  # type: ignore[misc,no-any-return]
 
 
 @dataclass(frozen=True)
@@ -132,7 +143,7 @@ def _download_rest(archive: Archive, part: Path, on_progress: Progress) -> None:
             reason = f"the server answered {error}" if answered else f"{getattr(error, 'reason', None) or error}"
             reason += "; try again later" if answered else "; is this machine online?"
         now = part.stat().st_size if part.exists() else 0
-        failures = 0 if now > have else failures + 1
+        failures = 0 if now - have >= _LEAST_BYTES else failures + 1
         if failures == _ATTEMPTS:
             kept = f"; {now:,} bytes are kept, the same command goes on from there" if now else ""
             raise DownloadError(f"cannot download {archive.url}: {reason}{kept}")
@@ -156,12 +167,17 @@ def _fetch_from(archive: Archive, part: Path, have: int, on_progress: Progress) 
             )
         with part.open("ab" if resumes else "wb") as file:
             on_progress("downloading", done, archive.size_bytes)
+            looked_s, seen = time.monotonic(), done
             while chunk := response.read1(_CHUNK_BYTES):  # what came is written, though no more may come
                 done += len(chunk)
                 if done > archive.size_bytes:
                     break
                 file.write(chunk)
                 on_progress("downloading", done, archive.size_bytes)
+                if done - seen >= _LEAST_BYTES:
+                    looked_s, seen = time.monotonic(), done
+                elif time.monotonic() - looked_s > _TIMEOUT_S:
+                    raise TimeoutError(f"fewer than {_LEAST_BYTES:,} bytes came in {_TIMEOUT_S:g} s")
     if done > archive.size_bytes:
         part.unlink()
         raise DownloadError(f"{archive.url}: sends more than {archive.size_bytes:,} bytes; it is not the known archive")
@@ -190,7 +206,7 @@ def unpack(path: Path, archive: Archive, into: Path, on_progress: Progress = _si
     staging = into / f".{archive.folder}.part"
     shutil.rmtree(staging, ignore_errors=True)
     try:
-        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|*") as tar:
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|*", tarinfo=ModestMember) as tar:
             _unpack_members(tar, archive, staging, lambda: on_progress("unpacking", file.tell(), archive.size_bytes))
         if not (staging / archive.folder).is_dir():
             raise DownloadError(f"holds no folder {archive.folder!r}")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from asrkit.config import cache_folder
 from asrkit.errors import ConfigError, MissingPackageError, TranscriptionError
 from asrkit.packages import needed
+from asrkit.text.identifiers import printable
 from asrkit.transcription.listing import Listing, Wanted
 from asrkit.transcription.naming import file_in, plain_path, safe_path
 from asrkit.transcription.outputs import DISK_FULL, InTheWayError, for_one_recording, unwritable
@@ -38,6 +39,8 @@ _MODULES = {
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 # What tells one version of a remote file from another; file systems differ in what they know.
 _VERSION_FIELDS = ("size", "mtime", "etag", "ETag", "LastModified", "last_modified", "md5Hash", "updated", "created")
+
+_MOST_QUOTED = 300
 
 
 def is_url(given: Path | str) -> bool:
@@ -164,9 +167,13 @@ def _problem(url: str, error: Exception) -> str:
         raise error
     if isinstance(error, ImportError):  # of a file system that fsspec leaves to another package; it says which
         raise MissingPackageError(f"{url}: {error}") from None
+    status = getattr(error.__cause__, "status", None)  # the file system of the web calls all answers "not found"
+    if isinstance(error, FileNotFoundError) and status not in (None, 404):
+        return f"{url} cannot be copied: the server answered {status}; run again to try once more"
     if isinstance(error, FileNotFoundError):
         return f"there is nothing to transcribe at {url}, or it cannot be reached"
-    text = " ".join(str(error).split()) or type(error).__name__
+    # of an answer that breaks the rules, an error may quote all of it
+    text = printable(" ".join(str(error)[:_MOST_QUOTED].split())) or type(error).__name__
     return f"{url} cannot be copied: {text}; run again to try once more"
 
 
