@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -91,8 +91,12 @@ class BatchMaker:
         self.training = training
         self.shapes = shapes
         self.redraw = redraw
-        self.is_weighted = any(example.weight != 1.0 for example in examples)
         self.degrader = degrader or Degrader(training.augmentation, features.sample_rate_hz, training.seed)
+
+    @cached_property
+    def is_weighted(self) -> bool:
+        """Whether the losses of some examples count more than others; then each batch says how much."""
+        return any(example.weight != 1.0 for example in self.examples)
 
     def batch(self, indices: Sequence[int], epoch: int | None) -> Batch:
         """Return one batch; without an epoch, nothing is augmented."""
