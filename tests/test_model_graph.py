@@ -58,6 +58,7 @@ def with_function():
 ALIEN = helper.make_node("Evil", ["x"], ["y"], domain="com.example")
 HUGE = [tensor("w", [1_000_000, 1_000_000], np.int64)]
 HOSTILE = {
+    "a graph of nothing": (onnx.ModelProto(), "has no operator"),
     "a file above the folder": (external("../secret"), "no plain name"),
     "an absolute path": (external("/etc/passwd"), "no plain name"),
     "a hidden file": (external(".netrc"), "no plain name"),

@@ -496,6 +496,29 @@ def test_a_folder_of_other_things_is_not_written_to(tmp_path):
         import_model(hugging_face_folder(tmp_path / "hf"), tmp_path / "thesis")
 
 
+def test_faulty_labels_fail_before_the_graph_is_asked(tmp_path):
+    source = hugging_face_folder(tmp_path / "hf")
+    (tmp_path / "tokens.txt").write_bytes(b"")
+    lines = []
+    with pytest.raises(ConfigError, match=r"tokens\.txt"):
+        import_model(source, tmp_path / "out", Wishes(tokens=tmp_path / "tokens.txt"), tell=lines.append)
+    assert not [line for line in lines if "asking" in line]
+
+
+def test_where_no_folder_can_be_made_the_line_names_the_one_that_was_asked_for(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BundleError, match="no folder can be made there") as caught:
+        import_model(hugging_face_folder(tmp_path / "hf"), tmp_path / "file" / "bundle")
+    assert caught.value.path == tmp_path / "file" / "bundle"
+
+
+def test_a_bundle_that_is_replaced_is_told(planted, tmp_path):
+    shutil.copytree(planted[0].path, tmp_path / "bundle")
+    lines = []
+    import_model(hugging_face_folder(tmp_path / "hf"), tmp_path / "bundle", tell=lines.append)
+    assert f"replacing the bundle in {tmp_path / 'bundle'}" in lines
+
+
 def test_texts_are_judged_by_a_foreign_model(planted, sounds):
     from asrkit.data import Utterance
     from asrkit.transcription.labels import judge_labels

@@ -31,9 +31,16 @@ _MAX_ARRAYS = 10_000
 
 @contextmanager
 def staged(path: Path) -> Iterator[Path]:
-    """Give an empty folder for the parts of a bundle, which is put in place in the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    """Give an empty folder for the parts of a bundle, which is put in place in the end.
+
+    Raises:
+        BundleError: There can be no such folder.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        raise BundleError(f"no folder can be made there: {error.strerror or error}", path=path) from None
     try:
         yield staging
         for part in staging.iterdir():

@@ -59,6 +59,8 @@ def check_graph(path: Path) -> CheckedGraph:
     except Exception as error:  # protobuf's exception types vary between versions
         raise BundleError(f"is not an ONNX graph: {first_line(error)}", path=path) from None
     try:
+        if not model.graph.node:
+            raise _refused("has no operator")
         if model.functions:
             raise _refused("defines operators of its own (functions)")
         external = {name for tensor in _tensors(model.graph) for name in _check_tensor(tensor, path.parent)}

@@ -23,6 +23,7 @@ from asrkit.text.alphabet import Alphabet
 from asrkit.text.lexicon import Lexicon
 from asrkit.text.normalizer import STANDARD_VERSION, get_normalizer
 from asrkit.text.symbols import WordRule
+from asrkit.text.token_files import read_labels
 from asrkit.text.units import Phonemes, Spelled
 
 _NORMALIZER = f"standard-{STANDARD_VERSION}"
@@ -90,6 +91,8 @@ def import_model(
     checked = check_graph(source.graph)
     source = _as_wished(apply_metadata(source, checked.metadata), wishes)
     tell(f"found: {source.layout}, {source.graph.name}")
+    if output.exists():
+        tell(f"replacing the bundle in {output}")
     num_bytes = len(checked.data) + sum((source.graph.parent / name).stat().st_size for name in checked.external)
     tell("asking the graph what it is; this takes up to a minute")
     findings = examine(
@@ -118,6 +121,7 @@ def _as_wished(source: Source, wishes: Wishes) -> Source:
     source = replace(source, **{name: value for name, value in said.items() if value is not None})
     if source.tokens is None:
         raise ConfigError("the labels of the outputs are not known; name their file with --tokens")
+    read_labels(source.tokens)  # a faulty file fails before the long look at the graph
     return source
 
 
