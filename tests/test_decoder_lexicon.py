@@ -99,6 +99,17 @@ def test_with_a_word_model_every_text_has_its_exhaustive_score(
     assert expected[alone.decode_texts([emissions])[0]] == pytest.approx(max(expected.values()), abs=1e-3)
 
 
+def test_a_hotword_weighs_once_however_many_outputs_follow_it() -> None:
+    """Scores of texts are exact anyway; of a list of one the masses of the search decide."""
+    lexicon, emissions = Lexicon((("a", ("p",)), ("b", ("p",)))), random_emissions(91, 4, len(SPACED), peak=2.5)
+    config = WIDE.replace(lm_weight=0.7, word_bonus=0.4)
+    one, many = (
+        BeamSearchDecoder(SPACED, AB, config.replace(n_best=n), hotwords={"a": -1.0}, lexicon=lexicon).decode(emissions)
+        for n in (1, 20)
+    )
+    assert one[0].text == many[0].text == "a b"
+
+
 def say(symbols: Symbols, labels: str, *, noise: float = 0.3, seed: int = 0) -> np.ndarray:
     """Emissions of labels between spaces: two steps each, and a blank."""
     indices = [0]

@@ -325,8 +325,9 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
   }
   if (model_.hotwords) {
     const HotwordState state = pool_.nodes[now_.slots[slot].node].hotword_state;
-    extension.hotword_state = model_.has_meanings() ? state : model_.hotwords->next(state, symbol);
-    const float step = model_.hotwords->step(state, extension.hotword_state);
+    const bool are_letters = !model_.has_meanings();  // else whole words are what phrases are made of
+    extension.hotword_state = are_letters ? model_.hotwords->next(state, symbol) : state;
+    const float step = are_letters ? model_.hotwords->step(state, extension.hotword_state) : 0.0f;
     if (step != 0.0f) extension.edge_factor *= std::exp(step);
   }
   mass *= extension.edge_factor;
