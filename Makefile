@@ -112,7 +112,8 @@ SANITIZED = LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so) $$($${CXX:-
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(SANITIZE_VENV)/bin/python
 
 sanitize: $(SANITIZE_VENV)/.package ## the tests of the C++ core with AddressSanitizer and UndefinedBehaviorSanitizer
-	ASRKIT_FUZZ_CASES=200 $(SANITIZED) -m pytest -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_*ngram*.py tests/test_language_model*.py tests/test_metrics_alignment.py tests/test_metrics_counting.py tests/test_normalizer.py tests/test_tensorflow_ops.py)
+	$(SANITIZED) benchmarks/robustness.py 200 --native
+	$(SANITIZED) -m pytest -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_*ngram*.py tests/test_language_model*.py tests/test_metrics_alignment.py tests/test_metrics_counting.py tests/test_normalizer.py tests/test_tensorflow_ops.py)
 
 # an environment that sees the packages of .venv but has an extension of its own
 $(SANITIZE_VENV)/.package: $(PACKAGE)
@@ -138,8 +139,9 @@ bench-lm: setup ## language model tools beside kenlm, on TEXT=... or what make l
 bench-score: $(VENV)/.bench ## scoring beside jiwer, sclite and kaldialign
 	python benchmarks/score.py
 
-bench-robustness: $(SANITIZE_VENV)/.package ## 2,000 damaged language models, under the sanitizers
-	$(SANITIZED) benchmarks/robustness.py
+bench-robustness: $(SANITIZE_VENV)/.package ## 2,000 damaged files for each reader of them; what reaches the C++ core under the sanitizers, too
+	$(SANITIZED) benchmarks/robustness.py --native
+	python benchmarks/robustness.py
 
 bench-train: setup ## training steps beside the loop of the Keras example, in one run
 	python benchmarks/training.py

@@ -4,6 +4,7 @@ Each time a folder of its own, a signal, one more run. After the signal each id 
 run, which ends well, no recording with a line was transcribed again, and every file is equal to the byte.
 
     python benchmarks/interruptions.py --kill 25 --int 25 --term 10
+    python benchmarks/interruptions.py --kill 0 --int 0 --term 0 --sync 15    # what it costs to wait for the disk
 """
 
 from __future__ import annotations
@@ -32,6 +33,24 @@ from random_bundle import random_bundle
 
 OWN_FILES = ("run.json", ".asrkit.lock")  # hold times
 FOLDERS = ("plain", "with space", "ünï", "100%/deep", "a.txt")
+# The command with its waits for the disk counted, or left out.
+COUNTED = """
+import json, os, sys, time
+is_waiting, wait, waits_s = sys.argv.pop(1) == "waiting", os.fsync, []
+
+def fsync(number):
+    began = time.monotonic()
+    if is_waiting:
+        wait(number)
+    waits_s.append(time.monotonic() - began)
+
+os.fsync, began = fsync, time.monotonic()
+try:
+    from asrkit.cli import main
+    main()
+finally:
+    print(json.dumps([time.monotonic() - began, len(waits_s), sum(waits_s)]), file=sys.stderr)
+"""
 WAYS = {"kill": signal.SIGKILL, "int": signal.SIGINT, "term": signal.SIGTERM}
 
 
@@ -69,11 +88,37 @@ class Trial:
             raise SystemExit(f"the run that is left alone ended with {process.returncode}: {said.decode()}")
         return time.monotonic() - began
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *program: str) -> subprocess.Popen[bytes]:
         """Start a run into a folder."""
-        command = [sys.executable, "-m", "asrkit", "transcribe", "in", "-m", "model", "-o", name, "--keep-emissions"]
-        command += ["-f", "txt", "-f", "srt", "--jobs", "2", "--batch-size", "4", "--quiet", "--json"]
+        command = [sys.executable, *(program or ("-m", "asrkit")), "transcribe", "in", "-m", "model", "-o", name]
+        command += [
+            "--keep-emissions",
+            "-f",
+            "txt",
+            "-f",
+            "srt",
+            "--jobs",
+            "2",
+            "--batch-size",
+            "4",
+            "--quiet",
+            "--json",
+        ]
         return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def cost_of_waiting(self, rounds: int) -> str:
+        """Run with and without waiting for the disk, in turn, and say what it costs."""
+        runs: dict[str, list[list[float]]] = {"waiting": [], "not": []}
+        for _ in range(rounds):
+            for way, done in runs.items():
+                shutil.rmtree(self.folder / "out", ignore_errors=True)
+                _, err = self.start("out", "-c", COUNTED, way).communicate()
+                done.append(json.loads(err.splitlines()[-1]))
+        took_s, calls, waited_s = (statistics.median(column) for column in zip(*runs["waiting"], strict=True))
+        without_s = statistics.median(run[0] for run in runs["not"])
+        said = f"{calls:.0f} calls of fsync wait {1000 * waited_s:.0f} ms of {took_s:.2f} s ({waited_s / took_s:.2%})"
+        ratio = f"ratio {took_s / without_s:.3f} (medians of {rounds} runs each, in turn)"
+        return f"{said}; without them a run takes {without_s:.2f} s, {ratio}"
 
     def interrupt(self, way: signal.Signals, moment_s: float, *, from_start: bool) -> Interruption:
         """End a run at a moment of its life, or of its work, and complete it with another one."""
@@ -130,6 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, number in (("kill", 25), ("int", 25), ("term", 10)):
         parser.add_argument(f"--{name}", type=int, default=number, help=f"so many SIG{name.upper()}")
+    parser.add_argument("--sync", type=int, default=0, metavar="RUNS", help="with and without waiting for the disk")
     parser.add_argument("--recordings", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=0.5, help="length of each recording")
     parser.add_argument("--seed", type=int, default=1)
@@ -141,6 +187,8 @@ def main() -> None:
         work_s = trial.prepare(arguments.seconds)
         what = f"{arguments.recordings + 1} recordings of {arguments.seconds:g} s"
         print(f"{machine()}; {what}, a run's work: {work_s:.1f} s")
+        if arguments.sync:
+            print(trial.cost_of_waiting(arguments.sync))
         lines = []
         for name, way in WAYS.items():
             done = []

@@ -1,125 +1,155 @@
-"""Try damaged language models: each is refused, or used in every way, and nothing breaks.
+"""Damage files for everything that reads bytes of strangers: each is refused in our words or used, nothing breaks.
 
-    make bench-robustness                  # 2,000 cases with AddressSanitizer and UndefinedBehaviorSanitizer
-    python benchmarks/robustness.py        # the same as built: for time and memory
+    make bench-robustness                          # 2,000 cases a reader; those of the extension with sanitizers, too
+    python benchmarks/robustness.py 100 WAV MP3    # some of it, as built
 
-A case is a number (see ``tests/damaged_models.py``): a binary model, plain or of 8 bits, damaged in one of nine ways,
-three times in four with right checksums again. It is loaded as a command would, and as if it had been damaged after it
-was checked; whatever loads is decoded with (beams 1 to 100, hotwords, threads, streams) and converted, pruned, mixed
-and measured. A process of its own tries the cases, 100 at a time, so that none can take the table with it.
+Readers and the whole files that are damaged stand in ``tests/foreign_readers.py``; a case is a number. A process of its
+own tries the cases, some hundred at a time, so that none can take the table with it; one that takes two minutes ends
+it, too. Ends with exit code 1 if a process ended, an exception was not the reader's own, or a case took too much.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import faulthandler
 import json
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+import traceback
 from pathlib import Path
 from typing import Any
 
 from timing import machine, peak_mb
 
-REPOSITORY = Path(__file__).parents[1]
-sys.path.insert(0, str(REPOSITORY / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from foreign_readers import READERS, Reader
 
-CASES_PER_PROCESS = 100
+CASES_PER_PROCESS = 500
+MOST_MB, MOST_CPU_S, MOST_S = 500, 10, 120  # of a case; seconds by the clock end the process
+MOST_ADDRESSES = 8 << 30  # of a process, so that no case takes the machine
+Row = dict[str, Any]
 
 
-def try_cases(begin: int, end: int) -> None:
+def try_cases(reader: Reader, begin: int, end: int) -> None:
     """Try some cases; print a line before and after each."""
-    import numpy as np
-    from damaged_models import damaged, use_in_search, use_in_tools, whole_models
-
-    from asrkit import _native
-    from asrkit.errors import LanguageModelError
-    from asrkit.language_model import NgramModel
-
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        os.environ["ASRKIT_CACHE_DIR"] = str(folder / "cache")
-        models = whole_models(folder)
+    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(sys.stderr):
+        os.chdir(name)
+        os.environ["ASRKIT_CACHE_DIR"] = str(Path(name) / "cache")
+        (Path(name) / "made").mkdir()
+        whole = reader.make(Path(name) / "made")
+        for files in whole:
+            reader.read(written(files, Path(name) / "whole"), begin)
+        limit_memory()
         for case in range(begin, end):
-            kind, data = damaged(models, case)
-            path = folder / f"{case}.bin"
-            path.write_bytes(data)
-            before_s = time.process_time()
-            print(json.dumps({"case": case, "kind": kind}), flush=True)
-            facts: dict[str, Any] = {"case": case, "loaded": False, "changed_later": False}
+            kind, files = reader.damage(whole, case)
+            row: Row = {"case": case, "reader": reader.name, "kind": kind}
+            print(json.dumps(row), file=sys.__stdout__, flush=True)
+            path = written(files, Path(name) / "damaged")
+            faulthandler.dump_traceback_later(MOST_S, exit=True)
+            with contextlib.suppress(OSError):
+                Path("/proc/self/clear_refs").write_text("5")  # the peak is what is held now
+            before_s, before_mb = time.process_time(), peak_mb()
             try:
-                model = NgramModel.load(path)
-            except LanguageModelError:
-                pass
-            else:
-                facts["loaded"] = True
-                use_in_search(model, case)
-                use_in_tools(model, folder)
-            try:
-                changed = NgramModel(_native.NgramModel.open_binary(np.frombuffer(bytearray(data), np.uint8)))
-            except _native.NgramFileError:
-                pass
-            else:
-                facts["changed_later"] = True
-                use_in_search(changed, case)
-                use_in_tools(changed, folder)
-            facts["seconds"] = time.process_time() - before_s
-            facts["peak_mb"] = peak_mb()
-            print(json.dumps(facts), flush=True)
-            path.unlink()
+                reader.read(path, case)
+                row["outcome"] = "used"
+            except reader.refusals as error:
+                row["outcome"] = "refused" if "\n" not in str(error) else f"refused in several lines: {error}"
+            except Exception:
+                row["outcome"] = traceback.format_exc()
+            faulthandler.cancel_dump_traceback_later()
+            row |= {"seconds": time.process_time() - before_s, "mb": peak_mb() - before_mb}
+            print(json.dumps(row), file=sys.__stdout__, flush=True)
 
 
-def try_all(cases: int) -> list[dict[str, Any]]:
-    """Return the facts of each case; ``ended`` says how its process died, if it did."""
-    rows: list[dict[str, Any]] = []
+def limit_memory() -> None:
+    """Let a case fail that would take the machine; the sanitizers need all addresses there are."""
+    if "asan" not in os.environ.get("LD_PRELOAD", ""):
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def written(files: dict[str, bytes], folder: Path) -> Path:
+    """Write files into a folder of nothing else; return the first one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder / next(iter(files))
+
+
+def try_all(reader: Reader, cases: int) -> list[Row]:
+    """Return what became of each case."""
+    rows: list[Row] = []
     while len(rows) < cases:
         end = min(len(rows) + CASES_PER_PROCESS, cases)
-        command = [sys.executable, __file__, "--try", str(len(rows)), str(end)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, __file__, "0", reader.name, "--try", str(len(rows)), str(end)]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
-        kinds = {line["case"]: line["kind"] for line in lines if "kind" in line}
-        finished = [line | {"kind": kinds[line["case"]]} for line in lines if "seconds" in line]
-        rows += finished
+        rows += [line for line in lines if "outcome" in line]
         if done.returncode != 0:
-            last = lines[-1] if lines else {"case": len(rows), "kind": "none"}
-            rows.append(last | {"ended": done.returncode, "said": done.stderr[-3000:]})
-            print(f"case {last['case']} ended the process: {done.returncode}\n{done.stderr[-3000:]}", file=sys.stderr)
-        print(f"\r{len(rows):,} of {cases:,}", end="", file=sys.stderr, flush=True)
+            if not lines:
+                raise SystemExit(f"{reader.name}: whole files are not used\n{done.stderr[-3000:]}")
+            rows.append(lines[-1] | {"outcome": "ended", "said": f"{done.returncode}\n{done.stderr[-3000:]}"})
+        print(f"\r{reader.name}: {len(rows):,} of {cases:,}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return rows
 
 
-def print_table(rows: list[dict[str, Any]]) -> None:
-    """Print a row for each kind of damage, and the worst of all."""
-    print("| damage | cases | refused when loaded | loaded and used | changed after the check and used | crashes |")
-    print("|---|---|---|---|---|---|")
-    kinds = Counter(row["kind"] for row in rows)
-    for kind in [*kinds, "all"]:
-        some = [row for row in rows if kind in (row["kind"], "all")]
-        loaded = sum(row.get("loaded", False) for row in some)
-        later = sum(row.get("changed_later", False) for row in some)
-        crashes = sum("ended" in row for row in some)
-        refused = len(some) - loaded - crashes
-        print(f"| {kind} | {len(some):,} | {refused:,} | {loaded:,} | {later:,} | {crashes} |")
-    whole = [row for row in rows if "ended" not in row]
-    print(f"\n{machine()}. Longest case: {max(row['seconds'] for row in whole):.2f} CPU seconds; ", end="")
-    print(f"most memory of a process of {CASES_PER_PROCESS} cases: {max(row['peak_mb'] for row in whole):,.0f} MB.")
+def fault(row: Row) -> str | None:
+    """Say what is wrong with what became of a case."""
+    if row["outcome"] == "ended":
+        return f"ended the process: {row['said']}"
+    if row["outcome"] not in ("used", "refused"):
+        return str(row["outcome"])
+    if row["mb"] > MOST_MB or row["seconds"] > MOST_CPU_S:
+        return f"took {row['mb']:,.0f} MB and {row['seconds']:.1f} CPU seconds"
+    return None
+
+
+def print_line(name: str, rows: list[Row]) -> None:
+    """Print a line of the table."""
+    refused, used, ended = (sum(row["outcome"] == outcome for row in rows) for outcome in ("refused", "used", "ended"))
+    others = len(rows) - refused - used - ended
+    mb, seconds = (max(row.get(unit, 0.0) for row in rows) for unit in ("mb", "seconds"))
+    counts = f"{len(rows):,} | {refused:,} | {used:,} | {others} | {ended}"
+    print(f"| {name} | {counts} | {mb:,.0f} | {seconds:.2f} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="?", type=int, default=2_000)
+    parser.add_argument("cases", nargs="?", type=int, default=2_000, help="of each reader")
+    parser.add_argument("readers", nargs="*", help="default: all")
+    parser.add_argument("--native", action="store_true", help="only readers whose bytes get to the extension")
+    parser.add_argument("--kinds", action="store_true", help="a line for each kind of damage, too")
     parser.add_argument("--try", nargs=2, type=int, metavar=("BEGIN", "END"), help=argparse.SUPPRESS, dest="part")
     options = parser.parse_args()
+    known = {reader.name: reader for reader in READERS}
+    if unknown := [name for name in options.readers if name not in known]:
+        parser.error(f"there is no reader of {unknown[0]!r}; there are: {', '.join(known)}")
+    readers = [known[name] for name in options.readers or known if known[name].is_native or not options.native]
     if options.part:
-        try_cases(*options.part)
+        try_cases(readers[0], *options.part)
         return
-    rows = try_all(options.cases)
-    print_table(rows)
-    sys.exit(any("ended" in row for row in rows))
+    print(f"{machine()}\n")
+    print("| reader | cases | refused | used | other exceptions | crashes | most memory, MB | longest, CPU s |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    num_faults = 0
+    for reader in readers:
+        rows = try_all(reader, options.cases)
+        print_line(reader.name, rows)
+        for kind in dict.fromkeys(row["kind"] for row in rows) if options.kinds else ():
+            print_line(f"{reader.name}: {kind}", [row for row in rows if row["kind"] == kind])
+        for row in rows:
+            if (said := fault(row)) and not (reader.is_mapped_by_others and row["outcome"] == "ended"):
+                num_faults += 1
+                print(f"{reader.name}, case {row['case']}, {row['kind']}: {said}", file=sys.stderr, flush=True)
+    sys.exit(num_faults > 0)
 
 
 if __name__ == "__main__":

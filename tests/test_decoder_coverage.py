@@ -44,6 +44,7 @@ MARKERS = {"<s>": -99.0, "</s>": -1.0, "<unk>": -3.0}
         ({"e\u0301t\u00e9": -1.0, "a": -1.0}, Alphabet("at\u00e9 "), 0.5),
         ({"我": -1.0, "你们": -1.0}, Symbols(("<blk>", "我", "你"), 0, WordRule.NONE), 0.5),
         ({"cat": -1.0, "act": -1.0, "dot": -1.0}, Symbols(("<blk>", "▁ca", "t", "▁"), 0, WordRule.PIECE), 1 / 3),
+        ({"\v": -1.0, "\f": -1.0, "cat": -1.0}, ALPHABET, 2 / 3),  # white space elsewhere, words of an ARPA file
         ({"é": -1.0, "è": -1.0}, Symbols(("<blk>", "▁", "<0xC3>", "<0xA9>"), 0, WordRule.PIECE), 0.5),
     ],
 )

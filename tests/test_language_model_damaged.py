@@ -25,7 +25,7 @@ from asrkit.errors import LanguageModelError
 from asrkit.language_model import NgramModel, write_binary
 from asrkit.text import Alphabet
 
-CASES = int(os.environ.get("ASRKIT_FUZZ_CASES", "72"))  # make sanitize tries more
+CASES = 72  # make sanitize and make bench-robustness try more
 
 
 @pytest.fixture(scope="module")

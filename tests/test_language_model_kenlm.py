@@ -106,6 +106,16 @@ def test_damaged_binaries_are_refused(tmp_path: Path) -> None:
             NgramModel.load(tmp_path / "cut")
 
 
+@pytest.mark.parametrize("word", [b"c t", b"\0at", b"\x0bat"])
+def test_words_that_are_none_are_refused(tmp_path: Path, word: bytes) -> None:
+    """KenLM would take them for several words, or none."""
+    data = (GOLDEN / "tiny.trie").read_bytes()
+    assert data.count(b"\0cat\0") == 1
+    (tmp_path / "m").write_bytes(data.replace(b"\0cat\0", b"\0" + word + b"\0"))
+    with pytest.raises(LanguageModelError, match=r"m: its list of words is damaged"):
+        NgramModel.load(tmp_path / "m")
+
+
 @pytest.mark.parametrize("answer", [float("nan"), float("-inf"), -1e30])
 def test_answers_that_are_no_probabilities_are_refused(monkeypatch: pytest.MonkeyPatch, answer: float) -> None:
     """KenLM checks nothing that it maps, so a damaged binary may answer anything."""

@@ -46,6 +46,10 @@ class KenlmBinary:
         self._path = file.path
         self._type, counts, has_words = _read_header(file.data, file.path)
         words = (_words_of(file.data, counts[0]) if has_words else None) or _words_beside(file.path)
+        if any(split_words(word) != [word] for word in words):
+            raise LanguageModelError(
+                "its list of words is damaged: there is an empty one, or a space in one", path=file.path
+            )
         try:
             self._model = kenlm.Model(str(file.path))
         except (OSError, RuntimeError) as error:

@@ -115,6 +115,10 @@ class NgramModel:
         """
         return sum(log10_prob for log10_prob, _ in self.score_words(sentence, bos=bos, eos=eos))
 
+    def log10_prob(self, word: str) -> float:
+        """Return the log10 probability of a word alone, whatever characters it is made of."""
+        return self._engine.score_words([word], False, False)[0][0]
+
     def score_words(self, sentence: str, *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
         """Return the log10 probability of each word and whether the model knows it; with ``eos`` the end too."""
         return self._engine.score_words(split_words(sentence), bos, eos)
