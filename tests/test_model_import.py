@@ -87,6 +87,18 @@ def test_the_certificate_holds_what_was_measured(planted):
     assert certificate["memory_mb"] > 10
 
 
+def test_a_graph_that_tells_no_shape_is_heard_too(planted, sounds, tmp_path):
+    folder, said = sounds
+    shutil.copytree(planted[0].path, tmp_path / "model")
+    graph = planted_model()
+    for told in (*graph.graph.input, *graph.graph.output):
+        told.type.tensor_type.ClearField("shape")
+    onnx.save(graph, tmp_path / "model/model.onnx")
+    transcribe([folder], Bundle.load(tmp_path / "model"), output_dir=tmp_path / "out")
+    written = dict(line.split(" ", 1) for line in (tmp_path / "out/hyp.txt").read_text().splitlines())
+    assert written == said
+
+
 @pytest.mark.parametrize(("batch_size", "jobs"), [(1, 1), (8, 1), (32, 2)])
 def test_what_was_planted_is_heard_however_it_is_run(planted, sounds, tmp_path, batch_size, jobs):
     folder, said = sounds

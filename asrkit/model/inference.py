@@ -58,11 +58,9 @@ class Emitter:
         named = {graph.input, graph.lengths, *graph.constant_values} - {""}
         fits = inputs.keys() == named and outputs.keys() >= set(self._outputs)
         if fits and graph.layout != "waveform":
-            bins = inputs[graph.input][2 if graph.layout == "time-bins" else 1]
-            fits = not isinstance(bins, int) or bins == self.bundle.features.num_bins
-        if fits:
-            width = outputs[graph.output][-1]
-            fits = not isinstance(width, int) or width == len(self.bundle.symbols)
+            place = 2 if graph.layout == "time-bins" else 1
+            fits = _may_be(inputs[graph.input][place : place + 1], self.bundle.features.num_bins)
+        fits = fits and _may_be(outputs[graph.output][-1:], len(self.bundle.symbols))
         if not fits:
             raise BundleError("model.onnx does not fit bundle.json; export the bundle again", path=self.bundle.path)
 
@@ -92,6 +90,11 @@ class Emitter:
         if graph.values == Values.LOG_PROBABILITIES:
             return [rows.astype(np.float32, copy=False) for rows in cut]
         return [to_log_probabilities(rows, Values(graph.values)) for rows in cut]
+
+
+def _may_be(told: Sequence[Any], size: int) -> bool:
+    """Whether a size is this one, or a graph does not tell it; one that tells no shape at all seems to have none."""
+    return all(not isinstance(value, int) or value == size for value in told)
 
 
 def batches(lengths: Sequence[int], batching: str) -> list[list[int]]:
