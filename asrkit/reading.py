@@ -6,8 +6,11 @@ Nothing is allocated that a file does not hold.
 from __future__ import annotations
 
 import errno
+import json
+import lzma
 import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +22,9 @@ import numpy.typing as npt
 _MOST_ARRAY_BYTES = 4 << 30  # of an array that is compressed, once it is not
 _DEFLATE_RATIO = 1100  # no compressed file is longer than this many times its length
 _PIECE_BYTES = 1 << 24
+
+# What gzip, bz2, lzma and zipfile raise for a damaged file.
+UNPACKING_ERRORS = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error)
 
 Header = tuple[tuple[int, ...], np.dtype[Any]]
 
@@ -50,6 +56,22 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
             if len(data) > most_bytes:
                 raise OSError(errno.EFBIG, f"is larger than {most_bytes >> 20:,} MB; refusing it", str(path))
     return bytes(data)
+
+
+def parse_json(text: str | bytes, **how: Any) -> Any:
+    """Return a value written as JSON.
+
+    Args:
+        text: Of the value.
+        how: As ``json.loads`` has it.
+
+    Raises:
+        ValueError: It is none, or nested more deeply than can be read.
+    """
+    try:
+        return json.loads(text, **how)
+    except RecursionError:
+        raise ValueError("its lists or objects are nested too deeply") from None
 
 
 class ArrayArchive:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import json
+import lzma
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,6 +232,15 @@ def use_manifest(path: Path, case: int) -> None:
     read_manifest(path, require_audio=False)
 
 
+def lhotse(folder: Path) -> Sequence[Files]:
+    recording = {"id": "r", "sources": [{"type": "file", "channels": [0, 1], "source": "a.wav"}], "duration": 9.0}
+    said = {"id": "s", "recording_id": "r", "start": 0.5, "duration": 2, "channel": 0, "text": "One.", "speaker": "x"}
+    cut = {"id": "c", "start": 0.5, "recording": recording, "supervisions": [said]}
+    cuts, supervisions, recordings = (json.dumps(row).encode() + b"\n" for row in (cut, said, recording))
+    pair = {"supervisions.jsonl": supervisions, "recordings.jsonl": recordings}
+    return [{"cuts.jsonl": cuts}, {"cuts.jsonl.gz": gzip.compress(cuts)}, pair]
+
+
 def use_transcripts(path: Path, case: int) -> None:
     ref = path.with_name(f"ref{path.suffix}")
     ref.write_bytes(path.read_bytes())
@@ -237,6 +248,11 @@ def use_transcripts(path: Path, case: int) -> None:
         ref = path.with_name("ref.stm")
         ref.write_text(STM)
     score(path, ref, ScoringConfig(resamples=10, missing="deletions", extra="ignore"))
+
+
+def packed(folder: Path) -> Sequence[Files]:
+    packers = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress}
+    return [{f"a.trn.{suffix}": compress(TRN.encode())} for suffix, compress in packers.items()]
 
 
 def sounds(suffix: str, **options: str) -> Make:
@@ -279,8 +295,8 @@ hotwords = ["big cat=3"]
 [transcription]
 format = ["txt", "srt"]
 """
-ROWS = [f"{i}.wav,1.5,ann,{text},{name}" for i, (name, text) in enumerate(TEXTS.items())]
-CSV = "\n".join(["path,seconds,speaker,text,utterance_id", *ROWS, ""])
+ROWS = [f"{i}.wav,1.5,ann,0,1.0,{text},{name}" for i, (name, text) in enumerate(TEXTS.items())]
+CSV = "\n".join(["path,seconds,speaker,channel,weight,text,utterance_id", *ROWS, ""])
 NEMO = "".join(
     json.dumps({"audio_filepath": "a.wav", "duration": 1.5, "offset": 0.5, "speaker": "ann", "text": t, "id": n}) + "\n"
     for n, t in TEXTS.items()
@@ -318,6 +334,8 @@ READERS = (
     Reader("manifests, TSV", given(("m.tsv", CSV.replace(",", "\t"))), use_manifest, errors.ManifestError),
     Reader("manifests, CSV", given(("m.csv", CSV)), use_manifest, errors.ManifestError),
     Reader("manifests, JSON lines", given(("m.jsonl", NEMO)), use_manifest, errors.ManifestError),
+    Reader("manifests, lhotse", lhotse, use_manifest, errors.ManifestError),
+    Reader("packed transcripts", packed, use_transcripts, errors.ScoringError),
     Reader("trn", given(("a.trn", TRN)), use_transcripts, errors.ScoringError),
     Reader("stm", given(("a.stm", STM)), use_transcripts, errors.ScoringError),
     Reader("ctm", given(("a.ctm", CTM)), use_transcripts, errors.ScoringError),

@@ -121,6 +121,15 @@ def test_a_bad_line_of_a_tsv_is_named(folder: Path, line: str, message: str) -> 
         ('{"audio_filepath": "b.wav", "text": "x", "duration": true}', "the duration True is not"),
         ('{"audio_filepath": "b.wav", "text": "x", "duration": Infinity}', "the duration inf is not"),
         ('{"audio_filepath": "b.wav", "text": "x", "offset": -1}', "the start -1 is not"),
+        (
+            f'{{"audio_filepath": "b.wav", "text": "x", "duration": 1{"0" * 400}}}',
+            "the duration 10{49} is not a number",
+        ),
+        (
+            f'{{"audio_filepath": "b.wav", "text": "x", "channel": "1{"0" * 5_000}"}}',
+            "the channel '10{48} is not a whole",
+        ),
+        ('{"audio_filepath": "b.wav", "text": "x", "channel": "٣"}', "the channel '٣' is not a whole number"),
         ('{"audio_filepath": "a.wav", "text": "x", "id": "a"}', "duplicate id 'a'"),
     ],
 )

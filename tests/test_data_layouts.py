@@ -179,6 +179,36 @@ def test_lhotse_is_read_without_lhotse(tmp_path: Path, packed: bool) -> None:
     assert problems[0].message.startswith("is no cut of one recording")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"supervisions": 5},
+        {"supervisions": [5]},
+        {"supervisions": [{"id": "s", "start": "soon"}]},
+        {"supervisions": [{"id": "s", "channel": [{}]}]},
+        {"start": 10**400, "supervisions": [{"id": "s"}]},
+        {"recording": {"sources": 5}, "supervisions": [{}]},
+        {"recording": {"sources": ["a.wav"]}, "supervisions": [{}]},
+    ],
+    ids=str,
+)
+def test_a_value_of_another_type_is_the_problem_of_its_line(tmp_path: Path, change: dict[str, object]) -> None:
+    recording = {"sources": [{"type": "file", "channels": [0, 1], "source": "a.wav"}]}
+    good = {
+        "id": "c",
+        "recording": recording,
+        "supervisions": [{"id": "s", "text": "One.", "duration": 1, "speaker": 5}],
+    }
+    lay(tmp_path, {"a.wav": None, "cuts.jsonl": f"{json.dumps({**good, **change})}\n{json.dumps(good)}\n"})
+    found, problems = scan_manifest(tmp_path / "cuts.jsonl")
+    assert [(u.id, u.speaker) for u in found] == [("s", "5")]
+    assert [(p.line, p.message) for p in problems] == [(1, "a value has another type than lhotse gives it")]
+    for content in ("[" * 100_000, "{"):
+        (tmp_path / "cuts.jsonl").write_text(content)
+        with pytest.raises(ManifestError, match=r"cuts\.jsonl: cannot be read: "):
+            scan_manifest(tmp_path / "cuts.jsonl")
+
+
 def test_several_sources_become_one_corpus(tmp_path: Path) -> None:
     for name in ("first", "second"):
         lay(tmp_path / name, {"a.wav": None, "a.txt": f"text of the {name}", f"{name}.wav": None, f"{name}.txt": name})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import gzip
 import json
 import lzma
@@ -214,6 +216,10 @@ def test_packed_files_and_sixteen_bits_are_read(tmp_path: Path, monkeypatch: pyt
         read_transcripts(write(tmp_path / "a", text.encode("utf-16-le").replace(b"\xf6", b"o")))
     with pytest.raises(ScoringError, match="cannot be unpacked"):
         read_transcripts(write(tmp_path / "a", gzip.compress(text.encode())[:-9]))
+    for packed in (gzip.compress(text.encode()), lzma.compress(text.encode()), bz2.compress(text.encode())):
+        for place in range(10, len(packed)):  # zlib and lzma have errors of their own
+            with contextlib.suppress(ScoringError):
+                read_transcripts(write(tmp_path / "a", packed[:place] + b"\xff" + packed[place + 1 :]))
     monkeypatch.setattr(files, "_MOST_BYTES", 1 << 20)
     with pytest.raises(ScoringError, match="unpacks to more than 1 MiB"):
         read_transcripts(write(tmp_path / "a", gzip.compress(b"a" * (1 << 24))))

@@ -14,7 +14,7 @@ from asrkit.emissions import EmissionsInfo, pack_emissions, read_emissions
 from asrkit.emissions.arrays import list_npz
 from asrkit.errors import AsrkitError
 from asrkit.model.folder import read_arrays
-from asrkit.reading import UnreadableError, open_npz, read_bounded
+from asrkit.reading import UnreadableError, open_npz, parse_json, read_bounded
 from asrkit.text import Alphabet
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from asrkit.tuning import dev_set
@@ -144,3 +144,11 @@ def test_members_packed_or_locked_as_nobody_can_read_are_one_error(tmp_path: Pat
         except AsrkitError:
             continue
         assert answer is None or all(hasattr(item, "problem") for item in answer)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, b'{"a":' * 100_000, "9" * 5_000, "{", b"\xff", ""])
+def test_json_that_cannot_be_read_is_a_value_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError) as refusal:
+        parse_json(text)
+    assert "\n" not in str(refusal.value)
+    assert parse_json('{"a": [1]}', object_pairs_hook=list) == [("a", [1])]

@@ -85,6 +85,7 @@ def test_labels_come_back_from_every_kind_of_file(
         ("tokens.txt", "<blk> 0\na 2\nb 3\n", "tokens.txt: no label has the id 1, of 3"),
         ("tokens.txt", "<blk> 0\na 1\nb 1\n", "tokens.txt:3: 'b' has the id 1, which is that of 'a'"),
         ("tokens.txt", "<blk> 0\na 1\nb -1\n", "tokens.txt:3: 'b' has the id -1"),
+        ("tokens.txt", f"<blk> 0\na 1\nb {'1' * 5_000}\n", "tokens.txt:3: 'b 1+' ends with no number"),
         ("tokens.txt", "<blk> 0\na 1\nb two\n", "tokens.txt:3: 'b two' ends with no number"),
         ("tokens.txt", "<blk> 0\na 1\na 2\n", "tokens.txt: outputs 1 and 2 are both 'a'"),
         ("tokens.txt", "<blk> 0\na\\x 1\n▁b▁c 2\n", "output 2, '▁b▁c', is more than one word"),

@@ -272,6 +272,23 @@ def test_the_status_is_that_of_the_last_inputs(done: tuple[Path, Path]) -> None:
     assert state() == (6, 6, 2, 0)
 
 
+@pytest.mark.parametrize(
+    "description",
+    ["", "[" * 100_000, "[]", '{"provenance": [], "state": "finished", "num_recordings": 1, "num_others": 0}']
+    + [f'{{"provenance": {{}}, "state": 1, "num_others": 0, "num_recordings": {n}}}' for n in ("1e999", "1.5", "null")],
+)
+def test_a_description_that_is_none_is_refused_and_the_run_made_again(
+    done: tuple[Path, Path], description: str
+) -> None:
+    (done[1] / "run.json").write_text(description)
+    with pytest.raises(
+        TranscriptionError, match=r"run\.json: cannot be understood .*; transcribe into the folder again$"
+    ):
+        read_status(done[1])
+    assert rerun(done) == []
+    assert read_status(done[1]).num_done == 6
+
+
 def test_emissions_wanted_later_are_made(done: tuple[Path, Path]) -> None:
     assert rerun(done, keep_emissions=True) == everything(done)
     assert rerun(done, keep_emissions=True) == []

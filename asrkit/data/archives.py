@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tarfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,7 @@ from asrkit.data.layouts import LAYOUTS
 from asrkit.data.tables import named_values
 from asrkit.errors import ManifestError, MissingPathError
 from asrkit.packages import needed
+from asrkit.reading import UNPACKING_ERRORS, parse_json
 from asrkit.writing import written_whole
 
 _TARS = (".tar", ".tar.gz", ".tgz")
@@ -84,7 +84,7 @@ def _kind(path: Path) -> str:
 def _items(archive: Path) -> Iterator[_Item]:
     try:
         yield from _of_parquet(archive) if _kind(archive) == "parquet" else _of_tar(archive)
-    except (OSError, EOFError, ValueError, RecursionError, zlib.error, tarfile.TarError) as error:
+    except (*UNPACKING_ERRORS, tarfile.TarError) as error:
         raise ManifestError(f"cannot be read: {error}", path=archive) from None
 
 
@@ -111,7 +111,7 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
                 audio = (PurePosixPath(suffix).suffix or suffix, content)
                 values |= told.get(member.name) or told.get(path.name) or {}
             elif suffix == ".json":
-                found = json.loads(content)
+                found = parse_json(content)
                 values |= named_values(found) if isinstance(found, dict) else {}
             elif suffix in (".txt", ".text", ".transcript"):
                 values["text"] = content.decode("utf-8-sig").strip()
@@ -128,7 +128,7 @@ def _nemo_texts(folder: Path) -> dict[str, dict[str, Any]]:
     told: dict[str, dict[str, Any]] = {}
     for path in sorted([*folder.glob("*manifest*.json"), *folder.glob("*manifest*.jsonl")]):
         for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line) if line.strip() else {}
+            row = parse_json(line) if line.strip() else {}
             if isinstance(row, dict) and "audio_filepath" in row:
                 told[str(row["audio_filepath"])] = named_values(row)
     return told

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from asrkit.data.rows import Problem, Row
 from asrkit.errors import ManifestError
+from asrkit.reading import UNPACKING_ERRORS, parse_json
 
 _MAX_BYTES = 4 << 30
 _SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -31,19 +31,32 @@ def read_lhotse(source: Path) -> Iterator[Row | Problem]:
     cuts = _tables(folder, "cuts") if source.is_dir() else [source] if "cuts" in source.name else []
     for path in cuts:
         for line, cut in _objects(path):
-            yield from _cut_rows(path, line, cut)
+            yield from _of_right_types(path, line, _cut_rows(path, line, cut))
     if cuts:
         return
     recordings = {str(made.get("id")): made for path in _tables(folder, "recordings") for _, made in _objects(path)}
     for path in _tables(folder, "supervisions") if source.is_dir() else [source]:
         for line, said in _objects(path):
-            recording = recordings.get(str(said.get("recording_id")))
-            if recording is None:
-                yield Problem(
-                    path, line, f"its recording {said.get('recording_id')!r} is in no recordings*.jsonl beside it"
-                )
-                continue
-            yield _row(path, line, said, recording, 0.0, path.name)
+            yield from _of_right_types(path, line, _said_rows(path, line, said, recordings))
+
+
+def _of_right_types(path: Path, line: int, rows: Iterator[Row | Problem]) -> Iterator[Row | Problem]:
+    try:
+        yield from list(rows)
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        yield Problem(path, line, "a value has another type than lhotse gives it")
+
+
+def _said_rows(
+    path: Path, line: int, said: Mapping[str, Any], recordings: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Row | Problem]:
+    """Yield what is said in a part of a recording."""
+    recording = recordings.get(str(said.get("recording_id")))
+    if recording is None:
+        name = said.get("recording_id")
+        yield Problem(path, line, f"its recording {name!r} is in no recordings*.jsonl beside it")
+    else:
+        yield _row(path, line, said, recording, 0.0, path.name)
 
 
 def _cut_rows(path: Path, line: int, cut: Mapping[str, Any]) -> Iterator[Row | Problem]:
@@ -72,10 +85,10 @@ def _row(
         str(sources[0].get("source")),
         str(said.get("id")),
         None if said.get("text") is None else str(said["text"]),
-        speaker=said.get("speaker"),
+        speaker=None if said.get("speaker") is None else str(said["speaker"]),
         start_s=start_s,
         end_s=start_s + float(said.get("duration") or 0.0),
-        channel=channels[0] if has_many and len(channels) == 1 else None,
+        channel=int(channels[0]) if has_many and len(channels) == 1 else None,
     )
 
 
@@ -87,8 +100,8 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
             for line, content in enumerate(file, 1):
-                value = json.loads(content) if content.strip() else None
+                value = parse_json(content) if content.strip() else None
                 if isinstance(value, dict):
                     yield line, value
-    except (OSError, EOFError, ValueError) as error:
+    except UNPACKING_ERRORS as error:
         raise ManifestError(f"cannot be read: {error}", path=path) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,8 +133,8 @@ def _channel(value: str | int | None) -> int | None:
     """Read a channel that may be missing."""
     if value is None or value == "":
         return None
-    if not str(value).isascii() or not str(value).isdigit():
-        raise _RowError(f"the channel {value!r} is not a whole number from 0; correct it or leave it out")
+    if re.fullmatch(r"[0-9]{1,9}", str(value)) is None:
+        raise _RowError(f"the channel {value!r:.50} is not a whole number from 0; correct it or leave it out")
     return int(value)
 
 
@@ -143,10 +144,10 @@ def _number(value: str | float | None, name: str, what: str = "number of seconds
         return None
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a whole number may have hundreds of digits
         seconds = math.nan
     if isinstance(value, bool) or not math.isfinite(seconds) or seconds < 0:
-        raise _RowError(f"the {name} {value!r} is not a {what}; correct it or leave it out")
+        raise _RowError(f"the {name} {value!r:.50} is not a {what}; correct it or leave it out")
     return seconds
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from asrkit.data.rows import Problem, Row
 from asrkit.errors import ManifestError
+from asrkit.reading import parse_json
 
 # Column or key -> field of a row. Ours and NeMo's, then Common Voice's, Coqui's and Hugging Face's.
 _FIELDS = {
@@ -81,8 +81,8 @@ def read_jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
         if not content.strip():
             continue
         try:
-            entry = json.loads(content)
-        except (ValueError, RecursionError) as error:
+            entry = parse_json(content)
+        except ValueError as error:
             yield Problem(path, line, f"is not JSON: {error}")
             continue
         if not isinstance(entry, dict):
@@ -108,8 +108,8 @@ def unread_columns(first_line: str, *, is_csv: bool) -> list[str]:
     names: Sequence[str]
     if first_line.lstrip().startswith("{"):
         try:
-            names = [*json.loads(first_line)]
-        except (ValueError, RecursionError):
+            names = [*parse_json(first_line)]
+        except ValueError:
             return []
     else:
         names = next(csv.reader([first_line])) if is_csv else first_line.split("\t")

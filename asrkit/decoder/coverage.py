@@ -75,10 +75,10 @@ def unknown_floor(lm: NgramModel) -> float:
     Such a model (SRILM and MITLM make them) gives an unknown word no probability at all, so that the search bends its
     neighbors until every word is known. It is given that of the rarest word.
     """
-    given = lm.log10_prob("<unk>")
+    given = _log10_prob(lm, "<unk>")
     if given > _MISSING_LOG10:
         return 0.0
-    rarest = min((lm.log10_prob(word) for word in lm.vocabulary if word not in _MARKERS), default=given)
+    rarest = min((_log10_prob(lm, word) for word in lm.vocabulary if word not in _MARKERS), default=given)
     _log.warning(
         "%s: has no <unk>; unknown words count as its rarest word does",
         "language model" if lm.path is None else lm.path.name,
@@ -86,5 +86,9 @@ def unknown_floor(lm: NgramModel) -> float:
     return math.log(10.0) * (rarest - given)
 
 
+def _log10_prob(lm: NgramModel, word: str) -> float:
+    return lm.score_split([word], bos=False, eos=False)[0][0]
+
+
 def _unigram(lm: NgramModel, word: str) -> float:
-    return float(10.0 ** lm.log10_prob(word))
+    return float(10.0 ** _log10_prob(lm, word))

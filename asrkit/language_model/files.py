@@ -7,7 +7,6 @@ import gzip
 import lzma
 import mmap
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from asrkit.errors import ConfigError, LanguageModelError, MissingPathError
 from asrkit.packages import needed
+from asrkit.reading import UNPACKING_ERRORS
 from asrkit.writing import written_whole
 
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
@@ -79,7 +79,7 @@ def open_model(path: Path) -> ModelFile:
             return ModelFile(path, np.frombuffer(unpacked, np.uint8), status, is_mapped=False)
     except FileNotFoundError:
         raise MissingPathError("no such language model", path=path) from None
-    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+    except UNPACKING_ERRORS as error:
         raise LanguageModelError(f"cannot be read: {error}", path=path) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,13 +115,13 @@ class NgramModel:
         """
         return sum(log10_prob for log10_prob, _ in self.score_words(sentence, bos=bos, eos=eos))
 
-    def log10_prob(self, word: str) -> float:
-        """Return the log10 probability of a word alone, whatever characters it is made of."""
-        return self._engine.score_words([word], False, False)[0][0]
-
     def score_words(self, sentence: str, *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
         """Return the log10 probability of each word and whether the model knows it; with ``eos`` the end too."""
-        return self._engine.score_words(split_words(sentence), bos, eos)
+        return self.score_split(split_words(sentence), bos=bos, eos=eos)
+
+    def score_split(self, words: Sequence[str], *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
+        """Do as ``score_words`` does with words that are split already, whatever characters they are made of."""
+        return self._engine.score_words(list(words), bos, eos)
 
     def __reduce__(self) -> tuple[object, ...]:
         if self.path is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError
+from asrkit.reading import parse_json
 from asrkit.text.normalizer import Normalizer, get_normalizer
 from asrkit.text.replacements import read_replacements
 from asrkit.text.scripts import is_unspaced, separate
@@ -63,11 +63,11 @@ def _recorded(path: Path) -> tuple[str, str]:
     description = (path if path.is_dir() else path.parent) / "run.json"
     try:
         with description.open(encoding="utf-8") as file:
-            provenance = json.loads(file.read(1 << 24))["provenance"]
+            provenance = parse_json(file.read(1 << 24))["provenance"]
         name, language = str(provenance.get("normalizer", _UNRECORDED)), str(provenance.get("language", "en"))
         get_normalizer(name, language)
         return name, language
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return _UNKNOWN
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.errors import BundleError
-from asrkit.reading import open_npz, read_bounded, require_plain
+from asrkit.reading import open_npz, parse_json, read_bounded, require_plain
 from asrkit.text.units import LEXICON, PIECES
 from asrkit.writing import sync, sync_folder, write_whole
 
@@ -109,14 +109,14 @@ def read_description(path: Path) -> dict[str, Any]:
     try:
         for part in PARTS:
             require_plain(path / part)
-        description = json.loads(read_bounded(file, _MAX_JSON_BYTES).decode())
+        description = parse_json(read_bounded(file, _MAX_JSON_BYTES).decode())
     except (FileNotFoundError, NotADirectoryError):
         hint = "to make one of a model from elsewhere: asrkit model import"
         raise BundleError(f"no bundle.json: this is not a model bundle; {hint}", path=path) from None
     except OSError as error:
         name = Path(error.filename or file).name
         raise BundleError(f"{name} cannot be read: {error.strerror or error}", path=path) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BundleError(f"bundle.json cannot be read: {error}", path=path) from None
     if not isinstance(description, dict) or description.get("format") != "asrkit-bundle":
         raise BundleError("bundle.json does not describe an asrkit model", path=path)

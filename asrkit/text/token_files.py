@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from asrkit.errors import ConfigError, MissingPathError
-from asrkit.reading import read_bounded
+from asrkit.reading import parse_json, read_bounded
 from asrkit.text.symbols import Symbols, WordRule
 
 _MAX_BYTES = 64 << 20
-_NUMBERED = re.compile(r"(?:(.*?)[ \t])?[ \t]*(-?[0-9]+)[ \t]*")
-_NUMBER_FIRST = re.compile(r"([0-9]+)[ \t](.+)")
+_NUMBERED = re.compile(r"(?:(.*?)[ \t])?[ \t]*(-?[0-9]{1,9})[ \t]*")
+_NUMBER_FIRST = re.compile(r"([0-9]{1,9})[ \t](.+)")
 _SCORED = re.compile(r"(.+)\t(-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)")
 
 
@@ -114,8 +113,8 @@ def _in_order(rows: Iterable[tuple[str, str, int]], path: Path) -> list[str]:
 
 def _from_json(text: str, path: Path) -> list[str]:
     try:
-        value = json.loads(text, object_pairs_hook=_unrepeated)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(text, object_pairs_hook=_unrepeated)
+    except ValueError as error:
         raise ConfigError(f"{path}: cannot be read as JSON: {error}") from None
     if isinstance(value, dict) and isinstance(value.get("model"), dict) and "vocab" in value["model"]:
         return _from_tokenizer(value, path)

@@ -13,6 +13,7 @@ from typing import IO, Any
 from asrkit.config import TranscriptionConfig
 from asrkit.emissions import EMISSIONS_SUFFIX, read_info
 from asrkit.errors import DecodingError, TranscriptionError
+from asrkit.reading import parse_json
 from asrkit.transcription.naming import (
     EMISSIONS_FOLDER,
     FAILURES_NAME,
@@ -234,7 +235,7 @@ class OutputFolder:
 def note_of(folder: Path, name: str, default: Any = None) -> Any:
     """Return what ``run.json`` of a folder says under a name; the default where it says nothing."""
     try:
-        return json.loads((folder / RUN_NAME).read_text(encoding="utf-8")).get(name, default)
+        return parse_json((folder / RUN_NAME).read_text(encoding="utf-8")).get(name, default)
     except (OSError, ValueError, AttributeError):
         return default
 

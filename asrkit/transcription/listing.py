@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fnmatch
 import glob
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asrkit.audio import AUDIO_SUFFIXES
+from asrkit.reading import parse_json
 from asrkit.transcription.naming import OWN_NAMES, RUN_NAME, TRANSCRIPT_SUFFIXES, absolute, without_channel
 
 _SHOWN_SUFFIXES = 10
@@ -103,8 +103,8 @@ def _holds_transcripts(path: Path) -> bool:
         with path.open(encoding="utf-8") as file:
             if path.suffix == ".tsv":
                 return file.readline() == "start_s\tend_s\tword\tconfidence\n"
-            row = json.loads(file.read() if path.suffix == ".json" else file.readline())
-    except (OSError, ValueError, RecursionError):
+            row = parse_json(file.read() if path.suffix == ".json" else file.readline())
+    except (OSError, ValueError):
         return False
     return isinstance(row, dict) and row.keys() >= {"utterance_id", "audio", "confidence", "words", "provenance"}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from asrkit.errors import TranscriptionError
-from asrkit.reading import require_plain
+from asrkit.reading import parse_json, require_plain
 from asrkit.transcription.naming import ASIDE_NAME, HYPOTHESES_NAME, RESULTS_NAME
 from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.transcript import Transcript
@@ -89,7 +89,7 @@ class ResultsLog:
 
     def read(self, entry: Entry) -> Transcript:
         """Read a transcript back."""
-        return Transcript.from_row(json.loads(self._line(entry)))
+        return Transcript.from_row(parse_json(self._line(entry)))
 
     def append(self, transcripts: Sequence[Transcript]) -> None:
         """Add lines; afterwards they survive a kill of this process.
@@ -129,7 +129,7 @@ class ResultsLog:
                 for utterance_id in kept:
                     line = self._line(self._entries[utterance_id])
                     results.write(line)
-                    text = json.loads(line)["text"]
+                    text = parse_json(line)["text"]
                     hypotheses.write(f"{utterance_id} {text}".rstrip().encode() + b"\n")
         except OSError as error:
             raise unwritable(self.path, error) from None
@@ -152,9 +152,9 @@ class ResultsLog:
 
     def _index(self, offset: int, line: bytes) -> None:
         try:
-            transcript = Transcript.from_row(json.loads(line))
+            transcript = Transcript.from_row(parse_json(line))
             self._entries[transcript.utterance_id] = _entry(transcript, offset, len(line))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             if line.strip(b"\0 \t\r\n"):  # else nothing is in it
                 self._foreign.append((offset, len(line)))
 
@@ -208,8 +208,8 @@ def read_results(folder: Path) -> Iterator[Transcript]:
         with path.open("rb") as file:
             for line in file:
                 try:
-                    yield Transcript.from_row(json.loads(line))
-                except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                    yield Transcript.from_row(parse_json(line))
+                except (ValueError, KeyError, TypeError, AttributeError):
                     continue
     except OSError as error:
         raise unreadable(path, error) from None

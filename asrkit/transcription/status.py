@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
 from pathlib import Path
 from typing import Any
 
 from asrkit.errors import MissingPathError, TranscriptionError
+from asrkit.reading import parse_json
 from asrkit.transcription.folder import is_in_use
 from asrkit.transcription.naming import FAILURES_NAME, RUN_NAME
 from asrkit.transcription.results import read_results, unreadable
@@ -96,9 +97,9 @@ def _expected(description: Mapping[str, Any]) -> ExpectedErrors | None:
 
 def _description(path: Path) -> dict[str, Any]:
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = parse_json(path.read_text(encoding="utf-8"))
         description["provenance"].get("key")
-        counts = {name: int(description[name]) for name in ("num_recordings", "num_others")}
+        counts = {name: index(description[name]) for name in ("num_recordings", "num_others")}
         return {"state": description["state"], **description, **counts}
     except FileNotFoundError:
         raise TranscriptionError("no run.json: not an output folder of `asrkit transcribe`", path=path.parent) from None

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Self
 
 from asrkit.errors import ConfigError, DecodingError
+from asrkit.reading import parse_json
 from asrkit.text import Symbols, WordRule
 
 _BLANK = re.compile(r"|[<\[](pad|blank|blk)[>\]]", re.IGNORECASE)
@@ -89,9 +90,9 @@ class Alphabet:
             DecodingError: It is something else.
         """
         try:
-            value = json.loads(text)
+            value = parse_json(text)
             labels, is_bpe = value["labels"], value["is_bpe"]
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError):
             raise DecodingError("this is no alphabet.json of pyctcdecode: it has no labels and is_bpe") from None
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels) or "" not in labels:
             raise DecodingError("this is no alphabet.json of pyctcdecode: labels are not texts with a blank among them")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from asrkit.errors import DecodingError, LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.language_model.ngram import load_shared
-from asrkit.text.words import split_words
+from asrkit.reading import parse_json
 
 if TYPE_CHECKING:
     from asrkit import _native
@@ -130,10 +130,10 @@ class LanguageModel:
         """
         names = cls.parse_directory_contents(filepath)
         try:
-            attributes = json.loads(Path(names["json_attrs"]).read_text(encoding="utf-8"))
+            attributes = parse_json(Path(names["json_attrs"]).read_text(encoding="utf-8"))
             words = Path(names["unigrams"]).read_text(encoding=unigram_encoding or "utf-8").split("\n")
             weights = [attributes[name] for name in _ATTRIBUTES]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise DecodingError(
                 f"{_ATTRIBUTES_NAME} or {_UNIGRAMS_NAME} cannot be read: {error}", path=filepath
             ) from None
@@ -227,9 +227,9 @@ class _MixedModel(NgramModel):
         self._scorer = scorer
         self._known = frozenset(words) - {"<unk>"}
 
-    def score_words(self, sentence: str, *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
+    def score_split(self, words: Sequence[str], *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
         """Return the log10 probability of each word and whether a model knows it; with ``eos`` the end too."""
-        words = [*split_words(sentence), *(["</s>"] if eos else [])]
+        words = [*words, *(["</s>"] if eos else [])]
         return [
             (self._scorer.score(_Context(tuple(words[:place]), bos), word), word in self._known)
             for place, word in enumerate(words)
@@ -267,6 +267,6 @@ class _MeanScorer:
     def score(self, before: _Context, word: str) -> float:
         """Return the mean of log10 p(word | context)."""
         is_end = word == "</s>"
-        sentence = " ".join(before.words if is_end else (*before.words, word))
-        scores = [model.score_words(sentence, bos=before.is_start, eos=is_end)[-1][0] for model in self._models]
+        words = before.words if is_end else (*before.words, word)
+        scores = [model.score_split(words, bos=before.is_start, eos=is_end)[-1][0] for model in self._models]
         return math.fsum(share * score for share, score in zip(self._shares, scores, strict=True))

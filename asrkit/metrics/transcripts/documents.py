@@ -12,6 +12,7 @@ from asrkit.errors import ScoringError
 from asrkit.metrics.transcripts.fields import Record, Table, has_text, is_record
 from asrkit.metrics.transcripts.files import stem_of
 from asrkit.metrics.transcripts.values import Transcripts, split_lines
+from asrkit.reading import parse_json
 
 _TIME = r"(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}"
 _CUE = re.compile(rf"\[?{_TIME}\s*-->\s*{_TIME}(?P<end>\]|)(?P<rest>.*)\Z")
@@ -77,8 +78,8 @@ def is_json_lines(lines: Sequence[str]) -> bool:
     if not lines or not lines[0].lstrip().startswith("{"):
         return False
     try:
-        value = json.loads(lines[0])
-    except (ValueError, RecursionError):
+        value = parse_json(lines[0])
+    except ValueError:
         return False
     return isinstance(value, dict) and (len(lines) > 1 or is_record(value))
 
@@ -95,8 +96,8 @@ def read_json_lines(path: str, text: str) -> Table:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
+            record = parse_json(line)
+        except ValueError as error:
             raise ScoringError(f"is not JSON: {error}", path=path, line=number) from None
         if not isinstance(record, dict):
             raise ScoringError("is not a JSON object", path=path, line=number)

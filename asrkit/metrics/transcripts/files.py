@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from asrkit.errors import MissingPathError, ScoringError
+from asrkit.reading import UNPACKING_ERRORS
 
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2")
 _MOST_BYTES = 1 << 29  # of an unpacked file: a thousand hours of transcripts are a tenth of it
@@ -48,7 +49,7 @@ def _unpack(path: Path | str, data: bytes) -> bytes:
             try:
                 with open_packed(io.BytesIO(data)) as file:
                     data = file.read(_MOST_BYTES + 1)
-            except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+            except UNPACKING_ERRORS as error:
                 raise ScoringError(f"cannot be unpacked: {error}", path=path) from None
             if len(data) > _MOST_BYTES:
                 raise ScoringError(f"unpacks to more than {_MOST_BYTES >> 20} MiB; split it", path=path)
