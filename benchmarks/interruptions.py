@@ -180,6 +180,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="length of each recording")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the background of a shell ignores it, and so would runs
     moments = random.Random(arguments.seed)
     bad = 0
     with tempfile.TemporaryDirectory() as folder:
