@@ -6,6 +6,7 @@ damaged inside a whole one three times in four, as whoever makes such a file on 
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
 import re
@@ -21,31 +22,15 @@ Damage = Callable[[bytes, random.Random], bytes]
 _MOST_GROWN = 300_000  # bytes that a repeat adds
 _PACKED_AGAIN = 0.75
 _TOKEN = re.compile(rb'-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|"(?:[^"\\\n]|\\.)*"|\w+|[^\w\s]+|\s+')
-_NUMBERS = (
-    b"-1 0 1 2 1e999 -1e999 NaN nan inf -Infinity 1e308 1e-320 2147483648 4294967295 99999999999999999999".split()
-)
-_NUMBERS += [b"9" * 400, b"9" * 5_000, b"-9223372036854775808", b"0x7f", b"1_000", "٣".encode()]
-_VALUES = [
-    b"true",
-    b"null",
-    b"[]",
-    b"{}",
-    b'""',
-    b'"\\ud800"',
-    b'"\\u0000"',
-    b'[["a", 1]]',
-    b'{"a": {}}',
-    b"a b",
-    b"../../x",
-]
-_VALUES += [b"[" * 3_000, b'{"a":' * 3_000, b"(" * 300, b"x" * 70_000, b"/dev/zero", b"%s%n", b"1\t2", b"<a>"]
-_SIGNS = [b"", b"\0", b"\n", b"\r", b"\t", b" ", b'"', b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\x1b]0;x\x07"]
-_SIGNS += ["\u2028".encode(), "\u0301".encode(), "\u202e".encode(), b",", b":", b"|", b"(", b"-->", b"\\"]
-_FIELDS = [
-    struct.pack(f"<{kind}", value) for kind, value in (("i", -1), ("i", -(2**31)), ("I", 2**31), ("q", -(2**63)))
-]
-_FIELDS += [struct.pack(f"<{kind}", value) for kind in "fd" for value in (float("nan"), float("inf"), 3e38, -1.0)]
-_FIELDS += [fill * size for fill in (b"\0", b"\xff", b"\x7f", b"\x80") for size in (1, 2, 4, 8, 32)]
+_NUMBERS = b"-1 0 1 2 1e999 -1e999 NaN nan inf -Infinity 1e308 1e-320 2147483648 4294967295 0x7f 1_000 \xd9\xa3".split()
+_NUMBERS += [b"9" * 20, b"9" * 400, b"9" * 5_000, b"-9223372036854775808"]
+_VALUES = rb"""true null [] {} "" "\ud800" "\u0000" [["a",1]] {"a":{}} ../../x /dev/zero %s%n <a>""".split()
+_VALUES += [b"a b", b"1\t2", b"[" * 3_000, b'{"a":' * 3_000, b"(" * 300, b"x" * 70_000]
+_SIGNS = b"\0,\xff\xfe,\xef\xbb\xbf,\xed\xa0\x80,\x1b]0;x\x07,\xe2\x80\xa8,\xcc\x81,\xe2\x80\xae,|,(,-->".split(b",")
+_SIGNS += [b":", b"\\", b"", b"\n", b"\r", b"\t", b" ", b'"', b",", b"\f"]
+_FIELDS = [struct.pack(f"<{kind}", value) for kind in "fd" for value in (float("nan"), float("inf"), 3e38, -1.0)]
+_FIELDS += [fill * size for fill in (b"\0", b"\xff", b"\x7f") for size in (1, 2, 4, 8, 32)]
+_FIELDS += [b"\0" * (size - 1) + b"\x80" for size in (1, 2, 4, 8)]
 
 
 def _bits(data: bytes, draw: random.Random) -> bytes:
@@ -57,9 +42,8 @@ def _bits(data: bytes, draw: random.Random) -> bytes:
 
 def _cuts(data: bytes, draw: random.Random) -> bytes:
     begin, end = sorted(draw.choices(range(len(data)), k=2))
-    return draw.choice(
-        [data[:begin], data[begin:], data[:begin] + data[end:], data + bytes(draw.choice([1, 64, 5_000]))]
-    )
+    longer = data + bytes(draw.choice([1, 64, 5_000]))
+    return draw.choice([data[:begin], data[begin:], data[:begin] + data[end:], longer])
 
 
 def _values(data: bytes, draw: random.Random) -> bytes:
@@ -106,15 +90,8 @@ def _lines(data: bytes, draw: random.Random) -> bytes:
     return b"\n".join(lines)
 
 
-KINDS: dict[str, Damage] = {
-    "bits": _bits,
-    "cuts": _cuts,
-    "values": _values,
-    "repeats": _repeats,
-    "insertions": _insertions,
-    "words": _words,
-    "lines": _lines,
-}
+_ALL = (_bits, _cuts, _values, _repeats, _insertions, _words, _lines)
+KINDS: dict[str, Damage] = {damage.__name__[1:]: damage for damage in _ALL}
 
 
 def damage_files(folders: Sequence[Files], case: int) -> tuple[str, Files]:
@@ -129,6 +106,8 @@ def damage_files(folders: Sequence[Files], case: int) -> tuple[str, Files]:
 
 def _damaged(data: bytes, damage: Damage, draw: random.Random) -> bytes:
     is_packed_again = draw.random() < _PACKED_AGAIN
+    if data.startswith(b"\x1f\x8b") and is_packed_again:
+        return gzip.compress(_damaged(gzip.decompress(data), damage, draw))
     if data.startswith(b"PK\x03\x04"):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}

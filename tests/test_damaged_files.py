@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import importlib
 import io
 import json
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +40,15 @@ def test_a_case_is_always_the_same_damage() -> None:
     num_changed = sum(files not in whole for _, files in found)
     assert num_changed > 180
     assert all(files.keys() in (whole[0].keys(), whole[1].keys()) for _, files in found)
+
+
+def test_what_is_packed_is_damaged_and_packed_again() -> None:
+    packed = [damage_files([{"a.gz": gzip.compress(TEXT)}], case)[1]["a.gz"] for case in range(100)]
+    num_inside = 0
+    for data in packed:
+        with contextlib.suppress(OSError, EOFError, zlib.error):
+            num_inside += gzip.decompress(data) != TEXT
+    assert num_inside > 50
 
 
 def test_what_lies_in_an_archive_is_damaged_inside_a_whole_one() -> None:
