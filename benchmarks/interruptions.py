@@ -49,7 +49,7 @@ try:
     from asrkit.cli import main
     main()
 finally:
-    print(json.dumps([time.monotonic() - began, len(waits_s), sum(waits_s)]), file=sys.stderr)
+    print(json.dumps([time.monotonic() - began, time.process_time(), len(waits_s), sum(waits_s)]), file=sys.stderr)
 """
 WAYS = {"kill": signal.SIGKILL, "int": signal.SIGINT, "term": signal.SIGTERM}
 
@@ -114,11 +114,11 @@ class Trial:
                 shutil.rmtree(self.folder / "out", ignore_errors=True)
                 _, err = self.start("out", "-c", COUNTED, way).communicate()
                 done.append(json.loads(err.splitlines()[-1]))
-        took_s, calls, waited_s = (statistics.median(column) for column in zip(*runs["waiting"], strict=True))
+        took_s, cpu_s, calls, waited_s = (statistics.median(column) for column in zip(*runs["waiting"], strict=True))
         without_s = statistics.median(run[0] for run in runs["not"])
         said = f"{calls:.0f} calls of fsync wait {1000 * waited_s:.0f} ms of {took_s:.2f} s ({waited_s / took_s:.2%})"
         ratio = f"ratio {took_s / without_s:.3f} (medians of {rounds} runs each, in turn)"
-        return f"{said}; without them a run takes {without_s:.2f} s, {ratio}"
+        return f"{said}, {cpu_s:.2f} CPU s; without waiting a run takes {without_s:.2f} s, {ratio}"
 
     def interrupt(self, way: signal.Signals, moment_s: float, *, from_start: bool) -> Interruption:
         """End a run at a moment of its life, or of its work, and complete it with another one."""
