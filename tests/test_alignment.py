@@ -199,14 +199,41 @@ def test_words_of_a_lexicon_are_heard_in_each_of_their_ways() -> None:
     assert Aligner(PHONES, LEXICON).log_prob(np.zeros((3, 6), np.float32), "far") is None
 
 
+@pytest.mark.parametrize("heard_as", [" ", "<wb>"])
+def test_whichever_output_divides_words_it_costs_none_of_them(heard_as: str) -> None:
+    symbols = Symbols(("HH", "AY", "B", "IY", " ", "<wb>", "<unk>", "<blk>"), 7, WordRule.SPACE, frozenset({6}))
+    assert symbols.spaces == (4, 5)
+    heard = [symbols.labels.index(label) for label in ("HH", "AY", heard_as, "B", "IY", "<unk>")]
+    emissions = np.repeat(emissions_of(heard, symbols, random.Random(1)), 3, axis=0)  # and long
+    found = Aligner(symbols, LEXICON).align(emissions, ["hi", "be"])
+    assert [word.confidence for word in found.words] == [1.0, 1.0]
+    score = Aligner(symbols, LEXICON).log_prob(emissions[:-6], "hi be")
+    assert score is not None
+    assert score > -10.0
+
+
+def test_texts_are_scored_in_the_case_of_the_outputs() -> None:
+    capitals = Alphabet("ABC ")
+    emissions = emissions_of([0, 1, 3, 2], capitals, random.Random(1))
+    aligner = Aligner(capitals)
+    score = aligner.log_prob(emissions, "AB C")
+    assert score is not None
+    assert aligner.log_prob(emissions, "ab c") == score
+    assert aligner.log_prob(emissions, "äb c") is None  # what no output writes is something else
+    loud = Lexicon((("HI", ("HH", "AY")),))
+    assert Speller(PHONES, loud).fold("hi") == "HI"
+    signs = emissions_of([1, 2], SIGNS, random.Random(1))  # characters are scored as words, with spaces between
+    assert Aligner(SIGNS).log_prob(signs, "一 二") == Aligner(SIGNS).log_prob(signs, "一二")
+
+
 def test_texts_searched_side_by_side_have_the_paths_they_have_alone() -> None:
-    speller, blank, space = Speller(LETTERS), LETTERS.blank_index, LETTERS.space_index
+    speller, blank = Speller(LETTERS), LETTERS.blank_index
     items = []
     for seed in range(6):
         words = words_of(3 + seed, seed)
         emissions = emissions_of(outputs_of(" ".join(words), LETTERS), LETTERS, random.Random(seed), errors=0.4)
         states = states_of(speller.spell_words(words), len(LETTERS), blank, list(map(len, words)))
-        items.append((states, widen(emissions, blank, space)))
+        items.append((states, widen(emissions, [blank, *LETTERS.spaces])))
     for together, item in zip(Batch(items).run(), items, strict=True):
         (alone,) = Batch([item]).run()
         assert together is not None

@@ -97,9 +97,7 @@ def test_the_command_finds_emissions_and_settings(tmp_path: Path, monkeypatch: p
     row = {"utterance_id": "u1", "text": "bat", "provenance": {"decoding": decoding}}
     (tmp_path / "run" / "results.jsonl").write_text(json.dumps(row) + "\n")
     (tmp_path / "ref.jsonl").write_text('{"id": "u1", "text": "cat"}\n')
-    words = {"<unk>": -3, "<s>": -99, "</s>": -1, "bat": -0.5, "cat": -2}
-    entries = "".join(f"{log10}\t{word}\n" for word, log10 in words.items())
-    (tmp_path / "lm.arpa").write_text(f"\\data\\\nngram 1=5\n\n\\1-grams:\n{entries}\n\\end\\\n")
+    write_lm(tmp_path / "lm.arpa", {"bat": -0.5, "cat": -2})
     arguments = ["score", "run", "ref.jsonl", "--json", "--emissions", "run"]
     done = CliRunner().invoke(app, [*arguments, "--lm", "lm.arpa"])
     blamed = json.loads(done.stdout)["details"]["blame"]
@@ -119,3 +117,37 @@ def test_the_command_finds_emissions_and_settings(tmp_path: Path, monkeypatch: p
     assert divided["cause"] == "acoustic model"
     alone = json.loads(CliRunner().invoke(app, arguments).stdout)["details"]["blame"]["errors"][0]
     assert alone["acoustic_difference"] == pytest.approx(np.log(0.4 / 0.6), abs=0.01)
+
+
+def write_lm(path: Path, words: dict[str, float]) -> None:
+    words = {"<unk>": -3, "<s>": -99, "</s>": -1, **words}
+    entries = "".join(f"{log10}\t{word}\n" for word, log10 in words.items())
+    path.write_text(f"\\data\\\nngram 1={len(words)}\n\n\\1-grams:\n{entries}\n\\end\\\n")
+
+
+def test_a_model_of_phonemes_is_judged_with_its_lexicon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As letters, "a" and "t" would be other words; the language model has them in capitals."""
+    from typer.testing import CliRunner
+
+    from asrkit.cli import app
+    from asrkit.emissions import EmissionsInfo, pack_emissions, to_half
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run" / "emissions").mkdir(parents=True)
+    info = EmissionsInfo("u1", Alphabet(ALPHABET), 20.0, 1.0, "u1.wav", "f", "model", "f")
+    emissions = to_half(emissions_of("bat", doubts={0: ("c", 0.6)}))
+    (tmp_path / "run" / "emissions" / "u1.emissions.npz").write_bytes(pack_emissions(emissions, info))
+    (tmp_path / "lexicon.tsv").write_text("pat\tb a t\nkat\tc a t\n")
+    provenance = {"decoding": {"lm_weight": 2.0, "word_bonus": 0.0}, "lexicon": "lexicon.tsv"}
+    row = {"utterance_id": "u1", "text": "pat", "provenance": provenance}
+    (tmp_path / "run" / "results.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "ref.jsonl").write_text('{"id": "u1", "text": "kat"}\n')
+    write_lm(tmp_path / "lm.arpa", {"PAT": -0.5, "KAT": -2})
+    arguments = ["score", "run", "ref.jsonl", "--json", "--emissions", "run", "--lm", "lm.arpa"]
+    done = CliRunner().invoke(app, [*arguments, "--lexicon", "lexicon.tsv"])
+    blamed = json.loads(done.stdout)["details"]["blame"]
+    assert blamed["by_cause"] == {"acoustic model": 0, "language model": 1, "vocabulary": 0, "search": 0}
+    assert blamed["errors"][0]["prior_difference"] == pytest.approx(2.0 * 1.5 * np.log(10.0), abs=1e-3)
+    assert blamed["errors"][0]["acoustic_difference"] == pytest.approx(np.log(0.4 / 0.6), abs=0.01)
+    done = CliRunner().invoke(app, arguments)
+    assert "decoded with a lexicon, lexicon.tsv; name it with --lexicon" in str(done.exception)

@@ -104,12 +104,14 @@ class Aligner:
 
         Args:
             emissions: ``(steps, symbols)`` natural-log probabilities.
-            text: Words with one space between two.
+            text: Words with one space between two, in any case.
 
         Returns:
             The score, or None where no symbols spell the text.
         """
-        states = self._exact(text)
+        words = [(word, self.speller.fold(word)) for word in text.split()]
+        in_case = [folded if folded.casefold() == word.casefold() else word for word, folded in words]
+        states = self._exact((" " if self.speller.divides_words else "").join(in_case))
         return None if states is None else log_sum(states, emissions)
 
     def doubt(self, emissions: FloatArray, text: str) -> float:
@@ -170,12 +172,13 @@ class Aligner:
         found: Alignment,
     ) -> None:
         """Search the best paths of some pieces and note what they say."""
-        blank, space = self._symbols.blank_index, self._symbols.space_index
+        blank = self._symbols.blank_index
+        silent = [*self._symbols.silent, *self._symbols.spaces]
         lattices = [self.speller.spell_words([words[place] for place in piece.words]) for piece in pieces]
         items = [
             (
                 states_of(lattice, len(self._symbols), blank, lengths[piece.words].tolist()),
-                widen(emissions[piece.first : piece.end], blank, space),
+                widen(emissions[piece.first : piece.end], silent),
             )
             for piece, lattice in zip(pieces, lattices, strict=True)
         ]

@@ -95,7 +95,7 @@ class Speller:
     def fold(self, word: str) -> str:
         """Return a word in the letters of the outputs, as far as they have them: in another case, without accents."""
         if self._said is not None:
-            return word if word in self._said else word.lower()
+            return next((form for form in (word, word.lower(), word.upper()) if form in self._said), word)
         if self.symbols.is_bytewise:
             return word
         return "".join(self._folded.get(c) or self._folded.setdefault(c, self._fold(c)) for c in word)
@@ -137,12 +137,13 @@ class Speller:
     def _spell_said(self, words: Sequence[str]) -> Lattice | None:
         assert self._said is not None
         lattice = Lattice([], [], [], 1, [0], [0])
-        space = self.symbols.space_index
+        spaces = self.symbols.spaces
         for number, word in enumerate(words):
             if word not in self._said:
                 return None
-            if number and space is not None:
-                lattice.add(lattice.num_places - 1, lattice.num_places, space)
+            if number and spaces:
+                for space in spaces:
+                    lattice.add(lattice.num_places - 1, lattice.num_places, space)
                 lattice.num_places += 1
             _add_ways(lattice, lattice.num_places - 1, self._said[word])
         lattice.last = [lattice.num_places - 1]

@@ -66,15 +66,18 @@ class States:
         return slice(len(self) - 2 * len(self.hubs), len(self) - len(self.hubs))
 
 
-def widen(emissions: FloatArray, blank_index: int, space_index: int | None) -> FloatArray:
+def widen(emissions: FloatArray, silent: Sequence[int]) -> FloatArray:
     """Return emissions relative to the likeliest output of each step, with four more columns for ``states_of``.
 
-    They are a pause (a blank or a space), what is not written, what cannot be spelled, and nothing.
+    They are a pause, what is not written, what cannot be spelled, and nothing.
+
+    Args:
+        emissions: ``(steps, symbols)`` natural-log probabilities.
+        silent: The outputs of a pause: those that add no text, the blank first.
     """
     best = emissions.argmax(axis=1)
     relative = emissions - emissions[np.arange(len(emissions)), best, None]
-    silent = [blank_index] if space_index is None else [blank_index, space_index]
-    begins = np.diff(best, prepend=blank_index) != 0
+    begins = np.diff(best, prepend=silent[0]) != 0
     heard = begins & ~np.isin(best, silent)
     more = np.zeros((len(emissions), 4), np.float32)
     more[:, 0] = relative[:, silent].max(axis=1, initial=-np.inf)

@@ -14,22 +14,25 @@ if TYPE_CHECKING:
     from asrkit.metrics.scoring import ScoreReport
 
 
-def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame:
+def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None, lexicon: Path | None = None) -> Blame:
     """Find the causes of all errors.
 
     Args:
         report: The scores.
         emissions: The folder of a run with ``--keep-emissions``.
         lm: The language model the hypotheses were decoded with.
+        lexicon: How words are said, where the outputs are no letters.
 
     Raises:
-        MissingPathError: The folder or the language model does not exist.
-        ConfigError: The hypotheses are joined by line, so that their emissions cannot be found.
+        MissingPathError: The folder, the language model or the lexicon does not exist.
+        ConfigError: The hypotheses are joined by line, so that their emissions cannot be found, or were decoded with
+            a lexicon that is not named.
         DecodingError: The priors of the hypotheses' settings do not fit the emissions.
     """
     from asrkit.alignment import Aligner
     from asrkit.decoder.emissions import PriorDivision
     from asrkit.metrics.blame import Evidence, Judge, assign_blame
+    from asrkit.text import Lexicon
     from asrkit.transcription.stored import find_emissions
 
     if report.pairs.joined_by != "id":
@@ -39,7 +42,10 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
     config = decoding_settings(report)
     stored, recordings = find_emissions(emissions)
     divide = PriorDivision(config, len(stored.symbols), has_lm=lm is not None, silent=stored.symbols.silent)
-    scorer = Aligner(stored.symbols)
+    if lexicon is None and (used := _provenance(report).get("lexicon")):
+        raise ConfigError(f"the hypotheses were decoded with a lexicon, {used}; name it with --lexicon")
+    said = None if lexicon is None else Lexicon.read(lexicon)
+    scorer = Aligner(stored.symbols, said)
     kept = {recording.utterance_id: recording.emissions for recording in recordings}
 
     def find_evidence(utterance_id: str) -> Evidence | None:
@@ -51,13 +57,21 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None) -> Blame
     from asrkit.language_model import NgramModel
 
     model = NgramModel.load(lm)
-    judge = Judge(
-        lambda text: math.log(10.0) * model.score(text),
-        config.lm_weight,
-        config.word_bonus,
-        frozenset(model.vocabulary),
-    )
+    known = frozenset(model.vocabulary)
+
+    def score(text: str) -> float:
+        """Ask for words in the case of the language model; texts that are scored have one of their own."""
+        forms = ((word, word.lower(), word.upper()) for word in text.split())
+        return math.log(10.0) * model.score(" ".join(next((f for f in form if f in known), form[0]) for form in forms))
+
+    words = known if said is None else said.pronunciations
+    judge = Judge(score, config.lm_weight, config.word_bonus, frozenset(form for w in words for form in (w, w.lower())))
     return assign_blame(report, find_evidence, judge)
+
+
+def _provenance(report: ScoreReport) -> dict[str, Any]:
+    told: Any = (report.pairs.columns.get("provenance") or [None])[0]
+    return told if isinstance(told, dict) else {}
 
 
 def decoding_settings(report: ScoreReport) -> DecodingConfig:
@@ -65,8 +79,7 @@ def decoding_settings(report: ScoreReport) -> DecodingConfig:
     from asrkit.cli.settings import Project, resolve
     from asrkit.config import DecodingConfig
 
-    provenance: Any = (report.pairs.columns.get("provenance") or [None])[0]
-    told = provenance.get("decoding") if isinstance(provenance, dict) else None
+    told = _provenance(report).get("decoding")
     names = ("lm_weight", "word_bonus", "prior_scale", "log_priors")
     known = {name: told[name] for name in names if name in told} if isinstance(told, dict) else {}
     return resolve(DecodingConfig, "decoding", known, project=Project.load())

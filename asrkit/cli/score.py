@@ -98,6 +98,7 @@ def score_command(
     keywords: options.Keywords = None,
     emissions: options.Emissions = None,
     lm: options.LanguageModel = None,
+    lexicon: options.LexiconOfRun = None,
     json: options.Json = False,
     markdown: options.Markdown = False,
     html: options.Html = None,
@@ -118,7 +119,7 @@ def score_command(
     report = score(*paths, config, format=format.value, speakers=speakers)
     for note in report.notes:
         say(note)
-    sources = _Sources(vocabulary or lm, train_text, keywords, emissions, lm)
+    sources = _Sources(vocabulary or lm, train_text, keywords, emissions, lm, lexicon)
     tables = sources.find_details(report) if details or html is not None or sources.any() else None
     groups = _score_by(report, by or [])
     if html is not None and tables is not None:  # first, as a reader of the output may leave early
@@ -140,6 +141,7 @@ class _Sources:
     keywords: Path | None
     emissions: Path | None
     lm: Path | None
+    lexicon: Path | None
 
     def any(self) -> bool:
         return any(value is not None for value in vars(self).values())
@@ -156,7 +158,7 @@ class _Sources:
             vocabulary=None if self.vocabulary is None else _read_vocabulary(self.vocabulary, normalize_all),
             training_counts=None if self.train_text is None else count_training_words(self.train_text, normalize_all),
             keywords=() if self.keywords is None else read_phrases(self.keywords),
-            blame=None if self.emissions is None else blame_errors(report, self.emissions, self.lm),
+            blame=None if self.emissions is None else blame_errors(report, self.emissions, self.lm, self.lexicon),
         )
 
 

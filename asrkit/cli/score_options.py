@@ -240,6 +240,9 @@ Emissions = Annotated[
 LanguageModel = Annotated[
     Path | None, typer.Option("--lm", help="The language model of that run; its vocabulary, too.")
 ]
+LexiconOfRun = Annotated[
+    Path | None, typer.Option("--lexicon", help="The lexicon of that run, if its model writes no letters.")
+]
 MaxRise = Annotated[
     float | None,
     typer.Option(

@@ -106,7 +106,7 @@ def lexicon_symbols(symbols: Symbols) -> _native.SymbolSet:
     """
     from asrkit import _native
 
-    spaces = [i for i, spelling in enumerate(symbols.spellings) if spelling and not spelling.text]
+    spaces = symbols.spaces
     pieces, units = [], []
     for i, spelling in enumerate(symbols.spellings):
         is_spelled = spelling is not None and i not in spaces

@@ -100,10 +100,14 @@ class Symbols:
         )
 
     @property
+    def spaces(self) -> tuple[int, ...]:
+        """The outputs that separate words and add nothing else."""
+        return tuple(index for index, spelling in enumerate(self.spellings) if spelling and not spelling.text)
+
+    @property
     def space_index(self) -> int | None:
-        """The first output that separates words and adds nothing else, or None."""
-        pure = (index for index, spelling in enumerate(self.spellings) if spelling and not spelling.text)
-        return next(pure, None)
+        """The first of these, or None."""
+        return next(iter(self.spaces), None)
 
     @property
     def silent(self) -> tuple[int, ...]:
