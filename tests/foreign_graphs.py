@@ -40,12 +40,12 @@ def model_of(
     return model
 
 
-def planted_model(gain: float = 60.0) -> onnx.ModelProto:
+def planted_model(gain: float = 60.0, num_outputs: int = len(LABELS)) -> onnx.ModelProto:
     """A model of samples that hears the loudness of each 20 ms: output n where it is nearest to n / 10.
 
     Its logits are ``-gain * (loudness - n / 10)**2``; the loudness is the mean of absolute samples.
     """
-    levels = np.arange(len(LABELS)) / 10
+    levels = np.arange(num_outputs) / 10
     nodes = [
         helper.make_node("Unsqueeze", ["input_values", "one"], ["x"]),
         helper.make_node("Abs", ["x"], ["a"]),
@@ -62,7 +62,7 @@ def planted_model(gain: float = 60.0) -> onnx.ModelProto:
         tensor("gain", -gain * 10),
     ]
     inputs = [value("input_values", ["b", "n"])]
-    return model_of(nodes, inputs, [value("logits", ["b", "t", len(LABELS)])], constants)
+    return model_of(nodes, inputs, [value("logits", ["b", "t", num_outputs])], constants)
 
 
 def planted_sound(outputs: Sequence[int], steps_each: int = 3) -> npt.NDArray[np.float32]:
@@ -72,16 +72,20 @@ def planted_sound(outputs: Sequence[int], steps_each: int = 3) -> npt.NDArray[np
     return (loudness * np.where(np.arange(len(loudness)) % 2, 1, -1)).astype(np.float32)
 
 
-def hugging_face_folder(folder: Path, *, normalize: bool = False, graph: onnx.ModelProto | None = None) -> Path:
+def hugging_face_folder(
+    folder: Path, *, normalize: bool = False, graph: onnx.ModelProto | None = None, labels: Sequence[str] = LABELS
+) -> Path:
     """Write a folder as ``save_pretrained`` does, with the planted model as its graph."""
     (folder / "onnx").mkdir(parents=True)
-    write_json(folder / "config.json", {"architectures": ["Wav2Vec2ForCTC"], "pad_token_id": 0, "vocab_size": 8})
+    write_json(
+        folder / "config.json", {"architectures": ["Wav2Vec2ForCTC"], "pad_token_id": 0, "vocab_size": len(labels)}
+    )
     extractor = {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "do_normalize": normalize}
     write_json(folder / "preprocessor_config.json", {**extractor, "sampling_rate": RATE_HZ})
-    write_json(folder / "vocab.json", {label: index for index, label in enumerate(LABELS)})
+    write_json(folder / "vocab.json", {label: index for index, label in enumerate(labels)})
     write_json(folder / "tokenizer_config.json", {"word_delimiter_token": "|", "do_lower_case": False})
     (folder / "README.md").write_text("---\nlanguage: en\nlicense: apache-2.0\n---\n# A model\n")
-    onnx.save(graph or planted_model(), str(folder / "onnx" / "model.onnx"))
+    onnx.save(graph or planted_model(num_outputs=len(labels)), str(folder / "onnx" / "model.onnx"))
     return folder
 
 

@@ -319,6 +319,8 @@ def test_weights_are_tuned_on_emissions(here: Path, asrkit: Command) -> None:  #
     done = asrkit("decode", "dev.npz", "--tokens", "pieces.txt", "--lm", "lm.arpa", "--config", "lm.tuning.toml")
     assert done.code == 3
     assert hypotheses()["u8"] == "cab a"
+    Path("dev.tsv").write_text("id\tpath\ttext\n" + "".join(f"u{i}\tu.wav\tCab a.\n" for i in range(9)))
+    assert asrkit(*arguments, "--data", "dev.tsv", "--candidates", "3", "--threads", "1", "--dry-run").code == 0
     for wrong, message in (
         (["--data", "dev.txt", "--model", "m"], "--emissions takes the place of a model"),
         (["--data", "ref.txt"], "no text has the id of any of the emissions"),

@@ -16,6 +16,7 @@ from test_decoder_search import AB, ARPA, WIDE, random_emissions
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
+from asrkit.emissions import to_half
 from asrkit.errors import LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.text.symbols import Symbols, WordRule
@@ -237,6 +238,26 @@ def test_characters_of_a_script_without_spaces_are_words_of_its_model(tmp_path: 
 def test_a_model_of_words_does_not_fit_outputs_without_words(tmp_path: Path) -> None:
     with pytest.raises(LanguageModelError, match="nothing divides the words"):
         BeamSearchDecoder(PIECES["none"], TINY, DecodingConfig(lm_units="words"))
+
+
+@pytest.mark.parametrize("mode", ["fast", "accurate", "thorough"])
+@pytest.mark.parametrize("lm", [None, TINY])
+def test_what_a_large_vocabulary_leaves_out_when_it_is_stored_changes_no_text(mode: str, lm: NgramModel | None) -> None:
+    words = sorted({word for word in TINY.vocabulary if word.isascii() and word.isalpha()})[:60]
+    extra = [f"▁{first}{second}" for first in "bcdfghjk" for second in "aeioubcdfghjklmnprst"]
+    pieces = dict.fromkeys([*(f"▁{word}" for word in words), *extra, *"abcdefghijklmnopqrstuvwxyz"])
+    symbols = Symbols(("", *pieces, *(f"{a}{b}" for a in "xyzqwv" for b in "xyzqwvabcdefg")), 0, WordRule.PIECE)
+    assert len(symbols) > 256
+    decoder = BeamSearchDecoder(symbols, lm, DecodingConfig(mode=mode))
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        logits = rng.normal(0, 4, (25, len(symbols)))
+        logits[:, 0] += 6
+        exact = (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
+        stored = to_half(exact).astype(np.float32)
+        dense = exact.astype(np.float16).astype(np.float32)
+        assert (stored != dense).mean() > 0.1
+        assert decoder.decode(stored)[0].text == decoder.decode(dense)[0].text
 
 
 def test_labels_alone_show_their_marks() -> None:

@@ -215,7 +215,8 @@ def _read_stored(
 
     model, recordings = find_emissions(emissions, None if tokens is None else Tokens(tokens, blank, step_ms=step_ms))
     remark(model.describe(), quiet)
-    texts = with_ids(read_transcripts(data))
+    texts = read_transcripts(data)
+    texts = with_ids(texts) if texts.ids is None else texts
     references = dict(zip(texts.ids or (), texts.texts, strict=True))
     arrays, spoken = [], []
     for recording in recordings:

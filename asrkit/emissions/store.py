@@ -1,7 +1,8 @@
 """Emissions on disk: decode once more with another beam or language model, without audio or network.
 
 One ``.npz`` per utterance: float16 log-probabilities and a JSON description. Nothing in it is ever executed. Symbols of
-one character each with the blank last are format 1, an alphabet; all others are format 2, with labels.
+one character each with the blank last are format 1, an alphabet; all others are format 2, with labels. Those of a large
+vocabulary are made sparse and compressed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from asrkit.text import Alphabet, Symbols
 
 EMISSIONS_SUFFIX = ".emissions.npz"
 _LOWEST_LOG_PROB = -6e4  # float16 ends at -65504
+_MOST_DENSE = 256  # outputs; of more, most of a step is as good as impossible
+_RARE = -14.0  # beyond what any mode of the search tries
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,26 @@ class KeptEmissions:
 
 
 def to_half(emissions: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
-    """Round emissions to what is stored; decoding uses the same values, so decoding again gives the same answer."""
-    return np.maximum(emissions, _LOWEST_LOG_PROB).astype(np.float16)
+    """Round emissions to what is stored; decoding uses the same values, so decoding again gives the same answer.
+
+    In a large vocabulary, the outputs of a step that are less likely than exp(-14) become as likely as they are on
+    average: no search tries them, each step still sums to one, and equal numbers are packed to almost nothing.
+    """
+    half = np.maximum(emissions, _LOWEST_LOG_PROB).astype(np.float16)
+    if emissions.shape[1] > _MOST_DENSE:
+        for step, stored in zip(emissions, half, strict=True):
+            is_rare = step < _RARE
+            if is_rare.any():
+                stored[is_rare] = np.log(np.maximum(np.exp(step[is_rare]).mean(), np.finfo(np.float32).tiny))
+    return half
 
 
 def pack_emissions(emissions: npt.NDArray[np.float16], info: EmissionsInfo) -> bytes:
     """Return the bytes of an emissions file for ``(steps, symbols)`` log-probabilities."""
     description = json.dumps(_symbols_to_json(info.symbols) | {k: v for k, v in vars(info).items() if k != "symbols"})
     buffer = io.BytesIO()
-    np.savez(buffer, log_probs=emissions, description=np.frombuffer(description.encode(), np.uint8))
+    save = np.savez_compressed if emissions.shape[1] > _MOST_DENSE else np.savez
+    save(buffer, log_probs=emissions, description=np.frombuffer(description.encode(), np.uint8))
     return buffer.getvalue()
 
 

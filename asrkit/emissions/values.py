@@ -88,7 +88,8 @@ def _normalized(array: npt.NDArray[np.float64], kind: Values) -> npt.NDArray[np.
         is_above = np.logaddexp.reduce(array, axis=1) > _MOST_LOG_SUM
         _refuse(is_above, "the probabilities of step {step} sum to far more than 1; cut off what pads the utterance")
         return array
-    for name, sums in (("probabilities", array.sum(axis=1)), ("negated log-probabilities", np.exp(-array).sum(axis=1))):
+    as_negated = np.exp(-np.abs(array)).sum(axis=1)
+    for name, sums in (("probabilities", array.sum(axis=1)), ("negated log-probabilities", as_negated)):
         is_other = array.min(initial=np.inf) >= 0 and abs(np.median(sums) - 1) <= _TOLERANCE
         _refuse(np.array([is_other]), f"holds {name}, which are taken for logits; say what they are, or convert them")
     _refuse(np.isposinf(peak[:, 0]), "an infinite value at step {step}")
