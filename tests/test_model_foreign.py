@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
+import os
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +20,11 @@ from typer.testing import CliRunner
 
 from asrkit.cli import app
 from asrkit.emissions import read_emissions, store
+from asrkit.model.bundle import Bundle
 from asrkit.model.importing import Wishes, import_model
+from asrkit.transcription.ray_runner import _Worker
+from asrkit.transcription.recipe import Recipe
+from asrkit.transcription.recordings import find_recordings
 
 MANY = (*LABELS, *(f"X{index}" for index in range(300)))
 SAID = {"u1": "AB C", "u2": "CAB", "u3": "A CAB AB", "u4": "BA", "u5": "C AB BA", "u6": "CAB CAB A"}
@@ -95,3 +103,18 @@ def test_texts_are_checked_and_aligned_with_it(here: Path) -> None:
     assert [word[4] for word in words] == ["a", "cab", "ab"]
     ends = [float(word[2]) + float(word[3]) for word in words]
     assert ends == pytest.approx([0.06, 0.38, 0.62])  # four steps of 20 ms an output, the last of them a blank
+
+
+def work_elsewhere(worker: _Worker, batch: list[Any]) -> list[str]:
+    outcomes, _ = worker.recognize(tuple(batch))
+    assert not any(outcome.problem for outcome in outcomes)
+    return [outcome.transcript.text for outcome in outcomes if outcome.transcript is not None]
+
+
+def test_it_travels_to_workers_in_other_folders(here: Path, tmp_path: Path) -> None:
+    """As a worker of a cluster gets it: pickled, with relative paths made absolute."""
+    worker = _Worker(Recipe.make(Bundle.load("bundle"), Path("lm.arpa")).portable())
+    recordings = find_recordings(["wavs"])
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, initializer=os.chdir, initargs=(tmp_path,)) as pool:
+        assert pool.submit(work_elsewhere, worker, recordings).result() == [SAID[r.utterance_id] for r in recordings]

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 from fake_recognition import write_speech
+from foreign_graphs import RATE_HZ, hugging_face_folder, planted_sound
 from random_bundle import random_bundle
 
 from asrkit.config import TranscriptionConfig
 from asrkit.errors import LanguageModelError
+from asrkit.model.importing import Wishes, import_model
 from asrkit.transcription import Observer, TranscriptionSummary, transcribe
 from asrkit.transcription.recipe import Recipe
 
@@ -64,6 +67,19 @@ def test_ray_gives_the_same_bytes_though_workers_die(tmp_path: Path, monkeypatch
     assert far.stage_cpu_s["network_s"] > 0
     assert contents(Path("local")) == contents(Path("far"))
     assert not ray.is_initialized()
+
+
+def test_a_model_made_elsewhere_gives_the_same_bytes_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hugging_face_folder(tmp_path / "hf")
+    monkeypatch.chdir(tmp_path)
+    bundle = import_model(Path("hf"), Path("bundle"), Wishes(longest_s=5.0))
+    Path("in").mkdir()
+    for place, outputs in enumerate(([5, 6], [7, 5, 6, 4, 5], [6, 5] * 60)):
+        soundfile.write(f"in/{place}.wav", planted_sound(outputs), RATE_HZ, subtype="FLOAT")
+    for name, config in (("local", CONFIG.replace(runner="local")), ("far", CONFIG)):
+        assert counts(transcribe(["in"], bundle, output_dir=name, config=config, keep_emissions=True)) == (3, 0)
+    assert Path("far/1.txt").read_text() == "CAB A\n"
+    assert contents(Path("local")) == contents(Path("far"))
 
 
 def counts(summary: TranscriptionSummary) -> tuple[int, int]:
