@@ -6,7 +6,8 @@ Everything here is read from the file itself; nothing is run, and nothing is all
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ _MOST_GROWN = 1 << 28
 _BITS = {"DOUBLE": 64, "INT64": 64, "UINT64": 64, "COMPLEX64": 64, "COMPLEX128": 128, "FLOAT16": 16, "BFLOAT16": 16}
 _BITS |= {"INT16": 16, "UINT16": 16, "INT8": 8, "UINT8": 8, "BOOL": 8, "INT4": 4, "UINT4": 4, "FLOAT": 32}
 _BITS |= {"INT32": 32, "UINT32": 32}
+_NAMES = {1: "float32", 2: "uint8", 3: "int8", 10: "float16", 11: "float64", 16: "bfloat16"}  # of ONNX's types
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,13 @@ class CheckedGraph:
         data: Its bytes.
         external: Files with tensors of it, by their plain names beside it.
         metadata: What its exporter noted in it.
+        numbers: How many numbers of each type it holds, such as "float32", "float16" and "int8".
     """
 
     data: bytes
     external: tuple[str, ...]
     metadata: dict[str, str]
+    numbers: Mapping[str, int]
 
 
 def check_graph(path: Path) -> CheckedGraph:
@@ -63,10 +67,14 @@ def check_graph(path: Path) -> CheckedGraph:
             raise _refused("has no operator")
         if model.functions:
             raise _refused("defines operators of its own (functions)")
-        external = {name for tensor in _tensors(model.graph) for name in _check_tensor(tensor, path.parent)}
+        external, numbers = set[str](), Counter[str]()
+        for tensor in _tensors(model.graph):
+            external.update(_check_tensor(tensor, path.parent))
+            numbers[_NAMES.get(tensor.data_type, "others")] += math.prod(tensor.dims)
     except BundleError as error:
         raise BundleError(str(error), path=path) from None
-    return CheckedGraph(data, tuple(sorted(external)), {entry.key: entry.value for entry in model.metadata_props})
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    return CheckedGraph(data, tuple(sorted(external)), metadata, numbers)
 
 
 def first_line(error: Exception) -> str:

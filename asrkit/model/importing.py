@@ -98,6 +98,8 @@ def import_model(
     findings = examine(
         source.graph, source.front_end, source.constants, num_bytes=num_bytes, longest_s=wishes.longest_s
     )
+    if "float16" in checked.numbers:  # rounded to them, an answer depends on the batch, sooner or later
+        findings = replace(findings, graph=findings.graph.replace(batching="alone"))
     symbols = source.symbols(findings.num_outputs)
     for warning in _doubts(symbols, findings):
         tell(f"warning: {warning}")
@@ -154,6 +156,8 @@ def _write(
     name = wishes.name or output.name
     shown = {"features", "values", "batching", "longest_s"}  # elsewhere in the bundle
     certificate = {key: value for key, value in findings.certificate.items() if key not in shown}
+    total = sum(checked.numbers.values())
+    certificate["weights"] = {kind: round(n / total, 3) for kind, n in checked.numbers.items() if n > total / 200}
     certificate |= {"on": str(datetime.date.today()), "onnxruntime": version_of("onnxruntime")}
     features = source.front_end or read_features(findings.certificate["features"])
     description = {

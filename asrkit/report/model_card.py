@@ -81,6 +81,9 @@ def _certificate(graph: GraphConfig, measured: Mapping[str, Any]) -> list[tuple[
         ("answers", graph.values),
         ("batches", _BATCHING[graph.batching] + _changes(measured)),
     ]
+    if weights := measured.get("weights"):
+        shares = sorted(weights.items(), key=lambda item: -item[1])
+        rows.insert(1, ("weights", ", ".join(f"{kind} ({100 * share:.0f} %)" for kind, share in shares)))
     if isinstance(silence := measured.get("silence"), Mapping):
         rows.append(("in silence", f"output {silence.get('output')} in {100 * silence.get('share', 0):.0f} % of steps"))
     if graph.longest_s is not None:
@@ -100,7 +103,8 @@ def _changes(measured: Mapping[str, Any]) -> str:
     values = measured.get("padding_changes"), measured.get("neighbors_change")
     if not all(isinstance(value, int | float) for value in values):
         return ": the graph takes no more" if "padding_changes" in measured else ""
-    return ": padding changes an answer by {:.2g} nats, neighbors of its length by {:.2g}".format(*values)
+    why = ", as float16 rounds otherwise in company" if "float16" in measured.get("weights", ()) else ""
+    return why + ": padding changes an answer by {:.2g} nats, neighbors of its length by {:.2g}".format(*values)
 
 
 def settings_in_words(decoding: Mapping[str, Any]) -> str:
