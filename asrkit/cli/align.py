@@ -10,6 +10,7 @@ import typer
 
 from asrkit.cli import transcribe_options as options
 from asrkit.cli.app import app
+from asrkit.cli.groups import named_on_command_line
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
@@ -76,7 +77,7 @@ def align(
     config = resolve(TranscriptionConfig, "transcription", flags, project=Project.load())
     if to_stdout and len(config.format) > 1:
         raise ConfigError("stdout takes one format; name one with -f, or a folder with -o")
-    if to_stdout and (in_place or json_output or _is_named(context, "output_dir")):
+    if to_stdout and (in_place or json_output or "output_dir" in named_on_command_line(context)):
         raise ConfigError("--stdout writes no file and prints nothing else; drop --in-place, --json and -o")
     with TranscriptionProgress(quiet=quiet, keep=to_stdout, verb="aligned") as view:
         choice = choose_model(model)
@@ -103,7 +104,3 @@ def align(
     if json_output:
         show(json.dumps(summary.to_dict()), exact=True)
     raise typer.Exit(summary.exit_code)
-
-
-def _is_named(context: typer.Context, name: str) -> bool:
-    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"

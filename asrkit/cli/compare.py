@@ -8,6 +8,7 @@ import typer
 
 from asrkit.cli import score_options as options
 from asrkit.cli.app import app
+from asrkit.cli.groups import grouped
 from asrkit.cli.score import MISSED, players, say, settings_from, write_page
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
@@ -19,6 +20,7 @@ _ROUNDING = 1e-9  # points; a rise of exactly so many is no more than that
 
 
 @app.command("compare")
+@grouped
 def compare_command(
     paths: Annotated[
         list[str],
@@ -26,31 +28,18 @@ def compare_command(
             metavar="A B [C ...] REF", help="Hypotheses of each system, files or folders, then their references."
         ),
     ],
-    format: options.Format = options.TranscriptFormat.AUTO,
-    hyp_format: options.HypothesisFormat = None,
-    ref_format: options.ReferenceFormat = None,
-    hyp_field: options.HypothesisField = None,
-    ref_field: options.ReferenceField = None,
-    notation: options.NotationName = None,
-    normalizer: options.Normalizer = None,
-    language: options.Language = None,
-    map: options.Map = None,
-    unit: options.UnitName = None,
-    weights: options.WeightsName = None,
-    engine: options.EngineName = None,
-    missing: options.MissingPolicy = None,
-    extra: options.ExtraPolicy = None,
-    characters: options.CharactersUnit = None,
-    resamples: options.Resamples = None,
-    seed: options.Seed = None,
-    speakers: options.Speakers = None,
-    worst: options.WidestApart = 3,
-    json: options.Json = False,
-    markdown: options.Markdown = False,
-    html: options.Html = None,
-    audio_root: options.AudioRoot = None,
-    embed_audio: options.EmbedAudio = False,
-    max_rise: options.MaxRise = None,
+    *,
+    scoring: options.Scoring,
+    worst: Annotated[int, typer.Option(min=0, help="How many utterances to show, widest apart first.")] = 3,
+    pages: options.Pages,
+    max_rise: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="POINTS",
+            help="Exit with 4 when a WER, in percent, is more than so many points above that of A.",
+        ),
+    ] = None,
 ) -> None:
     """Tell whether system B is better than system A, how sure that is, and what it would take to be sure.
 
@@ -62,36 +51,36 @@ def compare_command(
     """
     if len(paths) < 3:
         raise ConfigError("give the hypotheses of two systems or more, then the references: asrkit compare A B REF")
-    config = settings_from(locals())
+    config = settings_from(scoring)
     from asrkit.metrics.ranking import rank
 
-    ranking = rank(paths[:-1], paths[-1], config, format=format.value, speakers=speakers)
+    ranking = rank(paths[:-1], paths[-1], config, format=scoring.format.value, speakers=scoring.speakers)
     for note in dict.fromkeys(note for report in ranking.reports for note in report.notes):
         say(note)
-    _show(ranking, worst=worst, json=json, markdown=markdown)
-    if html is not None:
+    _show(ranking, pages, worst)
+    if pages.html is not None:
         from asrkit.report.html import render_comparison, render_ranking
 
-        recordings = players(ranking.reports[0], html, audio_root, speakers, embed_audio)
+        recordings = players(ranking.reports[0], pages, scoring.speakers)
         is_pair = len(ranking.reports) == 2
         page = render_comparison(ranking.pairs[0].comparison, recordings) if is_pair else None
-        write_page(html, page or render_ranking(ranking, recordings))
+        write_page(pages.html, page or render_ranking(ranking, recordings))
     if max_rise is not None:
         _check_rise(ranking, max_rise)
 
 
-def _show(ranking: Ranking, *, worst: int, json: bool, markdown: bool) -> None:
-    if json and markdown:
+def _show(ranking: Ranking, pages: options.Pages, worst: int) -> None:
+    if pages.json and pages.markdown:
         raise ConfigError("choose one of --json and --markdown")
     comparison = ranking.pairs[0].comparison if len(ranking.reports) == 2 else None
-    if json:
+    if pages.json:
         from json import dumps
 
         from asrkit.report.score_json import comparison_to_json, ranking_to_json
 
         values = ranking_to_json(ranking) if comparison is None else comparison_to_json(comparison)
         show(dumps(values, ensure_ascii=False, indent=2), exact=True)
-    elif markdown:
+    elif pages.markdown:
         from asrkit.report.markdown import comparison_to_markdown, ranking_to_markdown
 
         page = ranking_to_markdown(ranking) if comparison is None else comparison_to_markdown(comparison, worst=worst)

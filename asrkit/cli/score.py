@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asrkit.cli import score_options as options
 from asrkit.cli.app import app
+from asrkit.cli.groups import grouped
 from asrkit.cli.showing import show
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError
@@ -57,91 +58,30 @@ def _here_or_in_transcripts(hypothesis: str) -> str:
     return str(transcripts)
 
 
-def settings_from(flags: Mapping[str, object]) -> ScoringConfig:
-    """Merge those flags that are settings with ``asrkit.toml`` and the defaults."""
+def settings_from(scoring: options.Scoring) -> ScoringConfig:
+    """Merge those options that are settings with ``asrkit.toml`` and the defaults."""
     from asrkit.cli.settings import Project, resolve
 
-    names = {field.name for field in fields(ScoringConfig)} & flags.keys()
-    plain = {name: str(value) if isinstance(value := flags[name], StrEnum | Path) else value for name in names}
+    names = {field.name for field in fields(ScoringConfig)} & vars(scoring).keys()
+    flags = {name: getattr(scoring, name) for name in names}
+    plain = {name: str(value) if isinstance(value, StrEnum | Path) else value for name, value in flags.items()}
     return resolve(ScoringConfig, "scoring", plain, project=Project.load())
-
-
-@app.command("score")
-def score_command(
-    hypotheses: options.HypothesisArgument = None,
-    references: options.ReferenceArgument = None,
-    hyp: options.HypothesisOption = None,
-    ref: options.ReferenceOption = None,
-    format: options.Format = options.TranscriptFormat.AUTO,
-    hyp_format: options.HypothesisFormat = None,
-    ref_format: options.ReferenceFormat = None,
-    hyp_field: options.HypothesisField = None,
-    ref_field: options.ReferenceField = None,
-    notation: options.NotationName = None,
-    normalizer: options.Normalizer = None,
-    language: options.Language = None,
-    map: options.Map = None,
-    unit: options.UnitName = None,
-    weights: options.WeightsName = None,
-    engine: options.EngineName = None,
-    missing: options.MissingPolicy = None,
-    extra: options.ExtraPolicy = None,
-    characters: options.CharactersUnit = None,
-    resamples: options.Resamples = None,
-    seed: options.Seed = None,
-    speakers: options.Speakers = None,
-    by: options.By = None,
-    worst: options.Worst = 5,
-    details: options.WithDetails = False,
-    vocabulary: options.Vocabulary = None,
-    train_text: options.TrainText = None,
-    keywords: options.Keywords = None,
-    emissions: options.Emissions = None,
-    lm: options.LanguageModel = None,
-    lexicon: options.LexiconOfRun = None,
-    json: options.Json = False,
-    markdown: options.Markdown = False,
-    html: options.Html = None,
-    audio_root: options.AudioRoot = None,
-    embed_audio: options.EmbedAudio = False,
-    max_wer: options.MaxWer = None,
-) -> None:
-    """Score hypotheses against references: WER and CER with counts, an interval, and the worst utterances.
-
-    Utterances are joined by id where there are ids, else line by line; whatever cannot be joined is an error.
-
-    Example: asrkit score hyp.txt ref.txt --max-wer 12.5
-    """
-    config = settings_from(locals())
-    from asrkit.metrics.scoring import score
-
-    paths = both_sides(hypotheses, references, hyp, ref)
-    report = score(*paths, config, format=format.value, speakers=speakers)
-    for note in report.notes:
-        say(note)
-    sources = _Sources(vocabulary or lm, train_text, keywords, emissions, lm, lexicon)
-    tables = sources.find_details(report) if details or html is not None or sources.any() else None
-    groups = _score_by(report, by or [])
-    if html is not None and tables is not None:  # first, as a reader of the output may leave early
-        from asrkit.report.html import render_score
-
-        recordings = players(report, html, audio_root, speakers, embed_audio)
-        write_page(html, render_score(report, tables, recordings, fields=groups))
-    _show(report, tables, groups, worst=worst, json=json, markdown=markdown)
-    if max_wer is not None:
-        check_gate(report.word_error_rate, max_wer)
 
 
 @dataclass(frozen=True)
 class _Sources:
     """What a user has at hand beside the two sides."""
 
-    vocabulary: Path | None
-    train_text: Path | None
-    keywords: Path | None
-    emissions: Path | None
-    lm: Path | None
-    lexicon: Path | None
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="A word list or language model: the share of unknown words.")
+    ] = None
+    train_text: Annotated[Path | None, typer.Option(help="Training text: recall of rare words.")] = None
+    keywords: Annotated[Path | None, typer.Option(help="Words and phrases, one a line: recall and precision.")] = None
+    emissions: Annotated[Path | None, typer.Option(help="A run with --keep-emissions: the cause of each error.")] = None
+    lm: Annotated[Path | None, typer.Option(help="The language model of that run; its vocabulary, too.")] = None
+    lexicon: Annotated[
+        Path | None, typer.Option(help="The lexicon of that run, if its model writes no letters.")
+    ] = None
 
     def any(self) -> bool:
         return any(value is not None for value in vars(self).values())
@@ -153,13 +93,68 @@ class _Sources:
         from asrkit.metrics.normalizing import normalizer_of
 
         normalize_all = normalizer_of(report.config).normalize_all
+        words = self.vocabulary or self.lm
         return find_details(
             report,
-            vocabulary=None if self.vocabulary is None else _read_vocabulary(self.vocabulary, normalize_all),
+            vocabulary=None if words is None else _read_vocabulary(words, normalize_all),
             training_counts=None if self.train_text is None else count_training_words(self.train_text, normalize_all),
             keywords=() if self.keywords is None else read_phrases(self.keywords),
             blame=None if self.emissions is None else blame_errors(report, self.emissions, self.lm, self.lexicon),
         )
+
+
+@app.command("score")
+@grouped
+def score_command(
+    hypotheses: Annotated[
+        str | None, typer.Argument(metavar="HYP", help="Hypotheses: a file, a folder, or - for standard input.")
+    ] = None,
+    references: Annotated[str | None, typer.Argument(metavar="REF", help="References: a file or a folder.")] = None,
+    hyp: Annotated[str | None, typer.Option(help="Hypotheses, instead of the argument.")] = None,
+    ref: Annotated[str | None, typer.Option(help="References, instead of the argument.")] = None,
+    *,
+    scoring: options.Scoring,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="A column of a manifest, such as speaker, accent or snr: the score of each group, and a test of the "
+            "gap. May be repeated.",
+        ),
+    ] = None,
+    worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances to show.")] = 5,
+    details: Annotated[
+        bool, typer.Option("--details", help="Confusions, words missed, speakers, lengths, n-best, confidences.")
+    ] = False,
+    sources: _Sources,
+    pages: options.Pages,
+    max_wer: Annotated[
+        float | None, typer.Option(min=0.0, help="Exit with 4 when the WER, in percent, is higher.")
+    ] = None,
+) -> None:
+    """Score hypotheses against references: WER and CER with counts, an interval, and the worst utterances.
+
+    Utterances are joined by id where there are ids, else line by line; whatever cannot be joined is an error.
+
+    Example: asrkit score hyp.txt ref.txt --max-wer 12.5
+    """
+    config = settings_from(scoring)
+    from asrkit.metrics.scoring import score
+
+    paths = both_sides(hypotheses, references, hyp, ref)
+    report = score(*paths, config, format=scoring.format.value, speakers=scoring.speakers)
+    for note in report.notes:
+        say(note)
+    tables = sources.find_details(report) if details or pages.html is not None or sources.any() else None
+    groups = _score_by(report, by or [])
+    if pages.html is not None and tables is not None:  # first, as a reader of the output may leave early
+        from asrkit.report.html import render_score
+
+        recordings = players(report, pages, scoring.speakers)
+        write_page(pages.html, render_score(report, tables, recordings, fields=groups))
+    _show(report, tables, groups, pages, worst)
+    if max_wer is not None:
+        check_gate(report.word_error_rate, max_wer)
 
 
 def _read_vocabulary(path: Path, normalize_all: Callable[[Sequence[str]], list[str]]) -> set[str]:
@@ -189,14 +184,12 @@ def _show(
     report: ScoreReport,
     details: Details | None,
     fields: list[FieldScore],
-    *,
+    pages: options.Pages,
     worst: int,
-    json: bool,
-    markdown: bool,
 ) -> None:
-    if json and markdown:
+    if pages.json and pages.markdown:
         raise ConfigError("choose one of --json and --markdown")
-    if json:
+    if pages.json:
         from json import dumps
 
         from asrkit.report.score_json import score_to_json
@@ -205,7 +198,7 @@ def _show(
             dumps(score_to_json(report, worst=worst, details=details, fields=fields), ensure_ascii=False, indent=2),
             exact=True,
         )
-    elif markdown:
+    elif pages.markdown:
         from asrkit.report.markdown import score_to_markdown
 
         show(score_to_markdown(report, worst=worst, details=details, fields=fields), nl=False, exact=True)
@@ -216,13 +209,14 @@ def _show(
         print_score(report, Console(highlight=False), worst=worst, details=details, fields=fields)
 
 
-def players(report: ScoreReport, page: Path, root: Path | None, manifest: Path | None, embed: bool) -> Players:
+def players(report: ScoreReport, pages: options.Pages, manifest: Path | None) -> Players:
     """Look for recordings under the named folder, beside the manifest, and beside the references."""
     from asrkit.report.html.audio import Players
 
     beside = [Path(path).parent for path in (manifest, report.reference_path, report.hypothesis_path) if path]
-    roots = [*([root] if root is not None else []), *beside]
-    return Players(page.parent, tuple(roots), embed)
+    roots = [*([pages.audio_root] if pages.audio_root is not None else []), *beside]
+    assert pages.html is not None
+    return Players(pages.html.parent, tuple(roots), pages.embed_audio)
 
 
 def write_page(path: Path, page: str) -> None:

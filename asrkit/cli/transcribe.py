@@ -16,6 +16,7 @@ import typer
 
 from asrkit.cli import transcribe_options as options
 from asrkit.cli.app import app
+from asrkit.cli.groups import grouped, named_on_command_line
 from asrkit.cli.lists import listed, phrases
 from asrkit.cli.showing import show
 from asrkit.config import DecodingConfig, Settings, TranscriptionConfig
@@ -42,68 +43,25 @@ _ABSENT = dict.fromkeys((*_ABOUT_AUDIO, *_OF_DECODE, "inputs", "files_from", "pl
 
 
 @app.command(epilog="Example: asrkit transcribe ./wavs --beam 50 --lm lm/3gram.arpa")
+@grouped
 def transcribe(
     context: typer.Context,
     inputs: options.Inputs = None,
-    output_dir: options.OutputDir = Path("transcripts"),
+    *,
+    output: options.AudioOutput,
     model: options.Model = None,
-    lm: options.LanguageModel = None,
-    decoder: options.DecoderName = None,
-    beam: options.Beam = None,
-    lm_weight: options.LmWeight = None,
-    word_bonus: options.WordBonus = None,
-    n_best: options.NBest = None,
-    mode: options.Mode = None,
-    vocabulary: options.Vocabulary = None,
-    hotwords: options.Hotwords = None,
-    hotwords_from: options.HotwordsFrom = None,
-    hotword_weight: options.HotwordWeight = None,
-    files_from: options.FilesFrom = None,
-    audio_root: options.AudioRoot = None,
-    recursive: options.Recursive = None,
-    include: options.Include = None,
-    exclude: options.Exclude = None,
-    channels: options.Channels = None,
-    raw_rate_hz: options.RawRateHz = None,
-    audio_track: options.AudioTrack = None,
-    salvage: options.Salvage = None,
-    emissions: options.Emissions = None,
-    format: options.Format = None,
-    subtitle_width: options.SubtitleWidth = None,
-    subtitle_lines: options.SubtitleLines = None,
-    subtitle_min_s: options.SubtitleMinS = None,
-    subtitle_max_s: options.SubtitleMaxS = None,
-    stdout: options.ToStdout = False,
-    in_place: options.InPlace = False,
-    keep_emissions: options.KeepEmissions = False,
-    overwrite: options.Overwrite = False,
-    dry_run: options.DryRun = False,
-    plan: options.Plan = False,
-    json_output: options.Json = False,
-    shard: options.Shard = None,
-    runner: options.Runner = None,
-    ray_address: options.RayAddress = None,
-    jobs: options.Jobs = None,
-    threads: options.Threads = None,
-    device: options.Device = None,
-    batch_seconds: options.BatchSeconds = None,
-    batch_size: options.BatchSize = None,
-    window_s: options.WindowS = None,
-    overlap_s: options.OverlapS = None,
-    vad: options.Vad = None,
-    setting: options.Assignments = None,
-    config: options.ConfigFile = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    decoding: options.Decoding,
+    reading: options.Reading,
+    work: options.AudioWork,
+    common: options.Common,
 ) -> None:
     """Transcribe files and folders.
 
     Each recording gets a transcript in a mirror of the input tree; the folder also gets hyp.txt, results.jsonl and,
     where something failed, failures.tsv. A second run does only what is missing or has changed.
     """
-    flags = {name: value for name, value in locals().items() if name != "context"}
-    named = {name for name in flags if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"}
-    request = Request(flags, named)
+    flags = {"inputs": inputs, "model": model, **vars(output), **vars(decoding), **vars(reading), **vars(work)}
+    request = Request(flags | vars(common), named_on_command_line(context))
     with request.inputs_on_disk() as paths:
         summary = request.carry_out(paths)
     raise typer.Exit(summary.exit_code)
