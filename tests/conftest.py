@@ -19,6 +19,8 @@ CACHE = tempfile.mkdtemp(prefix="asrkit-tests-")
 os.environ["ASRKIT_CACHE_DIR"] = CACHE
 atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 
+pytest_plugins = ["report_pages"]  # fixtures of several files
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 settings.register_profile("asrkit", deadline=None)  # a busy machine is no failure

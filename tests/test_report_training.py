@@ -8,7 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-from test_report_html import EVIL, outline
+from report_pages import EVIL, outline
 
 from asrkit.config import RunConfig
 from asrkit.report.html import render_training

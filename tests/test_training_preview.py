@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from test_report_html import outline
+from report_pages import outline
 from tone_speech import write_corpus
 from typer.testing import CliRunner
 
