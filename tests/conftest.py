@@ -19,7 +19,7 @@ CACHE = tempfile.mkdtemp(prefix="asrkit-tests-")
 os.environ["ASRKIT_CACHE_DIR"] = CACHE
 atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 
-pytest_plugins = ["report_pages"]  # fixtures of several files
+pytest_plugins = ["report_pages", "transcribe_project"]  # fixtures of several files
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

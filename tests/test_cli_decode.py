@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli_transcribe import Done, asrkit, parts, project  # noqa: F401  fixtures
 from test_emissions_foreign import kaldi_matrix
+from transcribe_project import Done
 
 LETTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefgh"]
 PIECES = ["<blk>", "<unk>", "▁a", "b", "▁ca", "c", "▁", "<0xC3>", "<0xA9>", "▁b"]
@@ -53,7 +53,7 @@ Command = Callable[..., Done]
         (lambda x: x.astype(np.float64)[None], "log-probabilities"),
     ],
 )
-def test_arrays_of_another_toolkit_become_transcripts(here: Path, asrkit: Command, kind, said: str) -> None:  # type: ignore[no-untyped-def]  # noqa: F811
+def test_arrays_of_another_toolkit_become_transcripts(here: Path, asrkit: Command, kind, said: str) -> None:  # type: ignore[no-untyped-def]
     np.savez("out.npz", u1=kind(spoken("bad cab")), u2=kind(spoken("a fee", 1)))
     done = asrkit("decode", "out.npz", "--tokens", "tokens.txt", "--decoder", "greedy", "-f", "txt", "-f", "ctm")
     assert done.code == 0, done.err
@@ -66,7 +66,7 @@ def test_arrays_of_another_toolkit_become_transcripts(here: Path, asrkit: Comman
     assert Path("transcripts/u1.ctm").read_text().split()[2:5] == ["0.000", "0.320", "bad"]
 
 
-def test_pieces_of_words_become_words(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_pieces_of_words_become_words(here: Path, asrkit: Command) -> None:
     spelled = ["▁ca", "b", "<unk>", "▁", "c", "b", "▁a", "c", "<0xC3>", "<0xA9>"]
     np.save("u.npy", emissions_of(PIECES, spelled))
     arguments = ["decode", "u.npy", "--tokens", "pieces.txt", "--decoder", "greedy", "-f", "json", "--step-ms", "20"]
@@ -84,7 +84,7 @@ def unsure(outputs: list[str], other: list[str], share: float) -> np.ndarray:
     return np.asarray(np.log(mixed).astype(np.float32))
 
 
-def test_pieces_are_searched_with_a_language_model(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_pieces_are_searched_with_a_language_model(here: Path, asrkit: Command) -> None:
     words = {"<unk>": -3.0, "<s>": -99.0, "</s>": -1.0, "cab": -0.8, "a": -1.2, "ac": -2.8}
     entries = "".join(f"{log10}\t{word}\n" for word, log10 in words.items())
     Path("lm.arpa").write_text(f"\\data\\\nngram 1={len(words)}\n\n\\1-grams:\n{entries}\n\\end\\\n")
@@ -107,7 +107,7 @@ def test_pieces_are_searched_with_a_language_model(here: Path, asrkit: Command) 
     assert json.loads(done.out)["details"]["blame"]["by_cause"]["search"] == 1, "hotwords are no part of the judgment"
 
 
-def test_phonemes_become_words_through_a_lexicon(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_phonemes_become_words_through_a_lexicon(here: Path, asrkit: Command) -> None:
     labels = ["<blk>", "k", "æ", "t", "s", "i:", "<wb>"]
     Path("phones.txt").write_text("".join(f"{label} {i}\n" for i, label in enumerate(labels)), encoding="utf-8")
     lines = ["cat\tk æ t", "sea\ts i:", "see\ts i:", "zoo\tz u:"]
@@ -133,7 +133,7 @@ def test_phonemes_become_words_through_a_lexicon(here: Path, asrkit: Command) ->
         assert (done.code, message in done.err) == (code, True), done.err
 
 
-def test_scripts_without_spaces(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_scripts_without_spaces(here: Path, asrkit: Command) -> None:
     labels = ["<blank>", "<unk>", "我", "你", "们", "<sos/eos>"]
     Path("units.txt").write_text("".join(f"{label} {i}\n" for i, label in enumerate(labels)))
     np.save("u.npy", emissions_of(labels, ["我", "你", "们", "<sos/eos>"]))
@@ -145,7 +145,7 @@ def test_scripts_without_spaces(here: Path, asrkit: Command) -> None:  # noqa: F
         assert Path("transcripts/u.srt").read_text(encoding="utf-8").splitlines()[2] == "我你们"
 
 
-def test_names_come_from_files_and_keys(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_names_come_from_files_and_keys(here: Path, asrkit: Command) -> None:
     Path("in/sub").mkdir(parents=True)
     np.save("in/a b.npy", spoken("a"))
     np.save("in/sub/c.npy", spoken("c"))
@@ -156,7 +156,7 @@ def test_names_come_from_files_and_keys(here: Path, asrkit: Command) -> None:  #
     assert Path("transcripts/s1/u1.txt").read_text() == "b\n"
 
 
-def test_kaldi_archives(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_kaldi_archives(here: Path, asrkit: Command) -> None:
     Path("in").mkdir()
     rows = [b"u1 ", kaldi_matrix(spoken("a bad")), b"u2 ", kaldi_matrix(spoken("b"))]
     Path("in/x.ark").write_bytes(b"".join(rows))
@@ -169,7 +169,7 @@ def test_kaldi_archives(here: Path, asrkit: Command) -> None:  # noqa: F811
     assert not Path("hacked").exists()
 
 
-def test_a_run_goes_on_where_it_was(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_a_run_goes_on_where_it_was(here: Path, asrkit: Command) -> None:
     np.save("u1.npy", spoken("a"))
     np.save("u2.npy", spoken("b"))
     arguments = ["decode", "u1.npy", "u2.npy", "--tokens", "tokens.txt", "--decoder", "greedy"]
@@ -181,7 +181,7 @@ def test_a_run_goes_on_where_it_was(here: Path, asrkit: Command) -> None:  # noq
     assert "new\tu1" in asrkit(*arguments, "-o", "other", "--dry-run").out
 
 
-def test_one_bad_utterance_is_a_failure_of_its_own(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_one_bad_utterance_is_a_failure_of_its_own(here: Path, asrkit: Command) -> None:
     good = spoken("a bad cab")
     positive, nan, negative = good.copy(), good.copy(), good[:, :5]
     positive[4, 2], nan[6, 1] = 3.0, np.nan
@@ -216,7 +216,7 @@ def test_one_bad_utterance_is_a_failure_of_its_own(here: Path, asrkit: Command) 
     assert not reasons
 
 
-def test_emissions_that_all_fail_are_an_error(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_emissions_that_all_fail_are_an_error(here: Path, asrkit: Command) -> None:
     np.save("u.npy", np.full((3, 13), np.nan))
     assert asrkit("decode", "u.npy", "--tokens", "tokens.txt", "--decoder", "greedy").code == 1
 
@@ -240,7 +240,7 @@ def test_emissions_that_all_fail_are_an_error(here: Path, asrkit: Command) -> No
         (["u.npy", "v/u.npy", "w.npz", "--tokens", "tokens.txt"], 1, "two inputs have the id 'u'"),
     ],
 )
-def test_unusable_input_is_one_line(here: Path, asrkit: Command, arguments: list[str], code: int, message: str) -> None:  # noqa: F811
+def test_unusable_input_is_one_line(here: Path, asrkit: Command, arguments: list[str], code: int, message: str) -> None:
     Path("empty").mkdir()
     Path("v").mkdir()
     np.save("u.npy", spoken("a"))
@@ -254,9 +254,9 @@ def test_unusable_input_is_one_line(here: Path, asrkit: Command, arguments: list
 
 
 def test_the_model_at_hand_has_nothing_to_do_with_arrays(
-    project: Path,  # noqa: F811
+    project: Path,
     here: Path,
-    asrkit: Command,  # noqa: F811
+    asrkit: Command,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ASRKIT_MODEL", "models/latest")
@@ -266,7 +266,7 @@ def test_the_model_at_hand_has_nothing_to_do_with_arrays(
     assert "settings: those of babble" in asrkit("decode", "u.npy", "--tokens", "tokens.txt", "-m", "models/latest").err
 
 
-def test_a_blank_that_no_label_names_comes_last(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_a_blank_that_no_label_names_comes_last(here: Path, asrkit: Command) -> None:
     Path("vocab.txt").write_text("▁a\nb\n▁b\n")
     values = emissions_of(["<blank>", "▁a", "b", "▁b"], ["▁a", "b", "▁b"])[:, [1, 2, 3, 0]]
     np.save("u.npy", values)
@@ -274,7 +274,7 @@ def test_a_blank_that_no_label_names_comes_last(here: Path, asrkit: Command) -> 
     assert hypotheses() == {"u": "ab b"}
 
 
-def test_kept_arrays_can_be_decoded_and_judged_without_their_labels(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_kept_arrays_can_be_decoded_and_judged_without_their_labels(here: Path, asrkit: Command) -> None:
     np.savez("in.npz", u1=emissions_of(PIECES, ["▁ca", "b", "▁a"]), u2=emissions_of(PIECES, ["▁b"]))
     arguments = ["--decoder", "greedy", "--step-ms", "20"]
     assert asrkit("decode", "in.npz", "--tokens", "pieces.txt", *arguments, "--keep-emissions").code == 0
@@ -290,7 +290,7 @@ def test_kept_arrays_can_be_decoded_and_judged_without_their_labels(here: Path, 
     assert sum(causes.values()) == 2 and causes["acoustic model"] == 2
 
 
-def test_what_a_run_of_ours_kept_needs_no_labels(project: Path, asrkit: Command) -> None:  # noqa: F811
+def test_what_a_run_of_ours_kept_needs_no_labels(project: Path, asrkit: Command) -> None:
     assert asrkit("transcribe", "wavs", "--keep-emissions", "--beam", "9").code == 0
     shutil.rmtree("wavs")
     shutil.rmtree("models")
@@ -304,7 +304,7 @@ def test_what_a_run_of_ours_kept_needs_no_labels(project: Path, asrkit: Command)
     assert done.code == 2 and "tells its labels itself; drop --tokens" in done.err
 
 
-def test_weights_are_tuned_on_emissions(here: Path, asrkit: Command) -> None:  # noqa: F811
+def test_weights_are_tuned_on_emissions(here: Path, asrkit: Command) -> None:
     words = {"<unk>": -3.0, "<s>": -99.0, "</s>": -1.0, "cab": -0.8, "a": -1.2, "ac": -2.8}
     entries = "".join(f"{log10}\t{word}\n" for word, log10 in words.items())
     Path("lm.arpa").write_text(f"\\data\\\nngram 1={len(words)}\n\n\\1-grams:\n{entries}\n\\end\\\n")

@@ -9,81 +9,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import soundfile
 import typer.main
 from fake_recognition import write_speech
-from random_bundle import random_bundle
+from transcribe_project import Done, provenance
 
-from asrkit.cli import app, main
+from asrkit.cli import app
 from asrkit.cli.lists import listed
 from asrkit.cli.progress import TranscriptionProgress
-from asrkit.config import Calibration, DecodingConfig, TranscriptionConfig
-from asrkit.model.bundle import Bundle
+from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.transcription import Transcript, TranscriptionSummary
-from asrkit.transcription.provenance import file_fingerprint
-
-LM = """\\data\\
-ngram 1=5
-ngram 2=2
-
-\\1-grams:
--1.0\t</s>
--99\t<s>\t-0.3
--0.7\ta\t-0.2
--0.9\tb\t-0.2
--1.2\t<unk>
-
-\\2-grams:
--0.4\t<s> a
--0.5\ta b
-
-\\end\\
-"""
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle where ``models/latest`` is looked for, a language model and recordings; never written to."""
-    folder = tmp_path_factory.mktemp("parts")
-    random_bundle(folder / "models/latest", card={"name": "babble"}, decoding={"beam": 7})
-    random_bundle(folder / "other", seed=2, card={"name": "other"})
-    (folder / "lm.arpa").write_text(LM)
-    for index in range(3):
-        write_speech(folder / f"wavs/s{index % 2}/u{index}.wav", 0.8 + index / 3, seed=index)
-    return folder
-
-
-@pytest.fixture
-def project(parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of one's own to work in."""
-    shutil.copytree(parts, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def asrkit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    def invoke(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["asrkit", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return Done(int(end.value.code or 0), captured.out, captured.err)
-
-    return invoke
-
-
-def provenance(folder: str = "transcripts") -> dict[str, object]:
-    return json.loads(Path(folder, "results.jsonl").read_text().splitlines()[0])["provenance"]  # type: ignore[no-any-return]
 
 
 def test_a_folder_is_transcribed_into_transcripts(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
@@ -101,20 +38,6 @@ def test_a_folder_is_transcribed_into_transcripts(project: Path, asrkit) -> None
     assert provenance()["lm"] == "lm.arpa"
     again = asrkit("transcribe", "./wavs", "--beam", "50", "--lm", "lm.arpa")
     assert again.code == 0 and "0 transcribed, 3 already done" in again.err
-
-
-def test_settings_come_from_flags_variables_project_and_bundle(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    def beam(*flags: str) -> object:
-        assert asrkit("transcribe", "wavs", *flags).code == 0
-        return provenance()["decoding"]["beam"]  # type: ignore[index]
-
-    assert beam() == 7  # the bundle's
-    Path("asrkit.toml").write_text("[decoding]\nbeam = 6\n[transcription]\nformat = ['srt']\n")
-    assert beam() == 6
-    assert len(list(Path("transcripts").rglob("*.srt"))) == 3
-    monkeypatch.setenv("ASRKIT_BEAM", "5")
-    assert beam() == 5
-    assert beam("--beam", "4") == 4
 
 
 def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -336,51 +259,6 @@ def test_score_finds_hyp_txt_where_transcribe_leaves_it(project: Path, asrkit) -
     assert "scoring" not in asrkit("score", "hyp.txt", "ref.txt", "--json").err  # one that is here comes first
 
 
-def test_any_setting_can_be_set_and_n_best_are_kept(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
-    done = asrkit(
-        "transcribe", "wavs", "--n-best", "3", "--set", "decoding.beam_threshold=9", "--set", "transcription.jobs=1"
-    )
-    assert done.code == 0
-    rows = [json.loads(line) for line in Path("transcripts/results.jsonl").read_text().splitlines()]
-    assert rows[0]["provenance"]["decoding"]["beam_threshold"] == 9.0
-    for row in rows:
-        scores = [alternative["score"] for alternative in row["nbest"]]
-        assert len(scores) == 3 and scores == sorted(scores, reverse=True)
-        assert row["nbest"][0]["text"] == row["text"]
-    assert asrkit("transcribe", "wavs", "--set", "training.epochs=1").code == 2
-    assert asrkit("transcribe", "wavs", "--set", "decoding.beem=1").code == 2
-
-
-def test_priors_are_told_where_they_count(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
-    from asrkit.model.bundle import Bundle
-
-    priors = [-1.5] * len(Bundle.load("models/latest").alphabet)
-    Path("asrkit.toml").write_text(f"[decoding]\nprior_scale = 0.5\nlog_priors = {priors}\n")
-    assert asrkit("transcribe", "wavs", "--lm", "lm.arpa").code == 0
-    assert provenance()["decoding"]["log_priors"] == priors  # type: ignore[index]
-    for flags in (["--lm", "none"], ["--lm", "lm.arpa", "--set", "decoding.prior_scale=0"]):
-        assert asrkit("transcribe", "wavs", *flags).code == 0
-        assert "log_priors" not in provenance()["decoding"]  # type: ignore[operator]
-    Path("asrkit.toml").write_text("[decoding]\nprior_scale = 0.5\n")
-    done = asrkit("transcribe", "wavs", "--lm", "lm.arpa")
-    assert done.code == 1 and "log_priors has 0 values" in done.err and "asrkit lm tune" in done.err
-
-
-def test_hotwords_are_heard(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
-    Path("names.txt").write_text("Cab!\n\nbaca ab\n")
-    assert asrkit("transcribe", "wavs").code == 0
-    before = Path("transcripts/hyp.txt").read_text()
-    flags = ["--hotwords", "names.txt", "--hotword", "BAB = 30", "--hotword-weight", "25"]
-    assert asrkit("transcribe", "wavs", *flags).code == 0
-    after = Path("transcripts/hyp.txt").read_text().split()
-
-    def heard(words: list[str]) -> int:
-        return sum(words.count(word) for word in ("cab", "bab", "baca"))
-
-    assert heard(after) > heard(before.split())
-    assert str(provenance()["decoding"]["hotwords"]).startswith("3 with hash")  # type: ignore[index]
-
-
 def test_quiet_and_verbose(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
     assert asrkit("transcribe", "wavs", "--quiet") == Done(0, "", "")
     Path("bad").mkdir()
@@ -426,21 +304,6 @@ def test_one_short_file_takes_no_heavy_import(project: Path) -> None:
     assert "onnxruntime" in loaded
 
 
-def test_the_language_model_of_a_bundle_is_used_and_named(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
-    shutil.copy(project / "lm.arpa", project / "models/latest/language_model.arpa")
-
-    def provenance(folder: str, *flags: str) -> tuple[str, dict[str, object]]:
-        done = asrkit("transcribe", "wavs", "-o", folder, *flags)
-        assert done.code == 0
-        return done.err, json.loads((project / folder / "results.jsonl").read_text().splitlines()[0])
-
-    said, own = provenance("own")
-    assert "language_model.arpa, which comes with the model" in said
-    assert json.dumps(own) != json.dumps(provenance("none", "--lm", "none")[1])
-    for folder, flags in {"none2": ("--lm", "none"), "named": ("--lm", "lm.arpa"), "greedy": ("--beam", "1")}.items():
-        assert "comes with the model" not in provenance(folder, *flags)[0]
-
-
 def test_an_interrupted_run_says_how_much_is_done() -> None:
     view = TranscriptionProgress()
     view.found(1200)
@@ -470,100 +333,3 @@ def test_a_status_without_a_language_model_says_so(project: Path, asrkit) -> Non
     blocks = Path("transcripts/u1.srt").read_text().strip().split("\n\n")
     assert all(len(block.splitlines()) == 3 for block in blocks)
     assert "babble, no language model" in asrkit("status").out
-
-
-def test_a_beam_takes_the_weights_that_were_tuned_nearest_to_it(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
-    wide, narrow = {"beam": 40, "mode": "thorough", "lm_weight": 1.1}, {"beam": 5, "mode": "accurate", "lm_weight": 0.3}
-    random_bundle(project / "tuned", decoding=wide, tuned=[narrow])
-    for flags, weight, mode, is_said in (
-        ([], 1.1, "thorough", False),
-        (["--beam", "4"], 0.3, "accurate", True),
-        (["--beam", "4", "--lm-weight", "0.9"], 0.9, "accurate", True),
-        (["--beam", "30"], 1.1, "thorough", False),
-        (["--mode", "accurate"], 0.3, "accurate", True),
-    ):
-        done = asrkit("transcribe", "wavs", "--model", "tuned", "--lm", "lm.arpa", "-o", "out", "--overwrite", *flags)
-        assert done.code == 0, done.err
-        decoding = provenance("out")["decoding"]
-        assert (decoding["lm_weight"], decoding["mode"]) == (weight, mode), flags  # type: ignore[index]
-        assert ("those tuned for beam 5, mode accurate" in done.err) is is_said
-        assert decoding["beam"] == (int(flags[1]) if "--beam" in flags else 40)  # type: ignore[index]
-
-
-def lines_of(path: str) -> list[str]:
-    return Path(path).read_text().splitlines()
-
-
-def calibrated(folder: Path, **changes: object) -> None:
-    """Store what is known of words decoded with lm.arpa and the default weights."""
-    fingerprint = file_fingerprint(Path("lm.arpa"))
-    known = {"lm": fingerprint, "beam": 50, "mode": "accurate", "weights": [2.0, -1.0, 0.0, 0.0, 0.0]}
-    searched = {name: getattr(DecodingConfig, name) for name in ("lm_weight", "word_bonus", "prior_scale")}
-    searched |= {name: getattr(DecodingConfig, name) for name in ("unknown_weight", "unknown_bonus")}
-    found = {"deletions": 0.1, "insertions": 0.2, "spread": 0.2, "clumping": 2.0, "error": 0.02, "num_words": 900}
-    Bundle.load(folder).with_decoding({}, (), [Calibration.from_dict({**searched, **known, **found, **changes})])
-
-
-def test_calibrated_words_foretell_the_errors(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
-    plain = ("transcribe", "wavs", "--model", "other")
-    assert asrkit(*plain, "--lm", "lm.arpa", "-o", "before").code == 0
-    calibrated(project / "other")
-    done = asrkit(*plain, "--lm", "lm.arpa", "-o", "out", "--keep-emissions")
-    run = json.loads(Path("out/run.json").read_text())
-    expected, rows = run["summary"]["expected"], [json.loads(line) for line in lines_of("out/results.jsonl")]
-    words = [word["confidence"] for row in rows for word in row["words"]]
-    assert len(words) > 3
-    assert all(0.5 < sure < 0.9 for sure in words)  # from a constant of 2, and a root of at most 3 nats that weighs -1
-    wrong = sum(1 - sure for sure in words)
-    assert expected["errors"] == pytest.approx(1.1 * wrong, abs=1e-3)
-    assert expected["word_error_rate"] == pytest.approx(1.1 * wrong / (len(words) - 0.1 * wrong), abs=1e-3)
-    assert f"estimated WER {expected['word_error_rate']:.1%} [" in done.err
-    assert run["provenance"]["confidence"] == rows[0]["provenance"]["confidence"] == "calibrated"
-    assert rows[0]["confidence"] == pytest.approx(
-        sum(w["confidence"] for w in rows[0]["words"]) / len(rows[0]["words"]), abs=1e-3
-    )
-    assert "errors  estimated WER" in asrkit("status", "out").out
-    before = [json.loads(line) for line in lines_of("before/results.jsonl")]
-    assert [row["text"] for row in before] == [row["text"] for row in rows]
-    assert before[0]["provenance"]["key"] != rows[0]["provenance"]["key"]  # no table mixes both kinds of confidences
-
-    again = asrkit(*plain, "--lm", "lm.arpa", "-o", "out")  # what is done counts as well
-    assert "3 already done; estimated WER" in again.err
-    assert json.loads(Path("out/run.json").read_text())["summary"]["expected"] == expected
-    stored = asrkit("transcribe", "--emissions", "out", "--model", "other", "--lm", "lm.arpa", "-o", "decoded")
-    assert "estimated WER" in stored.err
-    assert Path("decoded/results.jsonl").read_bytes() == Path("out/results.jsonl").read_bytes()
-    for number in ("2/2", "1/2"):
-        assert asrkit(*plain, "--lm", "lm.arpa", "-o", "parts", "--shard", number).code == 0
-    merged = json.loads(Path("parts/run.json").read_text())["summary"]["expected"]
-    assert merged == pytest.approx(expected, abs=2e-4)
-
-
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ["--lm", "none"],
-        ["--lm", "lm2.arpa"],
-        ["--lm", "lm.arpa", "--lm-weight", "0.9"],
-        ["--lm", "lm.arpa", "--hotword", "a"],
-        ["--decoder", "greedy"],
-    ],
-)
-def test_where_nothing_is_known_confidences_are_uncalibrated(project: Path, asrkit, flags: list[str]) -> None:  # type: ignore[no-untyped-def]
-    Path("lm2.arpa").write_text(LM.replace("-0.5", "-0.6"))
-    command = ("transcribe", "wavs", "--model", "other", *flags, "-o")
-    assert asrkit(*command, "before").code == 0
-    calibrated(project / "other")
-    done = asrkit(*command, "out")
-    assert "word confidences are uncalibrated" in done.err
-    run = json.loads(Path("out/run.json").read_text())
-    assert run["summary"]["expected"] is None
-    assert run["provenance"]["confidence"] == "uncalibrated"
-    assert Path("out/results.jsonl").read_bytes() == Path("before/results.jsonl").read_bytes()
-
-
-def test_emissions_of_another_model_are_uncalibrated(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
-    calibrated(project / "other")
-    assert asrkit("transcribe", "wavs", "-o", "kept", "--keep-emissions").code == 0
-    done = asrkit("transcribe", "--emissions", "kept", "--model", "other", "--lm", "lm.arpa", "-o", "out")
-    assert "word confidences are uncalibrated" in done.err

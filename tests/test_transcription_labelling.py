@@ -13,8 +13,8 @@ from fake_recognition import write_speech
 from hypothesis import given
 from hypothesis import strategies as st
 from random_bundle import random_bundle
-from test_cli_transcribe import LM
 from test_tuning_confidence import CALIBRATION
+from transcribe_project import LM
 from typer.testing import CliRunner
 
 from asrkit.cli.app import app
