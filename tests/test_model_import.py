@@ -5,7 +5,6 @@ import json
 import shutil
 
 import numpy as np
-import onnx
 import pytest
 import soundfile
 from foreign_graphs import (
@@ -13,25 +12,20 @@ from foreign_graphs import (
     LABELS,
     RATE_HZ,
     hugging_face_folder,
-    model_of,
     planted_model,
     planted_sound,
-    tensor,
-    value,
     write_json,
 )
-from onnx import TensorProto, helper
 from random_bundle import FEATURES, random_bundle
 from typer.testing import CliRunner
 
 from asrkit.cli import app
 from asrkit.config import TranscriptionConfig, front_end_named
-from asrkit.errors import BundleError, ConfigError, MissingPathError
+from asrkit.errors import BundleError, ConfigError
 from asrkit.model import importing
 from asrkit.model.bundle import Bundle
 from asrkit.model.importing import Wishes
-from asrkit.model.inference import Emitter, batches
-from asrkit.model.sources import apply_metadata, find_source, read_cmvn
+from asrkit.model.inference import Emitter
 from asrkit.text import WordRule
 from asrkit.transcription import transcribe
 
@@ -184,249 +178,6 @@ def test_the_fingerprint_changes_with_what_decides_an_answer_and_with_nothing_el
         assert (Bundle.load(tmp_path / name).fingerprint != bundle.fingerprint) is changes, name
 
 
-def graph_of_features(values="Identity", *, mean_over_time=False, bins=4):
-    """A model of features ``(b, t, bins)`` whose emissions are the features, four frames a step."""
-    nodes = [
-        helper.make_node("Transpose", ["speech"], ["x"], perm=[0, 2, 1]),
-        helper.make_node("AveragePool", ["x"], ["p"], kernel_shape=[4], strides=[4], ceil_mode=0),
-        helper.make_node("Transpose", ["p"], ["q"], perm=[0, 2, 1]),
-    ]
-    if mean_over_time:
-        nodes += [
-            helper.make_node("ReduceMean", ["q"], ["m"], axes=[1], keepdims=1),
-            helper.make_node("Sub", ["q", "m"], ["c"]),
-        ]
-    options = {"axis": -1} if values in ("Softmax", "LogSoftmax") else {}
-    nodes.append(helper.make_node(values, ["c" if mean_over_time else "q"], ["out"], **options))
-    return model_of(nodes, [value("speech", ["b", "t", bins])], [value("out", ["b", "u", bins])])
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [("Identity", "logits"), ("Softmax", "probabilities"), ("LogSoftmax", "log-probabilities")],
-)
-def test_the_kind_of_numbers_is_measured(tmp_path, values, expected):
-    bundle = import_features(tmp_path, graph_of_features(values))
-    assert bundle.graph.values == expected
-    features = [np.random.default_rng(1).standard_normal((40, 4)).astype(np.float32)]
-    emissions = Emitter(bundle).emissions(features)[0]
-    np.testing.assert_allclose(np.exp(emissions.astype(np.float64)).sum(axis=1), 1, atol=1e-5)
-    pooled = features[0].reshape(10, 4, 4).mean(axis=1)
-    np.testing.assert_allclose(emissions, pooled - np.log(np.exp(pooled).sum(axis=1, keepdims=True)), atol=1e-5)
-
-
-def import_features(folder, graph, tokens="<blank> 0\n▁a 1\nb 2\nc 3\n", **wishes):
-    onnx.save(graph, str(folder / "model.onnx"))
-    (folder / "tokens.txt").write_text(tokens)
-    front_end = front_end_named("kaldi", {"mel_bins": 4})
-    return import_model(folder / "model.onnx", folder / "bundle", Wishes(front_end=front_end, **wishes))
-
-
-def test_where_padding_changes_an_answer_only_equal_lengths_share_a_batch(tmp_path):
-    bundle = import_features(tmp_path, graph_of_features(mean_over_time=True))
-    assert bundle.graph.batching == "equal"
-    assert bundle.card["certificate"]["padding_changes"] > 1e-3
-    emitter, rng = Emitter(bundle), np.random.default_rng(0)
-    features = [rng.standard_normal((frames, 4)).astype(np.float32) for frames in (40, 80, 40, 12)]
-    for values, emissions in zip(features, emitter.emissions(features), strict=True):
-        assert np.array_equal(emissions, emitter.emissions([values])[0])
-
-
-def test_who_may_share_a_batch():
-    assert batches([3, 5, 3], "padded") == [[0, 1, 2]]
-    assert batches([3, 5, 3], "equal") == [[0, 2], [1]]
-    assert batches([3, 5, 3], "alone") == [[0], [1], [2]]
-
-
-def test_steps_with_tags_are_dropped(tmp_path):
-    whole = import_features(tmp_path, graph_of_features())
-    (tmp_path / "again").mkdir()
-    dropped = import_features(tmp_path / "again", graph_of_features(), drop_steps=2)
-    features = [np.random.default_rng(0).standard_normal((40, 4)).astype(np.float32)]
-    assert np.array_equal(Emitter(dropped).emissions(features)[0], Emitter(whole).emissions(features)[0][2:])
-
-
-def test_a_blank_that_silence_does_not_show_is_a_warning(tmp_path):
-    lines = []
-    hugging_face_folder(tmp_path / "hf")
-    import_model(tmp_path / "hf", tmp_path / "bundle", Wishes(blank=3), tell=lines.append)
-    warning = next(line for line in lines if line.startswith("warning"))
-    assert "in silence the model mostly answers output 0 ('<pad>')" in warning
-    assert "--blank 0" in warning
-
-
-def two_inputs(name, shape, kind=TensorProto.FLOAT):
-    nodes = [helper.make_node("Identity", ["x"], ["log_probs"])]
-    return model_of(nodes, [value("x", ["b", "t", 4]), value(name, shape, kind)], [value("log_probs", ["b", "t", 4])])
-
-
-def constant_answer():
-    nodes = [
-        helper.make_node("Mul", ["x", "zero"], ["log_probs"]),
-    ]
-    inputs, outputs = [value("x", ["b", "t", 4])], [value("log_probs", ["b", "t", 4])]
-    return model_of(nodes, inputs, outputs, [tensor("zero", 0.0)])
-
-
-def random_answer():
-    nodes = [
-        helper.make_node("RandomNormalLike", ["x"], ["r"]),
-        helper.make_node("Add", ["x", "r"], ["log_probs"]),
-    ]
-    return model_of(nodes, [value("x", ["b", "t", 4])], [value("log_probs", ["b", "t", 4])])
-
-
-def no_number():
-    nodes = [helper.make_node("Sqrt", ["y"], ["log_probs"]), helper.make_node("Neg", ["s"], ["y"])]
-    nodes = [helper.make_node("Mul", ["x", "x"], ["s"]), nodes[1], nodes[0]]
-    return model_of(nodes, [value("x", ["b", "t", 4])], [value("log_probs", ["b", "t", 4])])
-
-
-@pytest.mark.parametrize(
-    ("graph", "reason"),
-    [
-        (two_inputs("cache_last_channel", ["b", 17, 70, 512]), "streaming graph"),
-        (two_inputs("encoder_states", ["b", 3]), "streaming graph"),
-        (two_inputs("decoder_input_ids", ["b", "u"], TensorProto.INT64), "only CTC models"),
-        (two_inputs("other", ["b", "t", 9]), "not one input"),
-        (constant_answer(), "the same answer whatever it hears"),
-        (random_answer(), "differently each time"),
-        (no_number(), "NaN"),
-        (
-            model_of(
-                [helper.make_node("Identity", ["x"], ["y"])], [value("x", ["b", 80, "t"])], [value("y", ["b", 80, "t"])]
-            ),
-            "4 bins",
-        ),
-    ],
-)
-def test_what_cannot_be_a_ctc_model_is_refused_by_what_it_is(tmp_path, graph, reason):
-    with pytest.raises(BundleError, match=reason):
-        import_features(tmp_path, graph)
-    assert not (tmp_path / "bundle").exists()
-
-
-def test_labels_that_do_not_fit_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="has 3 labels, the emissions have 4 outputs"):
-        import_features(tmp_path, graph_of_features(), tokens="<blank> 0\n▁a 1\nb 2\n")
-
-
-def test_a_blank_that_has_no_label_comes_last(tmp_path):
-    bundle = import_features(tmp_path, graph_of_features(), tokens="▁a 0\nb 1\nc 2\n")
-    assert bundle.symbols.blank_index == 3
-
-
-@pytest.mark.parametrize(
-    ("files", "reason"),
-    [
-        ({"model.nemo": ""}, "restore_from"),
-        ({"model.keras": ""}, "keras.saving.load_model"),
-        ({"config.json": {"architectures": ["Wav2Vec2ForCTC"]}, "model.safetensors": ""}, "optimum-cli export onnx"),
-        ({"config.json": {"architectures": ["WhisperForConditionalGeneration"]}}, "attention model"),
-        ({"config.json": {"architectures": ["BertModel"]}}, "only CTC models"),
-        ({"config.json": {"model_type": "nemo-conformer-rnnt"}}, "transducer"),
-        ({"config.json": {"model_type": "whisper-ort"}}, "attention model"),
-        ({"encoder.onnx": "", "decoder.onnx": "", "joiner.onnx": ""}, "transducer"),
-        ({"encoder.onnx": "", "decoder.onnx": "", "tokens.txt": "a 0"}, "attention model"),
-        ({"saved_model.pb": ""}, "tf2onnx"),
-        ({"a.onnx": "", "b.onnx": "", "tokens.txt": "a 0"}, "several graphs"),
-        ({"tokens.txt": "a 0"}, "holds no ONNX graph"),
-        ({"bundle.json": "{}"}, "already"),
-        ({"config.json": "{", "model.onnx": ""}, "cannot be read"),
-    ],
-)
-def test_other_models_are_named_and_what_to_do_is_said(tmp_path, files, reason):
-    for name, content in files.items():
-        write_json(tmp_path / name, content) if isinstance(content, dict) else (tmp_path / name).write_text(content)
-    path = tmp_path / next(iter(files)) if len(files) == 1 and next(iter(files)).startswith("model.") else tmp_path
-    with pytest.raises(BundleError, match=reason) as caught:
-        find_source(path)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_path_that_is_missing_is_told(tmp_path):
-    with pytest.raises(MissingPathError, match="no such model"):
-        find_source(tmp_path / "nothing")
-
-
-SHERPA = [
-    ({"model_type": "zipformer2_ctc"}, front_end_named("kaldi", {})),
-    ({"model_type": "EncDecCTCModelBPE", "normalize_type": "per_feature"}, front_end_named("nemo80", {})),
-    (
-        {"model_type": "EncDecHybridRNNTCTCBPEModel", "normalize_type": "", "feat_dim": "128"},
-        front_end_named("nemo128", {"normalize": "none"}),
-    ),
-    ({"model_type": "wenet_ctc"}, front_end_named("wenet", {})),
-]
-
-
-@pytest.mark.parametrize(("metadata", "expected"), SHERPA)
-def test_a_graph_of_sherpa_says_how_it_hears(tmp_path, metadata, expected):
-    (tmp_path / "model.int8.onnx").touch()
-    (tmp_path / "tokens.txt").write_text("<blk> 0\n▁a 1\n")
-    source = apply_metadata(find_source(tmp_path), metadata)
-    assert source.front_end == expected
-    assert source.tokens == tmp_path / "tokens.txt"
-
-
-def test_sense_voice_is_stacked_centered_and_its_tags_are_dropped(tmp_path):
-    (tmp_path / "model.onnx").touch()
-    numbers = {"neg_mean": ",".join(["-2.5"] * 560), "inv_stddev": ",".join(["0.5"] * 560)}
-    metadata = {"model_type": "sense_voice_ctc", "lang_auto": "0", "without_itn": "15", **numbers}
-    source = apply_metadata(find_source(tmp_path), metadata)
-    assert (source.drop_steps, source.constants) == (4, {"language": 0, "text_norm": 15})
-    assert (source.front_end.num_bins, source.front_end.row_ms) == (560, 60.0)
-    assert (source.front_end.mean[0], source.front_end.deviation[0]) == (2.5, 2.0)
-
-
-def test_a_transducer_of_sherpa_is_refused(tmp_path):
-    (tmp_path / "model.onnx").touch()
-    with pytest.raises(BundleError, match="transducer"):
-        apply_metadata(find_source(tmp_path), {"model_type": "EncDecRNNTBPEModel"})
-
-
-@pytest.mark.parametrize(
-    ("files", "layout", "front_end", "tokens"),
-    [
-        (
-            {"config.json": {"model_type": "nemo-conformer-ctc", "features_size": 128}, "vocab.txt": "a 0\n<blk> 1"},
-            "onnx-asr",
-            front_end_named("nemo128", {}),
-            "vocab.txt",
-        ),
-        ({"units.txt": "<blank> 0\na 1", "train.yaml": ""}, "WeNet", front_end_named("wenet", {}), "units.txt"),
-        (
-            {
-                "config.json": {"architectures": ["ParakeetForCTC"], "pad_token_id": 1024},
-                "preprocessor_config.json": {"feature_extractor_type": "ParakeetFeatureExtractor", "feature_size": 80},
-                "tokenizer.json": "{}",
-            },
-            "Hugging Face",
-            front_end_named("nemo80", {}),
-            "tokenizer.json",
-        ),
-        (
-            {
-                "config.json": {"architectures": ["Wav2Vec2BertForCTC"]},
-                "preprocessor_config.json": {"feature_extractor_type": "SeamlessM4TFeatureExtractor"},
-                "vocab.json": "{}",
-            },
-            "Hugging Face",
-            front_end_named("wav2vec2-bert", {}),
-            "vocab.json",
-        ),
-    ],
-)
-def test_layouts_tell_labels_and_front_end(tmp_path, files, layout, front_end, tokens):
-    (tmp_path / "model.onnx").touch()
-    for name, content in files.items():
-        write_json(tmp_path / name, content) if isinstance(content, dict) else (tmp_path / name).write_text(content)
-    source = find_source(tmp_path)
-    assert layout in source.layout
-    assert source.front_end == front_end
-    assert source.tokens == tmp_path / tokens
-
-
 def test_the_language_model_of_a_hugging_face_folder_comes_along_with_its_weights(tmp_path):
     folder = hugging_face_folder(tmp_path / "hf")
     (folder / "language_model").mkdir()
@@ -444,32 +195,6 @@ def test_tokens_added_later_are_labels_too(tmp_path):
     write_json(folder / "vocab.json", {label: i for i, label in enumerate(("<pad>", "|", "A", "B", "C", "D"))})
     write_json(folder / "added_tokens.json", {"<s>": 6, "</s>": 7})
     assert import_model(folder, tmp_path / "bundle").symbols.labels[6:] == ("<s>", "</s>")
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("global_cmvn", json.dumps({"mean_stat": [10.0, 20.0], "var_stat": [30.0, 120.0], "frame_num": 10})),
-        ("cmvn", " [\n  10 20 10\n  30 120 0 ]\n"),
-        (
-            "am.mvn",
-            "<Nnet>\n<AddShift> 2 2\n<LearnRateCoef> 0 [ -1 -2 ]\n<Rescale> 2 2\n<LearnRateCoef> 0 "
-            f"[ {2**-0.5} {8**-0.5} ]\n</Nnet>",
-        ),
-    ],
-)
-def test_means_and_deviations_are_read_as_toolkits_write_them(tmp_path, name, text):
-    (tmp_path / name).write_text(text)
-    mean, deviation = read_cmvn(tmp_path / name)
-    np.testing.assert_allclose(mean, [1, 2])
-    np.testing.assert_allclose(deviation, [2**0.5, 8**0.5])
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[ 1 2", "\0", "[" * 9999, "<AddShift>"])
-def test_what_is_no_file_of_means_is_one_error(tmp_path, text):
-    (tmp_path / "cmvn").write_text(text)
-    with pytest.raises(ConfigError, match="neither WeNet's"):
-        read_cmvn(tmp_path / "cmvn")
 
 
 def test_the_command_writes_a_bundle_and_shows_what_it_is(tmp_path, monkeypatch):
