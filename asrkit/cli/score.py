@@ -79,9 +79,9 @@ class _Sources:
     keywords: Annotated[Path | None, typer.Option(help="Words and phrases, one a line: recall and precision.")] = None
     emissions: Annotated[Path | None, typer.Option(help="A run with --keep-emissions: the cause of each error.")] = None
     lm: Annotated[Path | None, typer.Option(help="The language model of that run; its vocabulary, too.")] = None
-    lexicon: Annotated[
-        Path | None, typer.Option(help="The lexicon of that run, if its model writes no letters.")
-    ] = None
+    lexicon: Annotated[Path | None, typer.Option(help="The lexicon of that run, if its model writes no letters.")] = (
+        None
+    )
 
     def any(self) -> bool:
         return any(value is not None for value in vars(self).values())
