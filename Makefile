@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 
 VENV := .venv
 ENGINE_VENVS := .venv-jax .venv-torch
-ENGINE_TESTS := tests/test_model_recurrence.py tests/test_training_shapes.py tests/test_training_backends.py
+ENGINE_TESTS := tests/test_model_recurrence.py tests/test_training_shapes.py tests/test_training_backends.py tests/test_training_hosts.py
 SANITIZE_VENV := .venv-sanitize
 # the editable install maps modules to files: it is made anew when their set changes
 PACKAGE := $(VENV)/.package-$(shell find asrkit -name '*.py' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)

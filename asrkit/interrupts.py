@@ -25,19 +25,23 @@ class Held:
 
     Args:
         tell: Called with the number of each signal as it comes.
+
+    Attributes:
+        agree: Makes of "a signal has come here" whether the work is to end; processes that work together agree on it.
     """
 
     def __init__(self, tell: Callable[[int], object] | None = None) -> None:
         self.number: int | None = None
+        self.agree: Callable[[bool], bool] = bool
         self._tell = tell
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if a signal has come."""
-        if self.number is not None:
+        """Raise KeyboardInterrupt if the work is to end."""
+        if self.agree(self.number is not None):
             raise KeyboardInterrupt
 
     def between(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Yield the items; once a signal has come, raise KeyboardInterrupt instead of going on."""
+        """Yield the items; once the work is to end, raise KeyboardInterrupt instead of going on."""
         self.check()
         for item in items:
             yield item

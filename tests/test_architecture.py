@@ -35,7 +35,7 @@ CONFINED = {
     "soundfile": ("audio",),
     "av": ("audio",),
     "matplotlib": ("report", "cli"),
-    "ray": ("transcription",),
+    "ray": ("training", "transcription"),
     "pickle": (),
 }
 

@@ -188,7 +188,7 @@ def test_a_run_can_begin_with_the_weights_of_another(corpus, tmp_path):
 def test_a_batch_without_a_finite_loss_blames_the_weights(corpus, tmp_path, monkeypatch):
     from asrkit.training import batches
 
-    make = batches.BatchMaker.batch
+    make = batches.BatchMaker.part
 
     def spoiled(self, indices, epoch):
         batch = make(self, indices, epoch)
@@ -196,7 +196,7 @@ def test_a_batch_without_a_finite_loss_blames_the_weights(corpus, tmp_path, monk
             batch["features"][:] = np.nan
         return batch
 
-    monkeypatch.setattr(batches.BatchMaker, "batch", spoiled)
+    monkeypatch.setattr(batches.BatchMaker, "part", spoiled)
     recorder = Recorder()
     with pytest.raises(TrainingError, match=r"not finite: it is the weights, .* lower training.learning_rate"):
         train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)

@@ -41,7 +41,7 @@ def test_more_devices_than_there_are_is_an_error():
     pytest.importorskip("tensorflow")
     from asrkit.training.devices import Devices, device_name
 
-    with pytest.raises(ConfigError, match=r"training\.devices = 99, but TensorFlow sees \d+ .PU"):
+    with pytest.raises(ConfigError, match=r"training\.devices = 99, but Keras on tensorflow sees \d+ .PU"):
         Devices(99)
     assert Devices(1).count == 1
     assert device_name(1) in ("cpu", "gpu")
@@ -51,8 +51,8 @@ def test_another_backend_says_that_it_cannot(monkeypatch):
     pytest.importorskip("keras")
     from asrkit.training import devices
 
-    monkeypatch.setattr(devices.keras.backend, "backend", lambda: "jax")
-    with pytest.raises(ConfigError, match="needs Keras on TensorFlow, not on jax"):
+    monkeypatch.setattr(devices.keras.backend, "backend", lambda: "torch")
+    with pytest.raises(ConfigError, match="needs Keras on TensorFlow or JAX, not on torch"):
         devices.Devices(2)
 
 

@@ -90,7 +90,7 @@ def test_a_full_disk_for_log_or_cache_says_what_to_do(corpus, tmp_path, monkeypa
 def test_one_bad_batch_is_named_and_survived(corpus, tmp_path, monkeypatch):
     from asrkit.training import batches
 
-    make = batches.BatchMaker.batch
+    make = batches.BatchMaker.part
 
     def spoiled(self, indices, epoch):
         batch = make(self, indices, epoch)
@@ -98,7 +98,7 @@ def test_one_bad_batch_is_named_and_survived(corpus, tmp_path, monkeypatch):
             batch["features"][list(indices).index(3)] = np.nan
         return batch
 
-    monkeypatch.setattr(batches.BatchMaker, "batch", spoiled)
+    monkeypatch.setattr(batches.BatchMaker, "part", spoiled)
     recorder = Recorder()
     train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert sum(not np.isfinite(loss) for loss in recorder.losses) == 1

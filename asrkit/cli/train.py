@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,11 +19,15 @@ from asrkit.training.backend import require_training
 
 if TYPE_CHECKING:
     from asrkit.config import RunConfig
+    from asrkit.model.bundle import Bundle
+    from asrkit.training.observer import TrainingObserver
+    from asrkit.training.worker import Job
 
 # Where `asrkit data` puts LJSpeech: prepared manifests first, else the corpus itself.
 _PREPARED = Path("data/ljspeech/train.tsv")
 _CORPUS = Path("data/LJSpeech-1.1")
 _MODELS = Path("models")
+_HOSTS = "Many hosts"
 
 
 @app.command()
@@ -66,6 +72,41 @@ def train(
         bool, typer.Option("--plan", help="Only say what the run will cost, after a few steps that are thrown away.")
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but what needs attention.")] = False,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT of host 0, where the hosts of a run meet; each starts the same command.",
+            show_default=False,
+            rich_help_panel=_HOSTS,
+        ),
+    ] = None,
+    num_hosts: Annotated[
+        int | None, typer.Option(min=1, help="How many there are.", show_default=False, rich_help_panel=_HOSTS)
+    ] = None,
+    host_index: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which this one is, from 0 on.", show_default=False, rich_help_panel=_HOSTS),
+    ] = None,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            help="auto: find all this as Slurm, Open MPI, Kubernetes or a TPU tell it.",
+            show_default=False,
+            rich_help_panel=_HOSTS,
+        ),
+    ] = None,
+    runner: Annotated[
+        str | None, typer.Option(help="local, or ray for a cluster; default: local.", rich_help_panel=_HOSTS)
+    ] = None,
+    num_workers: Annotated[
+        int | None, typer.Option(min=1, help="Hosts of a run on Ray.", show_default=False, rich_help_panel=_HOSTS)
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="A running Ray cluster, or auto; default: Ray on this machine, for this run.", rich_help_panel=_HOSTS
+        ),
+    ] = None,
 ) -> None:
     """Train a DeepSpeech2; stopped at any moment, the same command goes on where it was.
 
@@ -76,13 +117,51 @@ def train(
     """
     # The threads that make features call numpy; its own threads would only wait beside those of the network.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    start = _start(coordinator, num_hosts, host_index, hosts, runner, num_workers, ray_address)
     run = run_settings(data, dev, preset, config, epochs, _assignments(setting, start_from, tensorboard))
     require_training()  # here too: before the live view, and before a corpus is read
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
         _plan(run, quiet=quiet)
         return
-    _train(run, output, fresh=fresh, quiet=quiet)
+    _train(run, output, start, fresh=fresh, quiet=quiet)
+
+
+def _start(
+    coordinator: str | None,
+    num_hosts: int | None,
+    host_index: int | None,
+    hosts: str | None,
+    runner: str | None,
+    num_workers: int | None,
+    ray_address: str | None,
+) -> Callable[[Job, TrainingObserver], Bundle | None]:
+    """Return what trains as the options of many hosts say: here, as one of several hosts, or on Ray.
+
+    Raises:
+        ConfigError: The options do not belong together.
+    """
+    from asrkit.training.hosts import Place
+    from asrkit.training.ray_workers import train_on_ray
+    from asrkit.training.worker import train_as_host, train_here
+
+    by_hand = (coordinator, num_hosts, host_index)
+    if runner not in (None, "local", "ray") or hosts not in (None, "auto"):
+        raise ConfigError("--runner is local or ray, and --hosts is auto")
+    if (runner == "ray") != (num_workers is not None) or (ray_address is not None and runner != "ray"):
+        raise ConfigError("--runner ray and --num-workers N go together, and --ray-address with them")
+    ways = (runner == "ray", hosts is not None, by_hand != (None, None, None))
+    if sum(ways) > 1:
+        raise ConfigError("choose one of --runner ray, --hosts auto and --coordinator")
+    if num_workers is not None:
+        return partial(train_on_ray, num_workers=num_workers, address=ray_address)
+    if hosts is not None:
+        return partial(train_as_host, place=Place())
+    if coordinator is None and num_hosts is None and host_index is None:
+        return train_here
+    if coordinator is None or num_hosts is None or host_index is None:
+        raise ConfigError("--coordinator HOST:PORT, --num-hosts N and --host-index I go together")
+    return partial(train_as_host, place=Place(coordinator, num_hosts, host_index))
 
 
 def _assignments(setting: list[str] | None, start_from: Path | None, tensorboard: bool | None) -> list[str]:
@@ -92,16 +171,24 @@ def _assignments(setting: list[str] | None, start_from: Path | None, tensorboard
     return [*(setting or []), *short]
 
 
-def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
+def _train(
+    run: RunConfig,
+    output: Path,
+    start: Callable[[Job, TrainingObserver], Bundle | None],
+    *,
+    fresh: bool,
+    quiet: bool,
+) -> None:
     from asrkit.cli.console import Console
     from asrkit.report.training_view import TrainingView
     from asrkit.training.checkpoint import CHECKPOINT
-    from asrkit.training.run import point_latest_at, train
+    from asrkit.training.run import point_latest_at
+    from asrkit.training.worker import Job
 
     console = Console(stderr=True)
     try:
         with TrainingView(console, quiet=quiet) as view:
-            bundle = train(run, output, fresh=fresh, observer=view)
+            bundle = start(Job(run, output, fresh), view)
     except KeyboardInterrupt as interrupt:
         command = "the same command without --fresh" if fresh else "the same command"
         if (output / CHECKPOINT).exists():
@@ -109,6 +196,8 @@ def _train(run: RunConfig, output: Path, *, fresh: bool, quiet: bool) -> None:
         raise
     finally:
         page = _report(output)
+    if bundle is None:  # it is on the first host
+        return
     latest = point_latest_at(bundle.path)
     dev = bundle.card.get("dev", {})
     show(bundle.path, exact=True)

@@ -26,6 +26,15 @@ def length_mask(lengths: Any, size: Any) -> Any:
     return ops.expand_dims(ops.arange(size), 0) < ops.expand_dims(ops.cast(lengths, "int32"), 1)
 
 
+def on_all_devices(values: Any) -> Any:
+    """Return values whole on every device of every host, where Keras spreads batches over several."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return values
+    layout = keras.distribution.TensorLayout([None] * len(values.shape), distribution.device_mesh)
+    return keras.distribution.distribute_tensor(values, layout)
+
+
 class SequenceNormalization(keras.layers.BatchNormalization):
     """Batch normalization over the positions inside the utterances, of all devices that share the batch.
 
@@ -204,6 +213,8 @@ class DeepSpeech2(keras.Model):
         if self.dense is not None:
             x = self.dropouts[-1](ops.clip(self.dense(x), 0.0, CLIP), training=training)
         logits = self.output_layer(x)
+        if not training:
+            logits = on_all_devices(logits)
         return logits if auxiliary_logits is None or not training else (logits, auxiliary_logits)
 
     def compute_loss(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +19,12 @@ from asrkit.features import extract_features
 from asrkit.text.units import Units
 from asrkit.training.augmentation import augment_waveform, mask_features
 from asrkit.training.examples import Example
+from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.shapes import Shape, Shapes
 
 FloatArray = npt.NDArray[np.float32]
 Batch = dict[str, npt.NDArray[Any]]
+Made = TypeVar("Made")
 
 # How much lengths are jittered before sorting, so that buckets differ between epochs.
 _LENGTH_JITTER = 0.1
@@ -65,6 +68,13 @@ def _fill(order: npt.NDArray[np.int64], frames: Sequence[int], config: TrainingC
     return [*batches, batch] if batch else batches
 
 
+class Part(NamedTuple):
+    """What one of several hosts makes of a batch: the features of its own rows, and the examples of all."""
+
+    features: list[FloatArray]
+    examples: list[Example]
+
+
 class BatchMaker:
     """Makes batches of augmented features, each utterance from a random generator of its own.
 
@@ -75,6 +85,7 @@ class BatchMaker:
         shapes: The few sizes that batches get; None gives each the size of its longest utterance.
         redraw: Units that say a text in another way each epoch; without them the labels stay as they are.
         degrader: Of the waveforms, where several makers share one; None makes one of these settings.
+        hosts: Each makes the features of its own examples.
     """
 
     def __init__(
@@ -85,6 +96,7 @@ class BatchMaker:
         shapes: Shapes | None = None,
         redraw: Units | None = None,
         degrader: Degrader | None = None,
+        hosts: Hosts = ALONE,
     ) -> None:
         self.examples = examples
         self.features = features
@@ -92,15 +104,36 @@ class BatchMaker:
         self.shapes = shapes
         self.redraw = redraw
         self.degrader = degrader or Degrader(training.augmentation, features.sample_rate_hz, training.seed)
+        self.hosts = hosts
 
     @cached_property
     def is_weighted(self) -> bool:
         """Whether the losses of some examples count more than others; then each batch says how much."""
         return any(example.weight != 1.0 for example in self.examples)
 
+    @cached_property
+    def _here(self) -> Sequence[int]:
+        """The examples whose recordings this host has."""
+        if self.hosts.count == 1:  # they may be examples that are not made before they are asked for
+            return range(len(self.examples))
+        return [index for index, example in enumerate(self.examples) if example.host == self.hosts.index]
+
     def batch(self, indices: Sequence[int], epoch: int | None) -> Batch:
         """Return one batch; without an epoch, nothing is augmented."""
-        return self.collate([self.heard(index, epoch)[1] for index in indices], [self._said(i, epoch) for i in indices])
+        return self.whole(self.part(indices, epoch))
+
+    def part(self, indices: Sequence[int], epoch: int | None) -> Batch | Part:
+        """Return what of a batch can be made without the other hosts: all of it where there are none."""
+        own = [index for index in indices if self.examples[index].host == self.hosts.index]
+        part = Part([self.heard(index, epoch)[1] for index in own], [self._said(index, epoch) for index in indices])
+        return part if self.hosts.count > 1 else self.collate(*part)
+
+    def whole(self, part: Batch | Part) -> Batch:
+        """Return the batch of which every host has made its part; all must ask for the same."""
+        if not isinstance(part, Part):
+            return part
+        owners = [example.host for example in part.examples]
+        return self.collate(self.hosts.gathered(part.features, owners, self.features.num_bins), part.examples)
 
     def _said(self, index: int, epoch: int | None) -> Example:
         """Return an example with the labels of an epoch."""
@@ -116,14 +149,15 @@ class BatchMaker:
         if epoch is None:
             return Degraded(waveform), extract_features(waveform, self.features)
         rng = np.random.default_rng([self.training.seed, epoch, index])
-        another = partial(self._another, index) if len(self.examples) > 1 else None
+        another = partial(self._another, index) if len(self._here) > 1 else None
         augmented = augment_waveform(waveform, self.degrader, rng, another)
         features = extract_features(augmented.waveform, self.features)
         return augmented, mask_features(features, self.training.augmentation, rng)
 
     def _another(self, index: int, rng: np.random.Generator) -> FloatArray:
-        """Draw the waveform of another example than this one."""
-        return self.examples[draw_other(index, len(self.examples), rng)].waveform()
+        """Draw the waveform of another example of this host than this one."""
+        other = draw_other(bisect_left(self._here, index), len(self._here), rng)
+        return self.examples[self._here[other]].waveform()
 
     def collate(self, features: Sequence[FloatArray], examples: Sequence[Example]) -> Batch:
         """Pad features and labels into arrays: features, frames, labels, num_labels, maybe more labels and weights."""
@@ -174,8 +208,8 @@ def num_workers() -> int:
 
 
 def prefetch(
-    make: Callable[[list[int]], Batch], plan: Sequence[list[int]], workers: int | None = None
-) -> Generator[Batch, None, None]:
+    make: Callable[[list[int]], Made], plan: Sequence[list[int]], workers: int | None = None
+) -> Generator[Made, None, None]:
     """Yield the batches of a plan in order, prepared ahead by as many threads as there are cores.
 
     Args:

@@ -151,7 +151,7 @@ def require_same_run(saved: RunState, wanted: RunState, output_dir: Path) -> Non
     changed = [
         f"{name}: {old!r} is now {new!r}"
         for table in _FIXED_TABLES
-        for name, old, new in _differences(saved.config.get(table), wanted.config.get(table), table)
+        for name, old, new in differences(saved.config.get(table), wanted.config.get(table), table)
         if name.rpartition(".")[2] not in _FREE_SETTINGS
     ]
     if changed:
@@ -162,8 +162,9 @@ def require_same_run(saved: RunState, wanted: RunState, output_dir: Path) -> Non
         )
 
 
-def _differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]]:
+def differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]]:
+    """Return what differs between two trees of dictionaries: dotted name, old value and new value of each leaf."""
     if isinstance(old, dict) and isinstance(new, dict):
         keys = [*old, *(key for key in new if key not in old)]
-        return [d for key in keys for d in _differences(old.get(key), new.get(key), f"{name}.{key}".strip("."))]
+        return [d for key in keys for d in differences(old.get(key), new.get(key), f"{name}.{key}".strip("."))]
     return [] if old == new else [(name, old, new)]

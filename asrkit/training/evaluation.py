@@ -73,7 +73,7 @@ def evaluate(
     batches: Iterable[tuple[Batch, list[int]]],
     examples: Sequence[Example],
     units: Units,
-    share: Callable[[Batch], Any] = lambda batch: batch,
+    predict: Callable[[DeepSpeech2, Batch], Any],
 ) -> DevResult:
     """Transcribe and score the dev set.
 
@@ -82,14 +82,13 @@ def evaluate(
         batches: Prepared batches, each with the indices of its examples.
         examples: The dev set.
         units: What the network writes.
-        share: Spreads a batch over the devices of the network.
+        predict: Returns the logits of a batch on the devices of the network.
     """
     hypotheses, outputs = [""] * len(examples), [""] * len(examples)
     decoder, blank = GreedyDecoder(units.symbols, units.lexicon), units.symbols.blank_index
     loss = blanks = steps = 0.0
     for batch, indices in batches:
-        # Rows that only fill up, a batch or the parts of several devices, come last.
-        logits = network.predict_on_batch(share(_inputs(batch)))[: len(batch["frames"])]
+        logits = predict(network, batch)
         losses = ops.convert_to_numpy(network.utterance_losses(batch, logits))
         loss += float(losses[: len(indices)].sum())
         log_probs = _log_softmax(ops.convert_to_numpy(logits))
@@ -119,10 +118,6 @@ def evaluate(
 def _as_text(outputs: npt.NDArray[Any], blank: int) -> str:
     """Return a character for each output, so that errors of outputs can be counted like those of characters."""
     return "".join(chr(_FIRST + int(output)) for output in outputs if output != blank)
-
-
-def _inputs(batch: Batch) -> Batch:
-    return {"features": batch["features"], "frames": batch["frames"]}
 
 
 def _log_softmax(logits: Any) -> Any:

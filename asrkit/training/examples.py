@@ -23,6 +23,7 @@ from asrkit.features import num_frames
 from asrkit.model.lengths import output_lengths
 from asrkit.text.alphabet import steps_needed
 from asrkit.text.units import Units
+from asrkit.training.hosts import ALONE, Hosts
 
 _SAMPLED_BYTES = 4096
 _STALE_S = 24 * 3600.0
@@ -36,10 +37,11 @@ class Example:
     Attributes:
         id: The utterance's id.
         text: What is said, in the alphabet.
-        samples: ``(samples,)`` int16 at the model's rate, a view into the cache.
+        samples: ``(samples,)`` int16 at the model's rate, a view into the cache; only as long, if another host has it.
         labels: ``(labels,)`` the outputs that spell it.
         auxiliary: ``(labels,)`` the same in the auxiliary units, if the run has them.
         weight: What its loss counts.
+        host: Which of the hosts of the run has its recording.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Example:
     labels: npt.NDArray[np.int32]
     auxiliary: npt.NDArray[np.int32] | None = None
     weight: float = 1.0
+    host: int = 0
 
     def waveform(self) -> FloatArray:
         """Return the samples as float32 in [-1, 1]."""
@@ -72,6 +75,7 @@ def load_examples(
     is_judged: bool = False,
     fastest: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
+    hosts: Hosts = ALONE,
 ) -> tuple[list[Example], list[Rejection]]:
     """Decode the audio of utterances, or take it from the cache, and sort out what cannot be learned.
 
@@ -85,33 +89,38 @@ def load_examples(
             an utterance out, as without the hard words a model would look better than it is.
         fastest: The largest speed factor of the augmentation: it leaves the fewest steps for a text.
         progress: Called with how many recordings are decoded and how many there are.
+        hosts: Each decodes its share.
 
     Returns:
         Usable examples in the order given, and the others with reasons.
     """
-    store = _WaveformStore.open(utterances, config.features.sample_rate_hz, cache_dir, progress)
-    examples, rejections = [], [Rejection(id, reason) for id, reason in store.failures.items()]
-    for utterance in utterances:
-        if utterance.id in store.failures:
+    own = hosts.share(utterances)
+    store = _WaveformStore.open(own, config.features.sample_rate_hz, cache_dir, progress)
+    found = hosts.merged([store.failures.get(u.id) or len(store.samples(u.id)) for u in own])
+    examples = []
+    rejections = [Rejection(u.id, why) for u, why in zip(utterances, found, strict=True) if isinstance(why, str)]
+    for place, (utterance, size) in enumerate(zip(utterances, found, strict=True)):
+        if isinstance(size, str):
             continue
-        samples = store.samples(utterance.id)
+        host = place % hosts.count
+        samples = store.samples(utterance.id) if host == hosts.index else np.broadcast_to(np.int16(0), size)
         reasons = (
-            reason_to_refuse(utterance, len(samples), u, config, fastest, is_judged=is_judged)
-            for u in (units, auxiliary)
-            if u
+            reason_to_refuse(utterance, size, u, config, fastest, is_judged=is_judged) for u in (units, auxiliary) if u
         )
         reason = next(filter(None, reasons), None)
         if reason:
             rejections.append(Rejection(utterance.id, reason))
         else:
-            examples.append(_example(utterance, samples, units, auxiliary))
+            examples.append(_example(utterance, samples, units, auxiliary, host))
     return examples, rejections
 
 
-def _example(utterance: Utterance, samples: npt.NDArray[np.int16], units: Units, auxiliary: Units | None) -> Example:
+def _example(
+    utterance: Utterance, samples: npt.NDArray[np.int16], units: Units, auxiliary: Units | None, host: int = 0
+) -> Example:
     text = utterance.text or ""
     second = auxiliary.encode(_spellable(text, auxiliary)) if auxiliary else None
-    return Example(utterance.id, text, samples, units.encode(_spellable(text, units)), second, utterance.weight)
+    return Example(utterance.id, text, samples, units.encode(_spellable(text, units)), second, utterance.weight, host)
 
 
 def _spellable(text: str, units: Units) -> str:
@@ -274,7 +283,9 @@ def _decoded(
             yield from zip(chunk, pool.map(decode, chunk), strict=True)
 
 
-def data_fingerprint(utterances: Iterable[Utterance], *, with_text: bool = True, by_place: bool = False) -> str:
+def data_fingerprint(
+    utterances: Sequence[Utterance], *, with_text: bool = True, by_place: bool = False, hosts: Hosts = ALONE
+) -> str:
     """Return a hash of ids, recordings and, unless told otherwise, texts.
 
     A recording is known by its size and by its first, middle and last bytes: it may be moved, copied and touched.
@@ -283,13 +294,16 @@ def data_fingerprint(utterances: Iterable[Utterance], *, with_text: bool = True,
         utterances: The data.
         with_text: Whether another text makes other data.
         by_place: Know recordings by path and time instead, as runs of earlier versions did.
+        hosts: Each looks at the recordings of its share; the hash is that of one with all of them.
+
+    Raises:
+        TrainingError: Another host has other ids or texts.
     """
+    hosts.require_same({"utterances": len(utterances), "manifests": _digest_of(repr(list(map(_told, utterances))))})
+    own = [u.audio_path for u in hosts.share(utterances)]
+    seen = [[str(path), _time_of(path)] if by_place else [_content_of(path)] for path in own]
     digest = hashlib.sha256()
-    for utterance in utterances:
-        if by_place:
-            recording = [str(utterance.audio_path), _time_of(utterance.audio_path)]
-        else:
-            recording = [_content_of(utterance.audio_path)]
+    for utterance, recording in zip(utterances, hosts.merged(seen), strict=True):
         fields = [utterance.id, *recording, str(utterance.start_s), str(utterance.end_s)]
         if utterance.channel is not None:
             fields.append(f"channel {utterance.channel}")
@@ -298,6 +312,15 @@ def data_fingerprint(utterances: Iterable[Utterance], *, with_text: bool = True,
         digest.update("\t".join([*fields, utterance.text or ""] if with_text else fields).encode())
         digest.update(b"\n")
     return digest.hexdigest()[:16]
+
+
+def _told(utterance: Utterance) -> tuple[object, ...]:
+    """Return what is known of an utterance without its recording."""
+    return utterance.id, utterance.start_s, utterance.end_s, utterance.channel, utterance.weight, utterance.text
+
+
+def _digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _time_of(path: Path) -> str:

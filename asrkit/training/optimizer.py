@@ -11,7 +11,7 @@ from keras import ops
 
 from asrkit.config import RunConfig, TrainingConfig
 from asrkit.model import tensorflow_ops
-from asrkit.model.network import Auxiliary, DeepSpeech2, build_network
+from asrkit.model.network import Auxiliary, DeepSpeech2, build_network, on_all_devices
 
 
 def compiled_network(
@@ -105,7 +105,7 @@ class WeightAverage:
 
     def restore(self, values: Sequence[Any]) -> None:
         """Go on from the values of a checkpoint."""
-        self.values = [ops.convert_to_tensor(value) for value in values]
+        self.values = [on_all_devices(ops.convert_to_tensor(value)) for value in values]
 
     def applied(self) -> _Swapped:
         """Return a context in which the network has the averaged weights."""

@@ -288,7 +288,7 @@ class _Costs:
         from asrkit.training.evaluation import evaluate
 
         rows = list(range(len(examples)))
-        evaluate(self.network, [(batch, rows)], examples, self.units, self.devices.share)
+        evaluate(self.network, [(batch, rows)], examples, self.units, self.devices.predict)
 
     def _padded(self, frames: Sequence[int], plan: Sequence[Sequence[int]]) -> list[int]:
         """Return the frames of each batch, padding counted."""

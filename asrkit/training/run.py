@@ -25,6 +25,7 @@ from asrkit.text.units import Units
 from asrkit.training.backend import keras_backend, quiet_backend, require_training
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples
+from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.observer import Observers, RunStart, TrainingObserver
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
 from asrkit.training.units import auxiliary_units, keep_units, units_of_run
@@ -44,6 +45,7 @@ def train(
     fresh: bool = False,
     cache_dir: Path | str | None = None,
     observer: TrainingObserver | None = None,
+    hosts: Hosts = ALONE,
 ) -> Bundle:
     """Train a model, or go on with an interrupted run in the same folder.
 
@@ -53,6 +55,7 @@ def train(
         fresh: Throw an earlier run in this folder away, as soon as the data has proved usable.
         cache_dir: For decoded audio; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
         observer: Told of progress.
+        hosts: That train together, each in a process that calls this; see ``asrkit.training.worker``.
 
     Returns:
         The bundle with the lowest dev WER.
@@ -70,7 +73,7 @@ def train(
     config = settle(config, None if fresh else output_dir, observer)
     unspelled: list[Rejection] = []
     train_set, dev_set = load_sets(config, observer, unspelled)
-    fingerprint = known_by([*train_set, *dev_set], None if fresh else output_dir)
+    fingerprint = known_by([*train_set, *dev_set], None if fresh else output_dir, hosts)
     finished = None if fresh else _finished(output_dir, config, fingerprint)
     if finished is not None:
         observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
@@ -81,7 +84,7 @@ def train(
     units = units_of_run(config, [u.text or "" for u in train_set], None if fresh else output_dir, observer)
     auxiliary = auxiliary_units(config, [u.text or "" for u in train_set])
     examples, dev_examples, rejections = _load_examples(
-        config, units, auxiliary, train_set, dev_set, cache_folder(cache_dir), observer
+        config, units, auxiliary, train_set, dev_set, cache_folder(cache_dir), observer, hosts
     )
 
     for path in earlier:
@@ -96,7 +99,7 @@ def train(
 
         card = _card(config, output_dir, examples, dev_examples)
         trainer = Trainer(
-            config, units, auxiliary, Sets(examples, dev_examples, fingerprint), output_dir, card, observer
+            config, units, auxiliary, Sets(examples, dev_examples, fingerprint), output_dir, card, observer, hosts
         )
     observer.run_started(_run_start(trainer, rejections))
     trainer.run()
@@ -113,8 +116,6 @@ def _keep_rejections(rejections: Sequence[Rejection], path: Path) -> None:
 
 
 def _run_start(trainer: Trainer, rejections: Sequence[Rejection]) -> RunStart:
-    from asrkit.training.devices import device_name
-
     config, sets = trainer.config, trainer.sets
     return RunStart(
         output_dir=trainer.output_dir,
@@ -126,7 +127,7 @@ def _run_start(trainer: Trainer, rejections: Sequence[Rejection]) -> RunStart:
         dev_seconds=_seconds(sets.dev, config),
         rejections=tuple(rejections),
         first_epoch=trainer.state.epoch,
-        device=f"{device_name(trainer.devices.count)} ({keras_backend()})",
+        device=f"{trainer.devices} ({keras_backend()})",
     )
 
 
@@ -228,6 +229,7 @@ def _load_examples(
     dev_set: Sequence[Utterance],
     cache_dir: Path,
     observer: TrainingObserver,
+    hosts: Hosts,
 ) -> tuple[list[Example], list[Example], list[Rejection]]:
     examples, rejections = load_examples(
         train_set,
@@ -237,9 +239,10 @@ def _load_examples(
         auxiliary=auxiliary,
         fastest=max(config.training.augmentation.speeds),
         progress=observer.decoding_audio,
+        hosts=hosts,
     )
     dev_examples, dev_rejections = load_examples(
-        dev_set, units, config, cache_dir=cache_dir, is_judged=True, progress=observer.decoding_audio
+        dev_set, units, config, cache_dir=cache_dir, is_judged=True, progress=observer.decoding_audio, hosts=hosts
     )
     for name, usable, refused in (("training", examples, rejections), ("dev", dev_examples, dev_rejections)):
         if not usable:
@@ -248,14 +251,14 @@ def _load_examples(
     return examples, dev_examples, [*rejections, *dev_rejections]
 
 
-def known_by(utterances: Sequence[Utterance], output_dir: Path | None) -> str:
+def known_by(utterances: Sequence[Utterance], output_dir: Path | None, hosts: Hosts = ALONE) -> str:
     """Return what the data is known by; a run that an earlier version began goes on under the name it gave."""
     checkpoint = None if output_dir is None else output_dir / CHECKPOINT
     if checkpoint is not None and checkpoint.exists():
-        earlier = data_fingerprint(utterances, by_place=True)
+        earlier = data_fingerprint(utterances, by_place=True, hosts=hosts)
         if load_checkpoint(checkpoint)[0].data == earlier:
             return earlier
-    return data_fingerprint(utterances)
+    return data_fingerprint(utterances, hosts=hosts)
 
 
 def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle | None:

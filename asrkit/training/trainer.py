@@ -28,6 +28,7 @@ from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, re
 from asrkit.training.devices import Devices, unused_gpu
 from asrkit.training.evaluation import DevResult, epochs_without_progress, evaluate, is_better
 from asrkit.training.examples import Example
+from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.observer import BatchDone, EpochDone, Sample, TrainingObserver
 from asrkit.training.optimizer import WeightAverage, compiled_network, learning_rate
 from asrkit.training.shapes import Shapes, shapes_here
@@ -62,6 +63,7 @@ class Trainer:
         output_dir: Gets the checkpoint, the log and the best bundle.
         card: What the bundle's card should say beside scores.
         observer: Told of progress.
+        hosts: That train together; each writes into a folder of its own, and that of the first one counts.
 
     Raises:
         TrainingError: The folder holds a run with other settings or data, or a damaged checkpoint.
@@ -76,8 +78,10 @@ class Trainer:
         output_dir: Path,
         card: Mapping[str, Any],
         observer: TrainingObserver,
+        hosts: Hosts = ALONE,
     ) -> None:
         self.config = config
+        self.hosts = hosts
         self.sets = sets
         self.output_dir = output_dir
         self.card = card
@@ -88,9 +92,9 @@ class Trainer:
         )
         shapes = shapes_here([*self.frames, *dev_frames], config)
         redraw = units if config.data.pronunciations == "drawn" else None
-        self.train_maker = BatchMaker(sets.train, config.features, config.training, shapes, redraw)
+        self.train_maker = BatchMaker(sets.train, config.features, config.training, shapes, redraw, hosts=hosts)
         self.dev_batches = self._prepare_dev(dev_frames, shapes)
-        self.devices = Devices(config.training.devices)
+        self.devices = Devices(config.training.devices, hosts)
         if unused := unused_gpu():
             observer.note(unused)
         with self.devices.scope():
@@ -122,6 +126,7 @@ class Trainer:
         sys.setswitchinterval(_SWITCH_SECONDS)
         try:
             with held() as interrupts:
+                interrupts.agree = self.hosts.agree_to_end
                 self._train(interrupts)
         except OSError as error:
             raise TrainingError(
@@ -190,19 +195,20 @@ class Trainer:
     def _epoch(self, interrupts: Held) -> None:
         state = self.state
         plan = plan_batches(self.frames, self.config.training, state.epoch)
-        batches = prefetch(lambda indices: self.train_maker.batch(indices, state.epoch), plan[state.batch :])
+        parts = prefetch(lambda indices: self.train_maker.part(indices, state.epoch), plan[state.batch :])
         started = saved = time.monotonic()
         spent_before, waited = state.epoch_seconds, 0.0
         asked = time.monotonic()
-        with closing(batches):
-            for batch in interrupts.between(batches):
+        with closing(parts):
+            for part in interrupts.between(parts):
+                batch = self.train_maker.whole(part)
                 waited += time.monotonic() - asked
                 loss = self._step(batch, plan[state.batch])
                 state.batch += 1
                 now = time.monotonic()
                 state.epoch_seconds = spent_before + now - started
                 self._report_batch(batch, loss, len(plan), waited / max(now - started, 1e-9))
-                if now - saved > _CHECKPOINT_SECONDS:
+                if self.hosts.any(now - saved > _CHECKPOINT_SECONDS):
                     self.save()
                     saved = now
                 asked = time.monotonic()
@@ -225,7 +231,7 @@ class Trainer:
         restored = self.checkpoint_path.exists()
         if restored:
             self._restore_arrays(load_checkpoint(self.checkpoint_path)[1])
-        logits = self.network(batch, training=False)
+        logits = self.devices.predict(self.network, batch)
         losses = ops.convert_to_numpy(self.network.utterance_losses(batch, logits))
         culprits = [self.sets.train[i].id for i, loss in zip(indices, losses, strict=False) if not np.isfinite(loss)]
         cause = cause_of_bad_loss(culprits, len(indices))
@@ -252,7 +258,8 @@ class Trainer:
         with self.average.applied():
             # Interrupted here, the epoch is one with all steps taken and nothing judged: the dev set is heard again.
             batches = interrupts.between(self.dev_batches)
-            result = evaluate(self.network, batches, self.sets.dev, self.units, self.devices.share)
+            result = evaluate(self.network, batches, self.sets.dev, self.units, self.devices.predict)
+            result = DevResult(**self.hosts.from_first(vars(result)))  # all decide alike, rounding or not
             is_best = is_better(result, DevResult((), state.best_loss, state.best_wer, state.best_cer, 0.0))
             event = self._epoch_event(result, is_best)
             state.history.append(_history_row(event))
@@ -307,7 +314,7 @@ class Trainer:
 
     def _prepare_dev(self, frames: Sequence[int], shapes: Shapes | None) -> list[tuple[Batch, list[int]]]:
         """Return the dev batches, prepared once: they never change."""
-        maker = BatchMaker(self.sets.dev, self.config.features, self.config.training, shapes)
+        maker = BatchMaker(self.sets.dev, self.config.features, self.config.training, shapes, hosts=self.hosts)
         plan = plan_batches(frames, self.config.training.replace(sortagrad=True), 0)
         return [(maker.batch(indices, None), indices) for indices in plan]
 

@@ -1,0 +1,93 @@
+"""Trains on a Ray cluster: an actor for each host, which watches a worker as a host started by hand does.
+
+The hosts read audio, and the first one writes, by the paths of this machine, so a cluster needs shared storage.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+
+from asrkit.errors import TrainingError
+from asrkit.model.bundle import Bundle
+from asrkit.packages import needed
+from asrkit.training.hosts import Place
+from asrkit.training.observer import TrainingObserver
+from asrkit.training.worker import Job, Message, Worker, follow
+
+_PATIENCE_S = 120.0  # for actors to be placed
+
+
+def train_on_ray(job: Job, observer: TrainingObserver, num_workers: int, address: str | None = None) -> Bundle:
+    """Train on so many hosts of a Ray cluster.
+
+    Args:
+        job: The run.
+        observer: Told of progress.
+        num_workers: Hosts; Ray places them apart where it can. Each gets as many GPUs as ``training.devices`` says.
+        address: Of a running cluster, or ``auto``; None starts Ray on this machine for this run.
+
+    Raises:
+        MissingPackageError: Ray is not installed.
+        KeyboardInterrupt: The run was told to end; the checkpoint holds every step that was taken.
+        AsrkitError: As of ``train_as_host``. Or the cluster cannot be reached, or has no room for so many.
+    """
+    with needed("--runner ray", "ray"):
+        import ray
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        options |= {"num_cpus": num_workers, "include_dashboard": False}
+    try:
+        ray.init(address=address, **options)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise TrainingError(f"no Ray cluster at {address}: {_first_line(error)}") from None
+    try:
+        return _train(ray, job, observer, num_workers)
+    except ray.exceptions.RayError as error:
+        raise TrainingError(f"a worker of Ray is lost: {_first_line(error)}; the same command goes on") from None
+    finally:
+        ray.shutdown()  # and all actors, whose workers end with them
+
+
+def _train(ray: Any, job: Job, observer: TrainingObserver, num_workers: int) -> Bundle:
+    gpus = max(1, job.config.training.devices) if ray.cluster_resources().get("GPU") else 0
+    actor = ray.remote(_Host).options(num_cpus=1, num_gpus=gpus, scheduling_strategy="SPREAD")
+    actors = [actor.remote() for _ in range(num_workers)]
+    addresses = [one.address.remote() for one in actors]
+    placed, _ = ray.wait(addresses, num_returns=num_workers, timeout=_PATIENCE_S)
+    if len(placed) < num_workers:
+        raise TrainingError(f"the Ray cluster has room for {len(placed)} of {num_workers} workers; lower --num-workers")
+    coordinator = ray.get(addresses[0])
+    ray.get([one.start.remote(job, Place(coordinator, num_workers, index)) for index, one in enumerate(actors)])
+    follow(
+        lambda: ray.get([one.messages.remote() for one in actors]),
+        lambda: [one.stop.remote() for one in actors],
+        observer,
+    )
+    return Bundle.load(job.output_dir)
+
+
+class _Host:
+    """Lives on a host of the cluster."""
+
+    def address(self) -> str:
+        """Return where a coordinator could be here: this host, and a port that is free now."""
+        from ray.util import get_node_ip_address
+
+        with socket.socket() as probe:
+            probe.bind(("", 0))
+            return f"{get_node_ip_address()}:{probe.getsockname()[1]}"
+
+    def start(self, job: Job, place: Place) -> None:
+        self._worker = Worker(job, place)
+
+    def messages(self) -> list[Message]:
+        return self._worker.messages()
+
+    def stop(self) -> None:
+        self._worker.stop()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__
