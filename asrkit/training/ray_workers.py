@@ -40,8 +40,9 @@ def train_on_ray(job: Job, observer: TrainingObserver, num_workers: int, address
         options |= {"num_cpus": num_workers, "include_dashboard": False}
     try:
         ray.init(address=address, **options)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise TrainingError(f"no Ray cluster at {address}: {_first_line(error)}") from None
+    except Exception as error:  # of any kind: a slow start is a bare Exception
+        where = f"at {address}" if address else "on this machine"
+        raise TrainingError(f"no Ray cluster {where}: {_first_line(error)}") from None
     try:
         return _train(ray, job, observer, num_workers)
     except ray.exceptions.RayError as error:
