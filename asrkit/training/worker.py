@@ -183,7 +183,7 @@ class Worker:
         silent = _SILENT.search(log)
         if silent or "Failed to send RPC to coordination service" in log:
             dead = ", ".join(silent[1].split()) if silent else "0"
-            return TrainingError(f"host {dead} has died or cannot be reached; {_GO_ON}")
+            return TrainingError(f"host {dead} died or cannot be reached; {_GO_ON}")
         if "Failed to add port" in log:
             return TrainingError(f"{_name(place)}: {place.coordinator} cannot be opened; choose another port")
         if code == -signal.SIGKILL:

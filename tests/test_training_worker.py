@@ -1,0 +1,164 @@
+"""The process that watches a host: what it hands on, and what it makes of a worker's end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tiny_run import Recorder, smallest
+from typer.testing import CliRunner
+
+from asrkit.cli import app
+from asrkit.errors import AsrkitError, ConfigError, TrainingError
+from asrkit.training import ray_workers, worker
+from asrkit.training.hosts import Place
+
+# What XLA wrote when that happened to two processes.
+SILENT = """E coordination_service.cc:1549] Use error polling to propagate the following error to all tasks:
+UNAVAILABLE: The following tasks are unhealthy (stopped sending heartbeats):
+1
+3
+The tasks have crashed. Check the task logs for an earlier error, or scheduler events to debug further.
+*** Check failure stack trace: ***
+"""
+NO_COORDINATOR = """F client.h:80] Terminating process because the JAX distributed service detected fatal errors.
+UNAVAILABLE: Failed to send RPC to coordination service. Either the leader task was preempted/died/restarted unexpectedly
+"""
+NOBODY_CAME = """F client.h:80] Terminating process. absl::Status: DEADLINE_EXCEEDED: Deadline Exceeded
+RPC: /xla.coordination.CoordinationService/RegisterTask
+*** Check failure stack trace: ***
+"""
+PORT_TAKEN = (
+    "E add_port.cc:83] Failed to add port to server: No address added out of total 1 resolved for '[::]:9955'\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("index", "log", "code", "line"),
+    [
+        (0, SILENT, -6, "host 1, 3 died or cannot be reached; the same command on every host goes on"),
+        (1, NO_COORDINATOR, -6, "host 0 died or cannot be reached; the same command on every host goes on"),
+        (0, NOBODY_CAME, -6, r"host 0 \(.*\): not all others came within 7 s; start them all"),
+        (1, NOBODY_CAME, -6, r"host 1 \(.*\): host 0 does not answer, or not all others came within 7 s"),
+        (0, PORT_TAKEN, -11, r"host 0 \(.*\): node1:7654 cannot be opened; choose another port"),
+        (1, "", -signal.SIGKILL, r"host 1 \(.*\): its process was killed \(is memory short\?\); the same command"),
+        (1, "Traceback:\nKeyError: 'x'\n\n", 1, r"host 1 \(.*\): its process ended with code 1: KeyError: 'x'"),
+        (1, "", 3, "ended with code 3: without a word"),
+    ],
+)
+def test_a_death_becomes_one_line(index, log, code, line, tmp_path):
+    watched = object.__new__(worker.Worker)
+    watched._place = Place("node1:7654", 4, index, patience_s=7)
+    watched._folder = SimpleNamespace(name=str(tmp_path))
+    watched._process = SimpleNamespace(join=lambda: None, exitcode=code)
+    (tmp_path / "jax.log").write_text(log)
+    with pytest.raises(TrainingError, match=line) as error:
+        raise watched._death()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("of_each", "expected"),
+    [
+        ([[("joined", 0), ("told", "note", ("a",)), ("done",)], [("joined", 1), ("done",)]], {0, 1}),
+        ([[("joined", 1), ("done",)]], {1}),
+        ([[("joined", 0), ("interrupted",)], [("joined", 1)]], KeyboardInterrupt),
+        ([[("joined", 0)], [("failed", ConfigError("host 1 (b): no"))]], ConfigError),
+    ],
+)
+def test_what_workers_tell_is_handed_on_until_all_are_done(of_each, expected):
+    observer, left = Recorder(), [list(told) for told in of_each]
+
+    def messages():
+        return [[told.pop(0)] if told else [] for told in left]
+
+    if isinstance(expected, set):
+        assert worker.follow(messages, list, observer) == expected
+    else:
+        with pytest.raises(expected):
+            worker.follow(messages, list, observer)
+    assert observer.notes == [told[2][0] for told in of_each[0] if told[0] == "told"]
+
+
+def test_a_signal_is_passed_on_and_ends_the_wait_when_the_workers_have_ended():
+    told = []
+
+    def messages():
+        if not told:
+            signal.raise_signal(signal.SIGINT)
+            return [[]]
+        return [[("interrupted",)]]
+
+    with pytest.raises(KeyboardInterrupt):
+        worker.follow(messages, lambda: told.append("stop"), Recorder())
+    assert told == ["stop"]
+
+
+def test_a_worker_that_cannot_join_is_one_line(tmp_path, monkeypatch):
+    """A process of its own, on a backend that cannot."""
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    job = worker.Job(smallest("none.tsv"), tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"^host 1 \(.*\): many hosts need Keras on JAX, not on torch"):
+        worker.train_as_host(job, Recorder(), Place("localhost:1", 2, 1))
+    assert list(tmp_path.iterdir()) == []
+
+
+WRONG = [
+    ("--num-hosts 2", "--coordinator HOST:PORT, --num-hosts N and --host-index I go together"),
+    ("--coordinator a:1 --num-hosts 2", "go together"),
+    ("--coordinator a --num-hosts 2 --host-index 0", "HOST:PORT"),
+    ("--coordinator a:1 --num-hosts 2 --host-index 2", "of 2 the last is 1"),
+    ("--hosts many", "--hosts is auto"),
+    ("--runner spark", "--runner is local or ray"),
+    ("--runner ray", "go together"),
+    ("--num-workers 2", "go together"),
+    ("--ray-address auto", "go together"),
+    ("--runner ray --num-workers 2 --hosts auto", "choose one"),
+    ("--hosts auto --coordinator a:1 --num-hosts 2 --host-index 0", "choose one"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG)
+def test_options_that_do_not_belong_together_are_refused(options, message):
+    error = CliRunner().invoke(app, ["train", *options.split()]).exception
+    assert isinstance(error, ConfigError) and message in str(error)
+
+
+RIGHT = [
+    ("", "here", {}),
+    ("--runner local", "here", {}),
+    ("--hosts auto", "host", {"place": Place()}),
+    ("--coordinator a:1 --num-hosts 3 --host-index 2", "host", {"place": Place("a:1", 3, 2)}),
+    ("--runner ray --num-workers 2", "ray", {"num_workers": 2, "address": None}),
+    ("--runner ray --num-workers 2 --ray-address b:1", "ray", {"num_workers": 2, "address": "b:1"}),
+]
+
+
+@pytest.mark.parametrize(("options", "way", "arguments"), RIGHT)
+def test_options_choose_what_trains(options, way, arguments, tmp_path, monkeypatch):
+    called = []
+
+    def noted(name):
+        def start(job, observer, **given):
+            called.append((name, given))
+            raise AsrkitError("stop here")
+
+        return start
+
+    monkeypatch.setattr(worker, "train_here", noted("here"))
+    monkeypatch.setattr(worker, "train_as_host", noted("host"))
+    monkeypatch.setattr(ray_workers, "train_on_ray", noted("ray"))
+    monkeypatch.setattr("asrkit.cli.train.require_training", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    Path("d.tsv").write_text("path\ttext\n")
+    CliRunner().invoke(app, ["train", "d.tsv", *options.split()])
+    assert called == [(way, arguments)]
+
+
+def test_without_ray_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(AsrkitError, match=r"--runner ray needs .* pip install ray"):
+        ray_workers.train_on_ray(worker.Job(smallest("none.tsv"), Path("run")), Recorder(), 2)
