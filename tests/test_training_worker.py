@@ -25,7 +25,7 @@ The tasks have crashed. Check the task logs for an earlier error, or scheduler e
 *** Check failure stack trace: ***
 """
 NO_COORDINATOR = """F client.h:80] Terminating process because the JAX distributed service detected fatal errors.
-UNAVAILABLE: Failed to send RPC to coordination service. Either the leader task was preempted/died/restarted unexpectedly
+UNAVAILABLE: Failed to send RPC to coordination service. Either the leader task was preempted/died unexpectedly
 """
 NOBODY_CAME = """F client.h:80] Terminating process. absl::Status: DEADLINE_EXCEEDED: Deadline Exceeded
 RPC: /xla.coordination.CoordinationService/RegisterTask
