@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,8 @@ VALUES = np.zeros((3, 4), np.float16)
         (pack_emissions(VALUES, INFO)[:-30], "not an emissions file"),
         (packed(GOOD | {"format_version": 3}, VALUES), "upgrade asrkit"),
         (packed(GOOD | {"step_ms": "x"}, VALUES), "not an emissions file"),
+        *((packed(GOOD | {"step_ms": n}, VALUES), r"\(step_ms is ") for n in (0, -5, math.nan, 1e308, 10**400, None)),
+        *((packed(GOOD | {"duration_s": n}, VALUES), r"\(duration_s is ") for n in (-1, math.nan, math.inf, 10**400)),
         (packed(GOOD | {"more": 1}, VALUES), "not an emissions file"),
         (packed([1], VALUES), "not an emissions file"),
         (packed(GOOD, np.zeros((3, 9), np.float16)), "do not fit a model of 4 outputs"),

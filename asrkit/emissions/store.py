@@ -24,6 +24,7 @@ EMISSIONS_SUFFIX = ".emissions.npz"
 _LOWEST_LOG_PROB = -6e4  # float16 ends at -65504
 _MOST_DENSE = 256  # outputs; of more, most of a step is as good as impossible
 _RARE = -14.0  # beyond what any mode of the search tries
+_RANGES = {"step_ms": (1e-3, 1e4), "duration_s": (0.0, 1e9)}
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,11 @@ def _symbols_from_json(version: int, description: dict[str, Any]) -> Symbols:
 
 
 def _check_types(info: EmissionsInfo) -> None:
-    numbers = {"step_ms", "duration_s"}
     for name, value in vars(info).items():
-        if name != "symbols" and not isinstance(value, int | float if name in numbers else str):
-            raise TypeError(f"{name} is {value!r}")
+        if name in _RANGES:
+            lowest, highest = _RANGES[name]
+            is_right = isinstance(value, int | float) and lowest <= value <= highest
+        else:
+            is_right = name == "symbols" or isinstance(value, str)
+        if not is_right:
+            raise TypeError(f"{name} is {value!r:.50}")
