@@ -304,6 +304,8 @@ NEMO = "".join(
 STM = ";; c\n" + "".join(f"{name} 1 ann 0.0 9.5 <o,f0> {text}\n" for name, text in TEXTS.items())
 CTM = "".join(f"{n} 1 {i}.5 0.25 {word} 0.9\n" for n, text in TEXTS.items() for i, word in enumerate(text.split()))
 TRN = "".join(f"{text} ({name})\n" for name, text in TEXTS.items())
+RECOGS = "".join(f"{name}:\t{side}={text.split()}\n" for name, text in TEXTS.items() for side in ("ref", "hyp"))
+TABLES = (("a.csv", CSV), ("a.tsv", CSV.replace(",", "\t")), ("recogs-a.txt", RECOGS), ("a.jsonl", NEMO))
 JSONS = [transcripts.WHISPER, transcripts.WHISPERX, transcripts.WHISPER_CPP, transcripts.VOSK, transcripts.AMAZON]
 JSONS += [transcripts.GOOGLE, transcripts.SEGMENTS, [{"id": name, "text": text} for name, text in TEXTS.items()]]
 
@@ -336,6 +338,7 @@ READERS = (
     Reader("manifests, JSON lines", given(("m.jsonl", NEMO)), use_manifest, errors.ManifestError),
     Reader("manifests, lhotse", lhotse, use_manifest, errors.ManifestError),
     Reader("packed transcripts", packed, use_transcripts, errors.ScoringError),
+    Reader("tables of transcripts", given(*TABLES), use_transcripts, errors.ScoringError),
     Reader("trn", given(("a.trn", TRN)), use_transcripts, errors.ScoringError),
     Reader("stm", given(("a.stm", STM)), use_transcripts, errors.ScoringError),
     Reader("ctm", given(("a.ctm", CTM)), use_transcripts, errors.ScoringError),

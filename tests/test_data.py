@@ -159,11 +159,15 @@ def test_the_first_bad_line_counts_the_others_and_scanning_keeps_the_good(folder
         ("", "is empty"),
         ("hello world\n", "is no manifest: the header 'hello world' lacks a column 'path'"),
         (HEADER, "lists no utterances"),
+        ('path,"text\na.wav,x\n', "m.tsv:1: is not CSV: unexpected end of data"),
+        (f"path,{'x' * 200_000}\na.wav,x\n", "m.tsv:1: is not CSV: field larger than field limit"),
     ],
 )
 def test_files_that_are_no_manifest(folder: Path, content: str, message: str) -> None:
+    path = write(folder / "m.tsv", content)
     with pytest.raises(ManifestError, match=message):
-        read_manifest(write(folder / "m.tsv", content))
+        read_manifest(path)
+    assert isinstance(left_out(path), list)  # which has nothing to say against it
 
 
 def test_missing_manifests_binary_files_and_unknown_folders(folder: Path) -> None:

@@ -61,7 +61,11 @@ def read_csv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
         ManifestError: The header names no audio.
     """
     reader = csv.reader((f"{line}\n" for line in lines), strict=True)
-    fields = _fields(path, next(reader))
+    try:
+        header = next(reader)
+    except csv.Error as error:
+        raise ManifestError(f"is not CSV: {error}", path=path, line=1) from None
+    fields = _fields(path, header)
     while True:
         line = reader.line_num + 1
         try:
@@ -106,13 +110,13 @@ def named_values(entry: Mapping[str, Any]) -> dict[str, Any]:
 def unread_columns(first_line: str, *, is_csv: bool) -> list[str]:
     """Return the columns of a header, or the keys of a JSON object, that no field is read from."""
     names: Sequence[str]
-    if first_line.lstrip().startswith("{"):
-        try:
+    try:
+        if first_line.lstrip().startswith("{"):
             names = [*parse_json(first_line)]
-        except ValueError:
-            return []
-    else:
-        names = next(csv.reader([first_line])) if is_csv else first_line.split("\t")
+        else:
+            names = next(csv.reader([first_line])) if is_csv else first_line.split("\t")
+    except (ValueError, csv.Error):
+        return []
     return [name for name in names if name.strip() and name.strip().lower() not in _FIELDS]
 
 
