@@ -127,7 +127,7 @@ def test_the_blank_comes_last_where_the_model_has_one_output_more(tmp_path: Path
     assert len(read_symbols(path, 3)) == 3
     with pytest.raises(ConfigError, match="no label looks like the blank"):
         read_symbols(path, 2)
-    with pytest.raises(ConfigError, match="no label looks like the blank"):
+    with pytest.raises(ConfigError, match="has 2 labels, the emissions have 4 outputs"):
         read_symbols(path, 4)
 
 

@@ -38,12 +38,14 @@ class CheckedGraph:
         external: Files with tensors of it, by their plain names beside it.
         metadata: What its exporter noted in it.
         numbers: How many numbers of each type it holds, such as "float32", "float16" and "int8".
+        widths: The last sizes of its outputs of three axes, as far as it tells them.
     """
 
     data: bytes
     external: tuple[str, ...]
     metadata: dict[str, str]
     numbers: Mapping[str, int]
+    widths: tuple[int, ...]
 
 
 def check_graph(path: Path) -> CheckedGraph:
@@ -74,7 +76,9 @@ def check_graph(path: Path) -> CheckedGraph:
     except BundleError as error:
         raise BundleError(str(error), path=path) from None
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    return CheckedGraph(data, tuple(sorted(external)), metadata, numbers)
+    shapes = [output.type.tensor_type.shape.dim for output in model.graph.output]
+    widths = tuple(shape[2].dim_value for shape in shapes if len(shape) == 3 and shape[2].dim_value)
+    return CheckedGraph(data, tuple(sorted(external)), metadata, numbers, widths)
 
 
 def first_line(error: Exception) -> str:

@@ -91,6 +91,8 @@ def import_model(
     checked = check_graph(source.graph)
     source = _as_wished(apply_metadata(source, checked.metadata), wishes)
     tell(f"found: {source.layout}, {source.graph.name}")
+    if len(checked.widths) == 1:
+        source.symbols(checked.widths[0])  # labels of something else fail before the long look at the graph
     if output.exists():
         tell(f"replacing the bundle in {output}")
     num_bytes = len(checked.data) + sum((source.graph.parent / name).stat().st_size for name in checked.external)
@@ -123,7 +125,7 @@ def _as_wished(source: Source, wishes: Wishes) -> Source:
     source = replace(source, **{name: value for name, value in said.items() if value is not None})
     if source.tokens is None:
         raise ConfigError("the labels of the outputs are not known; name their file with --tokens")
-    read_labels(source.tokens)  # a faulty file fails before the long look at the graph
+    read_labels(source.tokens)
     return source
 
 
@@ -136,6 +138,12 @@ def _doubts(symbols: Symbols, findings: Findings) -> list[str]:
         doubts.append(
             f"in silence the model mostly answers output {heard} ({label[heard]!r}) and not the blank, "
             f"{symbols.blank_index} ({label[symbols.blank_index]!r}); if that is the blank, say --blank {heard}"
+        )
+    if better := findings.certificate.get("better"):
+        heard = "{heard} outputs a second, with a mean probability of {sure}"
+        doubts.append(
+            f"in a made-up voice it hears {heard.format(**findings.certificate['voice'])}; with --front-end "
+            f"{better['front_end']} {heard.format(**better)}; if it was trained with that, name it"
         )
     if symbols.words is WordRule.NONE:
         doubts.append("no label shows where words begin, so nothing stands between two outputs; --words names the mark")

@@ -61,6 +61,8 @@ def read_symbols(
         ConfigError: The file cannot be used, or does not fit the model.
     """
     labels = read_labels(path)
+    if num_outputs is not None and num_outputs - len(labels) not in (0, 1):
+        raise ConfigError(f"{path}: has {len(labels)} labels, the emissions have {num_outputs} outputs; give their own")
     if blank is not None and num_outputs == len(labels) and blank == num_outputs:
         raise ConfigError(f"the blank cannot be output {blank} of {num_outputs}; they count from 0")
     try:
