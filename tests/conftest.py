@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
+import typer.main
 from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stderr otherwise
@@ -22,6 +24,9 @@ atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 pytest_plugins = ["report_pages", "transcribe_project"]  # fixtures of several files
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# typer makes all commands anew for each call of one, which costs more than most of what is tested by calls
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 settings.register_profile("asrkit", deadline=None)  # a busy machine is no failure
 settings.load_profile("asrkit")
