@@ -7,6 +7,7 @@ import functools
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,18 @@ def wavs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from fake_recognition import write_recordings
 
     return write_recordings(tmp_path_factory.mktemp("wavs"))
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """Let TensorFlow run networks as they are: to trace one takes longer than a tiny run, whose losses are the same.
+
+    For tests of what surrounds the network; others run it as users do.
+    """
+    tensorflow = pytest.importorskip("tensorflow")
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(autouse=True)

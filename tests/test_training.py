@@ -34,7 +34,8 @@ def corpus(tmp_path_factory):
 
 def test_a_stopped_run_goes_on_exactly_where_it_was(tmp_path):
     corpus = write_corpus(tmp_path / "tones", 12)  # of several lengths and speeds, as in life
-    config = settings(corpus)
+    speeds = {"augmentation": {"speeds": [0.9, 1.0, 1.1]}}
+    config = smallest(corpus, training=speeds)
     whole, first, second = Recorder(), Recorder(stop_after=4), Recorder()
     train(config, tmp_path / "whole", cache_dir=tmp_path, observer=whole)
     with pytest.raises(KeyboardInterrupt):
@@ -56,10 +57,10 @@ def test_a_stopped_run_goes_on_exactly_where_it_was(tmp_path):
     assert bundle.card["data"]["train_utterances"] == 12
 
     with pytest.raises(TrainingError, match=r"training\.learning_rate: 0\.001 is now 0\.01"):
-        train(settings(corpus, training={"learning_rate": 0.01}), tmp_path / "parts", cache_dir=tmp_path)
+        train(smallest(corpus, training={"learning_rate": 0.01, **speeds}), tmp_path / "parts", cache_dir=tmp_path)
     other = write_corpus(tmp_path / "other", 5, seed=9)
     with pytest.raises(TrainingError, match="other data"):
-        train(settings(other), tmp_path / "parts", cache_dir=tmp_path)
+        train(smallest(other, training=speeds), tmp_path / "parts", cache_dir=tmp_path)
 
 
 def test_a_run_from_before_a_setting_goes_on_as_long_as_nobody_sets_it(corpus, tmp_path):
@@ -115,6 +116,7 @@ def test_a_run_goes_on_counting_silence_if_it_did_from_the_start(corpus, tmp_pat
     require_same_run(state, RunState(config=resumed.to_dict(), data="d"), tmp_path)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_model_that_counted_silence_can_begin_a_run_that_ignores_it(corpus, tmp_path):
     counting = smallest(corpus, training={"epochs": 1}, features={"silence": "counted"})
     first = train(counting, tmp_path / "first", cache_dir=tmp_path)
@@ -150,6 +152,7 @@ class Moments:
         monkeypatch.setattr(owner, name, told)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_ctrl_c_at_any_moment_takes_no_step_twice_and_none_away(corpus, tmp_path, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have made the tests ignore it
     whole, parts = Recorder(), []
@@ -171,6 +174,7 @@ def test_ctrl_c_at_any_moment_takes_no_step_twice_and_none_away(corpus, tmp_path
     assert moments.done == moments.planned
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_run_can_begin_with_the_weights_of_another(corpus, tmp_path):
     config = smallest(corpus, training={"epochs": 1})
     bundle = train(config, tmp_path / "first", cache_dir=tmp_path)
@@ -185,6 +189,7 @@ def test_a_run_can_begin_with_the_weights_of_another(corpus, tmp_path):
         train(other, tmp_path / "third", cache_dir=tmp_path)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_batch_without_a_finite_loss_blames_the_weights(corpus, tmp_path, monkeypatch):
     from asrkit.training import batches
 
@@ -203,6 +208,7 @@ def test_a_batch_without_a_finite_loss_blames_the_weights(corpus, tmp_path, monk
     assert "u0" not in recorder.notes[-1]  # a whole batch is no single recording's fault
 
 
+@pytest.mark.usefixtures("untraced")
 def test_without_a_dev_set_speakers_are_held_out(corpus, tmp_path):
     config = smallest(corpus, data={"dev": None, "dev_share": 0.2}, training={"epochs": 1})
     recorder = Recorder()
@@ -215,6 +221,7 @@ def test_without_a_dev_set_speakers_are_held_out(corpus, tmp_path):
     assert told in Bundle.load(tmp_path / "run").card["data"]["dev"]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_characters_outside_the_alphabet_are_reported(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(16_000), 16_000)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_run import Recorder, settings
+from tiny_run import Recorder, smallest
 from tone_speech import write_corpus
 
 from asrkit.errors import ConfigError
@@ -92,6 +92,7 @@ def test_a_gpu_that_is_not_used_is_spoken_of(backend, monkeypatch):
     assert devices.unused_gpu() is None
 
 
+@pytest.mark.usefixtures("untraced")
 def test_training_its_plan_and_the_doctor_speak_of_it(tmp_path, monkeypatch):
     pytest.importorskip("keras")
     from asrkit.cli import doctor
@@ -101,7 +102,7 @@ def test_training_its_plan_and_the_doctor_speak_of_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr(devices, "gpus_of_system", lambda: ["NVIDIA H100"])
     monkeypatch.setattr(doctor, "gpus_of_system", lambda: ["NVIDIA H100"])
-    config = settings(write_corpus(tmp_path / "tones", 4), training={"epochs": 1})
+    config = smallest(write_corpus(tmp_path / "tones", 4), training={"epochs": 1})
     planned, trained = Recorder(), Recorder()
     plan_run(config, planned)
     train(config, tmp_path / "run", cache_dir=tmp_path, observer=trained)

@@ -12,6 +12,8 @@ from asrkit.training.run import train
 
 pytest.importorskip("keras")
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 @pytest.fixture
 def corpus(tmp_path):

@@ -30,6 +30,7 @@ def corpus(tmp_path_factory):
     return manifest
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_plan_tells_what_the_run_will_do(corpus, tmp_path, monkeypatch):
     monkeypatch.setenv("ASRKIT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
@@ -70,6 +71,7 @@ def test_times_follow_from_the_steps_that_were_tried(corpus, monkeypatch):
     assert plan.padding == 0
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_plan_tells_what_augmentation_takes(corpus, monkeypatch):
     now, hear = [0.0], planning.BatchMaker.heard
 
@@ -105,6 +107,7 @@ def test_compiling_for_a_shape_is_left_out(corpus, monkeypatch):
     assert plan.train_s == pytest.approx(plan.train.hours * 3600 * 100 * 0.001 / (1 - plan.padding), rel=0.05)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_the_command_prints_the_plan_and_leaves_no_run(corpus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["train", str(corpus), "--dev", str(corpus), "--preset", "tiny", "--plan"]
