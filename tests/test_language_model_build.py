@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import itertools
 import lzma
 import math
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, NamedTuple
 
 import oracles
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_kneser_ney import KneserNeyOracle
 
+from asrkit.cli import main
 from asrkit.errors import AsrkitError, ConfigError, LanguageModelError
 from asrkit.language_model import BuildReport, NgramModel, TextSource, build_ngram, text_source
 from asrkit.text.normalizer import get_normalizer
@@ -214,12 +216,28 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     assert not any(tmp_path.iterdir())
 
 
-def run_command(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "asrkit", "lm", "build", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def test_the_command_takes_lists_of_thresholds(tmp_path: Path) -> None:
+@pytest.fixture
+def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    def run(*arguments: str, stdin: str = "") -> Done:
+        monkeypatch.setattr(sys, "argv", ["asrkit", "lm", "build", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        return Done(code or 0, *capsys.readouterr())
+
+    return run
+
+
+def test_the_command_takes_lists_of_thresholds(run_command: Callable[..., Done], tmp_path: Path) -> None:
     output = tmp_path / "m.arpa"
     text = "A b, c\na b d\na b c\nb c\n"
     done = run_command(
@@ -236,7 +254,9 @@ def test_the_command_takes_lists_of_thresholds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["fine\n<s> b c </s>\n", "fine\nb c</s>\n", "fine\nwhat <UNK> said\n"])
 @pytest.mark.parametrize("arguments", [[], ["--raw"]])
-def test_markers_never_become_words(tmp_path: Path, text: str, arguments: list[str]) -> None:
+def test_markers_never_become_words(
+    run_command: Callable[..., Done], tmp_path: Path, text: str, arguments: list[str]
+) -> None:
     (tmp_path / "t.txt").write_text(text)
     path = tmp_path / "m.arpa"
     done = run_command(str(tmp_path / "t.txt"), "-o", str(path), "--order", "1", "--discount-fallback", *arguments)
@@ -248,7 +268,7 @@ def test_markers_never_become_words(tmp_path: Path, text: str, arguments: list[s
         assert not path.exists()
 
 
-def test_the_command_names_a_bad_input_in_one_line(tmp_path: Path) -> None:
+def test_the_command_names_a_bad_input_in_one_line(run_command: Callable[..., Done], tmp_path: Path) -> None:
     done = run_command("-", "-o", str(tmp_path / "m.arpa"), stdin="one word\n")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
