@@ -225,3 +225,13 @@ def test_a_forged_sample_rate_is_refused(tmp_path: Path) -> None:
 def test_suffixes_are_lower_case_with_a_dot() -> None:
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in AUDIO_SUFFIXES)
     assert {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".mp4"} <= AUDIO_SUFFIXES
+
+
+def test_a_coding_that_no_library_knows_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(800), 8_000)
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    for tag in (0x0801, 0x4001, 0x7777, 0xFFFD):
+        data[20:22] = tag.to_bytes(2, "little")
+        (tmp_path / "a.wav").write_bytes(data)
+        with pytest.raises(AudioError, match=r"a\.wav: is coded in a way that is not known"):
+            load_waveform(tmp_path / "a.wav")

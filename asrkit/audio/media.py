@@ -50,6 +50,8 @@ class MediaSource:
             raise ValueError(reason_of(error)) from None
         try:
             self._stream: Any = _chosen_track(list(self._container.streams.audio), path, reading)
+            if self._stream.codec_context is None:
+                raise AudioError("is coded in a way that is not known here; convert it to WAV", path=path)
             if not self._stream.codec_context.sample_rate:
                 raise AudioError("holds no audio; remove it, or export its sound", path=path)
         except AudioError:
