@@ -14,96 +14,58 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all the rest here
 if TYPE_CHECKING:
-    from asrkit.audio import load_waveform
-    from asrkit.config import (
-        DecodingConfig,
-        FeatureConfig,
-        ModelConfig,
-        RunConfig,
-        ScoringConfig,
-        TrainingConfig,
-        TranscriptionConfig,
-    )
-    from asrkit.data import Utterance, read_manifest
-    from asrkit.decoder import BeamSearchDecoder, Hypothesis, greedy_decode, make_decoder
-    from asrkit.errors import AsrkitError
-    from asrkit.features import extract_features
-    from asrkit.language_model import NgramModel
-    from asrkit.metrics import Comparison, ErrorCounts, ScoreReport, align, compare, count_errors, score
-    from asrkit.model.bundle import Bundle
-    from asrkit.model.inference import Emitter
-    from asrkit.text import Alphabet, normalize
-    from asrkit.training.run import train
-    from asrkit.transcription import Transcript, transcribe
+    from asrkit.audio import load_waveform as load_waveform
+    from asrkit.config import DecodingConfig as DecodingConfig
+    from asrkit.config import FeatureConfig as FeatureConfig
+    from asrkit.config import ModelConfig as ModelConfig
+    from asrkit.config import RunConfig as RunConfig
+    from asrkit.config import ScoringConfig as ScoringConfig
+    from asrkit.config import TrainingConfig as TrainingConfig
+    from asrkit.config import TranscriptionConfig as TranscriptionConfig
+    from asrkit.data import Utterance as Utterance
+    from asrkit.data import read_manifest as read_manifest
+    from asrkit.decoder import BeamSearchDecoder as BeamSearchDecoder
+    from asrkit.decoder import Hypothesis as Hypothesis
+    from asrkit.decoder import greedy_decode as greedy_decode
+    from asrkit.decoder import make_decoder as make_decoder
+    from asrkit.errors import AsrkitError as AsrkitError
+    from asrkit.features import extract_features as extract_features
+    from asrkit.language_model import NgramModel as NgramModel
+    from asrkit.metrics import Comparison as Comparison
+    from asrkit.metrics import ErrorCounts as ErrorCounts
+    from asrkit.metrics import ScoreReport as ScoreReport
+    from asrkit.metrics import align as align
+    from asrkit.metrics import compare as compare
+    from asrkit.metrics import count_errors as count_errors
+    from asrkit.metrics import score as score
+    from asrkit.model.bundle import Bundle as Bundle
+    from asrkit.model.inference import Emitter as Emitter
+    from asrkit.text import Alphabet as Alphabet
+    from asrkit.text import normalize as normalize
+    from asrkit.training.run import train as train
+    from asrkit.transcription import Transcript as Transcript
+    from asrkit.transcription import transcribe as transcribe
 
-# public name -> its module; what type checkers see stands above
-_HOMES = {
-    "Alphabet": "asrkit.text",
-    "AsrkitError": "asrkit.errors",
-    "BeamSearchDecoder": "asrkit.decoder",
-    "Bundle": "asrkit.model.bundle",
-    "Comparison": "asrkit.metrics",
-    "DecodingConfig": "asrkit.config",
-    "Emitter": "asrkit.model.inference",
-    "ErrorCounts": "asrkit.metrics",
-    "FeatureConfig": "asrkit.config",
-    "Hypothesis": "asrkit.decoder",
-    "ModelConfig": "asrkit.config",
-    "NgramModel": "asrkit.language_model",
-    "RunConfig": "asrkit.config",
-    "ScoreReport": "asrkit.metrics",
-    "ScoringConfig": "asrkit.config",
-    "TrainingConfig": "asrkit.config",
-    "Transcript": "asrkit.transcription",
-    "TranscriptionConfig": "asrkit.config",
-    "Utterance": "asrkit.data",
-    "align": "asrkit.metrics",
-    "compare": "asrkit.metrics",
-    "count_errors": "asrkit.metrics",
-    "extract_features": "asrkit.features",
-    "greedy_decode": "asrkit.decoder",
-    "load_waveform": "asrkit.audio",
-    "make_decoder": "asrkit.decoder",
-    "normalize": "asrkit.text",
-    "read_manifest": "asrkit.data",
-    "score": "asrkit.metrics",
-    "train": "asrkit.training.run",
-    "transcribe": "asrkit.transcription",
-}
-
-__all__ = [
-    "Alphabet",
-    "AsrkitError",
-    "BeamSearchDecoder",
-    "Bundle",
-    "Comparison",
-    "DecodingConfig",
-    "Emitter",
-    "ErrorCounts",
-    "FeatureConfig",
-    "Hypothesis",
-    "ModelConfig",
-    "NgramModel",
-    "RunConfig",
-    "ScoreReport",
-    "ScoringConfig",
-    "TrainingConfig",
-    "Transcript",
+# module -> its public names; what type checkers see stands above
+_NAMES = {
+    "asrkit.audio": "load_waveform",
+    "asrkit.config": "DecodingConfig FeatureConfig ModelConfig RunConfig ScoringConfig TrainingConfig "
     "TranscriptionConfig",
-    "Utterance",
-    "align",
-    "compare",
-    "count_errors",
-    "extract_features",
-    "greedy_decode",
-    "load_waveform",
-    "make_decoder",
-    "normalize",
-    "read_manifest",
-    "score",
-    "train",
-    "transcribe",
-]
+    "asrkit.data": "Utterance read_manifest",
+    "asrkit.decoder": "BeamSearchDecoder Hypothesis greedy_decode make_decoder",
+    "asrkit.errors": "AsrkitError",
+    "asrkit.features": "extract_features",
+    "asrkit.language_model": "NgramModel",
+    "asrkit.metrics": "Comparison ErrorCounts ScoreReport align compare count_errors score",
+    "asrkit.model.bundle": "Bundle",
+    "asrkit.model.inference": "Emitter",
+    "asrkit.text": "Alphabet normalize",
+    "asrkit.training.run": "train",
+    "asrkit.transcription": "Transcript transcribe",
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> object:

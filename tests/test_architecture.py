@@ -182,7 +182,10 @@ def test_the_package_itself_loads_nothing_heavy() -> None:
 def test_no_help_loads_anything_heavy() -> None:
     """One process asks for the help of every command, so that a single heavy import anywhere shows."""
     code = """
+import functools
 import typer.main
+
+typer.main.get_command = functools.cache(typer.main.get_command)  # else all commands are made anew for each
 from typer.testing import CliRunner
 from asrkit.cli import app
 

@@ -6,36 +6,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asrkit.transcription.recordings import Recording, find_recordings
-    from asrkit.transcription.run import decode_emissions, transcribe
-    from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
-    from asrkit.transcription.transcript import Alternative, TimedWord, Transcript
+    from asrkit.transcription.recordings import Recording as Recording
+    from asrkit.transcription.recordings import find_recordings as find_recordings
+    from asrkit.transcription.run import decode_emissions as decode_emissions
+    from asrkit.transcription.run import transcribe as transcribe
+    from asrkit.transcription.summary import Failure as Failure
+    from asrkit.transcription.summary import Observer as Observer
+    from asrkit.transcription.summary import TranscriptionSummary as TranscriptionSummary
+    from asrkit.transcription.transcript import Alternative as Alternative
+    from asrkit.transcription.transcript import TimedWord as TimedWord
+    from asrkit.transcription.transcript import Transcript as Transcript
 
-_HOME = {
-    "Alternative": "transcript",
-    "Failure": "summary",
-    "Observer": "summary",
-    "Recording": "recordings",
-    "TimedWord": "transcript",
-    "Transcript": "transcript",
-    "TranscriptionSummary": "summary",
-    "decode_emissions": "run",
-    "find_recordings": "recordings",
-    "transcribe": "run",
+# modules import each other through this one, so that it imports none before it is asked
+_NAMES = {
+    "recordings": "Recording find_recordings",
+    "run": "decode_emissions transcribe",
+    "summary": "Failure Observer TranscriptionSummary",
+    "transcript": "Alternative TimedWord Transcript",
 }
-
-__all__ = [
-    "Alternative",
-    "Failure",
-    "Observer",
-    "Recording",
-    "TimedWord",
-    "Transcript",
-    "TranscriptionSummary",
-    "decode_emissions",
-    "find_recordings",
-    "transcribe",
-]
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
