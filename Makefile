@@ -63,8 +63,8 @@ score: setup ## score HYP=transcripts/hyp.txt against REF=ref.txt
 lm: setup ## build lm/3gram.arpa from TEXT=..., else LJSpeech's transcripts, else the demo's sentences
 	python scripts/make_lm.py $(TEXT)
 
-model: setup ## train english-small, the model in the box, from TRAIN=..., DEV=... (scripts/collect_english.py) and TEXT=...
-	scripts/english_small.sh $(or $(TRAIN),data/english/train.tsv) $(or $(DEV),data/english/dev.tsv) $(or $(TEXT),$(wildcard data/text/*)) -- models/english-small
+model: setup ## train english-small, the model in the box, from TRAIN=..., DEV=... (scripts/collect_english.py), LEXICON=... and TEXT=...
+	scripts/english_small.sh $(or $(TRAIN),data/english/train.tsv) $(or $(DEV),data/english/dev.tsv) $(or $(LEXICON),data/cmudict-en-us.dict) $(or $(TEXT),$(wildcard data/text/*)) -- models/english-small
 
 ## checking it --------------------------------------------------------------------------------------------------------
 

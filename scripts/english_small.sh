@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Train english-small, the model in the box, and put it there. docs/english-small.md tells what it is and how good.
 #
-#     scripts/english_small.sh TRAIN DEV TEXT... [-- FOLDER]
+#     scripts/english_small.sh TRAIN DEV LEXICON TEXT... [-- FOLDER]
 #
 # TRAIN and DEV are the lists that collect_english.py makes from the public corpora; a test.tsv beside DEV is reported on.
-# TEXTs are files for the language model (public-domain novels and LJSpeech's transcripts in our case). FOLDER (default:
-# english-small) gets all that is made.
+# LEXICON is CMUdict (cmudict-en-us.dict of the wheel pocketsphinx 5.1.1 in our case). TEXTs are files for the language
+# model (public-domain novels and LJSpeech's transcripts in our case). FOLDER (default: english-small) gets all that is
+# made.
 # Stopped at any moment, the same command goes on where it was.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-train=${1:?usage: scripts/english_small.sh TRAIN DEV TEXT... [-- FOLDER]}
-dev=${2:?usage: scripts/english_small.sh TRAIN DEV TEXT... [-- FOLDER]}
-shift 2
+usage="usage: scripts/english_small.sh TRAIN DEV LEXICON TEXT... [-- FOLDER]"
+train=${1:?$usage}
+dev=${2:?$usage}
+lexicon=${3:?$usage}
+shift 3
 texts=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   texts+=("$1")
@@ -22,8 +25,8 @@ fail() {
   exit 2
 }
 [ ${#texts[@]} -gt 0 ] || fail "no text for the language model; docs/english-small.md names ours"
-for file in "$train" "$dev" "${texts[@]}"; do
-  [ -f "$file" ] && [ -r "$file" ] || fail "$file cannot be read; a list or a text is missing"
+for file in "$train" "$dev" "$lexicon" "${texts[@]}"; do
+  [ -f "$file" ] && [ -r "$file" ] || fail "$file cannot be read; a list, the lexicon or a text is missing"
 done
 test=("$(dirname "$dev")/test.tsv")
 if [ -f "${test[0]}" ]; then test=(--test "${test[0]}"); else test=(); fi
@@ -37,31 +40,27 @@ run() {
 
 mkdir -p "$folder/lm"
 run python "$here/prepare_english.py" "$train" "$dev" "$folder/data" "${test[@]}"
-run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/english_small.toml" \
-  -o "$folder/first"
-# Again and again: each part begins with a high learning rate, and by far the most is learned while it is high.
-last=first
-for part in second third english-small; do
-  run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --from "$folder/$last" \
-    --config "$here/english_small_second.toml" -o "$folder/$part"
-  last=$part
-done
-
 # A model of each text, and one of how people speak who read into microphones; the dev set says how much of each.
 models=()
 for text in "${texts[@]}"; do
   name=$(basename "$text")
   least=0
-  [ "$(wc -c <"$text")" -lt 4000000 ] || least=1 # of a large text, 3-grams seen once are noise
-  run asrkit lm build "$text" --order 3 --prune 0 0 $least -o "$folder/lm/${name%%.*}.arpa"
+  [ "$(wc -c <"$text")" -lt 4000000 ] || least=1 # of a large text, n-grams seen once are noise
+  run asrkit lm build "$text" --order 4 --prune 0 0 $least $least --max-vocab 80000 -o "$folder/lm/${name%%.*}.arpa"
   models+=("$folder/lm/${name%%.*}.arpa")
 done
-run asrkit lm build "$folder/data/train.tsv" --order 3 --discount-fallback -o "$folder/lm/speech.arpa"
+run asrkit lm build "$folder/data/train.tsv" --order 4 --discount-fallback -o "$folder/lm/speech.arpa"
 run asrkit lm interpolate "${models[@]}" "$folder/lm/speech.arpa" --tune-on "$folder/data/dev.tsv" -o "$folder/lm/mixed.arpa"
-run asrkit lm prune "$folder/lm/mixed.arpa" --threshold 2.2e-7 -o "$folder/lm/small.arpa"
+run asrkit lm lexicon "$folder/lm/mixed.arpa" --lexicon "$lexicon" -o "$folder/lexicon.txt"
+run asrkit lm prune "$folder/lm/mixed.arpa" --threshold 2e-7 -o "$folder/lm/small.arpa"
 run asrkit lm convert "$folder/lm/small.arpa" "$folder/lm/small.bin" --quantize
-run asrkit lm tune --model "$folder/english-small" --data "$folder/data/dev.tsv" --lm "$folder/lm/small.bin" \
-  --candidates 200
+
+# A few passes in quiet first: noise keeps a network that knows nothing yet from learning.
+run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/english_small.toml" \
+  --set "data.lexicon=$folder/lexicon.txt" -o "$folder/first"
+run asrkit train "$folder/data/train.tsv" --dev "$folder/data/dev.tsv" --config "$here/english_small_second.toml" \
+  --set "data.lexicon=$folder/lexicon.txt" --from "$folder/first" -o "$folder/english-small"
+run asrkit lm tune --model "$folder/english-small" --data "$folder/data/dev.tsv" --lm "$folder/lm/small.bin"
 run asrkit model export "$box" --model "$folder/english-small" --half --compact --lm "$folder/lm/small.bin" \
   --card "$here/english_small_card.toml"
 

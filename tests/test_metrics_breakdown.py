@@ -91,6 +91,18 @@ def test_rare_words(report: ScoreReport) -> None:
     ]
 
 
+def test_words_of_a_kind_lead_to_the_utterances_that_hold_them(report: ScoreReport) -> None:
+    references = [set(text.split()) for text in report.normalized.references]
+    breakdown = break_down(report, vocabulary=["the", "cat"], training_counts={"the": 500, "cat": 1})
+    [outside] = breakdown.kinds["vocabulary"]
+    assert outside.members == [i for i, words in enumerate(references) if words - {"the", "cat"}]
+    bands = {group.name: group.members for group in breakdown.kinds["training"]}
+    assert bands["1 times"] == [i for i, words in enumerate(references) if "cat" in words]
+    assert bands["101 times and more"] == [i for i, words in enumerate(references) if "the" in words]
+    assert bands["2 to 10 times"] == []
+    assert break_down(report).kinds == {"vocabulary": [], "training": []}
+
+
 def test_keywords_count_where_they_are_said(report: ScoreReport) -> None:
     found, alarms = find_keywords(report, ["New York", "cat", "unicorn", "cat"])
     by_name = {k.phrase: (k.num_reference, k.num_hypothesis, k.hits) for k in found}
@@ -135,6 +147,7 @@ def test_the_oracle_chooses_the_best_of_the_first_hypotheses(tmp_path: Path) -> 
     )
     oracles = [(o.depth, o.errors, o.rate) for o in oracle_rates(report)]
     assert oracles == [(1, 2, 0.5), (2, 1, 0.25), (3, 0, 0.0)]
+    assert [o.better for o in oracle_rates(report)] == [[], [1], [0, 1]]
     assert oracles[0][1] == report.normalized.words.total().errors
     assert oracle_rates(score(["a"], ["a"])) == []
 

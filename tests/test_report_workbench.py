@@ -15,7 +15,6 @@ from report_pages import EVIL, data_of, drawn_row, shown_ids, until
 
 from asrkit.config import ScoringConfig
 from asrkit.data import read_manifest
-from asrkit.metrics.breakdown import GroupScore
 from asrkit.metrics.comparison import compare
 from asrkit.metrics.details import find_details
 from asrkit.metrics.ranking import rank
@@ -75,8 +74,7 @@ def test_queries_are_read_as_they_are_written(open_page: Any) -> None:
     report = score(
         [f"left {word}2 x" for word in words], [f"left {word} x" for word in words], ScoringConfig(normalizer="none")
     )
-    counts = report.normalized.words.total()
-    groups = {"a b": [GroupScore(f"{word} and", [place], counts) for place, word in enumerate(words)]}
+    groups = {"a b": {f"{word} and": [place] for place, word in enumerate(words)}}
     data = list_utterances([report], groups, None)
     page = render_score(report, find_details(report))
     tab = open_page(re.sub('(?<=id="data">).*?(?=</script>)', lambda _: data, page, flags=re.DOTALL))

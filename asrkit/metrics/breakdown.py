@@ -148,6 +148,7 @@ class Breakdown:
         keywords: Where keywords are given, in their order; the last is all of them.
         false_alarms_per_hour: Keywords recognized where they were not said, where durations are known.
         bands: Recall by frequency in a training text, rarest first.
+        kinds: The utterances that hold words of a kind: of "vocabulary" those "outside" it, of "training" each band.
     """
 
     confusions: list[Confusion]
@@ -160,6 +161,7 @@ class Breakdown:
     keywords: list[KeywordScore] = field(default_factory=list)
     false_alarms_per_hour: float | None = None
     bands: list[BandRecall] = field(default_factory=list)
+    kinds: dict[str, list[GroupScore]] = field(default_factory=dict)
 
     @property
     def deleted(self) -> list[WordErrors]:
@@ -188,7 +190,9 @@ def break_down(
         keywords: Words and phrases to look for; normalized here.
     """
     collector = _WordCollector(report)
-    oov = None if vocabulary is None else collector.out_of_vocabulary(vocabulary)
+    outside = {} if vocabulary is None else {"outside": collector.said().difference(vocabulary)}
+    oov = None if vocabulary is None else collector.out_of_vocabulary(outside["outside"], len(frozenset(vocabulary)))
+    bands = {} if training_counts is None else collector.words_of_bands(training_counts)
     found, false_alarms = find_keywords(report, keywords)
     return Breakdown(
         collector.confusions(),
@@ -200,7 +204,8 @@ def break_down(
         oov,
         found,
         false_alarms,
-        [] if training_counts is None else collector.bands(training_counts),
+        [collector.recall(name, words) for name, words in bands.items()],
+        {"vocabulary": collector.holders(outside), "training": collector.holders(bands)},
     )
 
 
@@ -252,13 +257,15 @@ class _WordCollector:
         ]
         return sorted(rows, key=lambda row: (-row.substituted - row.deleted - row.inserted, row.word))
 
-    def out_of_vocabulary(self, vocabulary: Collection[str]) -> OutOfVocabulary:
-        known = frozenset(vocabulary)
-        outside = {word for word in {*self.hits, *self.substituted, *self.deleted} if word not in known}
+    def said(self) -> set[str]:
+        """Return the words of the references."""
+        return {*self.hits, *self.substituted, *self.deleted}
+
+    def out_of_vocabulary(self, outside: set[str], num_words: int) -> OutOfVocabulary:
         examples = sorted(outside, key=lambda word: (-self.occurrences(word), word))[:10]
         totals = self.report.normalized.words.total()
         return OutOfVocabulary(
-            len(known),
+            num_words,
             sum(map(self.occurrences, outside)),
             totals.num_reference,
             sum(self.substituted[word] + self.deleted[word] for word in outside),
@@ -266,14 +273,25 @@ class _WordCollector:
             tuple(examples),
         )
 
-    def bands(self, training_counts: Mapping[str, int]) -> list[BandRecall]:
-        words = {*self.hits, *self.substituted, *self.deleted}
-        bands = []
+    def words_of_bands(self, training_counts: Mapping[str, int]) -> dict[str, set[str]]:
+        """Return the words said, by how often they stand in the training text."""
+        bands = {}
         for start, name in zip(_BANDS, _range_names(_BANDS, "times"), strict=True):
-            stop = next((bound for bound in _BANDS if bound > start), None)
-            inside = [w for w in words if start <= training_counts.get(w, 0) < (stop or float("inf"))]
-            bands.append(BandRecall(name, sum(map(self.occurrences, inside)), sum(self.hits[w] for w in inside)))
+            stop = next((bound for bound in _BANDS if bound > start), float("inf"))
+            bands[name] = {word for word in self.said() if start <= training_counts.get(word, 0) < stop}
         return bands
+
+    def recall(self, name: str, words: set[str]) -> BandRecall:
+        return BandRecall(name, sum(map(self.occurrences, words)), sum(self.hits[word] for word in words))
+
+    def holders(self, kinds: Mapping[str, set[str]]) -> list[GroupScore]:
+        """Return for each kind of words the utterances in which some of them were said."""
+        texts = [text.split() for text in self.report.normalized.references] if kinds else []
+        table = self.report.normalized.words
+        members = {
+            name: [i for i, text in enumerate(texts) if not words.isdisjoint(text)] for name, words in kinds.items()
+        }
+        return [GroupScore(name, some, table.total(np.array(some, int))) for name, some in members.items()]
 
 
 def _range_names(starts: Sequence[float], unit: str) -> list[str]:

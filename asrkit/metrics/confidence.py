@@ -7,7 +7,7 @@ Source:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,13 @@ class Oracle:
         depth: How many hypotheses to choose from.
         errors: Errors of the best ones.
         rate: The same per reference word; None when undefined.
+        better: Places of the utterances in which the best of them has fewer errors than the first.
     """
 
     depth: int
     errors: int
     rate: float | None
+    better: list[int] = field(default_factory=list, repr=False)
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,15 @@ def oracle_rates(report: ScoreReport) -> list[Oracle]:
     references = [report.normalized.references[index] for index in owners]
     errors = count_pairs(normalizer.normalize_all(texts), references, "word", report.config.weights).errors
     total = report.normalized.words.total().num_reference
+    first = errors[np.array(ranks) == 0]
     oracles = []
     deepest = max(ranks, default=0) + 1
     for depth in [*(d for d in _DEPTHS if d < deepest), deepest]:
         best = np.full(len(lists), np.iinfo(np.int64).max)
         allowed = np.array(ranks) < depth
         np.minimum.at(best, np.array(owners)[allowed], errors[allowed])
-        oracles.append(Oracle(depth, int(best.sum()), float(best.sum() / total) if total else None))
+        rate = float(best.sum() / total) if total else None
+        oracles.append(Oracle(depth, int(best.sum()), rate, np.flatnonzero(best < first).tolist()))
     return oracles
 
 

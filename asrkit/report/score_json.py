@@ -122,7 +122,7 @@ def details_to_json(details: Details, *, most_words: int = 100) -> dict[str, Any
         ],
         "false_alarms_per_hour": breakdown.false_alarms_per_hour,
         "bands": [{**asdict(band), "recall": band.recall} for band in breakdown.bands],
-        "oracles": [asdict(oracle) for oracle in details.oracles],
+        "oracles": [{"depth": best.depth, "errors": best.errors, "rate": best.rate} for best in details.oracles],
         "calibration": None if details.calibration is None else asdict(details.calibration),
         "blame": None if details.blame is None else {"by_cause": details.blame.by_cause, **asdict(details.blame)},
     }

@@ -206,13 +206,15 @@ def _vocabulary_tables(breakdown: Breakdown) -> list[ReportTable]:
             ["share of all errors", wording.percent(oov.share_of_errors, 1)],
         ]
         note = f"most frequent: {', '.join(oov.examples)}" if oov.examples else ""
-        tables.append(ReportTable("Out of vocabulary", ["", ""], rows, frozenset({1}), note))
+        queries = ["", in_group("vocabulary", "outside") if oov.occurrences else "", "", ""]
+        tables.append(ReportTable("Out of vocabulary", ["", ""], rows, frozenset({1}), note, queries))
     rows = [
         [band.name, f"{band.occurrences:,}", f"{band.hits:,}", wording.percent(band.recall, 1)]
         for band in breakdown.bands
     ]
     columns = ["in the training text", "said", "recognized", "recall"]
-    return [*tables, ReportTable("Rare words", columns, rows, right_from(1, columns))]
+    queries = [in_group("training", band.name) if band.occurrences else "" for band in breakdown.bands]
+    return [*tables, ReportTable("Rare words", columns, rows, right_from(1, columns), "", queries)]
 
 
 def _keyword_tables(breakdown: Breakdown) -> list[ReportTable]:
@@ -240,7 +242,8 @@ def _keyword_tables(breakdown: Breakdown) -> list[ReportTable]:
 def _oracle_tables(oracles: Sequence[Oracle]) -> list[ReportTable]:
     rows = [[f"{oracle.depth:,}", f"{oracle.errors:,}", wording.percent(oracle.rate)] for oracle in oracles]
     columns = ["best of", "errors", "oracle WER"]
-    return [ReportTable("N-best lists", columns, rows, right_from(0, columns))]
+    queries = [in_group("better-in", f"{oracle.depth}") if oracle.better else "" for oracle in oracles]
+    return [ReportTable("N-best lists", columns, rows, right_from(0, columns), "", queries)]
 
 
 def _calibration_tables(calibration: Calibration | None) -> list[ReportTable]:

@@ -10,14 +10,13 @@ from typing import Any
 
 from asrkit.metrics.alignment import trace
 from asrkit.metrics.blame import Blame
-from asrkit.metrics.breakdown import GroupScore
 from asrkit.metrics.confidence import match_words
 from asrkit.metrics.ranking import system_name
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report.html.audio import Players
 from asrkit.report.queries import group_key
 
-Groups = Mapping[str, Sequence[GroupScore]]
+Groups = Mapping[str, Mapping[str, Sequence[int]]]
 
 _COLUMNS = ("duration_s", "start_s", "channel", "corpus")  # of manifests, beside id, recording, text and speaker
 # What would end the script, steer the direction of text, or be no text at all.
@@ -31,7 +30,7 @@ def list_utterances(
 
     Args:
         reports: The systems, on the same references.
-        groups: By what they are grouped: for each column its groups.
+        groups: By what they are grouped: for each column its groups, and of each the places of its utterances.
         players: Where recordings lie, if anywhere.
         blame: The causes of the errors of a single system.
     """
@@ -53,9 +52,7 @@ def list_utterances(
             for place, report in enumerate(reports)
         ],
         "causes": {} if blame is None else _causes(pairs.ids, blame),
-        "groups": {
-            group_key(column): {group.name: group.members for group in some} for column, some in groups.items() if some
-        },
+        "groups": {group_key(column): some for column, some in groups.items() if some},
         "signature": first.signature(),
     }
     written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

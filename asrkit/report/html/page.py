@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -55,10 +55,17 @@ def render_score(
             *(field_table(field, report, most_rows=_MOST_ROWS) for field in fields),
             *detail_tables(details, most_rows=_MOST_ROWS),
         ],
-        groups,
+        {
+            **_members({**groups, **breakdown.kinds}),
+            "better-in": {f"{oracle.depth}": oracle.better for oracle in details.oracles if oracle.better},
+        },
         players,
         details.blame,
     )
+
+
+def _members(groups: Mapping[str, Sequence[GroupScore]]) -> Groups:
+    return {column: {group.name: group.members for group in some} for column, some in groups.items()}
 
 
 def render_comparison(comparison: Comparison, players: Players | None = None) -> str:
@@ -89,7 +96,7 @@ def _comparison_page(
     charts += [_group_chart(name, some) for name, some in by_system.items()]
     evidence = [word_changes(breakdowns, most_rows=_MOST_ROWS)]
     evidence += [group_changes(name, some, most_rows=_MOST_ROWS) for name, some in by_system.items() if some[0]]
-    groups = {name: some[0] for name, some in by_system.items()}
+    groups = _members({name: some[0] for name, some in by_system.items()})
     return _workbench(title, reports, tables, lines, charts, evidence, groups, players)
 
 
