@@ -40,6 +40,17 @@ def test_a_folder_is_transcribed_into_transcripts(project: Path, asrkit) -> None
     assert again.code == 0 and "0 transcribed, 3 already done" in again.err
 
 
+def test_a_lexicon_says_which_words_there_are(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    free = asrkit("transcribe", "wavs", "--lm", "none").code, Path("transcripts/hyp.txt").read_text()
+    Path("words.txt").write_text("abba\ta b b a\ncab\tc a b\n")
+    done = asrkit("transcribe", "wavs", "--lm", "none", "--lexicon", "words.txt")
+    assert done.code == 0 and "3 transcribed" in done.err, "another lexicon is another run"
+    said = {word for line in Path("transcripts/hyp.txt").read_text().splitlines() for word in line.split()[1:]}
+    assert said and said <= {"abba", "cab"} and Path("transcripts/hyp.txt").read_text() != free[1]
+    assert provenance()["lexicon"] == "words.txt"
+    assert asrkit("transcribe", "wavs", "--lexicon", "nowhere.txt").code == 2
+
+
 def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     assert "model: other (--model)" in asrkit("transcribe", "wavs", "--model", "other").err
     monkeypatch.setenv("ASRKIT_MODEL", "other")

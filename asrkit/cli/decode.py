@@ -34,12 +34,6 @@ class Arrays:
     values: Annotated[
         str | None, typer.Option(help="log-probabilities, probabilities or logits; default: the numbers tell.")
     ] = None
-    lexicon: Annotated[
-        Path | None,
-        typer.Option(
-            help="Lines [bold]word<TAB>labels[/] for outputs that are no letters, such as phonemes: words are written."
-        ),
-    ] = None
 
 
 @app.command(epilog="Example: asrkit decode logits.npz --tokens tokens.txt --step-ms 20 --lm lm/3gram.arpa -o decoded")

@@ -39,7 +39,7 @@ _ABOUT_AUDIO = frozenset(
 )
 _ABOUT_ARRAYS = ("tokens", "blank", "words", "step_ms", "values")
 _OF_DECODE = (*_ABOUT_ARRAYS, "lexicon")
-_ABSENT = dict.fromkeys((*_ABOUT_AUDIO, *_OF_DECODE, "inputs", "files_from", "plan"))  # from a command without them
+_ABSENT = dict.fromkeys((*_ABOUT_AUDIO, *_ABOUT_ARRAYS, "inputs", "files_from", "plan"))  # from a command without them
 
 
 @app.command(epilog="Example: asrkit transcribe ./wavs --beam 50 --lm lm/3gram.arpa")
@@ -197,6 +197,7 @@ class Request:
             in_place=self._flags["in_place"],
             keep_emissions=self._flags["keep_emissions"],
             plan=self._flags["plan"],
+            lexicon=self._flags["lexicon"],
             calibration=bundle.calibration,
             observer=view,
             **self._shared(bundle, view),

@@ -80,6 +80,13 @@ class Decoding:
             help="N-gram language model (.arpa, compressed or binary); none for no model.", envvar="ASRKIT_LM"
         ),
     ] = None
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(
+            help="Lines [bold]word<TAB>labels[/] for outputs that are no letters, such as phonemes: the words that may "
+            "be written; default: those of the model."
+        ),
+    ] = None
     decoder: Annotated[
         str | None, typer.Option(help="beam, greedy or pyctcdecode; default: beam.", envvar="ASRKIT_DECODER")
     ] = None

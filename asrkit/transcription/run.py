@@ -53,6 +53,7 @@ def transcribe(
     overwrite: bool = False,
     dry_run: bool = False,
     plan: bool = False,
+    lexicon: Path | None = None,
     calibration: Iterable[Calibration] = (),
     network: Network | None = None,
     make_decoder: Callable[[], Decoder] | None = None,
@@ -80,6 +81,7 @@ def transcribe(
         overwrite: Transcribe everything anew.
         dry_run: Only say what there is to do.
         plan: Only say what it will cost, after trying a few recordings.
+        lexicon: How words are said, for outputs that are no letters; default: the model's own.
         calibration: How sure words are, as ``Bundle.calibration`` has it: what holds for the language model and the
             settings is used. Where nothing does, confidences are a ranking.
         network: Stands in for the model's graph.
@@ -96,9 +98,17 @@ def transcribe(
     if in_place and any(map(is_url, [*inputs, *listed])):
         raise ConfigError("transcripts cannot be written beside recordings on other machines; drop --in-place")
     observer = observer or Observer()
-    how = (network, make_decoder)
     recipe = Recipe.make(
-        model, lm, decoding, config, *how, keep_emissions=keep_emissions, calibration=calibration, deciding=deciding
+        model,
+        lm,
+        decoding,
+        config,
+        network,
+        make_decoder,
+        keep_emissions=keep_emissions,
+        lexicon=lexicon,
+        deciding=deciding,
+        calibration=calibration,
     )
     left_out: set[Path] = set()
     recordings = _share(
