@@ -59,6 +59,23 @@ def test_case_may_be_left_out_of_account(tmp_path: Path) -> None:
     assert unspelled_mass(lm, ALPHABET, folds_case=True) == pytest.approx(1 / 3)
 
 
+def test_words_that_a_lexicon_lacks_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "lexicon").write_text("cat\tc a t\nact\ta c t\n")
+    for words, said in (
+        ({"cat": -1.0, "ACT": -1.0}, ""),
+        ({"cat": -1.0, "dog": -4.5, "eel": -9.0}, ""),
+        (
+            {"cat": -1.0, "dog": -1.0, "eel": -9.0},
+            "m.arpa: 2 of its words (50.0 % by probability) are not in the lexicon",
+        ),
+    ):
+        caplog.clear()
+        lm = arpa(tmp_path / "m.arpa", MARKERS | words)
+        assert make_decoder(ALPHABET, lm=lm, lexicon=tmp_path / "lexicon").decode(clear("cat"))[0].text == "cat"
+        assert said in caplog.text and bool(said) == bool(caplog.text), words
+    assert "such as dog, eel; `asrkit lm lexicon`" in caplog.text
+
+
 def test_a_language_model_that_is_mostly_beyond_the_symbols_is_refused(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

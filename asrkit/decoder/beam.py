@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_HOTWORD_PAY
-from asrkit.decoder.coverage import check_coverage, unknown_floor
+from asrkit.decoder.coverage import check_coverage, check_lexicon, unknown_floor
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
@@ -142,6 +142,8 @@ class BeamSearchDecoder:
         if self.lm is not None and spells_words:
             check_coverage(self.lm, self.symbols, config.max_unspelled, folds_case=folds)
             self._unknown_floor = unknown_floor(self.lm)
+        if self.lm is not None and self.lexicon is not None:
+            check_lexicon(self.lm, (form for _, forms, _ in lines for form in forms))
         self._built_for = (config.lm_units, config.lm_case)
         self._configure(config)
 

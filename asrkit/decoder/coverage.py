@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterable
 
 from asrkit.errors import LanguageModelError
 from asrkit.language_model import NgramModel
@@ -12,6 +13,8 @@ from asrkit.text import Symbols
 _MARKERS = frozenset({"<s>", "</s>", "<unk>"})
 _MISSING_LOG10 = -99.0  # below it a model has no probability of unknown words
 _WORTH_SAYING = 0.01
+_WORTH_SAYING_OF_WORDS = 0.001  # names are rare, and what a user's own model is for
+_NUM_NAMED = 3
 
 _log = logging.getLogger("asrkit")
 
@@ -37,12 +40,17 @@ def unspelled_mass(lm: NgramModel, symbols: Symbols, *, folds_case: bool = False
         if set(fold("".join(lm.vocabulary))) <= letters | set("<s>/unk"):  # most models, at once
             return 0.0
         unspelled = [word for word in lm.vocabulary if word not in _MARKERS and not letters.issuperset(fold(word))]
-    if not unspelled:
+    return _mass(lm, unspelled)
+
+
+def _mass(lm: NgramModel, words: list[str]) -> float:
+    """Return the share that some of its words have of a language model's, by unigram probability."""
+    if not words:
         return 0.0
-    missing = sum(_unigram(lm, word) for word in unspelled)
-    known = set(lm.vocabulary) - _MARKERS - set(unspelled)
-    spelled = sum(_unigram(lm, word) for word in known)
-    return missing / (missing + spelled) if missing + spelled > 0 else float(not known)
+    mass = sum(_unigram(lm, word) for word in words)
+    others = set(lm.vocabulary) - _MARKERS - set(words)
+    rest = sum(_unigram(lm, word) for word in others)
+    return mass / (mass + rest) if mass + rest > 0 else float(not others)
 
 
 def check_coverage(lm: NgramModel, symbols: Symbols, most: float, *, folds_case: bool = False) -> None:
@@ -67,6 +75,21 @@ def check_coverage(lm: NgramModel, symbols: Symbols, most: float, *, folds_case:
         )
     if share >= _WORTH_SAYING:
         _log.warning("%s: %.1f %% of its words, by probability, cannot be spelled", name, 100 * share)
+
+
+def check_lexicon(lm: NgramModel, words: Iterable[str]) -> None:
+    """Say how many words of a language model are not in a lexicon: they are never written."""
+    outside = sorted(set(lm.vocabulary) - _MARKERS - set(words))
+    share = _mass(lm, outside)
+    if share >= _WORTH_SAYING_OF_WORDS:
+        _log.warning(
+            "%s: %s of its words (%.1f %% by probability) are not in the lexicon and will not be written, such as %s; "
+            "`asrkit lm lexicon` makes one that has them",
+            "language model" if lm.path is None else lm.path.name,
+            f"{len(outside):,}",
+            100 * share,
+            ", ".join(outside[:_NUM_NAMED]),
+        )
 
 
 def unknown_floor(lm: NgramModel) -> float:
