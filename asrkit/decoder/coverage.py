@@ -13,7 +13,6 @@ from asrkit.text import Symbols
 _MARKERS = frozenset({"<s>", "</s>", "<unk>"})
 _MISSING_LOG10 = -99.0  # below it a model has no probability of unknown words
 _WORTH_SAYING = 0.01
-_WORTH_SAYING_OF_WORDS = 0.001  # names are rare, and what a user's own model is for
 _NUM_NAMED = 3
 
 _log = logging.getLogger("asrkit")
@@ -80,14 +79,13 @@ def check_coverage(lm: NgramModel, symbols: Symbols, most: float, *, folds_case:
 def check_lexicon(lm: NgramModel, words: Iterable[str]) -> None:
     """Say how many words of a language model are not in a lexicon: they are never written."""
     outside = sorted(set(lm.vocabulary) - _MARKERS - set(words))
-    share = _mass(lm, outside)
-    if share >= _WORTH_SAYING_OF_WORDS:
+    if outside:  # however rare: names are what a user's own model is for
         _log.warning(
-            "%s: %s of its words (%.1f %% by probability) are not in the lexicon and will not be written, such as %s; "
+            "%s: %s of its words (%.2g %% by probability) are not in the lexicon and will not be written, such as %s; "
             "`asrkit lm lexicon` makes one that has them",
             "language model" if lm.path is None else lm.path.name,
             f"{len(outside):,}",
-            100 * share,
+            100 * _mass(lm, outside),
             ", ".join(outside[:_NUM_NAMED]),
         )
 
