@@ -162,3 +162,66 @@ def test_without_ray_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(AsrkitError, match=r"--runner ray needs .* pip install ray"):
         ray_workers.train_on_ray(worker.Job(smallest("none.tsv"), Path("run")), Recorder(), 2)
+
+
+class Ray:
+    """As much of Ray as training needs, with actors in this process; places so many of them."""
+
+    exceptions = SimpleNamespace(RayError=OSError)
+
+    def __init__(self, places):
+        self.places, self.options = places, {}
+
+    def cluster_resources(self):
+        return {"CPU": 8.0, "GPU": 4.0}
+
+    def remote(self, kind):
+        def place():
+            host = kind()
+            names = ("address", "start", "messages", "stop")
+            return SimpleNamespace(**{n: SimpleNamespace(remote=getattr(host, n)) for n in names})
+
+        def options(**given):
+            self.options = given
+            return SimpleNamespace(remote=place)
+
+        return SimpleNamespace(options=options)
+
+    def wait(self, references, num_returns, timeout):
+        return references[: self.places], references[self.places :]
+
+    def get(self, references):
+        return references
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The places of workers that were started, each done at once."""
+    places = []
+
+    class Done:
+        def __init__(self, job, place):
+            places.append(place)
+
+        def messages(self):
+            return [("joined", places.index(places[-1])), ("done",)]
+
+    monkeypatch.setattr(ray_workers, "Worker", Done)
+    monkeypatch.setattr(ray_workers._Host, "address", lambda self: "10.0.0.1:7")
+    monkeypatch.setattr(ray_workers.Bundle, "load", lambda path: f"bundle in {path}")
+    return places
+
+
+def test_ray_starts_a_worker_for_each_host_with_its_gpus(started):
+    ray, job = Ray(places=3), worker.Job(smallest("none.tsv", training={"devices": 2}), Path("run"))
+    assert ray_workers._train(ray, job, Recorder(), 3) == "bundle in run"
+    assert [(place.index, place.count, place.coordinator[-2:]) for place in started] == [
+        (index, 3, ":7") for index in range(3)
+    ]
+    assert (ray.options["num_gpus"], ray.options["scheduling_strategy"]) == (2, "SPREAD")
+
+
+def test_a_ray_cluster_without_room_is_one_line(started):
+    with pytest.raises(TrainingError, match="room for 2 of 3 workers; lower --num-workers"):
+        ray_workers._train(Ray(places=2), worker.Job(smallest("none.tsv"), Path("run")), Recorder(), 3)
+    assert started == []

@@ -59,7 +59,7 @@ def _train(ray: Any, job: Job, observer: TrainingObserver, num_workers: int) -> 
     placed, _ = ray.wait(addresses, num_returns=num_workers, timeout=_PATIENCE_S)
     if len(placed) < num_workers:
         raise TrainingError(f"the Ray cluster has room for {len(placed)} of {num_workers} workers; lower --num-workers")
-    coordinator = ray.get(addresses[0])
+    coordinator = ray.get(addresses)[0]
     ray.get([one.start.remote(job, Place(coordinator, num_workers, index)) for index, one in enumerate(actors)])
     follow(
         lambda: ray.get([one.messages.remote() for one in actors]),
@@ -74,7 +74,8 @@ class _Host:
 
     def address(self) -> str:
         """Return where a coordinator could be here: this host, and a port that is free now."""
-        from ray.util import get_node_ip_address
+        with needed("--runner ray", "ray"):
+            from ray.util import get_node_ip_address
 
         with socket.socket() as probe:
             probe.bind(("", 0))

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
@@ -44,6 +45,7 @@ _CONNECTION_LOST = re.compile(
     r"(UNKNOWN|UNAVAILABLE|ABORTED|INTERNAL|CANCELLED|DEADLINE_EXCEEDED|FAILED_PRECONDITION):"
 )
 _SILENT = re.compile(r"stopped sending heartbeats\):\s*((?:\d+\s+)+)")
+_SENDING = threading.Lock()  # threads of a worker share its connection
 _GO_ON = "the same command on every host goes on from the last checkpoint"
 
 
@@ -112,9 +114,12 @@ def follow(
         AsrkitError: What the first one failed with.
     """
     joined: set[int] = set()
-    with held(lambda number: stop()):
-        ended, num_workers = 0, 1
+    with held() as interrupts:
+        ended, num_workers, is_stopping = 0, 1, False
         while ended < num_workers:
+            if interrupts.number is not None and not is_stopping:
+                is_stopping = True
+                stop()
             told = messages()
             num_workers = len(told)
             for kind, *values in (message for of_one in told for message in of_one):
@@ -163,7 +168,8 @@ class Worker:
 
     def stop(self) -> None:
         """Tell it to end."""
-        self._connection.send("stop")
+        with suppress(OSError):  # it just did
+            self._connection.send("stop")
 
     def close(self) -> None:
         """Be done with it; one that still runs is killed."""
@@ -204,11 +210,10 @@ def _work(job: Job, place: Place, connection: Connection, scratch: Path) -> NoRe
         os.dup2(os.open(scratch / _LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT), stream)
     os.environ.update(job.environment)
     threading.Thread(target=_heed, args=(connection,), daemon=True).start()
-    lock = threading.Lock()
     hosts: JaxHosts | None = None
 
     def end(kind: str, *values: Any, reason: str = "") -> NoReturn:
-        lock.acquire()  # for good: one word is the last one
+        _SENDING.acquire()  # for good: one word is the last one
         connection.send((kind, *values))
         if hosts is not None and reason:
             hosts.tell(reason)
@@ -218,7 +223,7 @@ def _work(job: Job, place: Place, connection: Connection, scratch: Path) -> NoRe
         os.chdir(job.folder)
         hosts = JaxHosts(place)
         hosts.watch(lambda told: end("failed", TrainingError(told), reason=told))
-        connection.send(("joined", hosts.index))
+        _send(connection, "joined", hosts.index)
         _train(job, hosts, connection, scratch)
         hosts.leave()
     except KeyboardInterrupt:
@@ -252,7 +257,7 @@ def _train(job: Job, hosts: JaxHosts, connection: Connection, scratch: Path) -> 
     observer = TrainingObserver()
     if hosts.index == 0:
         for name in _OF_OBSERVER:
-            setattr(observer, name, partial(_tell, connection, name))
+            setattr(observer, name, partial(_pass_on, connection, name))
     folder = job.output_dir
     if not job.fresh:
         hosts.copy_from_first(job.output_dir, scratch, [CHECKPOINT, *PARTS])
@@ -261,5 +266,10 @@ def _train(job: Job, hosts: JaxHosts, connection: Connection, scratch: Path) -> 
     train(job.config, folder, fresh=job.fresh, cache_dir=job.cache_dir, observer=observer, hosts=hosts)
 
 
-def _tell(connection: Connection, name: str, *arguments: Any) -> None:
-    connection.send(("told", name, arguments))
+def _pass_on(connection: Connection, name: str, *arguments: Any) -> None:
+    _send(connection, "told", name, arguments)
+
+
+def _send(connection: Connection, *message: Any) -> None:
+    with _SENDING:
+        connection.send(message)
