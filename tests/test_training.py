@@ -373,7 +373,7 @@ def test_an_interrupted_command_says_how_to_go_on(flags, is_kept, line, corpus, 
             save_checkpoint(output / CHECKPOINT, RunState(), {})
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("asrkit.training.run.train", stop)
+    monkeypatch.setattr("asrkit.training.worker.train", stop)
     monkeypatch.setattr(sys, "argv", ["asrkit", "train", str(corpus), "-o", "out", *flags])
     monkeypatch.chdir(tmp_path)
     Path("out").mkdir()
