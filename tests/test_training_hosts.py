@@ -235,7 +235,7 @@ def together(even, tmp_path_factory):
         commands = [[sys.executable, str(TESTS / "hosts_program.py"), str(i), json.dumps(told)] for i in (0, 1)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         processes = [subprocess.Popen(command, env=environment, **pipes) for command in commands]
-        printed = [process.communicate(timeout=300) for process in processes]
+        printed = [process.communicate(timeout=900) for process in processes]
         assert all(process.returncode == 0 for process in processes), printed
         return [json.loads(out.splitlines()[-1]) for out, _ in printed]
 
