@@ -89,7 +89,6 @@ MISSING = [
     (f"{TRANSCRIBE} --decoder pyctcdecode", "pyctcdecode", "pyctcdecode"),
     (f"{TRANSCRIBE} --decoder pyctcdecode --lm tiny.arpa", "pyctcdecode kenlm", "pyctcdecode kenlm"),
     (f"{TRANSCRIBE} --lm kenlm.bin", "kenlm", "kenlm"),
-    ("transcribe tones/wavs --decoder pyctcdecode", "pyctcdecode", "pyctcdecode"),
     (f"{TRANSCRIBE} --runner ray", "ray", "ray"),
     ("transcribe s3://bucket/folder --model bundle", "fsspec s3fs", "fsspec s3fs"),
     ("transcribe gs://bucket/folder --model bundle", "fsspec gcsfs", "fsspec gcsfs"),
