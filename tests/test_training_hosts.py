@@ -223,7 +223,7 @@ def together(even, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")])),
         "JAX_PLATFORMS": "cpu",
         "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),  # the second pair of hosts need not compile again
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -257,7 +257,7 @@ def test_two_hosts_train_as_one_does_and_go_on_as_one_and_as_two(disturb, even, 
     assert len(whole.losses) == 20
 
     begun, other = together(changes=changes, disturb=disturb, output=f"{disturb}/run")
-    assert begun["device"] == "cpu on each of 2 hosts (jax)"
+    assert begun["device"] == "cpu on each of 2 hosts (jax)", begun["ending"]
     if disturb.startswith("kill"):
         assert "its process was killed" in begun["ending"]
         assert "host 0 died or cannot be reached" in other["ending"]
