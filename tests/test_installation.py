@@ -19,7 +19,7 @@ from asrkit.synth import synthesize
 REPOSITORY = Path(__file__).resolve().parents[1]
 BOX = {
     f"asrkit/models/english-small/{name}"
-    for name in ("bundle.json", "weights.npz", "language_model.bin", "lexicon.txt")
+    for name in ("bundle.json", "weights.npz", "language_model.bin", "lexicon.txt", "CMUDICT-LICENSE.txt")
 }
 MOST_MB = 320
 SENTENCES = "the cat sat on the mat\nthe dog ran\n" * 5
