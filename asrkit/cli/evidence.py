@@ -43,7 +43,9 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None, lexicon:
     stored, recordings = find_emissions(emissions)
     divide = PriorDivision(config, len(stored.symbols), has_lm=lm is not None, silent=stored.symbols.silent)
     if lexicon is None and (used := _provenance(report).get("lexicon")):
-        raise ConfigError(f"the hypotheses were decoded with a lexicon, {used}; name it with --lexicon")
+        raise ConfigError(
+            f"the hypotheses were decoded with a lexicon, {used}; name it with --lexicon (models keep theirs inside)"
+        )
     said = None if lexicon is None else Lexicon.read(lexicon)
     scorer = Aligner(stored.symbols, said)
     kept = {recording.utterance_id: recording.emissions for recording in recordings}

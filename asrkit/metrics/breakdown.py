@@ -190,8 +190,10 @@ def break_down(
         keywords: Words and phrases to look for; normalized here.
     """
     collector = _WordCollector(report)
-    outside = {} if vocabulary is None else {"outside": collector.said().difference(vocabulary)}
-    oov = None if vocabulary is None else collector.out_of_vocabulary(outside["outside"], len(frozenset(vocabulary)))
+    oov, outside = None, {}
+    if vocabulary is not None:
+        outside = {"outside": collector.said().difference(vocabulary)}
+        oov = collector.out_of_vocabulary(outside["outside"], len(frozenset(vocabulary)))
     bands = {} if training_counts is None else collector.words_of_bands(training_counts)
     found, false_alarms = find_keywords(report, keywords)
     return Breakdown(
