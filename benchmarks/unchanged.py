@@ -3,10 +3,12 @@
     git worktree add ../before COMMIT && (cd ../before && make setup)
     python benchmarks/unchanged.py ../before/.venv/bin/python
     python benchmarks/unchanged.py ../before/.venv/bin/python --only decode --rounds 20
+    python benchmarks/unchanged.py ../before/.venv/bin/python --only transcribe --speech WAVS --model BUNDLE
 
 Decoding and language models are timed inside a process, commands from start to end; every round starts processes
 anew, so that the luck of where memory lies is shared. `DATA` is a folder with the emissions of `decoder.py`
-(`decoder/n10.npz`, ...) and an ARPA file (`lm/*.3gram.arpa.xz`); `SPEECH` is a folder of WAV files to transcribe.
+(`decoder/n10.npz`, ...) and an ARPA file (`lm/*.3gram.arpa.xz`); `SPEECH` is a folder of WAV files
+to transcribe, with a bundle that both builds load.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ def work(names: list[str], arpa: Path, emissions: Path, folder: Path) -> None:
     print(json.dumps(seconds))
 
 
-def commands(folder: Path, speech: Path | None) -> dict[str, list[str]]:
+def commands(folder: Path, speech: Path | None, model: Path | None) -> dict[str, list[str]]:
     """Return the commands that are timed from start to end."""
     found = {
         "start, --help": ["--help"],
@@ -94,7 +96,8 @@ def commands(folder: Path, speech: Path | None) -> dict[str, list[str]]:
             lines = [line.replace(" the ", " a ") for line in lines]
         (folder / f"many.{name}").write_text("".join(f"{line}\n" for line in lines))
     if speech is not None:
-        output = ["-o", "transcripts", "--fresh", "--beam", "1", "--jobs", "1"]
+        output = ["-o", "transcripts", "--overwrite", "--beam", "1", "--jobs", "1"]
+        output += ["--model", str(model.resolve())] if model else []
         found["transcribe, WAV"] = ["transcribe", str(speech.resolve()), *output]
     return found
 
@@ -102,6 +105,7 @@ def commands(folder: Path, speech: Path | None) -> dict[str, list[str]]:
 def cpu_seconds(python: str, arguments: list[str], folder: Path) -> float:
     """Return the CPU seconds, those of children included, of a command."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONSAFEPATH": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else modules are compiled anew each time, as for no user
     before = os.times()
     done = subprocess.run([python, "-m", "asrkit", *arguments], cwd=folder, env=environment, capture_output=True)
     after = os.times()
@@ -119,7 +123,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, dict[str, li
     (folder / "text.txt").write_text("".join(f"{line}\n" for line in text[:20_000]))
     timed = {
         name: arguments
-        for name, arguments in commands(folder, options.speech).items()
+        for name, arguments in commands(folder, options.speech, options.model).items()
         if any(name.startswith(start) for start in options.only)
     }
     seconds: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -145,6 +149,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=["decode", "lm", "start", "score", "transcribe"])
     parser.add_argument("--data", type=Path, default=REFERENCE)
     parser.add_argument("--speech", type=Path)
+    parser.add_argument("--model", type=Path)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:

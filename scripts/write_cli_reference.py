@@ -14,7 +14,7 @@ from typing import Any
 
 import typer.main
 
-from asrkit.cli import app
+from asrkit.cli.whole import app
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 

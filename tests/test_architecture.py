@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
 import sys
@@ -12,7 +13,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+import typer
 
+from asrkit.cli import app as command_line
+from asrkit.cli.whole import app
 from asrkit.packages import version_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -187,7 +191,7 @@ import typer.main
 
 typer.main.get_command = functools.cache(typer.main.get_command)  # else all commands are made anew for each
 from typer.testing import CliRunner
-from asrkit.cli import app
+from asrkit.cli.whole import app
 
 def leaves(command, path):
     children = getattr(command, "commands", None)
@@ -200,6 +204,22 @@ for path in list(leaves(typer.main.get_command(app), [])):
     assert result.exit_code == 0, (path, result.output)
 """
     assert not loaded_modules(code) & HEAVY
+
+
+def test_a_command_loads_no_other() -> None:
+    program = "import sys; from asrkit.cli.app import load_commands; load_commands('score'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"asrkit.cli.score"} == loaded & {f"asrkit.cli.{name}" for name in ("score", "train", "transcribe", "data")}
+
+
+def test_every_command_is_found_by_its_name() -> None:
+    """What registers a command stands in the table of commands."""
+    registers = re.compile(r"^@\w*app\.command|^app\.add_typer", re.MULTILINE)
+    found = {path.stem for path in (PACKAGE / "cli").glob("*.py") if registers.search(path.read_text(encoding="utf-8"))}
+    below_lm = {name for name in found if name.startswith("lm_")}  # which registers them itself
+    assert found - below_lm == set(itertools.chain(*command_line._MODULES.values()))
+    assert set(typer.main.get_command(app).commands) == set(command_line._MODULES)  # type: ignore[attr-defined]
 
 
 def test_settings_errors_and_scoring_need_no_heavy_library() -> None:

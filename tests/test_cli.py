@@ -18,7 +18,8 @@ import typer.main
 from typer.testing import CliRunner
 
 from asrkit import config
-from asrkit.cli import app, doctor, main
+from asrkit.cli import doctor, main
+from asrkit.cli.whole import app
 from asrkit.errors import AudioError, ConfigError
 from asrkit.packages import version_of
 

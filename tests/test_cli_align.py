@@ -12,7 +12,7 @@ import soundfile
 from conftest import REPOSITORY
 from typer.testing import CliRunner
 
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.errors import ConfigError, MissingPathError
 
 SPEECH = Path(os.environ.get("ASRKIT_SPEECH", REPOSITORY.parent / "shared" / "speech"))

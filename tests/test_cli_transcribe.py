@@ -16,9 +16,9 @@ import typer.main
 from fake_recognition import write_speech
 from transcribe_project import Done, provenance
 
-from asrkit.cli import app
 from asrkit.cli.lists import listed
 from asrkit.cli.progress import TranscriptionProgress
+from asrkit.cli.whole import app
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.transcription import Transcript, TranscriptionSummary
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tone_speech import RATE_HZ
 from typer.testing import CliRunner, Result
 
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.config import DataConfig
 from asrkit.data import Utterance, fit_text, read_manifest, write_manifest
 from asrkit.data.alphabets import find_alphabet, settle_texts

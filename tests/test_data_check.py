@@ -11,7 +11,7 @@ import soundfile
 from random_bundle import random_bundle
 from typer.testing import CliRunner, Result
 
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.data import Utterance, read_manifest, write_manifest
 from asrkit.data.check import CheckReport, check_sets, write_report
 from asrkit.data.recordings import measure_recording

@@ -12,7 +12,7 @@ import soundfile
 from test_download import Server, server, tar  # noqa: F401
 from typer.testing import CliRunner, Result
 
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.data import read_manifest
 from asrkit.data.download import ARCHIVES, Archive
 from asrkit.data.split import SPLITS

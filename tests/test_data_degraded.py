@@ -9,7 +9,7 @@ import soundfile
 from tone_speech import write_corpus
 from typer.testing import CliRunner
 
-from asrkit.cli import app
+from asrkit.cli.whole import app
 from asrkit.config import AugmentationConfig
 from asrkit.data import Utterance, read_manifest, write_manifest
 from asrkit.data import degraded as degrading

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.data import Utterance, read_manifest, scan_manifest
 from asrkit.data.kaldi import write_kaldi
 from asrkit.errors import ManifestError

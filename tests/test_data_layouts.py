@@ -16,7 +16,7 @@ import soundfile
 from test_data_imports import lay
 from typer.testing import CliRunner
 
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.data import read_manifest, scan_manifest
 from asrkit.data.archives import unpack
 from asrkit.data.manifest import left_out

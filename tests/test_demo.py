@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from asrkit.cli import demo
-from asrkit.cli.app import app
 from asrkit.cli.demo import STEPS, WORST_WER_PERCENT
+from asrkit.cli.whole import app
 from asrkit.data import read_manifest
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from asrkit.cli import app
+from asrkit.cli.whole import app
 from asrkit.presets import run_config
 
 REPOSITORY = Path(__file__).resolve().parents[1]

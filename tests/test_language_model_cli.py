@@ -9,7 +9,7 @@ import oracles
 import pytest
 from typer.testing import CliRunner, Result
 
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.errors import AsrkitError
 from asrkit.language_model import NgramModel
 

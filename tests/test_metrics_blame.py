@@ -85,7 +85,7 @@ def test_the_command_finds_emissions_and_settings(tmp_path: Path, monkeypatch: p
     """A run's folder, its language model, and the weights told by its results."""
     from typer.testing import CliRunner
 
-    from asrkit.cli import app
+    from asrkit.cli.whole import app
     from asrkit.emissions import EmissionsInfo, pack_emissions, to_half
 
     monkeypatch.chdir(tmp_path)
@@ -129,7 +129,7 @@ def test_a_model_of_phonemes_is_judged_with_its_lexicon(tmp_path: Path, monkeypa
     """As letters, "a" and "t" would be other words; the language model has them in capitals."""
     from typer.testing import CliRunner
 
-    from asrkit.cli import app
+    from asrkit.cli.whole import app
     from asrkit.emissions import EmissionsInfo, pack_emissions, to_half
 
     monkeypatch.chdir(tmp_path)

@@ -18,7 +18,7 @@ from foreign_graphs import LABELS, RATE_HZ, hugging_face_folder, planted_sound
 from test_metrics_blame import write_lm
 from typer.testing import CliRunner
 
-from asrkit.cli import app
+from asrkit.cli.whole import app
 from asrkit.emissions import read_emissions, store
 from asrkit.model.bundle import Bundle
 from asrkit.model.importing import Wishes, import_model

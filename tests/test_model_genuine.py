@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asrkit import count_errors
-from asrkit.cli import app
+from asrkit.cli.whole import app
 
 SPEECH = Path(os.environ.get("ASRKIT_SPEECH") or Path(__file__).resolve().parents[2] / "shared" / "speech")
 LEXICON = SPEECH.parent / "reference" / "hama" / "lexicon.tsv.xz"

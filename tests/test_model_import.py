@@ -20,7 +20,7 @@ from foreign_graphs import (
 from random_bundle import FEATURES, random_bundle
 from typer.testing import CliRunner
 
-from asrkit.cli import app
+from asrkit.cli.whole import app
 from asrkit.config import TranscriptionConfig, front_end_named
 from asrkit.errors import BundleError, ConfigError
 from asrkit.model import importing

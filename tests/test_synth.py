@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asrkit.audio import probe
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.data import Utterance, read_manifest
 from asrkit.errors import MissingPackageError, SynthesisError
 from asrkit.synth import SynthSizes, Voice, espeak, synthesize, synthesize_corpus

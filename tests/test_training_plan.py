@@ -7,7 +7,7 @@ from tiny_run import Recorder, settings, smallest
 from tone_speech import write_corpus
 from typer.testing import CliRunner
 
-from asrkit.cli import app
+from asrkit.cli.whole import app
 from asrkit.data import Utterance, read_manifest, write_manifest
 from asrkit.errors import TrainingError
 from asrkit.report.training_plan import plan_lines

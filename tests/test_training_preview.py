@@ -11,7 +11,7 @@ from report_pages import outline
 from tone_speech import write_corpus
 from typer.testing import CliRunner
 
-from asrkit.cli import app
+from asrkit.cli.whole import app
 from asrkit.data import read_manifest
 from asrkit.features import extract_features
 from asrkit.presets import run_config

@@ -11,7 +11,7 @@ import pytest
 from tiny_run import Recorder, smallest
 from typer.testing import CliRunner
 
-from asrkit.cli import app
+from asrkit.cli.whole import app
 from asrkit.errors import AsrkitError, ConfigError, TrainingError
 from asrkit.training import ray_workers, worker
 from asrkit.training.hosts import Place

@@ -17,7 +17,7 @@ from test_tuning_confidence import CALIBRATION
 from transcribe_project import LM
 from typer.testing import CliRunner
 
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.config import DecodingConfig
 from asrkit.data import Utterance, read_manifest, write_manifest
 from asrkit.errors import AsrkitError

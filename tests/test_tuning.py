@@ -12,7 +12,7 @@ import soundfile
 from random_bundle import random_bundle
 from typer.testing import CliRunner
 
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.config import DecodingConfig
 from asrkit.data import Utterance
 from asrkit.errors import ConfigError, DecodingError

@@ -16,7 +16,7 @@ from random_bundle import random_bundle
 from typer.testing import CliRunner
 
 from asrkit.alignment import Aligner
-from asrkit.cli.app import app
+from asrkit.cli.whole import app
 from asrkit.config import Calibration, DecodingConfig
 from asrkit.decoder import BeamSearchDecoder, Word
 from asrkit.decoder.units import symbols_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -12,21 +13,23 @@ from asrkit.cli.ending import ending_in_one_line
 from asrkit.errors import AsrkitError
 from asrkit.packages import version_of
 
-# the order of `asrkit --help`: the three verbs, what goes with them, the tools
-_ORDER = (
-    "train",
-    "transcribe",
-    "score",
-    "decode",
-    "align",
-    "compare",
-    "status",
-    "data",
-    "lm",
-    "model",
-    "demo",
-    "doctor",
-)
+# The commands in the order of `asrkit --help` (the three verbs, what goes with them, the tools), each with the modules
+# that register it and what is below it.
+_MODULES = {
+    "train": ("train",),
+    "transcribe": ("transcribe",),
+    "score": ("score",),
+    "decode": ("decode",),
+    "align": ("align",),
+    "compare": ("compare",),
+    "status": ("status",),
+    "data": ("data", "data_check", "data_degrade", "data_label", "data_preview", "data_segment"),
+    "lm": ("lm",),
+    "model": ("model", "model_import"),
+    "demo": ("demo",),
+    "doctor": ("doctor",),
+}
+_ORDER = tuple(_MODULES)
 
 
 class _Commands(TyperGroup):
@@ -71,9 +74,17 @@ def _root(
     """Hold the options of the bare ``asrkit`` command."""
 
 
+def load_commands(name: str | None = None) -> None:
+    """Register a command; all, which takes longer than most of what a command imports, where none has that name."""
+    for command in [name] if name in _MODULES else _MODULES:
+        for module in _MODULES[command]:
+            import_module(f"asrkit.cli.{module}")
+
+
 def main() -> None:
     """Run the command line; whatever ends it early becomes one line on stderr and an exit code."""
     with ending_in_one_line():
+        load_commands(*sys.argv[1:2])
         try:
             app()
         except AsrkitError as error:
@@ -93,26 +104,3 @@ def _printable(line: str) -> str:
     from asrkit.text.identifiers import printable  # brings numpy, which --help does without
 
     return printable(line)
-
-
-# each module registers its commands on ``app``
-from asrkit.cli import (  # noqa: E402
-    align,  # noqa: F401
-    compare,  # noqa: F401
-    data,  # noqa: F401
-    data_check,  # noqa: F401
-    data_degrade,  # noqa: F401
-    data_label,  # noqa: F401
-    data_preview,  # noqa: F401
-    data_segment,  # noqa: F401
-    decode,  # noqa: F401
-    demo,  # noqa: F401
-    doctor,  # noqa: F401
-    lm,  # noqa: F401
-    model,  # noqa: F401
-    model_import,  # noqa: F401
-    score,  # noqa: F401
-    status,  # noqa: F401
-    train,  # noqa: F401
-    transcribe,  # noqa: F401
-)
