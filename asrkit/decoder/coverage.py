@@ -78,8 +78,9 @@ def check_coverage(lm: NgramModel, symbols: Symbols, most: float, *, folds_case:
 
 def check_lexicon(lm: NgramModel, words: Iterable[str]) -> None:
     """Say how many words of a language model are not in a lexicon: they are never written."""
-    outside = sorted(set(lm.vocabulary) - _MARKERS - set(words))
-    if outside:  # however rare: names are what a user's own model is for
+    unheard = set(lm.vocabulary) - _MARKERS
+    unheard.difference_update(words)
+    if outside := sorted(unheard):  # however rare: names are what a user's own model is for
         _log.warning(
             "%s: %s of its words (%.2g %% by probability) are not in the lexicon and will not be written, such as %s; "
             "`asrkit lm lexicon` makes one that has them",

@@ -90,16 +90,22 @@ class Lexicon:
         Raises:
             LexiconError: Not one word can be spelled.
         """
+        if symbols not in self._spelled:  # decoder, aligner and judge of one model ask for the same
+            self._spelled[symbols] = self._spell(symbols)
+        return self._spelled[symbols]
+
+    @cached_property
+    def _spelled(self) -> dict[Symbols, tuple[list[tuple[str, list[int]]], list[str]]]:
+        return {}
+
+    def _spell(self, symbols: Symbols) -> tuple[list[tuple[str, list[int]]], list[str]]:
         place = {
             label: i
             for i, (label, spelling) in enumerate(zip(symbols.labels, symbols.spellings, strict=True))
             if spelling and spelling.text
         }
-        spelled = [
-            (word, [place[label] for label in labels])
-            for word, labels in self.lines
-            if all(label in place for label in labels)
-        ]
+        can_spell = frozenset(place).issuperset
+        spelled = [(word, [place[label] for label in labels]) for word, labels in self.lines if can_spell(labels)]
         known = {word for word, _ in spelled}
         left_out = list(dict.fromkeys(word for word, _ in self.lines if word not in known))
         if not spelled:
@@ -119,7 +125,11 @@ def describe_left_out(words: list[str]) -> str:
 
 def _parse(text: str, path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
+        fields = line.split()
+        if not fields:
+            continue
+        if len(fields) > 1 and line.startswith(f"{fields[0]}\t"):  # as nearly all are
+            yield fields[0], tuple(fields[1:])
             continue
         word, tab, labels = line.rstrip("\r").partition("\t")
         if not tab:

@@ -99,12 +99,13 @@ class Recipe:
         """Load the model and the language model.
 
         Raises:
-            BundleError, LanguageModelError: One of them cannot be used.
+            BundleError, LanguageModelError, LexiconError: One of them cannot be used.
         """
         network = self.network
         if network is None and self.reads_audio:
             network = _network_of(self.model, self.config)
-        make_decoder = self.make_decoder or _decoder_factory(self)
+        lexicon = None if self.lexicon is None else Lexicon.read(self.lexicon)
+        make_decoder = self.make_decoder or _decoder_factory(self, lexicon)
         make_decoder()  # an unusable language model fails here, before any work
         return Recognizer(
             self.model,
@@ -113,14 +114,8 @@ class Recipe:
             self.config,
             self.provenance,
             keep_emissions=self.keep_emissions,
-            judge=self._judge(),
+            judge=None if self.calibration is None else WordJudge(self.model.symbols, self.calibration, lexicon),
         )
-
-    def _judge(self) -> WordJudge | None:
-        if self.calibration is None:
-            return None
-        lexicon = None if self.lexicon is None else Lexicon.read(self.lexicon)
-        return WordJudge(self.model.symbols, self.calibration, lexicon)
 
     def portable(self) -> Recipe:
         """Return the recipe with absolute paths, for workers that run in other folders."""
@@ -184,7 +179,7 @@ def _network_of(model: Model, config: TranscriptionConfig) -> Network:
     return Emitter(model, threads=config.threads, device=config.device)
 
 
-def _decoder_factory(recipe: Recipe) -> Callable[[], Decoder]:
+def _decoder_factory(recipe: Recipe, lexicon: Lexicon | None) -> Callable[[], Decoder]:
     """Return what gives each thread its decoder: our own ones serve all threads, pyctcdecode's keep a state."""
     lock = threading.Lock()
     shared: list[Decoder] = []
@@ -192,7 +187,7 @@ def _decoder_factory(recipe: Recipe) -> Callable[[], Decoder]:
     def make() -> Decoder:
         from asrkit.decoder import make_decoder
 
-        arguments = (recipe.model.symbols, recipe.decoding, recipe.lm, recipe.lexicon)
+        arguments = (recipe.model.symbols, recipe.decoding, recipe.lm, lexicon)
         if recipe.decoding.decoder == "pyctcdecode":
             return make_decoder(*arguments)
         with lock:
