@@ -1,5 +1,8 @@
 """Features: exact frame counts, independence of the neighbors, tones where they belong."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from asrkit.config import FRONT_ENDS, FeatureConfig, ForeignFeatures, front_end_named, read_features
 from asrkit.errors import AudioError, ConfigError
 from asrkit.features import extract_features, is_silent, mel_filters, num_frames, sound_span
+from asrkit.features.log_power import power_in_filters
 
 LOG_MEL = FeatureConfig()
 LINEAR = FeatureConfig(kind="linear", window_ms=20.0)
@@ -132,6 +136,30 @@ def test_long_recordings_are_chunked_without_a_seam(monkeypatch):
     whole = extract_features(waveform, LOG_MEL)
     monkeypatch.setattr("asrkit.features.log_power._CHUNK_FRAMES", 7)
     np.testing.assert_allclose(extract_features(waveform, LOG_MEL), whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_filters_add_the_power_of_their_bins(dtype):
+    power, filters = np.random.default_rng(7).random((50, 257)).astype(dtype), mel_filters(LOG_MEL).astype(dtype)
+    np.testing.assert_allclose(power_in_filters(power, filters), power @ filters, rtol=1e-5)
+
+
+def test_the_number_of_threads_and_frames_changes_no_bit():
+    """A library of matrix products divides its work by both, and rounds otherwise."""
+    program = (
+        "import hashlib, numpy, sys; from asrkit.config import FeatureConfig; from asrkit.features import *; "
+        "sound = numpy.random.default_rng(3).standard_normal(160_000).astype('f4') / 9; "
+        "print(hashlib.sha256(extract_features(sound, FeatureConfig()).tobytes()).hexdigest())"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program], env=os.environ | threads, capture_output=True, text=True, check=True
+        ).stdout
+        for threads in ({"OPENBLAS_NUM_THREADS": "1"}, {"OPENBLAS_NUM_THREADS": "2"})
+    ]
+    assert told[0] == told[1] != ""
+    power, filters = np.random.default_rng(7).random((500, 257)).astype(np.float32), mel_filters(LOG_MEL)
+    np.testing.assert_array_equal(power_in_filters(power, filters)[:99], power_in_filters(power[:99], filters))
 
 
 def test_a_rising_tone_moves_up_the_mel_bins():

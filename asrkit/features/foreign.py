@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from asrkit.config import ForeignFeatures
 from asrkit.config.foreign import NEMO, WAVEFORM
-from asrkit.features.log_power import mel_filters
+from asrkit.features.log_power import mel_filters, power_in_filters
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -96,14 +96,15 @@ def _kaldi_window(config: ForeignFeatures) -> npt.NDArray[np.float64]:
 def _log_mel(framed: FloatArray, window: npt.NDArray[np.float64], config: ForeignFeatures) -> FloatArray:
     """Return the logarithms of the filters' power, ``(frames, mel_bins)``."""
     is_nemo = config.kind == NEMO
-    filters = _slaney_filters(config) if is_nemo else mel_filters(config)
+    filters = _slaney_filters(config) if is_nemo else mel_filters(config).astype(np.float64)
     features = np.empty((len(framed), config.mel_bins), np.float32)
     for start in range(0, len(framed), _CHUNK_FRAMES):
         chunk = framed[start : start + _CHUNK_FRAMES].astype(np.float64)
         if not is_nemo:
             chunk -= chunk.mean(axis=1, keepdims=True)
             chunk -= _PRE_EMPHASIS * np.concatenate([chunk[:, :1], chunk[:, :-1]], axis=1)
-        power = np.abs(np.fft.rfft(chunk * window, config.fft_size)) ** 2 @ filters
+        spectrum = np.fft.rfft(chunk * window, config.fft_size)
+        power = power_in_filters((np.abs(spectrum) ** 2).astype(np.float64), filters)
         features[start : start + len(chunk)] = np.log(
             power + _NEMO_FLOOR if is_nemo else np.maximum(power, _KALDI_FLOOR)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +105,31 @@ def _chunk_power(chunk: FloatArray, config: FeatureConfig) -> FloatArray:
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     if config.kind == "linear":
         return power
-    return power @ mel_filters(config)
+    return power_in_filters(power, mel_filters(config))
+
+
+Numbers = TypeVar("Numbers", np.float32, np.float64)
+
+
+def power_in_filters(power: npt.NDArray[Numbers], filters: npt.NDArray[Numbers]) -> npt.NDArray[Numbers]:
+    """Return the power that each filter lets through.
+
+    A matrix product would be shorter, but its last digits depend on the number of threads, and with them on the
+    machine; sums in the order of the bins do not.
+
+    Args:
+        power: ``(frames, bins)``.
+        filters: ``(bins, filters)``, mostly zeros.
+
+    Returns:
+        ``(frames, filters)``.
+    """
+    by_bin = np.ascontiguousarray(power.T)
+    sums = np.zeros((filters.shape[1], len(power)), power.dtype)
+    for row, weights in zip(sums, filters.T, strict=True):
+        for place in np.flatnonzero(weights):
+            row += by_bin[place] * weights[place]
+    return sums.T
 
 
 def _normalize(features: FloatArray, counted: slice | npt.NDArray[np.bool_]) -> None:
