@@ -29,6 +29,7 @@ DoubleArray = npt.NDArray[np.float64]
 
 _AROUND_STEPS = 2  # the search's times are those of the most likely alignment; the sum over all needs some room
 _MOST_NATS = 3.0  # per letter: what is worse than this is no worse a word
+_WIDEST_NATS = 100.0  # half an interval of a rate; any wider tells no more
 _NEIGHBORS = 2  # words on either side: where the sound is bad, it is so for a while
 _RIDGE = 1e-3
 _NEWTON_STEPS = 30
@@ -127,7 +128,7 @@ class WordJudge:
 
 
 def _logistic(weights: DoubleArray, heard: DoubleArray) -> DoubleArray:
-    return np.asarray(1.0 / (1.0 + np.exp(np.clip(-weights[0] - heard @ weights[1:], -50.0, 50.0))))
+    return np.asarray(1.0 / (1.0 + np.exp(np.clip(-weights[0] - (heard * weights[1:]).sum(axis=1), -50.0, 50.0))))
 
 
 class Doubt(NamedTuple):
@@ -182,7 +183,7 @@ class ExpectedErrors:
         """Where the word error rate lies in 95 of 100 cases."""
         if not self.rate:
             return None
-        width = math.exp(_Z * math.hypot(self.spread, self.deviation / self.errors))
+        width = math.exp(min(_WIDEST_NATS, _Z * math.hypot(self.spread, self.deviation / self.errors)))
         return self.rate / width, min(self.rate * width, max(1.0, self.rate))
 
     def __add__(self, other: ExpectedErrors) -> ExpectedErrors:
