@@ -37,6 +37,7 @@ from asrkit.data.lines import read_lines
 from asrkit.features import extract_features
 from asrkit.model.bundle import Bundle
 from asrkit.model.inference import Emitter
+from asrkit.text import Lexicon
 from asrkit.transcription.windows import EmissionsJoiner, WindowPlan
 
 _WORD, _PHONEME, _WITH_PHONEMES = 1, 7, 0x0001
@@ -167,6 +168,10 @@ def spoil(words: Sequence[Spoken], others: Sequence[str], seed: int) -> list[Spo
     return text
 
 
+def lexicon_of(bundle: Bundle) -> Lexicon | None:
+    return None if bundle.lexicon is None else Lexicon.read(bundle.lexicon)
+
+
 def emissions_of(bundle: Bundle, waveform: np.ndarray) -> np.ndarray:
     """Return the emissions of a long recording, in the windows of ``asrkit transcribe``."""
     emitter = Emitter(bundle, threads=1)
@@ -190,16 +195,22 @@ def errors_of(text: Sequence[Spoken | str], times: Sequence[tuple[float, float] 
     return [*cells, str(lost), str(made_up)]
 
 
-def with_ctc_segmentation(bundle: Bundle, emissions: np.ndarray, words: Sequence[str]) -> list[tuple[float, float]]:
-    """Return the times that ctc-segmentation finds, each word being an utterance."""
+def with_ctc_segmentation(
+    bundle: Bundle, lexicon: Lexicon | None, emissions: np.ndarray, words: Sequence[str]
+) -> list[tuple[float, float]]:
+    """Return the times that ctc-segmentation finds, each word an utterance, said in the first way of a lexicon."""
     import ctc_segmentation
 
     config = ctc_segmentation.CtcSegmentationParameters()
     config.char_list = [*bundle.symbols.labels[:-1], "-"]
     config.blank, config.space, config.index_duration = bundle.symbols.blank_index, " ", bundle.step_ms / 1000
-    known = set(bundle.symbols.labels)
-    spelled = ["".join(character for character in word if character in known) for word in words]
-    truth, begins = ctc_segmentation.prepare_text(config, spelled)
+    if lexicon is not None:
+        spelled = [" ".join(lexicon.pronunciations[word][0]) for word in words]
+        truth, begins = ctc_segmentation.prepare_tokenized_text(config, spelled)
+    else:
+        known = set(bundle.symbols.labels)
+        spelled = ["".join(character for character in word if character in known) for word in words]
+        truth, begins = ctc_segmentation.prepare_text(config, spelled)
     timings, chars, _ = ctc_segmentation.ctc_segmentation(config, emissions, truth)
     segments = ctc_segmentation.determine_utterance_segments(config, begins, chars, timings, spelled)
     return [(start, end) for start, end, _ in segments]
@@ -207,18 +218,21 @@ def with_ctc_segmentation(bundle: Bundle, emissions: np.ndarray, words: Sequence
 
 def compare(bundle: Bundle, sentences: Sequence[str], minutes: float, voice: str, rounds: int) -> None:
     """Print how well a spoiled text is aligned, and at which cost."""
+    lexicon = lexicon_of(bundle)
+    if lexicon is not None:  # ctc-segmentation can leave no word out
+        sentences = [sentence for sentence in sentences if lexicon.pronunciations.keys() >= set(sentence.split())]
     waveform, words = speak(sentences, minutes, voice)
     text = spoil(words, sentences[words[-1].sentence + 1 :], seed=1)
     said = [word if isinstance(word, str) else word.word for word in text]
     emissions, step_s = emissions_of(bundle, waveform), bundle.step_ms / 1000
-    aligner = Aligner(bundle.symbols)
+    aligner = Aligner(bundle.symbols, lexicon)
     found = aligner.align(emissions, said)
     times = [(w.start_step * step_s, w.end_step * step_s) if w.is_said else None for w in found.words]
     rows = [["asrkit", *errors_of(text, times)]]
     functions = {"asrkit": lambda: aligner.align(emissions, said)}
     try:
-        rows.append(["ctc-segmentation", *errors_of(text, with_ctc_segmentation(bundle, emissions, said))])
-        functions["ctc-segmentation"] = lambda: with_ctc_segmentation(bundle, emissions, said)
+        rows.append(["ctc-segmentation", *errors_of(text, with_ctc_segmentation(bundle, lexicon, emissions, said))])
+        functions["ctc-segmentation"] = lambda: with_ctc_segmentation(bundle, lexicon, emissions, said)
     except ImportError:
         print("ctc-segmentation is not installed; asrkit is measured alone", file=sys.stderr)
     seconds = interleaved(functions, rounds, time.process_time)

@@ -191,7 +191,7 @@ def test_the_command_has_the_parameters_of_its_library_function() -> None:
 
     command = set(inspect.signature(score_command).parameters)
     shown = {"hyp", "ref", "worst", "json", "markdown", "html", "audio_root", "embed_audio", "max_wer"}
-    shown |= {"by", "details", "vocabulary", "train_text", "keywords", "emissions", "lm", "lexicon"}
+    shown |= {"by", "details", "vocabulary", "train_text", "keywords", "emissions", "lm", "lexicon", "model"}
     library = set(inspect.signature(score).parameters) - {"config"}
     settings = set(ScoringConfig().to_dict()) - {"confidence"}
     assert command - shown == library | settings

@@ -151,3 +151,44 @@ def test_a_model_of_phonemes_is_judged_with_its_lexicon(tmp_path: Path, monkeypa
     assert blamed["errors"][0]["acoustic_difference"] == pytest.approx(np.log(0.4 / 0.6), abs=0.01)
     done = CliRunner().invoke(app, arguments)
     assert "decoded with a lexicon, lexicon.tsv; name it with --lexicon" in str(done.exception)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_model_of_a_run_brings_lexicon_and_language_model(
+    named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That in the box needs no name, if it is the very one."""
+    from typer.testing import CliRunner
+
+    from asrkit.cli.settings import boxed_models
+    from asrkit.cli.whole import app
+    from asrkit.emissions import EmissionsInfo, pack_emissions, to_half
+    from asrkit.model.bundle import Bundle
+
+    monkeypatch.chdir(tmp_path)
+    bundle = Bundle.load(boxed_models()[0])
+    assert bundle.language_model is not None
+    labels = [label.lower() for label in bundle.symbols.labels]
+    heard = np.full((6, len(labels)), np.log(1e-4), np.float32)
+    for step, label in enumerate(["k", None, "ae", None, "t", None]):
+        heard[step, bundle.symbols.blank_index if label is None else labels.index(label)] = np.log(0.99)
+    (tmp_path / "run" / "emissions").mkdir(parents=True)
+    info = EmissionsInfo("u1", bundle.symbols, 20.0, 1.0, "u1.wav", "f", "model", "f")
+    (tmp_path / "run" / "emissions" / "u1.emissions.npz").write_bytes(pack_emissions(to_half(heard), info))
+    provenance = {
+        "decoding": {"lm_weight": 1.0, "word_bonus": 0.0},
+        "model": bundle.name,
+        "model_fingerprint": "another" if named else bundle.fingerprint,
+        "lm": bundle.language_model.name,
+        "lexicon": "lexicon.txt",
+    }
+    row = {"utterance_id": "u1", "text": "cat", "provenance": provenance}
+    (tmp_path / "run" / "results.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "ref.jsonl").write_text('{"id": "u1", "text": "bat"}\n')
+    arguments = ["score", "run", "ref.jsonl", "--json", "--emissions", "run"]
+    done = CliRunner().invoke(app, [*arguments, *(["--model", bundle.name] if named else [])])
+    (error,) = json.loads(done.stdout)["details"]["blame"]["errors"]
+    assert error["cause"] == "acoustic model"
+    assert error["prior_difference"] not in (None, 0.0)
+    if named:
+        assert "name it with --lexicon, or --model" in str(CliRunner().invoke(app, arguments).exception)

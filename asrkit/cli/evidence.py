@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from asrkit.config import DecodingConfig
     from asrkit.metrics.blame import Blame, Evidence
     from asrkit.metrics.scoring import ScoreReport
+    from asrkit.model.bundle import Bundle
 
 
-def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None, lexicon: Path | None = None) -> Blame:
+def blame_errors(
+    report: ScoreReport, emissions: Path, lm: Path | None = None, lexicon: Path | None = None, model: Path | None = None
+) -> Blame:
     """Find the causes of all errors.
 
     Args:
@@ -22,6 +25,7 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None, lexicon:
         emissions: The folder of a run with ``--keep-emissions``.
         lm: The language model the hypotheses were decoded with.
         lexicon: How words are said, where the outputs are no letters.
+        model: The bundle they were decoded with, which has both; that in the box is found by itself.
 
     Raises:
         MissingPathError: The folder, the language model or the lexicon does not exist.
@@ -39,13 +43,15 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None, lexicon:
         raise ConfigError(
             "emissions are found by utterance id, but these files have none; use id lines or results.jsonl"
         )
-    config = decoding_settings(report)
+    config, told = decoding_settings(report), _provenance(report)
+    if (bundle := _bundle_of(told, model)) is not None:
+        own = bundle.language_model
+        lm = own if lm is None and own is not None and told.get("lm") == own.name else lm
+        lexicon = lexicon or (bundle.lexicon if told.get("lexicon") else None)
     stored, recordings = find_emissions(emissions)
     divide = PriorDivision(config, len(stored.symbols), has_lm=lm is not None, silent=stored.symbols.silent)
-    if lexicon is None and (used := _provenance(report).get("lexicon")):
-        raise ConfigError(
-            f"the hypotheses were decoded with a lexicon, {used}; name it with --lexicon (models keep theirs inside)"
-        )
+    if lexicon is None and (used := told.get("lexicon")):
+        raise ConfigError(f"the hypotheses were decoded with a lexicon, {used}; name it with --lexicon, or --model")
     said = None if lexicon is None else Lexicon.read(lexicon)
     scorer = Aligner(stored.symbols, said)
     kept = {recording.utterance_id: recording.emissions for recording in recordings}
@@ -58,13 +64,13 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None, lexicon:
         return assign_blame(report, find_evidence, Judge())
     from asrkit.language_model import NgramModel
 
-    model = NgramModel.load(lm)
-    known = frozenset(model.vocabulary)
+    ngrams = NgramModel.load(lm)
+    known = frozenset(ngrams.vocabulary)
 
     def score(text: str) -> float:
         """Ask for words in the case of the language model; texts that are scored have one of their own."""
         forms = ((word, word.lower(), word.upper()) for word in text.split())
-        return math.log(10.0) * model.score(" ".join(next((f for f in form if f in known), form[0]) for form in forms))
+        return math.log(10.0) * ngrams.score(" ".join(next((f for f in form if f in known), form[0]) for form in forms))
 
     words = known if said is None else said.pronunciations
     judge = Judge(score, config.lm_weight, config.word_bonus, frozenset(form for w in words for form in (w, w.lower())))
@@ -74,6 +80,17 @@ def blame_errors(report: ScoreReport, emissions: Path, lm: Path | None, lexicon:
 def _provenance(report: ScoreReport) -> dict[str, Any]:
     told: Any = (report.pairs.columns.get("provenance") or [None])[0]
     return told if isinstance(told, dict) else {}
+
+
+def _bundle_of(told: dict[str, Any], model: Path | None) -> Bundle | None:
+    """Return the bundle that is named, else that in the box if the hypotheses are its own."""
+    from asrkit.cli.settings import boxed_models, named_model
+    from asrkit.model.bundle import Bundle
+
+    if model is not None:
+        return Bundle.load(named_model(model, "--model"))
+    boxed = (Bundle.load(path) for path in boxed_models() if path.name == told.get("model"))
+    return next((bundle for bundle in boxed if bundle.fingerprint == told.get("model_fingerprint")), None)
 
 
 def decoding_settings(report: ScoreReport) -> DecodingConfig:

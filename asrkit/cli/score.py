@@ -82,6 +82,7 @@ class _Sources:
     lexicon: Annotated[Path | None, typer.Option(help="The lexicon of that run, if its model writes no letters.")] = (
         None
     )
+    model: Annotated[Path | None, typer.Option("-m", "--model", help="The model of that run, which has both.")] = None
 
     def any(self) -> bool:
         return any(value is not None for value in vars(self).values())
@@ -99,7 +100,9 @@ class _Sources:
             vocabulary=None if words is None else _read_vocabulary(words, normalize_all),
             training_counts=None if self.train_text is None else count_training_words(self.train_text, normalize_all),
             keywords=() if self.keywords is None else read_phrases(self.keywords),
-            blame=None if self.emissions is None else blame_errors(report, self.emissions, self.lm, self.lexicon),
+            blame=None
+            if self.emissions is None
+            else blame_errors(report, self.emissions, self.lm, self.lexicon, self.model),
         )
 
 

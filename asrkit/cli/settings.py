@@ -119,7 +119,7 @@ def choose_model(model: Path | None = None) -> ModelChoice:
         return ModelChoice(named_model(Path(named), MODEL_VARIABLE), MODEL_VARIABLE)
     if LATEST_MODEL.exists():
         return ModelChoice(LATEST_MODEL, f"{LATEST_MODEL}, the latest trained here")
-    boxed = _boxed_models()
+    boxed = boxed_models()
     if boxed:
         return ModelChoice(boxed[0], "the model in the box")
     raise MissingPathError(
@@ -140,13 +140,14 @@ def named_model(name: Path, source: str) -> Path:
     """
     if name.exists():
         return name
-    boxed = [path for path in _boxed_models() if path.name == str(name)]
+    boxed = [path for path in boxed_models() if path.name == str(name)]
     if not boxed:
         raise MissingPathError(f"no such model bundle (named by {source})", path=name)
     return boxed[0]
 
 
-def _boxed_models() -> list[Path]:
+def boxed_models() -> list[Path]:
+    """Return the bundles that came with the package."""
     return sorted(path.parent for path in _BOX.glob("*/bundle.json"))
 
 
