@@ -42,8 +42,8 @@ def test_the_sets_share_no_sentence_and_no_voice(corpus: Path) -> None:
         assert not values["train"] & values["test"]
         assert not values["train"] & values["dev"]
         assert not values["dev"] & values["test"]
-    assert {u.speaker for u in members["train"]} == set(VOICES["train"])
-    assert {u.speaker for u in members["test"]} == set(VOICES["test"])
+    assert {u.speaker for u in members["train"]} == {f"en-us{variant}" for variant in VOICES["train"]}
+    assert {u.speaker for u in members["test"]} == {f"en-us{variant}" for variant in VOICES["test"]}
 
 
 def test_at_its_default_size_no_held_out_sentence_is_trained_on_or_in_the_text_of_the_language_model() -> None:

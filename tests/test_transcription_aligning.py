@@ -119,6 +119,13 @@ def test_what_is_missing_on_either_side_is_told(tmp_path: Path) -> None:
     assert remark.startswith("a: 12 of 17 words found; 5 not said in 1 passage ('whose names nobody ever knew')")
 
 
+def test_what_other_recordings_say_of_a_text_is_not_called_missing(tmp_path: Path) -> None:
+    text = f"a title nobody reads {SAID.replace('men', 'men whose names nobody ever knew')} and then another chapter"
+    _, notes = run(tmp_path, text)
+    (remark,) = notes.remarks
+    assert "; 5 not said in 1 passage ('whose names nobody ever knew'); 8 before or after it" in remark
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

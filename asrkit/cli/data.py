@@ -307,17 +307,24 @@ def synth_command(
     sentences: Annotated[
         Path | None, typer.Option(help="Text to speak, one sentence a line; default: a small world of 120 words.")
     ] = None,
+    language: Annotated[
+        str, typer.Option(help="Of the sentences, as espeak-ng calls it: de, el, pt-br; numbers are spelled in it.")
+    ] = "en-us",
+    normalizer: Annotated[
+        str, typer.Option(help="What the sentences pass: standard, or basic, which leaves digits as they are.")
+    ] = "standard",
 ) -> None:
     """Make a spoken corpus with espeak-ng; its sets share neither a sentence nor a voice."""
     from asrkit.data.lines import read_lines
     from asrkit.synth import SynthSizes, synthesize_corpus
-    from asrkit.text import normalize
+    from asrkit.text import get_normalizer
 
-    lines = None if sentences is None else (normalize(line) for line in read_lines(sentences))
+    said = get_normalizer(normalizer, language).said
+    lines = None if sentences is None else map(said, read_lines(sentences))
     sizes = SynthSizes(train=train, dev=dev, test=test)
     with Bars() as bars:
         manifests = synthesize_corpus(
-            output_dir, sizes, seed, lines, lambda n, total: bars.update("speaking", n, total)
+            output_dir, sizes, seed, lines, lambda n, total: bars.update("speaking", n, total), language=language
         )
     for path in manifests.values():
         show(path, exact=True)

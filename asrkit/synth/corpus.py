@@ -18,20 +18,11 @@ from asrkit.synth.sentences import distinct_sentences
 
 SAMPLE_RATE_HZ = 16_000
 CORPUS_NAME = "synth"
+# espeak-ng's variants of a voice
 VOICES = {
-    "train": (
-        "en-us",
-        "en-us+m1",
-        "en-us+m2",
-        "en-us+m3",
-        "en-us+m7",
-        "en-us+f1",
-        "en-us+f2",
-        "en-us+f5",
-        "en-us+Annie",
-    ),
-    "dev": ("en-us+m4", "en-us+f3"),
-    "test": ("en-us+m6", "en-us+m8", "en-us+f4"),
+    "train": ("", "+m1", "+m2", "+m3", "+m7", "+f1", "+f2", "+f5", "+Annie"),
+    "dev": ("+m4", "+f3"),
+    "test": ("+m6", "+m8", "+f4"),
 }
 SPEEDS_WPM = (140, 175)
 PITCHES = (35, 65)
@@ -56,6 +47,8 @@ def synthesize_corpus(
     seed: int = 1,
     sentences: Iterable[str] | None = None,
     on_progress: Progress = lambda done, total: None,
+    *,
+    language: str = "en-us",
 ) -> dict[str, Path]:
     """Speak sentences into ``OUTPUT_DIR/SET/ID.wav`` and write ``SET.tsv`` and ``SET.txt`` beside.
 
@@ -68,13 +61,17 @@ def synthesize_corpus(
         seed: The same seed gives the same corpus, bit for bit in a fresh process.
         sentences: What to say instead of sentences of the small built-in world; each distinct one is said once.
         on_progress: Called after each utterance.
+        language: That of the sentences, as espeak-ng calls it: de, el, pt-br.
 
     Returns:
         The manifest of each set.
 
     Raises:
-        SynthesisError: espeak-ng is not installed, or there are fewer distinct sentences than utterances.
+        SynthesisError: espeak-ng is not installed or does not know the language, there are no sentences in it, or
+            fewer distinct ones than utterances.
     """
+    if sentences is None and not language.startswith("en"):
+        raise SynthesisError(f"the built-in sentences are English; give some in {language!r}")
     output_dir = Path(output_dir)
     total = sizes.train + sizes.dev + sizes.test
     source = distinct_sentences(seed) if sentences is None else iter(dict.fromkeys(filter(None, sentences)))
@@ -86,18 +83,18 @@ def synthesize_corpus(
             raise SynthesisError(f"{total:,} distinct sentences are needed; give more or ask for fewer utterances")
         utterances = []
         for index, text in enumerate(chosen):
-            utterances.append(_speak_utterance(output_dir, name, index, text, seed))
+            utterances.append(_speak_utterance(output_dir, name, index, text, seed, language))
             done += 1
             on_progress(done, total)
         manifests[name] = _write_set(output_dir, name, utterances)
     return dict(sorted(manifests.items(), key=lambda item: ("train", "dev", "test").index(item[0])))
 
 
-def _speak_utterance(output_dir: Path, name: str, index: int, text: str, seed: int) -> Utterance:
+def _speak_utterance(output_dir: Path, name: str, index: int, text: str, seed: int, language: str) -> Utterance:
     """Synthesize one sentence; everything random comes from the seed, the set and the index."""
     rng = random.Random(f"{seed} {name} {index}")
     voices = VOICES[name]
-    voice = Voice(voices[index % len(voices)], rng.randint(*SPEEDS_WPM), rng.randint(*PITCHES))
+    voice = Voice(language + voices[index % len(voices)], rng.randint(*SPEEDS_WPM), rng.randint(*PITCHES))
     waveform = _roughen(synthesize(text, voice, SAMPLE_RATE_HZ), rng)
     path = output_dir / name / f"{name}-{index:04}.wav"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -305,9 +305,13 @@ def _remarks(found: AlignedText, details: Mapping[str, Any]) -> tuple[str, ...]:
     num_said = sum(token.is_said for token in found.tokens)
     parts = [f"{num_said:,} of {len(found.tokens):,} words found"]
     if unsaid := details["unsaid"]:
-        longest = max((passage["text"] for passage in unsaid), key=len).split()
-        shown = " ".join(longest[:_SHOWN_WORDS]) + " ..." * (len(longest) > _SHOWN_WORDS)
-        parts.append(f"{len(found.tokens) - num_said:,} not said in {_passages(unsaid)} ({shown!r})")
+        inner = [p for p in unsaid if 0 < p["first_word"] < len(found.tokens) - p["text"].count(" ") - 1]
+        if inner:
+            longest = max((passage["text"] for passage in inner), key=len).split()
+            shown = " ".join(longest[:_SHOWN_WORDS]) + " ..." * (len(longest) > _SHOWN_WORDS)
+            parts.append(f"{_num_words(inner):,} not said in {_passages(inner)} ({shown!r})")
+        if outer := _num_words(unsaid) - _num_words(inner):  # of a text that other recordings say, too
+            parts.append(f"{outer:,} before or after it")
     if unwritten := details["unwritten"]:
         seconds = sum(passage["end_s"] - passage["start_s"] for passage in unwritten)
         parts.append(f"{seconds:,.1f} s not written in {_passages(unwritten)}")
@@ -319,6 +323,10 @@ def _remarks(found: AlignedText, details: Mapping[str, Any]) -> tuple[str, ...]:
     if found.alignment.order != sorted(found.alignment.order):
         parts.append(f"{len(found.alignment.order)} parts in another order")
     return ("; ".join(parts),)
+
+
+def _num_words(passages: Sequence[Any]) -> int:
+    return sum(passage["text"].count(" ") + 1 for passage in passages)
 
 
 def _passages(found: Sequence[Any]) -> str:
