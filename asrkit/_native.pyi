@@ -147,6 +147,9 @@ class SymbolSet:
     @property
     def are_letters(self) -> bool: ...
 
+    def spell(self, texts: Sequence[bytes]) -> list[list[int]]:
+        """Return the units of each text; none where they cannot spell it."""
+
 class SearchOptions:
     def __init__(self) -> None: ...
 

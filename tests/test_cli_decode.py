@@ -133,6 +133,33 @@ def test_phonemes_become_words_through_a_lexicon(here: Path, asrkit: Command) ->
         assert (done.code, message in done.err) == (code, True), done.err
 
 
+def test_words_outside_a_lexicon_are_spelled_where_asked_for(here: Path, asrkit: Command) -> None:
+    Path("lexicon.tsv").write_text("cab\tc a b |\nDad.\td a d\ndad\td a d\nbad\tb a d |\n")
+    np.save("u.npy", spoken("bad cab fed dad"))
+    arguments = ["decode", "u.npy", "--tokens", "tokens.txt", "--lexicon", "lexicon.tsv"]
+    assert asrkit(*arguments).code == 0
+    assert "fed" not in hypotheses()["u"]
+    done = asrkit(*arguments, "--vocabulary", "spelled", "--hotword", "dad=5", "--keep-emissions")
+    assert done.code == 0 and "1 transcribed" in done.err, "other settings are another run"
+    assert hypotheses() == {"u": "bad cab fed dad"}
+    Path("ref.txt").write_text("u bad cab feed dad\n")
+    scored = asrkit("score", "transcripts", "ref.txt", "--emissions", "transcripts", "--json")
+    assert json.loads(scored.out)["details"]["blame"]["by_cause"]["acoustic model"] == 1
+    Path("said.tsv").write_text("cab\tb e\nbad\tb d\n")
+    for wrong, code, message in (
+        (
+            ["--lexicon", "said.tsv"],
+            1,
+            "said.tsv: no words but its own can be written, as the outputs spell 0 of its 2",
+        ),
+        (["--beam", "1"], 2, "'spelled' is for words outside a lexicon, and a greedy decode has no others"),
+    ):
+        done = asrkit(*arguments, "--vocabulary", "spelled", *wrong)
+        assert (done.code, message in done.err) == (code, True), done.err
+    done = asrkit(*arguments[:4], "--vocabulary", "spelled")
+    assert (done.code, "and there is none; name one with --lexicon" in done.err) == (2, True), done.err
+
+
 def test_scripts_without_spaces(here: Path, asrkit: Command) -> None:
     labels = ["<blank>", "<unk>", "我", "你", "们", "<sos/eos>"]
     Path("units.txt").write_text("".join(f"{label} {i}\n" for i, label in enumerate(labels)))

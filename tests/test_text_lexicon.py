@@ -53,6 +53,23 @@ def lm(tmp_path: Path) -> Path:
     return path
 
 
+def test_what_stands_between_words_is_no_part_of_one(tmp_path: Path) -> None:
+    """Flashlight's lexicons end each word with it; in the middle it would make two."""
+    spelled, left_out = Lexicon((("see", ("s", "i", "|")), ("a", ("|", "ə")), ("seed", ("s", "|", "d")))).spell(BOUNDED)
+    assert (spelled, left_out) == ([("see", [1, 2]), ("a", [3])], ["seed"])
+    with pytest.raises(LexiconError, match=r"'x' has '\|'"):
+        Lexicon((("x", ("|",)),)).spell(BOUNDED)
+
+
+def test_pieces_that_start_words_need_nothing_between_two() -> None:
+    """Where a lone mark is an output, too, another word may still follow at once."""
+    pieces = Symbols.recognize(["<blank>", "▁", "▁see", "▁a", "s"])
+    words = Lexicon((("see", ("▁see",)), ("a", ("▁a",)), ("sees", ("▁see", "s"))))
+    best = BeamSearchDecoder(pieces, lexicon=words).decode(planted(pieces, ["▁a", "▁see", "s", "▁", "▁see"]))[0]
+    assert best.text == "a sees see"
+    assert best.acoustic_score > -2.0
+
+
 def test_a_file_is_read_and_what_cannot_be_spelled_is_named(tmp_path: Path) -> None:
     path = tmp_path / "lexicon.tsv"
     path.write_bytes("\ufeffsee\ts i\r\n\nsee\ts i\nzoo\tz u\nzoos\tz u z\n".encode())

@@ -50,9 +50,10 @@ def blame_errors(
         lexicon = lexicon or (bundle.lexicon if told.get("lexicon") else None)
     stored, recordings = find_emissions(emissions)
     divide = PriorDivision(config, len(stored.symbols), has_lm=lm is not None, silent=stored.symbols.silent)
-    if lexicon is None and (used := told.get("lexicon")):
+    is_spelled = config.vocabulary == "spelled"
+    if lexicon is None and not is_spelled and (used := told.get("lexicon")):
         raise ConfigError(f"the hypotheses were decoded with a lexicon, {used}; name it with --lexicon, or --model")
-    said = None if lexicon is None else Lexicon.read(lexicon)
+    said = None if lexicon is None or is_spelled else Lexicon.read(lexicon)
     scorer = Aligner(stored.symbols, said)
     kept = {recording.utterance_id: recording.emissions for recording in recordings}
 
@@ -99,6 +100,6 @@ def decoding_settings(report: ScoreReport) -> DecodingConfig:
     from asrkit.config import DecodingConfig
 
     told = _provenance(report).get("decoding")
-    names = ("lm_weight", "word_bonus", "prior_scale", "log_priors")
+    names = ("lm_weight", "word_bonus", "prior_scale", "log_priors", "vocabulary")
     known = {name: told[name] for name in names if name in told} if isinstance(told, dict) else {}
     return resolve(DecodingConfig, "decoding", known, project=Project.load())

@@ -116,7 +116,9 @@ class Decoding:
     vocabulary: Annotated[
         str | None,
         typer.Option(
-            help="open, or closed: only words of the language model; default: open.", envvar="ASRKIT_VOCABULARY"
+            help="open; closed: only words of the language model; or spelled: beside those of a lexicon, all that the "
+            "outputs can spell; default: open, and with a lexicon its words.",
+            envvar="ASRKIT_VOCABULARY",
         ),
     ] = None
     hotwords: Annotated[

@@ -40,7 +40,9 @@ class DecodingConfig(Settings):
     word_bonus: float = 1.5  # nats per word; counts only with a language model
     lm_units: str = "auto"  # what its words are: "words", "characters", "tokens" or "token-ids" (NeMo's)
     lm_case: str = "auto"  # "exact", or "fold": it is asked without regard to case; auto: fold where cases differ
-    vocabulary: str = "open"  # "closed": only words of the language model
+    # "open": any word, or with a lexicon its own; "spelled": with a lexicon, too, any that the outputs can spell;
+    # "closed": only words of the language model
+    vocabulary: str = "open"
     prior_scale: float = 0.0  # power of the priors that emissions are divided by; counts only with a language model
     log_priors: tuple[float, ...] = ()  # ln of each output's mean probability, in their order; asrkit lm tune finds it
     unknown_weight: float = 0.6  # times ln P(spelling) of a word outside the vocabulary, within the lm score
@@ -59,7 +61,7 @@ class DecodingConfig(Settings):
         one_of("mode", self.mode, tuple(GUIDED_THRESHOLDS))
         one_of("lm_units", self.lm_units, ("auto", "words", "characters", "tokens", "token-ids"))
         one_of("lm_case", self.lm_case, ("auto", "exact", "fold"))
-        one_of("vocabulary", self.vocabulary, ("open", "closed"))
+        one_of("vocabulary", self.vocabulary, ("open", "closed", "spelled"))
         positive(self, "beam", "n_best")
         for name, most in (("lm_weight", MOST_WEIGHT), ("unknown_weight", MOST_WEIGHT), ("prior_scale", 10.0)):
             value = getattr(self, name)

@@ -20,6 +20,7 @@ from asrkit.decoder.units import (
     lexicon_lines,
     lexicon_symbols,
     native_symbols,
+    spelled_lexicon,
     symbols_of,
 )
 from asrkit.errors import ConfigError, DecodingError, LanguageModelError
@@ -48,13 +49,16 @@ class BeamSearchDecoder:
         hotwords: Words and phrases with weights of their own, in nats per occurrence, beside ``config.hotwords``.
             Only whole words match; a phrase's weight is paid out while it is spelled and taken back if it fails.
         lexicon: How words are spelled with outputs that are no letters, or the path of such a file. Its words are the
-            only ones then; those spelled alike are told apart by the language model, and all ways to say a text are
-            one hypothesis. ``words_left_out`` are those that the outputs cannot spell.
+            only ones then, unless ``config.vocabulary`` is "spelled"; those spelled alike are told apart by the
+            language model, and all ways to say a text are one hypothesis. ``words_left_out`` are those that the outputs
+            cannot spell.
 
     Raises:
         LanguageModelError: The language model cannot be read, does not fit the outputs, or most of its words, by
             probability, cannot be spelled.
-        LexiconError: The lexicon cannot be read, or none of its words can be spelled.
+        LexiconError: The lexicon cannot be read, none of its words can be spelled, or they are the only ones that the
+            outputs can write and others are asked for.
+        ConfigError: Words outside a lexicon are asked for, and there is none.
         DecodingError: A hotword is empty, cannot be spelled or is not in the lexicon, or the priors do not fit the
             outputs.
     """
@@ -121,17 +125,26 @@ class BeamSearchDecoder:
 
         lines: LexiconLines = []
         spells_words = folds = False
+        may_spell = config.vocabulary == "spelled"
+        if may_spell and self.lexicon is None:
+            raise ConfigError("vocabulary 'spelled' is for words outside a lexicon; name one, or leave it out")
         if self.lexicon is None:
             lm_units = find_lm_units(self.symbols, self.lm, config.lm_units)
             folds = folds_case(self.symbols, self.lm, config.lm_case)
             native = native_symbols(self.symbols, lm_units, folds=folds)
             spells_words = lm_units in ("words", "characters")
+        elif may_spell:
+            hot = self._hot_words(config)
+            native, lines, left_out = spelled_lexicon(self.symbols, self.lexicon, self.lm, hot, config.lm_case)
+            self.words_left_out = tuple(left_out)
+            spells_words, folds = True, folds_case(self.symbols, self.lm, config.lm_case)
         else:
             spelled, left_out = self.lexicon.spell(self.symbols)
             self.words_left_out = tuple(left_out)
             native, lines = lexicon_symbols(self.symbols), lexicon_lines(spelled, config.lm_case)
         language_model = None if self.lm is None else self.lm.native
-        self._native = _native.Decoder.make(native, search_options(config, is_guided=True), language_model, lines)
+        options = search_options(config, is_guided=True, has_lexicon=self.lexicon is not None)
+        self._native = _native.Decoder.make(native, options, language_model, lines)
         if language_model is not None and self._native.num_spelled_words == 0:
             raise LanguageModelError(
                 "none of the language model's words can be spelled with the alphabet; build it from text "
@@ -142,9 +155,9 @@ class BeamSearchDecoder:
         if self.lm is not None and spells_words:
             check_coverage(self.lm, self.symbols, config.max_unspelled, folds_case=folds)
             self._unknown_floor = unknown_floor(self.lm)
-        if self.lm is not None and self.lexicon is not None:
+        elif self.lm is not None and self.lexicon is not None:
             check_lexicon(self.lm, (form for _, forms, _ in lines for form in forms))
-        self._built_for = (config.lm_units, config.lm_case)
+        self._built_for = self._key(config)
         self._configure(config)
 
     def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
@@ -234,7 +247,7 @@ class BeamSearchDecoder:
         decoder.__dict__ |= self.__dict__
         if hotwords is not None:
             decoder._extra_hotwords = dict(hotwords)
-        if (config.lm_units, config.lm_case) == self._built_for:
+        if decoder._key(config) == self._built_for:
             decoder._configure(config)
         else:
             decoder._build(config)
@@ -243,6 +256,13 @@ class BeamSearchDecoder:
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as settings and the file of the language model, which a process reads once."""
         return _rebuild, (type(self), self.symbols, self.lm, self.config, self._extra_hotwords, self.lexicon)
+
+    def _key(self, config: DecodingConfig) -> tuple[object, ...]:
+        """What the search's lexicon depends on: nothing else asks for another one."""
+        return config.lm_units, config.lm_case, config.vocabulary == "spelled" and self._hot_words(config)
+
+    def _hot_words(self, config: DecodingConfig) -> tuple[str, ...]:
+        return tuple(sorted(set(" ".join(config.hotword_weights | self._extra_hotwords).split())))
 
     def _configure(self, config: DecodingConfig) -> None:
         self.config = config
@@ -312,12 +332,15 @@ def search_options(config: DecodingConfig, *, is_guided: bool, has_lexicon: bool
 
     options = _native.SearchOptions()
     options.beam = config.beam
-    options.beam_threshold, options.symbol_threshold = config.thresholds(is_guided=is_guided, has_lexicon=has_lexicon)
+    may_spell = config.vocabulary == "spelled"
+    options.beam_threshold, options.symbol_threshold = config.thresholds(
+        is_guided=is_guided or may_spell, has_lexicon=has_lexicon and not may_spell
+    )
     options.lm_weight = config.lm_weight
     options.word_bonus = config.word_bonus
     options.unknown_weight = config.unknown_weight
     options.unknown_bonus = config.unknown_bonus
-    options.is_closed_vocabulary = config.vocabulary == "closed"
+    options.is_closed_vocabulary = config.vocabulary == "closed" or (has_lexicon and not may_spell)
     options.recombine = config.recombine
     options.n_best = config.n_best
     return options

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from asrkit.errors import LanguageModelError
+from asrkit.errors import LanguageModelError, LexiconError
 from asrkit.language_model import NgramModel
-from asrkit.text import Alphabet
+from asrkit.text import Alphabet, Lexicon
 from asrkit.text.symbols import Spelling, Symbols, WordRule
 
 if TYPE_CHECKING:
@@ -102,17 +103,16 @@ LexiconLines = list[tuple[str, list[str], list[int]]]  # word, its names in a la
 def lexicon_symbols(symbols: Symbols) -> _native.SymbolSet:
     """Return the outputs as a lexicon spells words with them: as they are, those without text between words.
 
-    Where there are none such, any output may begin a word.
+    Where there are none such, or labels have marks of words, any output may begin a word.
     """
     from asrkit import _native
 
     spaces = symbols.spaces
+    may_open = not spaces or symbols.words not in (WordRule.SPACE, WordRule.BAR)
     pieces, units = [], []
     for i, spelling in enumerate(symbols.spellings):
         is_spelled = spelling is not None and i not in spaces
-        pieces.append(
-            _native.Piece([i] if is_spelled else [], is_spelled and not spaces, is_spelled, False, i in spaces)
-        )
+        pieces.append(_native.Piece([i] if is_spelled else [], is_spelled and may_open, is_spelled, False, i in spaces))
         units.append(_native.UnitText(spelling.text if spelling else b"", [], i, False, False))
     if len(spaces) != 1:
         units.append(_native.UnitText(b"", [], len(units), False, False))
@@ -124,6 +124,70 @@ def lexicon_lines(spelled: list[tuple[str, list[int]]], lm_case: str) -> Lexicon
     if lm_case == "exact":
         return [(word, [word], outputs) for word, outputs in spelled]
     return [(word, [word, word.lower(), word.upper()], outputs) for word, outputs in spelled]
+
+
+def spelled_lexicon(
+    symbols: Symbols, lexicon: Lexicon, lm: NgramModel | None, hotwords: Iterable[str], lm_case: str
+) -> tuple[_native.SymbolSet, LexiconLines, list[str]]:
+    """Return what the search needs to write the words of a lexicon, and any other word as the outputs spell it.
+
+    The texts of a line's labels are one way to spell its word, and the word as it is written is another. Words of the
+    language model and hotwords are known, too.
+
+    Returns:
+        The outputs, the known words, and the words of the lexicon that cannot be spelled in any way.
+
+    Raises:
+        LexiconError: The outputs do not spell words as they are written.
+    """
+    ways, left_out = lexicon.spell(symbols)
+    spelled = [(word, _written(symbols, outputs)) for word, outputs in ways]
+    _check_spelled(symbols, lexicon, spelled)
+    native = native_symbols(symbols, "words", folds=False)
+    own = {word: _cases(word) for word in (*lexicon.pronunciations, *hotwords)}
+    folds = folds_case(symbols, lm, lm_case)
+    known = [] if lm is None else [word for word in lm.vocabulary if not word.startswith("<")]
+    forms = {word: _cases(word) if folds else [word] for word in known}
+    texts = dict.fromkeys(chain((text for _, text in spelled), *own.values(), *forms.values()))
+    found = native.spell([text.encode("utf-8", "surrogateescape") for text in texts])
+    units = {text: spelling for text, spelling in zip(texts, found, strict=True) if spelling}
+
+    spelled += [(word, next(filter(units.__contains__, cases), "")) for word, cases in own.items()]
+    listed = [(word, units[text]) for word, text in spelled if text]
+    written = {(word.casefold(), text) for word, text in spelled}
+    others = [
+        (form, [form, word], units[form])
+        for word, cases in forms.items()
+        for form in cases
+        if form in units and (word.casefold(), form) not in written
+    ]
+    can_spell = {word for word, _ in listed}
+    return native, lexicon_lines(listed, lm_case) + others, [word for word in left_out if word not in can_spell]
+
+
+def _written(symbols: Symbols, outputs: Iterable[int]) -> str:
+    spellings = [symbols.spellings[i] for i in outputs]
+    return b"".join(spelling.text for spelling in spellings if spelling).decode("utf-8", "surrogateescape")
+
+
+def _check_spelled(symbols: Symbols, lexicon: Lexicon, spelled: Iterable[tuple[str, str]]) -> None:
+    num_words = len(lexicon.pronunciations)
+    num_own = len({word for word, text in spelled if word.casefold() == text.casefold()})
+    problem = None
+    if symbols.words is WordRule.NONE:
+        problem = "nothing divides the words of the outputs"
+    elif 2 * num_own < num_words:
+        problem = f"the outputs spell {num_own:,} of its {num_words:,} words as they are written"
+    if problem:
+        raise LexiconError(
+            f"no words but its own can be written, as {problem}; leave vocabulary 'spelled' out, or make a larger "
+            "lexicon (asrkit lm lexicon)",
+            path=lexicon.path,
+        )
+
+
+def _cases(word: str) -> list[str]:
+    return list(dict.fromkeys((word, word.lower(), word[:1].upper() + word[1:], word.upper())))
 
 
 def _tokens(symbols: Symbols, lm_units: str) -> _native.SymbolSet:

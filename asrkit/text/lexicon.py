@@ -84,6 +84,8 @@ class Lexicon:
     def spell(self, symbols: Symbols) -> tuple[list[tuple[str, list[int]]], list[str]]:
         """Return the words with their outputs, and those of which no way to say them can be spelled.
 
+        Outputs between words that begin or end a line (``h i |``) are left out: they are not part of the word.
+
         Args:
             symbols: The outputs of a model.
 
@@ -104,13 +106,18 @@ class Lexicon:
             for i, (label, spelling) in enumerate(zip(symbols.labels, symbols.spellings, strict=True))
             if spelling and spelling.text
         }
+        spaces = {symbols.labels[i] for i in symbols.spaces}
         can_spell = frozenset(place).issuperset
-        spelled = [(word, [place[label] for label in labels]) for word, labels in self.lines if can_spell(labels)]
+        spelled = [
+            (word, [place[label] for label in bare])
+            for word, labels in self.lines
+            if (bare := _strip(labels, spaces)) and can_spell(bare)
+        ]
         known = {word for word, _ in spelled}
         left_out = list(dict.fromkeys(word for word, _ in self.lines if word not in known))
         if not spelled:
             word, labels = self.lines[0]
-            strange = next(label for label in labels if label not in place)
+            strange = next((label for label in _strip(labels, spaces) if label not in place), " ".join(labels))
             raise LexiconError(
                 f"none of its words can be spelled with the model's outputs: {word!r} has {strange!r}", path=self.path
             )
@@ -121,6 +128,14 @@ def describe_left_out(words: list[str]) -> str:
     """Say how many words cannot be spelled, and name the first."""
     named = ", ".join(words[:_SHOWN]) + (", ..." if len(words) > _SHOWN else "")
     return f"{len(words)} words of the lexicon cannot be spelled with the model's outputs and are left out: {named}"
+
+
+def _strip(labels: tuple[str, ...], spaces: set[str]) -> tuple[str, ...]:
+    """Return the labels without those between words at both ends."""
+    if labels[0] not in spaces and labels[-1] not in spaces:
+        return labels
+    inside = [i for i, label in enumerate(labels) if label not in spaces]
+    return labels[inside[0] : inside[-1] + 1] if inside else ()
 
 
 def _parse(text: str, path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -145,6 +145,13 @@ def check_search(decoding: DecodingConfig, lm: Path | None, lexicon: Path | None
         require_installed("the decoder 'pyctcdecode'", *modules, instead="use the decoder 'beam'")
         if lm is not None and _is_own_binary(lm):
             raise ConfigError(f"pyctcdecode cannot read {lm.name}: name an ARPA or KenLM file with --lm, or --lm none")
+    if decoding.vocabulary == "spelled" and (lexicon is None or is_greedy(decoding)):
+        why = (
+            "there is none; name one with --lexicon"
+            if lexicon is None
+            else "a greedy decode has no others; widen the beam"
+        )
+        raise ConfigError(f"vocabulary 'spelled' is for words outside a lexicon, and {why}, or leave it out")
     if not is_greedy(decoding):
         if decoding.vocabulary == "closed" and lm is None:
             raise ConfigError("a closed vocabulary is that of a language model; name one with --lm")

@@ -60,6 +60,15 @@ PoolPointer derive_decoder(const DecoderPool& decoder, const SearchOptions& opti
   return std::make_unique<DecoderPool>(decoder.model()->with(options, phrases));
 }
 
+std::vector<std::vector<Unit>> spell_all(const SymbolSet& symbols, const std::vector<nb::bytes>& texts) {
+  const Speller speller(symbols);
+  std::vector<std::vector<Unit>> spellings(texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (!speller.spell({texts[i].c_str(), texts[i].size()}, spellings[i])) spellings[i].clear();
+  }
+  return spellings;
+}
+
 Emissions view_of(const EmissionsArray& array, const SearchModel& model) {
   if (array.shape(1) != model.symbols.size()) throw nb::value_error("wrong number of symbols");
   return {array.data(), array.shape(0)};
@@ -149,7 +158,8 @@ void bind_decoder(nb::module_& module) {
                 SymbolSet{std::move(pieces), std::move(units), blank, space.value_or(kNoSymbol), is_bytewise};
           },
           "pieces"_a, "units"_a, "blank"_a, "space"_a.none(), "is_bytewise"_a)
-      .def_prop_ro("are_letters", &SymbolSet::are_letters);
+      .def_prop_ro("are_letters", &SymbolSet::are_letters)
+      .def("spell", &spell_all, "texts"_a, "Return the units of each text; none where they cannot spell it.");
 
   nb::class_<SearchOptions>(module, "SearchOptions")
       .def(nb::init<>())

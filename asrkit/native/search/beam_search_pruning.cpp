@@ -176,7 +176,7 @@ NodeId BeamSearch::add_node(NodeId parent, Symbol symbol, const Extension& exten
   if (model_.rule == WordRule::kOneUnit) node.context = extension.context;
   node.spelling_context = extension.spelling_context;
   node.hotword_state = extension.hotword_state;
-  if (extension.trie != kOutside) {
+  if (extension.trie != kOutside && !model_.has_meanings()) {
     const WordId word = model_.lexicon->word(extension.trie);
     if (word != kNoWord) model_.words->ask_for(node.context, word);
   }

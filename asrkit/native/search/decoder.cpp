@@ -181,8 +181,8 @@ Decoded Decoder::describe(const PrefixPool& pool, const WordPath& path, const Em
     PathWord word{{}, pool.nodes[history.word].trie, history.meaning};
     pool.spell(history.word, word.units);
     if (model_->hotwords) {
-      hotword_units.push_back(word.meaning == kNoWord ? alike(word.units, model_->symbols)
-                                                      : std::vector<Unit>{model_->hotword_units[word.meaning]});
+      hotword_units.push_back(model_->has_meanings() ? std::vector<Unit>{model_->hotword_unit(word.meaning)}
+                                                     : alike(word.units, model_->symbols));
     }
     words.push_back(std::move(word));
   }
@@ -303,7 +303,7 @@ std::string DecodingStream::text() const {
   pool.spell(node, begun);
   const std::string text = text_of(*model_, pool, path);
   // What a lexicon spells is no text before the word is complete.
-  if (begun.empty() || model_->has_meanings()) return text;
+  if (begun.empty() || (model_->has_meanings() && model_->is_closed())) return text;
   const std::string word = text_of(*model_, begun, kNoWord);
   return text.empty() || word.empty() ? text + word : text + ' ' + word;
 }

@@ -104,12 +104,14 @@ struct SearchModel {
   // What hotwords are after a word that reached `state`: where spellings tell all, they were followed on the way.
   HotwordState hotwords_after(HotwordState state, WordId meaning) const {
     if (!has_meanings()) return hotwords->next(state, symbols.space);
-    const Unit unit = meaning == kNoWord ? kOtherMeaning : hotword_units[meaning];
-    return hotwords->next(hotwords->next(state, unit), kSpaceOfMeanings);
+    return hotwords->next(hotwords->next(state, hotword_unit(meaning)), kSpaceOfMeanings);
   }
 
+  // What a word is to the hotwords, where words are meanings; kNoWord: one outside the lexicon.
+  Unit hotword_unit(WordId meaning) const { return meaning == kNoWord ? kOtherMeaning : hotword_units[meaning]; }
+
   // Whether there are no words but those of the lexicon.
-  bool is_closed() const { return options.is_closed_vocabulary || has_meanings(); }
+  bool is_closed() const { return options.is_closed_vocabulary; }
 
   // ln p(a word of the lexicon | context), and the context that follows.
   float meaning_log_prob(ContextId context, WordId meaning, ContextId& next) const {
