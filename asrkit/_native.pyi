@@ -127,6 +127,11 @@ def find_faulty_step(emissions: Annotated[NDArray[numpy.float32], dict(shape=(No
     Return the first step with NaN, a value above the limit, or no possible symbol; -1 if there is none.
     """
 
+def sample_sums(emissions: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)]) -> tuple[int, int, float]:
+    """
+    Return how many steps were looked at, and where the exponentials sum to most, and to what.
+    """
+
 def sample_words(language_model: NgramModel, count: int) -> list[bytes]:
     """
     Return about that many words of a language model, from all parts of its vocabulary.

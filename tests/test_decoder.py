@@ -173,12 +173,36 @@ def broken(**changes: float) -> FloatArray:
         (planted("cat")[:, 1:], r"clip7: emissions have 28 symbols per step.*has 29"),
         (planted("cat")[0], r"clip7: emissions must be .*\(steps, symbols\), not float32 of shape \(29,\)"),
         (np.zeros((3, 29), np.int64), r"clip7: emissions must be floating-point"),
+        (planted("cat") * 0.3, r"clip7: the probabilities of step \d+ sum to [2-9].*log_softmax"),
+        (-np.exp(planted("cat")), r"clip7: the probabilities of step \d+ sum to 2\d.*log_softmax"),
+        (
+            np.pad(planted("cat"), ((0, 9), (0, 0))),
+            r"clip7: the probabilities of step \d+ sum to 29.*cut off what pads",
+        ),
+        (planted("cat") - 12, r"clip7: the probabilities of every step looked at sum to 6\.1\de-06"),
     ],
 )
 def test_bad_emissions_are_named(decoder: BeamSearchDecoder, emissions: FloatArray, message: str) -> None:
     for d in (decoder, GreedyDecoder(ALPHABET)):
         with pytest.raises(DecodingError, match=message):
             d.decode(emissions, name="clip7")
+
+
+def test_probabilities_that_lack_something_are_taken(decoder: BeamSearchDecoder) -> None:
+    """Rounded, without unlikely or even likely outputs, sharpened, or one step of a stream: all of it is in use."""
+    emissions = planted("cat", noise=1.0)
+    cut, unlikely = emissions.copy(), emissions.copy()
+    cut[::2, emissions[::2].argmax(axis=1)] = -np.inf
+    unlikely[emissions < -7] = -np.inf
+    rounded = np.log(np.exp(emissions).round(2).clip(1e-15))
+    for values in (emissions.astype(np.float16), rounded, unlikely, cut, emissions * 3, emissions[:1] - 12):
+        assert decoder.decode(values)
+        assert GreedyDecoder(ALPHABET).decode(values)
+    stream = decoder.stream()
+    with pytest.raises(DecodingError, match="sum to"):
+        stream.push(emissions * 0.3)
+    stream.push(emissions)
+    assert stream.finish() == decoder.decode(emissions)
 
 
 def test_a_bad_utterance_in_a_batch_is_named(decoder: BeamSearchDecoder) -> None:

@@ -81,6 +81,9 @@ def test_hotwords_apply_to_one_call() -> None:
         ["<blank>", "|", "a", "b"],
         ["<blk>", " ", "a", "b"],
         ["-", " ", "a", "b"],
+        ["<b>", " ", "a", "b"],
+        ["<ctc_blank>", " ", "a", "b"],
+        ["<eps>", "|", "a", "b"],
     ],
 )
 def test_labels_as_models_name_them(labels: list[str]) -> None:
@@ -88,6 +91,19 @@ def test_labels_as_models_name_them(labels: list[str]) -> None:
     logits[np.arange(5), [2, 0, 1, 3, 0]] = 0.0
     assert build_ctcdecoder(labels).decode(logits) == "a b"
     assert build_ctcdecoder(labels[1:]).decode(np.roll(logits, -1, axis=1)) == "a b", "the blank comes last"
+
+
+def test_of_two_that_may_be_the_blank_the_surer_one_is() -> None:
+    logits = np.full((5, 5), -9.0)
+    logits[np.arange(5), [2, 4, 1, 3, 4]] = 0.0
+    assert build_ctcdecoder(["<pad>", " ", "a", "b", "<blank>"]).decode(logits) == "a b"
+
+
+def test_a_blank_that_no_label_names_is_told() -> None:
+    with pytest.raises(
+        DecodingError, match=r"not \(frames, 5\): a column for each label, the last for the blank; .*''"
+    ):
+        build_ctcdecoder(["~", " ", "a", "b"]).decode(np.zeros((5, 4)))
 
 
 def test_what_is_not_supported_says_so() -> None:

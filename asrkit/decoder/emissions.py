@@ -17,6 +17,10 @@ FloatArray = npt.NDArray[np.float32]
 
 # A log-softmax in 16 bits may end a little above zero.
 _TOLERANCE = 1e-2
+# What the probabilities of a step never sum to, however they were rounded, and what all steps together never lack: some
+# may be missing a likely output that somebody took out, but not each.
+_MOST_SUM, _LEAST_SUM = 1.65, 1e-3
+_ENOUGH_STEPS = 4
 
 
 def check_emissions(emissions: Emissions, num_symbols: int, name: str) -> FloatArray:
@@ -28,7 +32,8 @@ def check_emissions(emissions: Emissions, num_symbols: int, name: str) -> FloatA
         name: What to call the utterance in an error.
 
     Raises:
-        DecodingError: The shape is wrong, or a value is NaN or positive, or a step has no possible symbol.
+        DecodingError: The shape is wrong, or a value is NaN or positive, or a step has no possible symbol, or the
+            probabilities of a few steps looked at sum to far more than 1 once, or to far less always.
     """
     array = np.asarray(emissions)
     if array.ndim != 2 or (array.dtype.kind != "f" and array.dtype.name != "bfloat16"):
@@ -47,6 +52,13 @@ def check_emissions(emissions: Emissions, num_symbols: int, name: str) -> FloatA
     step = _native.find_faulty_step(array, _TOLERANCE)
     if step >= 0:
         raise DecodingError(f"{name}: {_describe_fault(array[step], step)}")
+    count, step, most = _native.sample_sums(array)
+    if most > _MOST_SUM or (most < _LEAST_SUM and count >= _ENOUGH_STEPS):
+        which = f"of step {step}" if most > 1 else "of every step looked at"
+        raise DecodingError(
+            f"{name}: the probabilities {which} sum to {most:.3g}, not to 1; emissions are natural logarithms of "
+            "probabilities, apply log_softmax to logits and cut off what pads an utterance"
+        )
     return array
 
 

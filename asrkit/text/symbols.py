@@ -183,7 +183,7 @@ _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _SPACE = re.compile(r" |<space>|<wb>|\[space\]", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>\s]{2,}>|</?s>|\[[^\[\]\s]{2,}\]|⁇", re.IGNORECASE)
 # From the surest to those that are the blank only where nothing surer is, and then only at an end.
-_BLANKS = (
+BLANKS = (
     re.compile(r"|<blank>|<blk>|<b>|\[blank\]|<ctc[_-]?blank>", re.IGNORECASE),
     re.compile(r"<pad>|\[pad\]|<eps>", re.IGNORECASE),
 )
@@ -238,11 +238,11 @@ def _is_skipped(label: str) -> bool:
     """Tell whether a label is a marker or a tag: ``</s>``, ``[UNK]``, ``<|en|>``, ``<sos/eos>``, ``<noise>``."""
     if label in ("", WordRule.ENDING) or _BYTE.fullmatch(label) or _SPACE.fullmatch(label):
         return False
-    return any(pattern.fullmatch(label) for pattern in (_TAG, *_BLANKS))
+    return any(pattern.fullmatch(label) for pattern in (_TAG, *BLANKS))
 
 
 def _find_blank(labels: tuple[str, ...]) -> int:
-    for pattern in _BLANKS:
+    for pattern in BLANKS:
         found = [index for index, label in enumerate(labels) if pattern.fullmatch(label)]
         if len(found) > 1:
             raise ConfigError(

@@ -339,8 +339,10 @@ class BeamSearchDecoderCTC:
         values = np.asarray(logits)
         if values.ndim != 2 or values.shape[1] != len(self._alphabet.labels):
             num_labels = len(self._alphabet.labels)
+            is_short = values.ndim == 2 and values.shape[1] == num_labels - 1 and self._alphabet.labels[-1] == ""
+            hint = ", the last for the blank; if one of yours is the blank, call it ''" if is_short else ""
             raise DecodingError(
-                f"logits have the shape {values.shape}, not (frames, {num_labels}): a column for each label"
+                f"logits have the shape {values.shape}, not (frames, {num_labels}): a column for each label{hint}"
             )
         return to_log_probabilities(values, tell_values([values]))
 

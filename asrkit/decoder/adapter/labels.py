@@ -11,10 +11,11 @@ from typing import Self
 from asrkit.errors import ConfigError, DecodingError
 from asrkit.reading import parse_json
 from asrkit.text import Symbols, WordRule
+from asrkit.text.symbols import BLANKS
 
-_BLANK = re.compile(r"|[<\[](pad|blank|blk)[>\]]", re.IGNORECASE)
 _UNKNOWN = re.compile(r"[<\[]unk[>\]]|▁?⁇▁?", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>\s]{2,}>|<s>|\[[^\[\]\s]{2,}\]")
+_SKIPPED = (*BLANKS, _UNKNOWN, _TAG)
 _PIECE, _CONTINUATION = "▁", "##"
 
 
@@ -38,9 +39,9 @@ class Alphabet:
     def build_alphabet(cls, labels: Sequence[str]) -> Self:
         """Bring labels into the standard form.
 
-        The blank is ``""``, ``<pad>``, ``[PAD]``, ``<blank>``, ``<blk>``, ``_`` or a first ``-``, or comes after the
-        last label; ``|`` stands for the space when there is none; ``##`` for pieces that go on with a word becomes
-        ``▁`` for those that start one.
+        The blank is ``""``, ``<blank>``, ``<blk>`` or the like, else ``<pad>``, ``[PAD]`` or ``<eps>``, else ``_`` or a
+        first ``-``, or comes after the last label; ``|`` stands for the space when there is none; ``##`` for pieces
+        that go on with a word becomes ``▁`` for those that start one.
 
         Raises:
             DecodingError: A label is repeated.
@@ -53,7 +54,8 @@ class Alphabet:
             texts = list(map(_from_wordpiece, texts))
         elif not is_bpe and "|" in texts and " " not in texts:
             texts[texts.index("|")] = " "
-        texts = ["" if _BLANK.fullmatch(text) else text for text in texts]
+        blank = next((text for pattern in BLANKS for text in texts if pattern.fullmatch(text)), None)
+        texts = ["" if text == blank else text for text in texts]
         if "" not in texts and "_" in texts and not is_bpe:
             texts[texts.index("_")] = ""
         if "" not in texts and texts[:1] == ["-"]:
@@ -70,7 +72,7 @@ class Alphabet:
         skipped = frozenset(
             index
             for index, label in enumerate(self.labels)
-            if index != blank and (_BLANK.fullmatch(label) or _UNKNOWN.fullmatch(label) or _TAG.fullmatch(label))
+            if index != blank and any(pattern.fullmatch(label) for pattern in _SKIPPED)
         )
         words = WordRule.PIECE if self.is_bpe else WordRule.SPACE if " " in self.labels else WordRule.NONE
         try:
@@ -102,5 +104,5 @@ class Alphabet:
 def _from_wordpiece(label: str) -> str:
     if label.startswith(_CONTINUATION):
         return label.removeprefix(_CONTINUATION)
-    is_special = label in ("", _PIECE) or _TAG.fullmatch(label) or _UNKNOWN.fullmatch(label) or _BLANK.fullmatch(label)
+    is_special = label == _PIECE or any(pattern.fullmatch(label) for pattern in _SKIPPED)
     return label if is_special else _PIECE + label

@@ -8,6 +8,8 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "search/decoder.hpp"
@@ -89,6 +91,27 @@ std::int64_t find_faulty_step(const EmissionsArray& array, float limit) {
   return -1;
 }
 
+// Of a few steps from the first to the last, how many they are, and which has the largest sum of exponentials.
+std::tuple<std::size_t, std::int64_t, float> sample_sums(const EmissionsArray& array) {
+  constexpr std::size_t kLeast = 4, kMost = 16, kValues = 4096;
+  constexpr float kNothing = -18.0f;  // e to this is nothing, however many there are
+  const std::size_t num_steps = array.shape(0), num_symbols = array.shape(1);
+  const std::size_t wanted = std::clamp(kValues / std::max<std::size_t>(num_symbols, 1), kLeast, kMost);
+  const std::size_t count = std::min(wanted, num_steps);
+  std::int64_t largest = -1;
+  float most = 0.0f;
+  for (std::size_t k = 0; k < count; ++k) {
+    const std::size_t step = count == 1 ? 0 : k * (num_steps - 1) / (count - 1);
+    const float* row = array.data() + step * num_symbols;
+    float sum = 0.0f;
+    for (std::size_t i = 0; i < num_symbols; ++i) sum += row[i] > kNothing ? std::exp(row[i]) : 0.0f;
+    if (sum <= most) continue;
+    most = sum;
+    largest = static_cast<std::int64_t>(step);
+  }
+  return {count, largest, most};
+}
+
 // Text, first step, one past the last step, and confidence of each word.
 std::vector<std::tuple<std::string, std::uint32_t, std::uint32_t, double>> words_of(const Decoded& decoded) {
   std::vector<std::tuple<std::string, std::uint32_t, std::uint32_t, double>> words;
@@ -125,6 +148,9 @@ void bind_decoder(nb::module_& module) {
 
   module.def("find_faulty_step", &find_faulty_step, "emissions"_a, "limit"_a,
              "Return the first step with NaN, a value above the limit, or no possible symbol; -1 if there is none.");
+
+  module.def("sample_sums", &sample_sums, "emissions"_a,
+             "Return how many steps were looked at, and where the exponentials sum to most, and to what.");
 
   module.def("sample_words", &sample_words, "language_model"_a, "count"_a,
              "Return about that many words of a language model, from all parts of its vocabulary.");
