@@ -319,6 +319,19 @@ def test_probabilities_of_any_type_are_probabilities(dtype: str) -> None:
     assert build_ctcdecoder(SMALL).decode(logits) == "bunny bunny"
 
 
+def test_no_threshold_is_too_wide_and_what_cannot_be_is_called_what_the_caller_calls_it(lm: Path) -> None:
+    decoder = build_ctcdecoder(SMALL, lm)
+    assert decoder.decode(spoken("bugs"), token_min_logp=-math.inf, beam_prune_logp=-math.inf) == "bugs"
+    for settings, message in (
+        ({"beam_width": 0}, "beam_width must be positive"),
+        ({"token_min_logp": math.nan}, "token_min_logp must be a number"),
+    ):
+        with pytest.raises(DecodingError, match=f"^{message}"):
+            decoder.decode(spoken("bugs"), **settings)
+    with pytest.raises(DecodingError, match=r"^alpha must lie between 0 and 1000"):
+        build_ctcdecoder(SMALL, lm, alpha=1e6)
+
+
 def test_a_frame_without_any_possible_label_is_named() -> None:
     logits = np.log(spoken("bugs"))
     logits[2] = -np.inf

@@ -100,6 +100,12 @@ def test_a_step_without_any_possible_output_is_named(kind: Values) -> None:
         to_log_probabilities(array, kind)
 
 
+@pytest.mark.parametrize("kind", Values)
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_taken_without_a_word(kind: Values) -> None:
+    assert to_log_probabilities(np.zeros((0, 4)), kind).shape == (0, 4)
+
+
 def test_a_log_softmax_in_16_bits_may_end_a_little_above_zero() -> None:
     array = np.log(softmax(9, 4))
     array[2] = [0.005, -9, -9, -9]

@@ -89,7 +89,7 @@ def _normalized(array: npt.NDArray[Any], peak: npt.NDArray[Any], kind: Values) -
         is_above = np.logaddexp.reduce(array, axis=1) > _MOST_LOG_SUM
         _refuse(is_above, "the probabilities of step {step} sum to far more than 1; cut off what pads the utterance")
         return array
-    if array.min(initial=np.inf) >= 0:
+    if len(array) and array.min(initial=np.inf) >= 0:
         for name, shares in (("probabilities", array), ("negated log-probabilities", np.exp(-array))):
             is_other = abs(np.median(shares.sum(axis=1)) - 1) <= _TOLERANCE
             _refuse(

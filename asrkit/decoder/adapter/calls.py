@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext
 from typing import Any
 
+from asrkit.config import DecodingConfig
+from asrkit.config.settings import MOST_NUMBER
 from asrkit.decoder.emissions import Emissions
-from asrkit.errors import DecodingError
+from asrkit.errors import ConfigError, DecodingError
 
 _NEAR_ZERO = 1e-6
+_NAMES = {  # of our settings
+    "beam": "beam_width",
+    "beam_threshold": "beam_prune_logp",
+    "symbol_threshold": "token_min_logp",
+    "lm_weight": "alpha",
+    "word_bonus": "beta",
+}
 
 
 @dataclass(frozen=True)
@@ -29,9 +38,22 @@ class Call:
         return {
             "beam": self.beam_width,
             "beam_threshold": min(max(-float(self.beam_prune_logp), _NEAR_ZERO), 80.0),
-            "symbol_threshold": max(-float(self.token_min_logp), _NEAR_ZERO),
+            "symbol_threshold": min(max(-float(self.token_min_logp), _NEAR_ZERO), MOST_NUMBER),
             "n_best": self.n_best,
         }
+
+
+def search_config(settings: Mapping[str, Any]) -> DecodingConfig:
+    """Return the settings of our search.
+
+    Raises:
+        DecodingError: One is out of range; it is called what pyctcdecode calls it.
+    """
+    try:
+        return DecodingConfig(**settings)
+    except ConfigError as error:
+        name, _, problem = str(error).partition(" ")
+        raise DecodingError(f"{_NAMES.get(name, name)} {problem}") from None
 
 
 def listed(hotwords: Iterable[str] | None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS
-from asrkit.decoder.adapter.calls import Call, check_boundary, listed, map_with, maps, threads_of
+from asrkit.decoder.adapter.calls import Call, check_boundary, listed, map_with, maps, search_config, threads_of
 from asrkit.decoder.adapter.labels import Alphabet
 from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel
 from asrkit.decoder.adapter.partial import HotwordScorer, LMBeam
@@ -301,7 +301,7 @@ class BeamSearchDecoderCTC:
         model = self._language_model
         settings = call.settings()
         if model is None:
-            return DecodingConfig(**settings)
+            return search_config(settings)
         check_boundary(model.score_boundary)
         for name in ("alpha", "beta", "unk_score_offset"):
             if not math.isfinite(getattr(model, name)):
@@ -314,7 +314,7 @@ class BeamSearchDecoderCTC:
             most = MOST_BONUS / max(alpha, 1.0)
             bonus = min(max(_LN10 * float(model.unk_score_offset), -most), most)
             settings |= {"unknown_weight": 0.0, "unknown_bonus": bonus}
-        return DecodingConfig(**settings)
+        return search_config(settings)
 
     def _hotwords(self, call: Call) -> Mapping[str, float]:
         """Return words and phrases with their weights: what the labels cannot spell can never be said."""
