@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,17 @@ def test_a_library_that_makes_another_error_of_it_changes_nothing() -> None:
     )
     process.send_signal(signal.SIGINT)
     assert end(process) == (130, "", "asrkit: interrupted\n")
+
+
+def test_an_interrupt_that_passed_code_from_a_string_changes_nothing(tmp_path: Path) -> None:
+    """With ``python -m``, Python would end by SIGINT; namedtuple and dataclass run such code while modules load."""
+    (tmp_path / "command.py").write_text(f"{START}\ndef work():\n    exec('wait()')\n{COMMAND}")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "command"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    assert end(process) == (143, "", "asrkit: interrupted\n")
 
 
 def test_an_error_while_saving_is_told_instead() -> None:

@@ -58,6 +58,7 @@ def ending_in_one_line() -> Iterator[None]:
 
             notes = map(printable, notes)
         print("; ".join([_LINE, *notes]), file=sys.stderr)
+        exec("")  # else Python, if the interrupt passed code from a string (namedtuple), ends `python -m` by SIGINT
         raise SystemExit(128 + (received[0][0] if received else signal.SIGINT)) from None
     finally:
         if not received:  # else another one must still not raise
