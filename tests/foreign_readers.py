@@ -53,7 +53,6 @@ class Reader:
         refusals: What it may raise.
         damage: Returns the kind of damage of a case, and the files of one of the folders with it.
         is_native: Whether its bytes get to the extension, so that it is tried with sanitizers too.
-        is_mapped_by_others: Whether a library maps the file and checks little of it; its crashes are only counted.
     """
 
     name: str
@@ -62,7 +61,6 @@ class Reader:
     refusals: Refusals
     damage: Callable[[Sequence[Files], int], tuple[str, Files]] = damage_files
     is_native: bool = False
-    is_mapped_by_others: bool = False
 
 
 TEXTS = {"spk-1": "hello big world", "spk-2": "the cat sat", "spk-3": "so it is"}
@@ -110,7 +108,8 @@ def damaged_binary(folders: Sequence[Files], case: int) -> tuple[str, Files]:
 
 
 def kenlm(folder: Path) -> Sequence[Files]:
-    return [{path.name: path.read_bytes()} for path in sorted((Path(__file__).parent / "golden/kenlm").glob("tiny.*"))]
+    models = contents(Path(__file__).parent / "golden/kenlm")
+    return [{name: data} for name, data in models.items() if not name.endswith(".md")]
 
 
 def use_model(path: Path, case: int) -> None:
@@ -323,7 +322,7 @@ NATIVE = (
 )
 READERS = (
     *NATIVE,
-    Reader("KenLM binaries", kenlm, use_model, _LM, is_mapped_by_others=True),
+    Reader("KenLM binaries", kenlm, use_model, _LM),
     Reader("bundle.json", *part_of(own_bundle, "bundle.json", use_bundle), _BUNDLE),
     Reader("weights.npz", *part_of(own_bundle, "weights.npz", use_bundle), _BUNDLE),
     Reader("ONNX graphs", *part_of(foreign_bundle, "model.onnx", use_bundle), _BUNDLE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,24 +25,46 @@ FORMATS = {
     "tiny.probing": "KenLM binary, probing",
     "tiny.trie": "KenLM binary, trie",
     "tiny.qtrie": "KenLM binary, trie, quantized",
+    "tiny.rest": "KenLM binary, probing",
+    "wide.array": "KenLM binary, trie, array",
+    "wide.qarray": "KenLM binary, trie, quantized, array",
 }
 SENTENCES = ["the cat sat on the mat", "a red zebra ran", "zebra the the", "end", "the dog ran on a mat"]
+WIDE_SENTENCES = ["ba ba ba be", "fu fo ba ba be ca", "bi ce du xx fu", "co fa di be bo", "bo ca ca"]
+
+
+def wide_arpa() -> str:
+    """A model of many bigrams with few trigrams, so that KenLM keeps the upper bits of its pointers in lists."""
+    words = [f"{a}{b}" for a in "bcdf" for b in "aeiou"]
+    pairs = [f"{a} {b}" for a in words for b in words]
+    triples = [f"{pair} {words[i]}" for i, pair in enumerate(pairs[::30])]
+    unigrams = ["-1.5\t<unk>\t0", "-99\t<s>\t-0.25", "-1\t</s>"]
+    unigrams += [f"-1.{i:02}\t{word}\t-0.5" for i, word in enumerate(words)]
+    bigrams = [f"-0.{i:03}\t{pair}\t-0.125" for i, pair in enumerate(pairs)]
+    trigrams = [f"-0.{5 * i:03}\t{triple}" for i, triple in enumerate(triples)]
+    parts = [unigrams, bigrams, trigrams]
+    counts = "".join(f"ngram {n}={len(part)}\n" for n, part in enumerate(parts, 1))
+    sections = "".join(f"\n\\{n}-grams:\n" + "\n".join(part) + "\n" for n, part in enumerate(parts, 1))
+    return f"\\data\\\n{counts}{sections}\n\\end\\\n"
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_binary_answers_as_its_arpa_file(name: str) -> None:
-    arpa, binary = NgramModel.load(TINY), NgramModel.load(GOLDEN / name)
+def test_a_binary_answers_as_its_arpa_file(name: str, tmp_path: Path) -> None:
+    (tmp_path / "wide.arpa").write_text(wide_arpa())
+    arpa = NgramModel.load(TINY if name.startswith("tiny") else tmp_path / "wide.arpa")
+    binary = NgramModel.load(GOLDEN / name)
     assert (binary.order, binary.counts) == (arpa.order, arpa.counts)
     assert set(binary.vocabulary) == set(arpa.vocabulary)
     assert binary.format == FORMATS[name]
     tolerance = 0.01 if binary.is_quantized else 1e-4
-    for sentence in SENTENCES:
+    sentences = SENTENCES if name.startswith("tiny") else WIDE_SENTENCES
+    for sentence in sentences:
         for bos, eos in ((True, True), (False, True), (True, False)):
             ours = arpa.score_words(sentence, bos=bos, eos=eos)
             theirs = binary.score_words(sentence, bos=bos, eos=eos)
             assert [known for _, known in theirs] == [known for _, known in ours]
             assert [p for p, _ in theirs] == pytest.approx([p for p, _ in ours], abs=tolerance)
-    one, other = arpa.perplexity(["\n".join(SENTENCES)]), binary.perplexity(SENTENCES)
+    one, other = arpa.perplexity(["\n".join(sentences)]), binary.perplexity(sentences)
     assert (other.words, other.unknown_words, other.sentences) == (one.words, one.unknown_words, one.sentences)
     assert other.with_unknown == pytest.approx(one.with_unknown, rel=0.02)
     assert other.without_unknown == pytest.approx(one.without_unknown, rel=0.02)
@@ -104,6 +127,63 @@ def test_damaged_binaries_are_refused(tmp_path: Path) -> None:
         (tmp_path / "cut").write_bytes((GOLDEN / "tiny.trie").read_bytes()[:size])
         with pytest.raises(LanguageModelError, match="cut: "):
             NgramModel.load(tmp_path / "cut")
+
+
+# Where a number stands, what it becomes, and what is said of it. Two numbers in a row are two of those that rise.
+DAMAGES = {
+    "no n-grams": ("tiny.trie", 88, "B", 1, "its header says what no model is"),
+    "an order for no reader": ("tiny.trie", 88, "B", 17, "its header says what no model is"),
+    "a kind there is not": ("tiny.trie", 96, "I", 6, "its header says what no model is"),
+    "no multiplier": ("tiny.probing", 92, "f", float("nan"), "its header says what no model is"),
+    "a small multiplier": ("tiny.probing", 92, "f", 0.5, "its header says what no model is"),
+    "too many words": ("tiny.trie", 108, "Q", 1 << 40, "it is shorter than its header says"),
+    "too many trigrams": ("tiny.probing", 124, "Q", 1 << 63, "it is shorter than its header says"),
+    "so many that 64 bits run over": ("tiny.probing", 124, "Q", -1, "it is shorter than its header says"),
+    "a word beyond all": ("tiny.probing", 152, "I", 16, "a word has a number that is too large"),
+    "more hashes than words": ("tiny.trie", 136, "Q", 16, "it has more words than its header says"),
+    "bigrams beyond all": ("tiny.trie", 264 + 16 * 15 + 8, "Q", 21, "its n-grams lie outside of it or in no order"),
+    "bigrams that end before they begin": (
+        "tiny.trie",
+        264 + 16 * 2 + 8,
+        "Q",
+        9,
+        "its n-grams lie outside of it or in",
+    ),
+    "trigrams beyond all": (
+        "tiny.trie",
+        536 + 71 * 21 // 8 - 1,
+        "B",
+        255,
+        "its n-grams lie outside of it or in no order",
+    ),
+    "no bits": ("tiny.qtrie", 264 + 1, "B", 0, "its numbers cannot have so many bits"),
+    "too many bits": ("tiny.qtrie", 264 + 2, "B", 26, "its numbers cannot have so many bits"),
+    "a list that begins late": ("wide.array", 736, "Q", 1, "a list in it does not begin with 0"),
+    "a list in no order": ("wide.array", 752, "Q", 1, "its n-grams lie outside of it or in no order"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_binary_that_would_lead_kenlm_astray_is_refused(name: str, tmp_path: Path) -> None:
+    """KenLM looks at none of these: it reads outside of the file, or searches without end."""
+    file, at, form, value, said = DAMAGES[name]
+    data = bytearray((GOLDEN / file).read_bytes())
+    struct.pack_into(form, data, at, value % (1 << 64) if isinstance(value, int) else value)
+    (tmp_path / "m").write_bytes(data)
+    with pytest.raises(
+        LanguageModelError, match=rf"m: this KenLM binary is damaged \({said}.*make it anew with build_b"
+    ):
+        NgramModel.load(tmp_path / "m")
+
+
+def test_a_table_without_an_empty_place_is_refused(tmp_path: Path) -> None:
+    """A search for what is not in it would not end."""
+    data = bytearray((GOLDEN / "tiny.probing").read_bytes())
+    for place in range(int(1.5 * 15)):
+        data[144 + 12 * place] |= 1
+    (tmp_path / "m").write_bytes(data)
+    with pytest.raises(LanguageModelError, match="a table of it has no empty place"):
+        NgramModel.load(tmp_path / "m")
 
 
 @pytest.mark.parametrize("word", [b"c t", b"\0at", b"\x0bat"])

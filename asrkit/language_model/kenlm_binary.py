@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,13 @@ import numpy.typing as npt
 
 from asrkit.errors import LanguageModelError
 from asrkit.language_model.files import ModelFile
+from asrkit.language_model.kenlm_layout import KenlmLayout, read_layout
 from asrkit.language_model.perplexity import TextTotals
 from asrkit.language_model.text_source import read_word_list
 from asrkit.packages import needed
 from asrkit.text.words import split_words
 
-# After 88 bytes of checks: order, probing multiplier, model type, whether the words follow, version; then the counts.
-_PARAMETERS = struct.Struct("<88x B 3x f I B 3x I")
-_TYPES = ("probing", "probing", "trie", "trie, quantized", "trie, array", "trie, quantized, array")
-_MAX_ORDER = 16
 _MOST_LOG10 = 1e6
-_MAX_WORDS_BYTES = 1 << 28
 _WORD_LISTS = ("{name}.words", "{stem}.words", "unigrams.txt")
 
 
@@ -44,8 +39,14 @@ class KenlmBinary:
 
         kenlm = _import_kenlm(file.path)
         self._path = file.path
-        self._type, counts, has_words = _read_header(file.data, file.path)
-        words = (_words_of(file.data, counts[0]) if has_words else None) or _words_beside(file.path)
+        try:
+            layout = read_layout(file.data)
+        except ValueError as error:
+            raise LanguageModelError(
+                f"this KenLM binary is damaged ({error}); make it anew with build_binary", path=file.path
+            ) from None
+        self._type = layout.type
+        words = _words_of(file.data, layout) or _words_beside(file.path)
         if any(split_words(word) != [word] for word in words):
             raise LanguageModelError(
                 "its list of words is damaged: there is an empty one, or a space in one", path=file.path
@@ -57,7 +58,7 @@ class KenlmBinary:
         self._known = frozenset(words)
         scorer = _Scorer(kenlm, self._model, words, file.path)
         try:
-            self.native = _native.NgramModel.elsewhere(words, counts, scorer, 0)
+            self.native = _native.NgramModel.elsewhere(words, layout.counts, scorer, 0)
         except ValueError as error:
             raise LanguageModelError(str(error), path=file.path) from None
 
@@ -129,24 +130,9 @@ def _import_kenlm(path: Path) -> Any:
     return kenlm
 
 
-def _read_header(data: npt.NDArray[np.uint8], path: Path) -> tuple[str, list[int], bool]:
-    start = _PARAMETERS.size
-    try:
-        order, _, model_type, has_words, _ = _PARAMETERS.unpack(data[:start].tobytes())
-        if not 1 <= order <= _MAX_ORDER or model_type >= len(_TYPES):
-            raise ValueError
-        counts = struct.unpack(f"<{order}Q", data[start : start + 8 * order].tobytes())
-    except (struct.error, ValueError):
-        raise LanguageModelError("the header of this KenLM binary is damaged", path=path) from None
-    return _TYPES[model_type], list(counts), has_words == 1
-
-
-def _words_of(data: npt.NDArray[np.uint8], count: int) -> list[str] | None:
-    """The words stand at the end of the file, each with a NUL behind it, ``<unk>`` first."""
-    tail = data[-_MAX_WORDS_BYTES:].tobytes()
-    start = tail.rfind(b"<unk>\0")
-    words = [] if start < 0 else tail[start:].split(b"\0")[:-1]
-    if len(words) not in (count, count + 1):  # <unk> may be missing in the ARPA file and its count
+def _words_of(data: npt.NDArray[np.uint8], layout: KenlmLayout) -> list[str] | None:
+    words = [] if layout.words_at is None else data[layout.words_at :].tobytes().split(b"\0")[:-1]
+    if not words or len(words) - layout.counts[0] not in (0, 1):  # <unk> may be missing in the ARPA file and its count
         return None
     try:
         return [word.decode() for word in words]

@@ -10,7 +10,7 @@ from pathlib import Path
 from asrkit.config import Calibration
 from asrkit.emissions import EmissionsInfo, pack_emissions
 from asrkit.transcription.folder import OutputFolder
-from asrkit.transcription.outputs import InTheWayError, TranscriptFiles, is_file
+from asrkit.transcription.outputs import InTheWayError, TranscriptFiles, is_written
 from asrkit.transcription.recognizer import Model, Outcome
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.scanning import Scanned, State
@@ -149,7 +149,7 @@ class Ledger:
         if self._folder is None or self._files is None or not self._done.keys() >= set(recording.channels):
             return
         paths = self._files.dialogues(recording)
-        if self._anew.isdisjoint(recording.channels) and all(map(is_file, paths)):
+        if self._anew.isdisjoint(recording.channels) and all(map(is_written, paths)):
             return
         results = self._folder.results
         entries = [entry for name in recording.channels if (entry := results.get(name)) is not None]

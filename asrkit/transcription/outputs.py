@@ -99,7 +99,7 @@ class TranscriptFiles:
 
     def exist(self, recording: Recording) -> bool:
         """Whether every file of a recording is there."""
-        return all(map(is_file, self.paths(recording)))
+        return all(map(is_written, self.paths(recording)))
 
     def in_the_way(self, recording: Recording) -> Path | None:
         """Return a file beside the audio that writing would replace; in an output folder nothing is anybody else's."""
@@ -151,3 +151,8 @@ def unwritable(path: Path, error: OSError) -> TranscriptionError:
 def is_file(path: Path) -> bool:
     """Whether a file is there; unlike with ``Path.is_file``, no name is an error."""
     return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_written(path: Path) -> bool:
+    """Whether a file is there with something in it: after a power cut it may have its name and nothing else."""
+    return is_file(path) and path.stat().st_size > 0
