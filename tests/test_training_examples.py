@@ -56,6 +56,32 @@ def test_a_second_run_reads_the_cache(tmp_path, monkeypatch):
         np.testing.assert_array_equal(a.samples, b.samples)
 
 
+DAMAGE = {
+    "no samples, as after a power cut": lambda samples, index: (b"", index),
+    "half of the samples": lambda samples, index: (samples[: len(samples) // 4 * 2], index),
+    "an odd number of bytes": lambda samples, index: (samples[:-1], index),
+    "samples too many": lambda samples, index: (samples + b"12", index),
+    "an empty index": lambda samples, index: (samples, b""),
+    "half of the index": lambda samples, index: (samples, index[: len(index) // 2]),
+    "an index of others": lambda samples, index: (samples, b"[]"),
+    "spans that are none": lambda samples, index: (samples, b'{"spans": [["a", 0, "x"]], "failures": {}}'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_cache_is_made_anew(tmp_path, damage):
+    utterances = [utterance(recording(tmp_path / f"{name}.wav", 0.5)) for name in "abc"]
+    load(utterances, tmp_path)
+    (samples,) = (tmp_path / "cache").glob("*.int16")
+    whole = samples.read_bytes()
+    changed = DAMAGE[damage](whole, samples.with_suffix(".json").read_bytes())
+    for path, content in zip((samples, samples.with_suffix(".json")), changed, strict=True):
+        path.write_bytes(content)
+    examples, rejections = load(utterances, tmp_path)
+    assert not rejections and len(examples) == 3
+    assert samples.read_bytes() == whole == b"".join(example.samples.tobytes() for example in examples)
+
+
 def test_changed_audio_is_decoded_again(tmp_path):
     path = recording(tmp_path / "a.wav", 0.5)
     load([utterance(path)], tmp_path)

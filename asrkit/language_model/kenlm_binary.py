@@ -37,7 +37,8 @@ class KenlmBinary:
     def __init__(self, file: ModelFile) -> None:
         from asrkit import _native
 
-        kenlm = _import_kenlm(file.path)
+        with needed(f"{file.path}, a KenLM binary,", "kenlm", instead="use the ARPA file it was made from"):
+            import kenlm
         self._path = file.path
         try:
             layout = read_layout(file.data)
@@ -54,7 +55,8 @@ class KenlmBinary:
         try:
             self._model = kenlm.Model(str(file.path))
         except (OSError, RuntimeError) as error:
-            raise LanguageModelError(f"KenLM cannot read it: {_first_line(error)}", path=file.path) from None
+            reason = str(error).strip().partition("\n")[0]
+            raise LanguageModelError(f"KenLM cannot read it: {reason}", path=file.path) from None
         self._known = frozenset(words)
         scorer = _Scorer(kenlm, self._model, words, file.path)
         try:
@@ -124,12 +126,6 @@ def _sane(log10_prob: float, path: Path) -> float:
     return log10_prob
 
 
-def _import_kenlm(path: Path) -> Any:
-    with needed(f"{path}, a KenLM binary,", "kenlm", instead="use the ARPA file it was made from"):
-        import kenlm
-    return kenlm
-
-
 def _words_of(data: npt.NDArray[np.uint8], layout: KenlmLayout) -> list[str] | None:
     words = [] if layout.words_at is None else data[layout.words_at :].tobytes().split(b"\0")[:-1]
     if not words or len(words) - layout.counts[0] not in (0, 1):  # <unk> may be missing in the ARPA file and its count
@@ -150,7 +146,3 @@ def _words_beside(path: Path) -> list[str]:
     raise LanguageModelError(
         f"the binary carries no words; put its word list beside it as {names[0]}, or use the ARPA file", path=path
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,19 +25,10 @@ _MAX_ORDER = 16
 _MOST_MULTIPLIER = 1e3
 _MOST_BITS = 25  # of a quantized number
 _BLOCK = 1 << 20  # entries looked at at once, a multiple of 8
-_WORD = np.dtype([("key", "<u8"), ("value", "<u4")])
-_UNIGRAM = np.dtype([("weights", "V8"), ("next", "<u8")])
 
 
-@dataclass(frozen=True)
-class KenlmLayout:
-    """What the header of a KenLM binary says.
-
-    Args:
-        type: What kind of model it is.
-        counts: Number of n-grams of order 1, 2, and so on.
-        words_at: Where the words begin, each with a NUL behind it; None where they are not in the file.
-    """
+class KenlmLayout(NamedTuple):
+    """What a KenLM binary is: its kind, numbers of n-grams by order, where its words begin (None: it has none)."""
 
     type: str
     counts: list[int]
@@ -59,7 +49,7 @@ def read_layout(data: npt.NDArray[np.uint8]) -> KenlmLayout:
         counts = [int(count) for count in cursor.take("<u8", order)]
     except (struct.error, ValueError):
         raise ValueError("its header says what no model is") from None
-    cursor.align()
+    cursor.at += -cursor.at % 8
     if kind in (_PROBING, _REST_PROBING):
         _check_probing(cursor, counts, multiplier, has_rest=kind == _REST_PROBING)
     else:
@@ -81,30 +71,27 @@ class _Cursor:
             raise ValueError("it is shorter than its header says")
         return np.ndarray(count, dtype, self._data, begin)
 
-    def align(self) -> None:
-        self.at = -(-self.at // 8) * 8
-
 
 def _check_probing(cursor: _Cursor, counts: Sequence[int], multiplier: float, *, has_rest: bool) -> None:
     """Look at hash tables. A search in one goes on until it meets an empty place."""
     weights = "V12" if has_rest else "V8"
-    middle = np.dtype([("key", "<u8"), ("value", weights)])
-    longest = np.dtype([("key", "<u8"), ("value", "V4")])
 
-    def table(dtype: np.dtype[Any], entries: int) -> npt.NDArray[Any]:
-        places = cursor.take(dtype, max(entries + 1, int(np.float32(multiplier) * np.float32(entries))))
+    def table(value: str, entries: int) -> npt.NDArray[Any]:
+        places = cursor.take(
+            [("key", "<u8"), ("value", value)], max(entries + 1, int(np.float32(multiplier) * np.float32(entries)))
+        )
         if all(block["key"].all() for block in _blocks(places)):
             raise ValueError("a table of it has no empty place")
         return places
 
     cursor.take("V8", 1)
-    words = table(_WORD, counts[0])
+    words = table("<u4", counts[0])
     if any(block["value"].max() > counts[0] for block in _blocks(words)):
         raise ValueError("a word has a number that is too large")
     cursor.take(weights, counts[0] + 1)
     for entries in counts[1:-1]:
-        table(middle, entries)
-    table(longest, counts[-1])
+        table(weights, entries)
+    table("V4", counts[-1])
 
 
 def _check_trie(cursor: _Cursor, counts: Sequence[int], is_quantized: bool, is_array: bool) -> None:
@@ -120,7 +107,7 @@ def _check_trie(cursor: _Cursor, counts: Sequence[int], is_quantized: bool, is_a
             raise ValueError("its numbers cannot have so many bits")
         value_bits = longest_bits + backoff_bits
         cursor.take("<f4", (len(counts) - 2) * (2**longest_bits + 2**backoff_bits) + 2**longest_bits)
-    unigrams = cursor.take(_UNIGRAM, counts[0] + 2)
+    unigrams = cursor.take([("weights", "V8"), ("next", "<u8")], counts[0] + 2)
     _check_rising((block["next"] for block in _blocks(unigrams[: num_words + 2])), counts[1])
     word_bits = counts[0].bit_length()
     chop: int | None = None

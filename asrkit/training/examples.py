@@ -24,6 +24,7 @@ from asrkit.model.lengths import output_lengths
 from asrkit.text.alphabet import steps_needed
 from asrkit.text.units import Units
 from asrkit.training.hosts import ALONE, Hosts
+from asrkit.writing import sync, write_whole
 
 _SAMPLED_BYTES = 4096
 _STALE_S = 24 * 3600.0
@@ -198,24 +199,35 @@ class _WaveformStore:
         """Open the store of these utterances; write it first when there is none for exactly these recordings."""
         key = data_fingerprint(utterances, with_text=False)
         path = cache_dir / f"waveforms-{sample_rate_hz}-{key}.int16"
-        index_path = path.with_suffix(".json")
-        if not index_path.exists():
-            _write_store(path, index_path, utterances, sample_rate_hz, progress)
-        index = json.loads(index_path.read_text(encoding="utf-8"))
-        return cls(path, {id: (start, end) for id, start, end in index["spans"]}, index["failures"])
+        return cls(path, *(_read_index(path) or _write_store(path, utterances, sample_rate_hz, progress)))
+
+
+_Index = tuple[dict[str, tuple[int, int]], dict[str, str]]  # where waveforms begin and end, and why others are missing
+
+
+def _read_index(path: Path) -> _Index | None:
+    """Return what is known of the waveforms in a file, if it is whole: a damaged one is written anew."""
+    try:
+        index = json.loads(path.with_suffix(".json").read_bytes())
+        spans = {str(id): (int(start), int(end)) for id, start, end in index["spans"]}
+        is_whole = path.stat().st_size == 2 * max((end for _, end in spans.values()), default=0)
+        return (spans, dict(index["failures"])) if is_whole else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _write_store(
     path: Path,
-    index_path: Path,
     utterances: Sequence[Utterance],
     sample_rate_hz: int,
     progress: Callable[[int, int], None] | None,
-) -> None:
+) -> _Index:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path.parent)
     temporary = path.with_name(f"{path.name}.{platform.node()}-{os.getpid()}")
-    spans, failures, position = [], {}, 0
+    spans: dict[str, tuple[int, int]] = {}
+    failures: dict[str, str] = {}
+    position = 0
     try:
         with temporary.open("wb") as file:
             for done, (utterance, samples) in enumerate(_decoded(utterances, sample_rate_hz), 1):
@@ -223,14 +235,15 @@ def _write_store(
                     failures[utterance.id] = samples
                 else:
                     samples.tofile(file)
-                    spans.append((utterance.id, position, position + len(samples)))
+                    spans[utterance.id] = position, position + len(samples)
                     position += len(samples)
                 if progress is not None:
                     progress(done, len(utterances))
+            sync(file)
         temporary.replace(path)
         # The index comes last: its presence says that the samples are complete.
-        temporary.write_text(json.dumps({"spans": spans, "failures": failures}), encoding="utf-8")
-        temporary.replace(index_path)
+        index = {"spans": [(id, *span) for id, span in spans.items()], "failures": failures}
+        write_whole(path.with_suffix(".json"), json.dumps(index), lasting=True)
     except OSError as error:
         raise TrainingError(
             f"cannot keep the decoded audio: {error.strerror or error}; make room there, or name another folder with "
@@ -239,6 +252,7 @@ def _write_store(
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
+    return spans, failures
 
 
 def _remove_leftovers(cache_dir: Path) -> None:
