@@ -151,6 +151,23 @@ def test_results_that_are_no_file_of_ours_are_left_alone(done: tuple[Path, Path]
     assert kind != "link" or victim.read_text() == "precious, no newline"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX's")
+@pytest.mark.parametrize("name", ["run.json", "failures.tsv", "hyp.txt", "results.aside.jsonl", ".asrkit.lock"])
+def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(done: tuple[Path, Path], name: str) -> None:
+    (done[1] / name).unlink(missing_ok=True)
+    os.mkfifo(done[1] / name)
+    if name == "run.json":
+        with pytest.raises(TranscriptionError, match=r"run\.json: cannot be read \(is no regular file\)"):
+            read_status(done[1])
+    else:
+        assert read_status(done[1]).state == "finished"
+    if name == ".asrkit.lock":
+        with pytest.raises(TranscriptionError, match="is no regular file"):
+            run(*done)
+    else:
+        assert run(*done).num_reused == len(everything(done))
+
+
 def test_torn_and_foreign_lines_are_done_again_once(done: tuple[Path, Path]) -> None:
     before = contents(done[1])
     path = done[1] / "results.jsonl"

@@ -86,6 +86,8 @@ def build_ngram(
             for text in texts:
                 estimator.add_text(text.encode())
             discounts = estimator.estimate(thresholds, words, max_vocabulary or 0, discount_fallback)
+        except LanguageModelError:  # of the text, whose file it names
+            raise
         except (ValueError, RuntimeError) as error:
             raise LanguageModelError(str(error), path=_name_of(texts)) from None
     counts = estimator.num_ngrams

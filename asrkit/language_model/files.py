@@ -79,6 +79,8 @@ def open_model(path: Path) -> ModelFile:
             return ModelFile(path, np.frombuffer(unpacked, np.uint8), status, is_mapped=False)
     except FileNotFoundError:
         raise MissingPathError("no such language model", path=path) from None
+    except LanguageModelError:  # which is a ValueError, too
+        raise
     except UNPACKING_ERRORS as error:
         raise LanguageModelError(f"cannot be read: {error}", path=path) from error
 

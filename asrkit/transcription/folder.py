@@ -13,7 +13,7 @@ from typing import IO, Any
 from asrkit.config import TranscriptionConfig
 from asrkit.emissions import EMISSIONS_SUFFIX, read_info
 from asrkit.errors import DecodingError, TranscriptionError
-from asrkit.reading import parse_json
+from asrkit.reading import parse_json, require_plain
 from asrkit.transcription.naming import (
     EMISSIONS_FOLDER,
     FAILURES_NAME,
@@ -235,6 +235,7 @@ class OutputFolder:
 def note_of(folder: Path, name: str, default: Any = None) -> Any:
     """Return what ``run.json`` of a folder says under a name; the default where it says nothing."""
     try:
+        require_plain(folder / RUN_NAME)
         return parse_json((folder / RUN_NAME).read_text(encoding="utf-8")).get(name, default)
     except (OSError, ValueError, AttributeError):
         return default
@@ -281,6 +282,7 @@ def _locked(path: Path, *, create: bool = True) -> IO[bytes]:
     """Open a file that only one run at a time may hold; the system lets go of it when the run dies."""
     if create and path.is_symlink():  # what it leads to is no lock of ours
         path.unlink()
+    require_plain(path)
     file = path.open("ab" if create else "rb")
     try:
         if os.name == "nt":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.errors import MissingPathError, TranscriptionError
-from asrkit.reading import parse_json
+from asrkit.reading import parse_json, require_plain
 from asrkit.transcription.folder import is_in_use
 from asrkit.transcription.naming import FAILURES_NAME, RUN_NAME
 from asrkit.transcription.results import read_results, unreadable
@@ -97,6 +97,7 @@ def _expected(description: Mapping[str, Any]) -> ExpectedErrors | None:
 
 def _description(path: Path) -> dict[str, Any]:
     try:
+        require_plain(path)
         description = parse_json(path.read_text(encoding="utf-8"))
         description["provenance"].get("key")
         counts = {name: index(description[name]) for name in ("num_recordings", "num_others")}
@@ -114,7 +115,7 @@ def _description(path: Path) -> dict[str, Any]:
 def read_failures(folder: Path) -> list[tuple[str, str, str]]:
     """Return what failed in the last run into a folder: id, audio and reason."""
     path = folder / FAILURES_NAME
-    if not path.exists():
+    if not path.is_file():
         return []
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[1:] if line]
     return [(row[0], row[1] if len(row) > 2 else "", row[-1]) for row in rows]
