@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 
 VENV := .venv
 ENGINE_VENVS := .venv-jax .venv-torch
-ENGINE_TESTS := tests/test_model_recurrence.py tests/test_training_shapes.py tests/test_training_backends.py tests/test_training_hosts.py
+ENGINE_TESTS := tests/test_model_recurrence.py tests/test_training_shapes.py tests/test_training_backends.py tests/test_training_hosts.py tests/test_training_clusters.py
 SANITIZE_VENV := .venv-sanitize
 # the editable install maps modules to files: it is made anew when their set changes
 PACKAGE := $(VENV)/.package-$(shell find asrkit -name '*.py' | LC_ALL=C sort | cksum | cut -d ' ' -f 1)
@@ -22,7 +22,7 @@ REF ?= ref.txt
 TEXT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-jax test-torch test-gpu lint docs-fresh check bench bench-decoder bench-decoder-pieces bench-lm bench-score bench-transcribe bench-train bench-robustness sanitize train transcribe score lm model format docs lock clean
+.PHONY: help setup demo test test-slow test-all test-jax test-torch test-ray test-gpu engine-jax engine-torch lint docs-fresh check bench bench-decoder bench-decoder-pieces bench-lm bench-score bench-transcribe bench-train bench-robustness sanitize train transcribe score lm model format docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -75,16 +75,21 @@ test-slow: setup ## only the long tests
 	python -m pytest -m slow
 
 test-all: setup ## all tests, the long ones too
-	python -m pytest -m "not jax and not torch"
+	python -m pytest -m "not jax and not torch and not ray"
 
 test-jax: ## the model on Keras' JAX backend, in an environment without TensorFlow
 test-torch: ## the same on PyTorch
-test-jax test-torch: test-%: setup .venv-%/.requirements
+test-jax test-torch: test-%: engine-%
+	KERAS_BACKEND=$* .venv-$*/bin/pytest -m "not slow" $(ENGINE_TESTS)
+
+test-ray: engine-jax ## training and transcription on a Ray of this machine, in the environment of JAX
+	KERAS_BACKEND=jax .venv-jax/bin/pytest -m ray $(wildcard tests/test_*_ray.py)
+
+engine-jax engine-torch: engine-%: setup .venv-%/.requirements
 	rm -rf build/$*
 	$(PIP) wheel --quiet --no-build-isolation --no-deps --wheel-dir build/$* .
 	.venv-$*/bin/python scripts/remove_former.py
 	.venv-$*/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall build/$*/*.whl
-	KERAS_BACKEND=$* .venv-$*/bin/pytest -m "not slow" $(ENGINE_TESTS)
 
 test-gpu: ## what needs a GPU, with the Python that has it: PYTHON=..., and asrkit importable there
 	$(PYTHON) -m pytest tests/test_gpu.py

@@ -7,6 +7,7 @@ line that says what to install.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -101,3 +102,17 @@ def is_installed(module: str) -> bool:
     spec = find_spec(module)
     # the empty folder that an uninstalled package may leave behind has no origin
     return spec is not None and spec.origin is not None
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Keep off the terminal what the native code of packages writes to file descriptor 2 in this block."""
+    sys.stderr.flush()
+    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silence, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)

@@ -18,7 +18,7 @@ compile() { # OUTPUT ARGUMENTS...
 compile requirements.txt pyproject.toml --extra train --extra peers --extra media --extra demo --extra units --extra vad --extra zstd
 compile requirements-dev.txt pyproject.toml --extra dev --constraint requirements.txt --no-emit-package asrkit-ctc
 compile requirements-bench.txt --group bench --constraint requirements.txt
-compile requirements-jax.txt pyproject.toml --extra jax --group test
+compile requirements-jax.txt pyproject.toml --extra jax --extra ray --group test
 # A wheel of PyTorch brings the CUDA libraries that it wants, and one for CPUs none.
 compile requirements-torch.txt pyproject.toml --extra torch --group test --constraint <(echo "torch==2.13.0")
 sed -i -E '/^(cuda|nvidia|triton)/d' requirements-torch.txt

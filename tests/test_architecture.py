@@ -39,7 +39,7 @@ CONFINED = {
     "soundfile": ("audio",),
     "av": ("audio",),
     "matplotlib": ("report", "cli"),
-    "ray": ("training", "transcription"),
+    "ray": ("cluster.py", "training"),
     "pickle": (),
 }
 

@@ -106,6 +106,8 @@ def test_make_help_names_every_target_people_call() -> None:
         "test",
         "test-all",
         "test-jax",
+        "test-torch",
+        "test-ray",
         "check",
         "bench",
         "train",

@@ -244,7 +244,7 @@ def together(even, tmp_path_factory):
 
 
 @pytest.mark.jax
-@pytest.mark.parametrize("disturb", ["kill after an epoch", pytest.param("stop at the start", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("disturb", ["kill after an epoch", "stop at the start"])
 def test_two_hosts_train_as_one_does_and_go_on_as_one_and_as_two(disturb, even, together):
     """13 utterances in batches of 4: the last one has a single row, so that one host has nothing to give to it."""
     from asrkit.model.bundle import Bundle

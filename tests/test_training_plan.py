@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from asrkit.cli.whole import app
 from asrkit.data import Utterance, read_manifest, write_manifest
-from asrkit.errors import TrainingError
+from asrkit.errors import ConfigError, TrainingError
 from asrkit.report.training_plan import plan_lines
 from asrkit.training import plan as planning
 from asrkit.training.run import train
@@ -125,3 +125,61 @@ def test_a_plan_for_nothing_says_why(tmp_path):
     write_manifest(manifest, [Utterance("a", path, "yes")])
     with pytest.raises(TrainingError, match=r"no training utterance can be used; a: 0\.05 s is shorter"):
         planning.plan_run(settings(manifest))
+
+
+@pytest.mark.usefixtures("untraced")
+def test_a_host_of_several_takes_its_part_of_the_work(corpus, monkeypatch):
+    """Three hosts and batches of 4: two rows each, of which the last host has only empty ones."""
+    now, rows = [0.0], []
+
+    def work(costs, batch, examples):
+        own = costs._own(batch)
+        rows.append((len(batch["frames"]), len(own["frames"])))
+        now[0] += own["features"].shape[0] * 0.5
+
+    def read(*given):
+        now[0] += 6.0
+        return read_examples(*given)
+
+    read_examples = planning.read_examples
+    monkeypatch.setattr(planning, "require_jax", lambda: None)
+    monkeypatch.setattr(planning, "read_examples", read)
+    monkeypatch.setattr(planning.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(planning._Costs, "_train", work)
+    config = smallest(corpus, training={"batch_size": 4})
+    alone, of_three = planning.plan_run(config), planning.plan_run(config, num_hosts=3)
+    assert rows[: len(rows) // 2] == [(4, 4)] * 5 and rows[len(rows) // 2 :] == [(4, 2)] * 5
+    assert of_three.train_s == pytest.approx(alone.train_s / 2)
+    assert of_three.reading_s == pytest.approx(alone.reading_s / 3)
+    assert (alone.rows_per_device, of_three.rows_per_device) == (4, 2)
+    shown = "\n".join(plan_lines(of_three))
+    assert "hosts     3; each reads and keeps 8 utterances, 0.00 h, 2 rows of a batch a device" in shown
+    assert "hosts" not in "\n".join(plan_lines(alone))
+
+
+HOSTS = [
+    ("--coordinator a:1 --num-hosts 3 --host-index 1", 3),
+    ("--runner ray --num-workers 2", 2),
+    ("--runner local", 1),
+]
+
+
+@pytest.mark.parametrize(("options", "num_hosts"), HOSTS)
+def test_the_command_plans_for_the_hosts_it_is_told_and_asks_none(options, num_hosts, corpus, monkeypatch):
+    asked = []
+    monkeypatch.setattr(planning, "plan_run", lambda run, observer, hosts: asked.append(hosts) or 1 / 0)
+    CliRunner().invoke(app, ["train", str(corpus), "--plan", *options.split()])
+    assert asked == [num_hosts]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--hosts auto", "--plan asks no cluster how many hosts it has: name them"),
+        ("--runner ray --num-workers 2", "many hosts need Keras on JAX, not on tensorflow"),
+    ],
+)
+def test_hosts_that_cannot_be_planned_for_are_one_line(options, message, corpus, monkeypatch):
+    monkeypatch.setattr("asrkit.training.hosts.keras_backend", lambda: "tensorflow")
+    error = CliRunner().invoke(app, ["train", str(corpus), "--plan", *options.split()]).exception
+    assert isinstance(error, ConfigError) and message in str(error)

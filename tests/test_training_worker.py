@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -156,12 +155,6 @@ def test_options_choose_what_trains(options, way, arguments, tmp_path, monkeypat
     Path("d.tsv").write_text("path\ttext\n")
     CliRunner().invoke(app, ["train", "d.tsv", *options.split()])
     assert called == [(way, arguments)]
-
-
-def test_without_ray_one_line_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(AsrkitError, match=r"--runner ray needs .* pip install ray"):
-        ray_workers.train_on_ray(worker.Job(smallest("none.tsv"), Path("run")), Recorder(), 2)
 
 
 class Ray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from asrkit.model.importing import Wishes, import_model
 from asrkit.transcription import Observer, TranscriptionSummary, transcribe
 from asrkit.transcription.recipe import Recipe
 
-ray = pytest.importorskip("ray", reason="Ray is not installed (pip install ray)")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="SIGKILL")]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed (pip install ray)"),
+    pytest.mark.skipif(os.name != "posix", reason="SIGKILL"),
+]
 
 CONFIG = TranscriptionConfig(runner="ray", jobs=2, batch_size=3, window_s=8.0, overlap_s=2.0)
 
@@ -30,7 +34,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def test_ray_gives_the_same_bytes_though_workers_die(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ray_gives_the_same_bytes_though_workers_die(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     from asrkit.transcription.ray_runner import RayRunner
 
     for index in range(24):
@@ -54,7 +60,7 @@ def test_ray_gives_the_same_bytes_though_workers_die(tmp_path: Path, monkeypatch
         def transcribed(self, transcript: Any) -> None:
             if self.killed < 2:
                 worker = runners[0].workers[self.killed]
-                os.kill(ray.get(worker.process_id.remote()), signal.SIGKILL)
+                os.kill(runners[0]._ray.get(worker.process_id.remote()), signal.SIGKILL)
                 self.killed += 1
 
     killer = Killer()
@@ -66,7 +72,8 @@ def test_ray_gives_the_same_bytes_though_workers_die(tmp_path: Path, monkeypatch
     assert counts(local) == counts(far) == (25, 1)
     assert far.stage_cpu_s["network_s"] > 0
     assert contents(Path("local")) == contents(Path("far"))
-    assert not ray.is_initialized()
+    assert not runners[0]._ray.is_initialized()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_model_made_elsewhere_gives_the_same_bytes_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,7 +122,11 @@ def train(
     require_training()  # here too: before the live view, and before a corpus is read
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
-        _plan(run, quiet=quiet)
+        if hosts is not None:
+            raise ConfigError(
+                "--plan asks no cluster how many hosts it has: name them, with --coordinator, --num-hosts"
+            )
+        _plan(run, num_workers or num_hosts or 1, quiet=quiet)
         return
     _train(run, output, start, fresh=fresh, quiet=quiet)
 
@@ -213,13 +217,13 @@ def _train(
         show(f"next: asrkit transcribe ./wavs --model {bundle.path}", err=True)
 
 
-def _plan(run: RunConfig, *, quiet: bool) -> None:
+def _plan(run: RunConfig, num_hosts: int, *, quiet: bool) -> None:
     from asrkit.cli.console import Console
     from asrkit.report.training_plan import plan_lines
     from asrkit.report.training_view import TrainingView
     from asrkit.training.plan import plan_run
 
-    found = plan_run(run, TrainingView(Console(stderr=True), quiet=quiet))
+    found = plan_run(run, TrainingView(Console(stderr=True), quiet=quiet), num_hosts)
     show("\n".join(plan_lines(found)))
 
 

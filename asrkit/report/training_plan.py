@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from asrkit.training.plan import RunPlan, SetSize
 
 _REJECTIONS_SHOWN = 3
@@ -14,6 +16,7 @@ def plan_lines(plan: RunPlan) -> list[str]:
         f"training  {_size(plan.train)}",
         f"dev       {_size(plan.dev)}",
         *_refused(plan),
+        *_hosts(plan),
         f"network   {plan.num_parameters / 1e6:,.1f} M parameters on {plan.device}",
         f"epoch     {plan.batches_per_epoch:,} batches, {plan.padding:.0%} padding",
         f"time      {spell_time(plan.epoch_s)} an epoch ({spell_time(plan.dev_s)} of it on dev), "
@@ -42,3 +45,16 @@ def _refused(plan: RunPlan) -> list[str]:
         return []
     shown = [f"          {rejection.id}: {rejection.reason}" for rejection in plan.rejections[:_REJECTIONS_SHOWN]]
     return [f"refused   {len(plan.rejections):,} utterances, as", *shown]
+
+
+def _hosts(plan: RunPlan) -> list[str]:
+    if plan.num_hosts == 1:
+        return []
+    utterances, hours = (
+        sum(getattr(part, name) for part in (plan.train, plan.dev)) / plan.num_hosts for name in ("utterances", "hours")
+    )
+    return [
+        f"hosts     {plan.num_hosts}; each reads and keeps {math.ceil(utterances):,} utterances, {hours:.2f} h, "
+        f"{plan.rows_per_device} rows of a batch a device",
+        "          time and memory are of a host like this one, without the traffic between them",
+    ]

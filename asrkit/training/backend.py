@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.errors import ConfigError
-from asrkit.packages import needed, require_installed
+from asrkit.packages import needed, require_installed, silenced
 
 _BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -90,13 +90,5 @@ def _silence() -> Iterator[None]:
         yield
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.stderr.flush()
-    kept = os.dup(2)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(silence, 2)
+    with silenced():
         yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)

@@ -8,10 +8,12 @@ JAX sees on each host what it would see on one.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,16 +44,18 @@ class Place:
     """Where a host stands among those of a run.
 
     Attributes:
-        coordinator: ``HOST:PORT`` of the first one, where all meet; None for what JAX finds in the environment.
+        coordinator: ``HOST:PORT`` of the first one, where all meet; None where ``found_place`` is to find it all.
         count: Hosts.
         index: Of this one; the first, 0, writes what a run writes.
         patience_s: How long it waits for the others at the start.
+        devices: The numbers of those that this one works on, of the machine's; None for all.
     """
 
     coordinator: str | None = None
     count: int = 1
     index: int = 0
     patience_s: float = _PATIENCE_S
+    devices: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.coordinator is None:
@@ -115,34 +119,31 @@ class JaxHosts(Hosts):
     """Several hosts, joined by JAX.
 
     Args:
-        place: Where this one stands.
+        place: Where this one stands, coordinator and all.
 
     Raises:
-        ConfigError: Keras is not on JAX, or JAX finds no cluster.
+        ConfigError: Keras is not on JAX.
         TrainingError: The coordinator does not answer.
     """
 
     def __init__(self, place: Place) -> None:
-        if keras_backend() != "jax":
-            raise ConfigError(f"many hosts need Keras on JAX, not on {keras_backend()}: set KERAS_BACKEND=jax")
-        if place.coordinator is not None and place.index > 0:
+        require_jax()
+        assert place.coordinator is not None
+        if place.index > 0:
             _require_answer(place.coordinator, place.patience_s)
         import jax
 
         try:
             jax.distributed.initialize(
                 place.coordinator,
-                *((place.count, place.index) if place.coordinator else ()),
-                cluster_detection_method="deactivate" if place.coordinator else None,
+                place.count,
+                place.index,
+                place.devices,
+                cluster_detection_method="deactivate",
                 initialization_timeout=int(place.patience_s),
                 heartbeat_timeout_seconds=HEARTBEAT_S,
             )
         except (ValueError, RuntimeError) as error:
-            if place.coordinator is None:
-                raise ConfigError(
-                    f"--hosts auto: JAX finds no cluster in the environment ({error}); name --coordinator HOST:PORT, "
-                    "--num-hosts and --host-index"
-                ) from None
             raise TrainingError(f"cannot join the other hosts: {str(error).splitlines()[0]}") from None
         from jax._src.distributed import global_state  # what JAX's own checkpoints use, and nothing public gives
 
@@ -247,6 +248,48 @@ class JaxHosts(Hosts):
 
         self.is_ending = True
         jax.distributed.shutdown()
+
+
+def found_place(patience_s: float = _PATIENCE_S) -> Place:
+    """Return the place that a cluster gives to this host: JAX reads what Slurm and its like tell.
+
+    Args:
+        patience_s: How long to wait for the others.
+
+    Raises:
+        ConfigError: Keras is not on JAX, or JAX finds no cluster.
+    """
+    require_jax()
+    from jax._src.clusters import ClusterEnv  # what jax.distributed asks, and nothing public gives
+
+    given, told = os.environ.get("JAX_COORDINATOR_ADDRESS"), ""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            coordinator, count, index, devices = ClusterEnv.auto_detect_unset_distributed_params(
+                given, None, None, None, None, int(patience_s)
+            )
+        except Exception as error:  # of any kind: Kubernetes and TPUs are asked through other packages
+            coordinator, told = None, str(error) or repr(error)
+    if coordinator is None or count is None or index is None:
+        told = " ".join((told or " ".join(str(one.message) for one in warned)).split()).partition(". ")[0]
+        raise ConfigError(
+            f"--hosts auto: JAX finds no cluster in the environment{told and f' ({told})'}; name --coordinator "
+            "HOST:PORT, --num-hosts and --host-index"
+        )
+    if "JAX_LOCAL_DEVICE_IDS" in os.environ:  # jax.distributed reads it
+        devices = None
+    return Place(coordinator, count, index, patience_s, devices and tuple(devices))
+
+
+def require_jax() -> None:
+    """Make sure that Keras is on what joins hosts.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if keras_backend() != "jax":
+        raise ConfigError(f"many hosts need Keras on JAX, not on {keras_backend()}: set KERAS_BACKEND=jax")
 
 
 def _require_answer(coordinator: str, patience_s: float) -> None:

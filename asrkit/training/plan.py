@@ -20,6 +20,7 @@ from asrkit.text.units import Units
 from asrkit.training.backend import quiet_backend, require_training
 from asrkit.training.batches import Batch, BatchMaker, num_workers, plan_batches
 from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
+from asrkit.training.hosts import require_jax
 from asrkit.training.observer import TrainingObserver
 from asrkit.training.run import load_sets, settle
 from asrkit.training.shapes import Shape, shapes_here
@@ -59,6 +60,8 @@ class RunPlan:
         measured_steps: Steps on which the times rest.
         peak_mb: Memory at most; None where the system does not tell.
         device: What the network ran on.
+        num_hosts: Of the run. Times and memory are those of a host like this machine, without what goes between them.
+        rows_per_device: Of a full batch.
     """
 
     train: SetSize
@@ -76,6 +79,8 @@ class RunPlan:
     measured_steps: int
     peak_mb: float | None
     device: str
+    num_hosts: int
+    rows_per_device: int
 
     @property
     def epoch_s(self) -> float:
@@ -103,20 +108,23 @@ class _Set:
     size: SetSize
 
 
-def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> RunPlan:
+def plan_run(config: RunConfig, observer: TrainingObserver | None = None, num_hosts: int = 1) -> RunPlan:
     """Say what a run will cost: reads the manifests and a few recordings, trains nothing, writes nothing.
 
     Args:
         config: The settings of the run.
         observer: Told of what is odd about the data.
+        num_hosts: That will train together; this one works on its share, and asks nobody.
 
     Raises:
         MissingPackageError: Keras or its backend is not installed.
-        ConfigError: No training data is named.
+        ConfigError: No training data is named, or there are several hosts and Keras is not on JAX.
         ManifestError: A manifest cannot be used.
         TrainingError: No utterance can be learned from.
     """
     require_training()
+    if num_hosts > 1:
+        require_jax()
     observer = observer or TrainingObserver()
     rejections: list[Rejection] = []
     config = settle(config, observer=observer)
@@ -134,7 +142,7 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None) -> Run
 
         if unused := unused_gpu():
             observer.note(unused)
-        costs = _Costs(config, units, auxiliary, train, dev)
+        costs = _Costs(config, units, auxiliary, train, dev, num_hosts)
     return costs.plan(rejections)
 
 
@@ -175,15 +183,19 @@ class _Costs:
         auxiliary: What its second loss listens for, if it has one.
         train: What it would train on.
         dev: What it would judge by.
+        num_hosts: That share each batch.
     """
 
-    def __init__(self, config: RunConfig, units: Units, auxiliary: Units | None, train: _Set, dev: _Set) -> None:
+    def __init__(
+        self, config: RunConfig, units: Units, auxiliary: Units | None, train: _Set, dev: _Set, num_hosts: int
+    ) -> None:
         from asrkit.training.devices import Devices, device_memory_mb, device_name
         from asrkit.training.optimizer import compiled_network
 
         self.config = config
         self.train = train
         self.dev = dev
+        self.num_hosts = num_hosts
         self.units = units
         self.auxiliary = auxiliary
         self.batches = plan_batches(train.frames, config.training, 1)
@@ -219,7 +231,7 @@ class _Costs:
             num_parameters=self.network.count_params(),
             batches_per_epoch=len(self.batches),
             epochs=self.config.training.epochs,
-            reading_s=self.reading_s / max(self.read_audio_s, 1e-9) * 3600 * hours,
+            reading_s=self.reading_s / max(self.read_audio_s, 1e-9) * 3600 * hours / self.num_hosts,
             train_s=self.train_s,
             dev_s=self.dev_s,
             padding=1 - sum(train.frames) / sum(padded),
@@ -228,6 +240,8 @@ class _Costs:
             measured_steps=len(_TIMED),
             peak_mb=None if self.memory_mb is None else self.memory_mb + dev_mb,
             device=self.device,
+            num_hosts=self.num_hosts,
+            rows_per_device=-(-max(map(len, self.batches)) // (self.num_hosts * self.devices.count)),
         )
 
     def _predict(
@@ -261,7 +275,7 @@ class _Costs:
             return working_s / timed_frames * sum(self._padded(part.frames, plan))
         stretch = float(np.mean([1 / speed for speed in self.config.training.augmentation.speeds]))
         # Threads make batches ahead of the network; without an accelerator they take its cores.
-        making_s /= num_workers()
+        making_s /= num_workers() * self.num_hosts
         seconds = working_s + making_s if self.device.endswith("cpu") else max(working_s, making_s)
         return seconds / timed_frames * sum(self._padded(part.frames, plan)) * stretch
 
@@ -282,13 +296,22 @@ class _Costs:
         return examples
 
     def _train(self, batch: Batch, examples: list[Example]) -> None:
-        self.network.train_on_batch(self.devices.share(batch), return_dict=True)
+        self.network.train_on_batch(self.devices.share(self._own(batch)), return_dict=True)
 
     def _judge(self, batch: Batch, examples: list[Example]) -> None:
         from asrkit.training.evaluation import evaluate
 
+        def predict(network: Any, batch: Batch) -> Any:
+            own = self.devices.predict(network, self._own(batch))
+            return np.resize(own, (len(batch["frames"]), *own.shape[1:])) if self.num_hosts > 1 else own
+
         rows = list(range(len(examples)))
-        evaluate(self.network, [(batch, rows)], examples, self.units, self.devices.predict)
+        evaluate(self.network, [(batch, rows)], examples, self.units, predict)
+
+    def _own(self, batch: Batch) -> Batch:
+        """Return the rows that one host takes of a batch."""
+        rows = -(-len(batch["frames"]) // (self.num_hosts * self.devices.count)) * self.devices.count
+        return {name: values[:rows] for name, values in batch.items()}
 
     def _padded(self, frames: Sequence[int], plan: Sequence[Sequence[int]]) -> list[int]:
         """Return the frames of each batch, padding counted."""

@@ -5,10 +5,10 @@ The hosts read audio, and the first one writes, by the paths of this machine, so
 
 from __future__ import annotations
 
-import logging
 import socket
 from typing import Any
 
+from asrkit.cluster import connect, first_line
 from asrkit.errors import TrainingError
 from asrkit.model.bundle import Bundle
 from asrkit.packages import needed
@@ -33,22 +33,14 @@ def train_on_ray(job: Job, observer: TrainingObserver, num_workers: int, address
         KeyboardInterrupt: The run was told to end; the checkpoint holds every step that was taken.
         AsrkitError: As of ``train_as_host``. Or the cluster cannot be reached, or has no room for so many.
     """
-    with needed("--runner ray", "ray"):
-        import ray
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address is None:
-        options |= {"num_cpus": num_workers, "include_dashboard": False}
-    try:
-        ray.init(address=address, **options)
-    except Exception as error:  # of any kind: a slow start is a bare Exception
-        where = f"at {address}" if address else "on this machine"
-        raise TrainingError(f"no Ray cluster {where}: {_first_line(error)}") from None
+    ray, is_ours = connect(address, num_workers, TrainingError)
     try:
         return _train(ray, job, observer, num_workers)
     except ray.exceptions.RayError as error:
-        raise TrainingError(f"a worker of Ray is lost: {_first_line(error)}; the same command goes on") from None
+        raise TrainingError(f"a worker of Ray is lost: {first_line(error)}; the same command goes on") from None
     finally:
-        ray.shutdown()  # and all actors, whose workers end with them
+        if is_ours:
+            ray.shutdown()  # and all actors, whose workers end with them
 
 
 def _train(ray: Any, job: Job, observer: TrainingObserver, num_workers: int) -> Bundle:
@@ -89,7 +81,3 @@ class _Host:
 
     def stop(self) -> None:
         self._worker.stop()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -27,7 +27,7 @@ from asrkit.interrupts import held
 from asrkit.model.bundle import Bundle
 from asrkit.model.folder import PARTS
 from asrkit.training.checkpoint import CHECKPOINT
-from asrkit.training.hosts import HEARTBEAT_S, JaxHosts, Place
+from asrkit.training.hosts import HEARTBEAT_S, JaxHosts, Place, found_place
 from asrkit.training.observer import TrainingObserver
 from asrkit.training.run import train
 
@@ -37,7 +37,7 @@ Message = tuple[Any, ...]
 
 _POLL_S = 0.5
 _LOG = "jax.log"
-_PASSED_ON = ("KERAS_BACKEND", "JAX_PLATFORMS", "ASRKIT_CACHE_DIR", "OPENBLAS_NUM_THREADS")
+_PASSED_ON = ("KERAS_", "JAX_", "XLA_", "ASRKIT_CACHE_DIR", "OPENBLAS_NUM_THREADS")  # what variables begin with
 _OWN_PATHS = ("train", "dev", "audio_root", "lexicon")  # where a host has things is its own matter
 _OF_OBSERVER = ("decoding_audio", "run_started", "batch_done", "epoch_done", "note")
 # What XLA says where another host is gone; its other errors are this host's own.
@@ -64,7 +64,7 @@ class Job:
     cache_dir: Path | None = None
     folder: Path = field(default_factory=Path.cwd)
     environment: dict[str, str] = field(
-        default_factory=lambda: {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        default_factory=lambda: {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
     )
 
 
@@ -159,8 +159,12 @@ class Worker:
         told: list[Message] = []
         try:
             while not self._has_ended and self._connection.poll(0 if told else _POLL_S):
-                told.append(self._connection.recv())
-                self._has_ended = told[-1][0] not in ("told", "joined")
+                message = self._connection.recv()
+                if message[0] == "placed":
+                    self._place = message[1]
+                    continue
+                told.append(message)
+                self._has_ended = message[0] not in ("told", "joined")
         except (EOFError, OSError):
             self._has_ended = True
             told.append(("failed", self._death()))
@@ -199,7 +203,8 @@ class Worker:
 
 
 def _name(place: Place) -> str:
-    return f"host {place.index} ({platform.node()})"
+    which = "this host" if place.coordinator is None else f"host {place.index}"
+    return f"{which} ({platform.node()})"
 
 
 def _work(job: Job, place: Place, connection: Connection, scratch: Path) -> NoReturn:
@@ -221,6 +226,9 @@ def _work(job: Job, place: Place, connection: Connection, scratch: Path) -> NoRe
 
     try:
         os.chdir(job.folder)
+        if place.coordinator is None:
+            place = found_place(place.patience_s)
+            _send(connection, "placed", place)
         hosts = JaxHosts(place)
         hosts.watch(lambda told: end("failed", TrainingError(told), reason=told))
         _send(connection, "joined", hosts.index)

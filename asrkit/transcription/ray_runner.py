@@ -6,15 +6,15 @@ this process writes; a worker that dies loses nothing but its batch, which Ray g
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
+from asrkit.cluster import connect, first_line
 from asrkit.errors import AsrkitError, TranscriptionError
-from asrkit.packages import needed
+from asrkit.packages import silenced
 from asrkit.transcription.batching import Batch
 from asrkit.transcription.recipe import Recipe
 from asrkit.transcription.recognizer import Outcome, Recognizer
@@ -36,15 +36,9 @@ class RayRunner:
     """
 
     def __init__(self, recipe: Recipe, address: str | None = None) -> None:
-        with needed("--runner ray", "ray"):
-            import ray
-
-        self._ray: Any = ray
         self._recipe = recipe.portable()
-        self._started = not ray.is_initialized()
-        if self._started:
-            jobs = recipe.config.jobs * recipe.config.threads
-            _connect(ray, address, jobs)
+        jobs = recipe.config.jobs * recipe.config.threads
+        self._ray, self._is_ours = connect(address, jobs, TranscriptionError)
         self.workers = self._start_workers()
         self._times: Counter[str] = Counter()
 
@@ -59,7 +53,7 @@ class RayRunner:
         finally:
             for worker in self.workers:
                 self._ray.kill(worker)
-            if self._started:
+            if self._is_ours:
                 self._ray.shutdown()
 
     def _run(self, source: Iterator[Batch]) -> Iterator[list[Outcome]]:
@@ -93,7 +87,7 @@ class RayRunner:
             if len(batch) > 1:
                 retries.extend((recording,) for recording in batch)
                 return []
-            return [Outcome(batch[0], problem=f"its worker died {_ATTEMPTS} times: {_first_line(error)}")]
+            return [Outcome(batch[0], problem=f"its worker died {_ATTEMPTS} times: {first_line(error)}")]
         self._times.update(times)
         result: list[Outcome] = outcomes
         return result
@@ -107,7 +101,8 @@ class RayRunner:
         )
         # Workers that are started anew fetch the recipe again, so the reference must live as long as they.
         self._stored_recipe = self._ray.put(self._recipe)
-        workers = [actor.remote(self._stored_recipe) for _ in range(num_workers)]
+        with silenced():  # Ray warns of that
+            workers = [actor.remote(self._stored_recipe) for _ in range(num_workers)]
         try:
             self._ray.get(workers[0].process_id.remote())  # what one cannot load, none can: one error, not one each
             self._ray.get([worker.process_id.remote() for worker in workers])
@@ -115,7 +110,7 @@ class RayRunner:
             cause = getattr(error, "cause", None)
             if isinstance(cause, AsrkitError):
                 raise cause from None
-            raise TranscriptionError(f"the workers of Ray cannot start: {_first_line(error)}") from None
+            raise TranscriptionError(f"the workers of Ray cannot start: {first_line(error)}") from None
         return workers
 
 
@@ -140,17 +135,3 @@ class _Worker:
         outcomes = self._recognizer.recognize([self._recognizer.load(recording) for recording in batch])
         after = self._recognizer.times.to_dict()
         return outcomes, {stage: after[stage] - before[stage] for stage in after}
-
-
-def _connect(ray: Any, address: str | None, num_cpus: int) -> None:
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address is None:
-        options |= {"num_cpus": num_cpus, "include_dashboard": False}
-    try:
-        ray.init(address=address, **options)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise TranscriptionError(f"no Ray cluster at {address}: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
