@@ -124,3 +124,21 @@ def test_the_language_model_tells_words_that_sound_alike(symbols: Symbols, lexic
 def test_a_lexicon_needs_no_language_model(lexicon: Path) -> None:
     emissions = planted(BOUNDED, ["s", "i", "s", "ai", "d", "|", "s", "ai", "d"], noise=0.3)
     assert BeamSearchDecoder(BOUNDED, lexicon=lexicon).decode(emissions)[0].text == "seaside side"
+
+
+def test_a_narrow_beam_keeps_the_words_that_the_language_model_expects(tmp_path: Path) -> None:
+    """ "sai ..." sounds likelier than "si ..." until the end, but only "side" is ever said so."""
+    (tmp_path / "lexicon").write_text("see\ts i d\nside\ts ai d\n")
+    (tmp_path / "lm.arpa").write_text(
+        "\\data\\\nngram 1=5\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-1\t</s>\n-0.2\tsee\n-4\tside\n\n\\end\\\n"
+    )
+    emissions = np.full((3, len(UNBOUNDED)), np.log(1e-6), np.float32)
+    for step, shares in enumerate([{"s": 1.0}, {"ai": 0.6, "i": 0.4}, {"d": 1.0}]):
+        for label, share in shares.items():
+            emissions[step, UNBOUNDED.labels.index(label)] = np.log(share)
+    for beam in (1, 2, 100):
+        config = DecodingConfig(lm_weight=1.0, beam=beam)
+        decoder = BeamSearchDecoder(UNBOUNDED, tmp_path / "lm.arpa", config, lexicon=tmp_path / "lexicon")
+        (found,) = decoder.decode(emissions)
+        assert found.text == "see"
+        assert found.lm_score == pytest.approx(-math.log(10) * 1.2, abs=1e-4)

@@ -319,6 +319,9 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
   if (model_.rule == WordRule::kSpelled) {
     const TrieId trie = now_.slots[slot].trie;
     if (trie != kOutside) extension.trie = model_.lexicon->child(trie, symbol);
+    if (!model_.ahead.empty() && extension.trie != kOutside) {
+      extension.edge_factor = std::exp(lm_weight_ * (model_.ahead[extension.trie] - model_.ahead[trie]));
+    }
     if (extension.trie == kOutside && !extend_spelled_word(slot, symbol, mass, extension)) return false;
   } else if (model_.rule == WordRule::kOneUnit) {
     extend_one_unit_word(now_.slots[slot].node, symbol, extension);

@@ -215,6 +215,9 @@ void BeamSearch::spell(StartId start, Unit surface, Place& place) {
       const float log_prob = model_.spelling->score(place.spelling_context, unit, place.spelling_context);
       place.log_factor += weight * log_prob;
     }
+    if (!model_.ahead.empty() && child != kOutside) {
+      place.log_factor += lm_weight_ * (model_.ahead[child] - model_.ahead[place.trie]);
+    }
     place.trie = child;
   } else if (model_.rule == WordRule::kOneUnit) {
     place.log_factor += one_unit_log(place.context, unit, place.context);

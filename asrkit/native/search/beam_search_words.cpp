@@ -102,7 +102,10 @@ float BeamSearch::close_log(NodeId id, WordId meaning, ContextId& next) {
   const SearchOptions& options = model_.options;
   next = node.context;
   if (model_.rule != WordRule::kSpelled || node.parent == kNone) return 0.0f;
-  if (meaning != kNoWord) return lm_weight_ * model_.meaning_log_prob(node.context, meaning, next) + word_bonus_;
+  if (meaning != kNoWord) {
+    const float promised = model_.ahead.empty() ? 0.0f : model_.ahead[node.trie];
+    return lm_weight_ * (model_.meaning_log_prob(node.context, meaning, next) - promised) + word_bonus_;
+  }
   const bool is_inside = node.trie != kOutside;
   const WordId word = is_inside && !model_.has_meanings() ? model_.lexicon->word(node.trie) : kNoWord;
   if (word != kNoWord) return lm_weight_ * model_.words->score(node.context, word, next) + word_bonus_;

@@ -1,6 +1,7 @@
 #include "search/search_model.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <unordered_map>
 #include <unordered_set>
@@ -113,6 +114,24 @@ void SearchModel::read_lexicon(const std::vector<LexiconLine>& lines, const Voca
   }
   lexicon = std::make_shared<const Lexicon>(symbols.units.size(), std::move(entries));
   if (!words) words = std::make_shared<const EvenWordModel>();
+  if (is_closed()) look_ahead();  // a word that left the lexicon would owe all that it promised
+}
+
+// Finds ln p of the likeliest word, whatever came before it, that begins like each prefix, beside the likeliest of all.
+// Paid while a word is spelled and taken back at its end, it lets a narrow beam keep the words that are worth it.
+void SearchModel::look_ahead() {
+  ahead.assign(lexicon->num_prefixes(), -std::numeric_limits<float>::infinity());
+  for (TrieId prefix = lexicon->num_prefixes(); prefix-- > 0;) {
+    if (lexicon->word(prefix) != kNoWord) {
+      lexicon->visit_words(prefix, [&](WordId meaning) {
+        ContextId next;
+        ahead[prefix] = std::max(ahead[prefix], meaning_log_prob(kEmptyContext, meaning, next));
+      });
+    }
+    lexicon->visit_children(prefix, [&](Unit, TrieId child) { ahead[prefix] = std::max(ahead[prefix], ahead[child]); });
+  }
+  const float most = ahead[kTrieRoot];
+  for (float& log_prob : ahead) log_prob -= most;
 }
 
 std::shared_ptr<const SearchModel> SearchModel::with(const SearchOptions& other_options,

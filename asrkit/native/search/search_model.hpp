@@ -57,6 +57,7 @@ struct SearchModel {
   std::shared_ptr<const Lexicon> lexicon;            // if kSpelled
   std::shared_ptr<const SpellingModel> spelling;     // if kSpelled and the vocabulary is open
   std::vector<Meaning> meanings;                     // if the lexicon is not the language model's: its words
+  std::vector<float> ahead;                          // if there are no other words: what a prefix of one promises
   std::vector<WordId> unit_words;                    // if kOneUnit: the word of each unit
   std::shared_ptr<const Hotwords> hotwords;          // if there are any
   std::vector<Unit> hotword_units;                   // if they are meanings: what each is to the hotwords
@@ -129,6 +130,7 @@ struct SearchModel {
   static constexpr Unit kOtherMeaning = 0, kSpaceOfMeanings = 1;
 
   void read_lexicon(const std::vector<LexiconLine>& lines, const VocabularyView& vocabulary);
+  void look_ahead();
   void find_hotwords(const std::vector<Phrase>& phrases);
   void find_hot_meanings(const std::vector<Phrase>& phrases);
   std::shared_ptr<const SpellingModel> make_spelling() const;
