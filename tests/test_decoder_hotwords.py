@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decoder import ALPHABET, planted
+from test_decoder_pieces import planted as write
 from test_decoder_search import WIDE, random_emissions
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
+from asrkit.decoder.units import symbols_of
 from asrkit.errors import DecodingError
 from asrkit.language_model import NgramModel
+from asrkit.text import Lexicon, Symbols
 
 TINY = Path(__file__).parents[1] / "lm" / "tiny.arpa"
 
@@ -79,6 +83,33 @@ def test_a_hotword_wins_where_the_sound_is_unsure() -> None:
     assert best.score == pytest.approx(
         best.acoustic_score + config.lm_weight * best.lm_score + config.word_bonus * 3 + 4.0
     )
+
+
+SAID = "we met considerate people in rome and had a pleasant evening there"
+PIECES = Symbols.recognize(
+    ["<blk>", *(f"▁{word}" for word in SAID.split()), "▁con", "sider", "ate", *string.ascii_lowercase, "▁t"]
+)
+LEXICON = Lexicon(tuple((word, tuple(word)) for word in [*SAID.split(), "consideration", "theory", "too"]))
+OUTPUTS = {
+    "letters": (ALPHABET, None, list(SAID)),
+    "pieces": (PIECES, None, [*SAID.replace("considerate", "con +sider +ate").split()]),
+    "lexicon": (symbols_of(ALPHABET), LEXICON, list(SAID)),
+    "spelled": (symbols_of(ALPHABET), LEXICON, list(SAID)),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("hotword", ["consideration", "a theory", "in rome too"])
+@pytest.mark.parametrize("weight", [30.0, 400.0, 1e9])
+def test_what_was_only_begun_costs_nothing_of_what_follows(name: str, hotword: str, weight: float) -> None:
+    """A hotword that the text begins like holds what it was paid until it fails, and must not outlive all others."""
+    symbols, lexicon, labels = OUTPUTS[name]
+    if name == "pieces":
+        labels = [label[1:] if label[0] == "+" else f"▁{label}" for label in labels]
+    config = DecodingConfig(vocabulary="spelled" if name == "spelled" else "open")
+    decoder = BeamSearchDecoder(symbols, config=config, hotwords={hotword: weight}, lexicon=lexicon)
+    emissions = write(decoder.symbols, labels)
+    assert decoder.decode(emissions)[0].text == decoder.decode_texts([emissions])[0] == SAID
 
 
 def test_a_part_of_a_hotword_earns_nothing() -> None:

@@ -137,6 +137,17 @@ def test_words_outside_the_lexicon_are_written_only_where_asked_for(lm: object) 
     assert closed.with_config(SPELLED).with_config(DecodingConfig()).decode(emissions) == closed.decode(emissions)
 
 
+@pytest.mark.parametrize("beam", [1, 2, 50])
+def test_bonuses_that_are_paid_step_after_step_lose_nothing(beam: int) -> None:
+    """Seventy nats twice are more than a 32-bit number holds; then the text broke off, and was sure to a NaN."""
+    symbols = PIECES["no lone mark"]
+    config = DecodingConfig(vocabulary="spelled", beam=beam, lm_weight=5.0, word_bonus=20.0, unknown_bonus=10.0)
+    decoder = BeamSearchDecoder(symbols, AB, config.replace(symbol_threshold=1e9), lexicon=lexicon_of(symbols, WAYS))
+    best = decoder.decode(random_emissions(216, 25, len(symbols), peak=4.0))[0]
+    assert best.score > 500
+    assert 0 < best.confidence <= 1
+
+
 def test_a_hotword_outside_the_lexicon_becomes_a_word_of_it() -> None:
     lexicon = Lexicon(CAT_LINES)
     heard_as = planted(CAT, ["▁the", "▁m", "at"], noise=0.3)

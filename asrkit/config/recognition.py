@@ -16,7 +16,7 @@ LEXICON_MARGIN = 3.0  # phonemes sound more alike than letters do: less likely o
 MOST_WEIGHT = 1000.0  # of any weight or bonus: far beyond use, and far within the range of a float
 
 # Nats paid at once: the search keeps masses as 32-bit numbers, and beyond some 88 nats the best text would get lost.
-MOST_BONUS = 50.0  # per word
+MOST_BONUS = 50.0  # per word, and per hotword
 MOST_HOTWORD_PAY = 20.0  # per letter of a hotword; nothing that emissions say stands against it
 
 
@@ -51,7 +51,7 @@ class DecodingConfig(Settings):
     recombine: bool = True  # at a word start, go on with the best of the histories that nothing to come tells apart
     hotwords: tuple[str, ...] = ()  # words and phrases to prefer; "new york=9" has a weight of its own
     hotword_weight: float = (
-        6.0  # nats that each occurrence of a hotword adds, 20 a letter at most; negative: avoid them
+        6.0  # nats that each occurrence of a hotword adds, 20 a letter and 50 at most; negative: avoid them
     )
     n_best: int = 1  # hypotheses returned, at most
 

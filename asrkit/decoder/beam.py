@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from asrkit.config import DecodingConfig
-from asrkit.config.recognition import MOST_HOTWORD_PAY
+from asrkit.config.recognition import MOST_BONUS, MOST_HOTWORD_PAY
 from asrkit.decoder.coverage import check_coverage, check_lexicon, unknown_floor
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
 from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
@@ -311,7 +311,7 @@ def derive(
     for phrase, weight in hotwords.items():
         if not phrase.split() or not math.isfinite(weight):
             raise DecodingError(f"hotword {phrase!r} with weight {weight!r}: give words and a finite number")
-        most = MOST_HOTWORD_PAY * _num_payments(phrase.split(), lexicon)
+        most = min(MOST_BONUS, MOST_HOTWORD_PAY * _num_payments(phrase.split(), lexicon))
         phrases.append((phrase.split(), max(-most, min(weight, most))))
     try:
         return native.derive(options, phrases)

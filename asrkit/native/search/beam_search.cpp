@@ -13,6 +13,8 @@ constexpr std::size_t kBlock = 64;  // symbols looked at together
 constexpr std::size_t kChunk = 64;  // likely symbols that fit the bits of one word
 // A step whose best prefix falls so far below the last one's would soon leave the range of a float.
 constexpr float kLeastMaximum = 1e-30f;
+// One that is paid so much more leaves it when it is paid again.
+constexpr float kLargestMaximum = 1e6f;
 // What a word start keeps in a step in which neither blank nor space is likely.
 constexpr float kLeastSilence = 1e-6f;
 // Logarithms cost time, so factors are gathered as they are until they might leave the range of a double.
@@ -166,7 +168,18 @@ bool BeamSearch::advance() {
     log_silence_ += std::log(kSmall);
   }
   is_settled_ = false;
+  if (maximum_ > kLargestMaximum) rescale();
   return true;
+}
+
+// Does at once what the next step's emissions would do, before anything else is multiplied with masses so large.
+void BeamSearch::rescale() {
+  for (std::size_t i = 0; i < now_.size; ++i) {
+    now_.blank[i] *= carry_;
+    now_.other[i] *= carry_;
+  }
+  for (Tail& tail : now_.tails) tail.mass *= carry_;
+  carry_ = highest_total_ = 1.0f;
 }
 
 // Moves on by the likely symbols, so many at a time as the bits of a word can tell apart.

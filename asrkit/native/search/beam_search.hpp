@@ -128,6 +128,7 @@ class BeamSearch {
   void find_likely_symbols(const float* log_probs, float threshold);
   void add_likely_symbol(Symbol symbol, float log_prob);
   bool advance();
+  void rescale();
   void spread();
   void stay();
   void merge_extensions();

@@ -6,6 +6,13 @@
 
 namespace asrkit {
 
+namespace {
+
+// What one step can pay and stay within the range of a float; scores of texts are exact anyway.
+constexpr float kMostPaid = 70.0f;
+
+}  // namespace
+
 // Spells on outside the lexicon, or leaves it; false when the result is too unlikely.
 bool BeamSearch::extend_spelled_word(std::uint32_t slot, Symbol symbol, float mass, Extension& extension) {
   if (model_.is_closed()) return false;
@@ -90,7 +97,7 @@ void BeamSearch::price_close(NodeId id, WordId meaning, EndingId ending_id) {
   }
   Ending& ending = pool_.endings[ending_id];
   ending.meaning = meaning;
-  ending.close_factor = std::exp(log_factor);
+  ending.close_factor = std::exp(std::min(log_factor, kMostPaid));
   // Of no weight, a language model tells no histories apart.
   ending.next_context = lm_weight_ == 0.0f ? kEmptyContext : next;
   ending.next_hotword_state = next_state;

@@ -4,14 +4,14 @@
 
 namespace asrkit {
 
-Hotwords::Hotwords(const std::vector<Phrase>& phrases, std::size_t num_units, Unit space)
+Hotwords::Hotwords(const std::vector<Phrase>& phrases, std::size_t num_units, Unit space, float most_advance)
     : nodes_(1), num_units_(num_units), space_(space) {
   for (const Phrase& phrase : phrases) {
     std::vector<Unit> marked;
     if (space != kNoSymbol) marked.push_back(space);
     marked.insert(marked.end(), phrase.units.begin(), phrase.units.end());
     if (space != kNoSymbol) marked.push_back(space);
-    add(marked, phrase.weight);
+    add(marked, phrase.weight, most_advance);
   }
   const std::vector<HotwordState> states = link();
   if (nodes_.size() * num_units_ <= kMaxTable) {
@@ -30,7 +30,7 @@ Hotwords::Hotwords(const std::vector<Phrase>& phrases, std::size_t num_units, Un
   if (space != kNoSymbol) start_ = next(0, space);
 }
 
-void Hotwords::add(const std::vector<Unit>& units, float weight) {
+void Hotwords::add(const std::vector<Unit>& units, float weight, float most_advance) {
   HotwordState state = 0;
   for (std::size_t depth = 1; depth <= units.size(); ++depth) {
     HotwordState child = nodes_[state].first_child;
@@ -47,7 +47,8 @@ void Hotwords::add(const std::vector<Unit>& units, float weight) {
     // The space before a phrase is free: every word has one.
     const float share = space_ == kNoSymbol ? static_cast<float>(depth) / static_cast<float>(units.size())
                                             : static_cast<float>(depth - 1) / static_cast<float>(units.size() - 1);
-    if (depth < units.size()) nodes_[state].advance = std::max(nodes_[state].advance, weight * share);
+    const float advance = std::min(weight * share, most_advance);
+    if (depth < units.size()) nodes_[state].advance = std::max(nodes_[state].advance, advance);
   }
   nodes_[state].reward += weight;
 }

@@ -2,7 +2,8 @@
 //
 // An Aho-Corasick automaton (Aho & Corasick 1975) over the phrases with a space on both sides, so that only whole words
 // match. A phrase's weight is paid out in equal parts along its units, so that a rare name is not pruned before it is
-// complete; when the match fails, what was paid is taken back. In the end only complete phrases count.
+// complete, but no more than most_advance before the end; when the match fails, what was paid is taken back. In the end
+// only complete phrases count.
 #pragma once
 
 #include <string>
@@ -22,7 +23,7 @@ class Hotwords {
   };
 
   // Phrases have their words separated by the space unit, unless there is none (kNoSymbol).
-  Hotwords(const std::vector<Phrase>& phrases, std::size_t num_units, Unit space);
+  Hotwords(const std::vector<Phrase>& phrases, std::size_t num_units, Unit space, float most_advance);
 
   // The state at the start of an utterance.
   HotwordState start() const { return start_; }
@@ -53,7 +54,7 @@ class Hotwords {
   // Larger automata do without a table of all transitions.
   static constexpr std::size_t kMaxTable = std::size_t{1} << 22;
 
-  void add(const std::vector<Unit>& units, float weight);
+  void add(const std::vector<Unit>& units, float weight, float most_advance);
   HotwordState follow(HotwordState state, Unit unit) const;
   std::vector<HotwordState> link();
 

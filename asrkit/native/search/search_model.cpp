@@ -10,6 +10,10 @@ namespace asrkit {
 
 namespace {
 
+// A prefix may go on for long before a phrase that it was paid for in advance fails. Were that more than the beam keeps,
+// nothing else would be left by then.
+constexpr float kAdvance = 0.5f;
+
 // The words of a vocabulary that can be spelled, but for markers. Of those spelled alike, the one that most likely
 // begins a sentence.
 std::vector<Lexicon::Entry> spell_words(const SymbolSet& symbols, const VocabularyView& vocabulary,
@@ -151,7 +155,8 @@ void SearchModel::find_hotwords(const std::vector<Phrase>& phrases) {
     Hotwords::Phrase& phrase = spelled.emplace_back(Hotwords::Phrase{{}, weight});
     if (!speller.spell_phrase(text, symbols.space, phrase.units)) throw std::invalid_argument(text.front());
   }
-  hotwords = std::make_shared<const Hotwords>(spelled, symbols.units.size(), symbols.space);
+  hotwords = std::make_shared<const Hotwords>(spelled, symbols.units.size(), symbols.space,
+                                              kAdvance * options.beam_threshold);
 }
 
 // Where words are those of a lexicon, each that is part of a phrase is a unit.
@@ -178,7 +183,7 @@ void SearchModel::find_hot_meanings(const std::vector<Phrase>& phrases) {
   for (const auto& [word, unit] : units) {
     if (!is_known[unit]) throw std::invalid_argument(word);
   }
-  hotwords = std::make_shared<const Hotwords>(spelled, num_units, kSpaceOfMeanings);
+  hotwords = std::make_shared<const Hotwords>(spelled, num_units, kSpaceOfMeanings, kAdvance * options.beam_threshold);
 }
 
 std::shared_ptr<const SpellingModel> SearchModel::make_spelling() const {
