@@ -12,7 +12,7 @@ from asrkit.decoder import BeamSearchDecoder, make_decoder
 from asrkit.decoder.coverage import unknown_floor, unspelled_mass
 from asrkit.errors import ConfigError, LanguageModelError
 from asrkit.language_model import NgramModel
-from asrkit.text import Alphabet, Symbols, WordRule
+from asrkit.text import Alphabet, Lexicon, Symbols, WordRule
 
 ALPHABET = Alphabet("abcdefghijklmnopqrstuvwxyz' ")
 
@@ -110,6 +110,18 @@ def test_a_model_without_unk_does_not_bend_the_neighbors_of_an_unknown_word(
     assert "closed.arpa: has no <unk>; unknown words count as its rarest word does" in caplog.text
     assert unknown_floor(lm) == pytest.approx(math.log(10) * (100 - 2.5), abs=1e-3)
     assert unknown_floor(arpa(tmp_path / "open.arpa", words | {"<unk>": -3.0})) == 0.0
+
+
+@pytest.mark.parametrize("vocabulary", ["open", "spelled"])
+def test_a_model_without_unk_does_not_bend_the_neighbors_of_a_word_of_a_lexicon(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, vocabulary: str
+) -> None:
+    lm = arpa(tmp_path / "closed.arpa", {"<s>": -99.0, "</s>": -1.0, "the": -0.7, "man": -1.0, "hose": -1.2})
+    lexicon = Lexicon(tuple((word, tuple(word)) for word in ("the", "man", "than", "house", "hose", "went")))
+    config = DecodingConfig(vocabulary=vocabulary)
+    decoder = BeamSearchDecoder(ALPHABET, lm, config, lexicon=lexicon)
+    assert decoder.decode(clear("the man went the house"))[0].text == "the man went the house"
+    assert "closed.arpa: has no <unk>; unknown words count as its rarest word does" in caplog.text
 
 
 @pytest.mark.parametrize("weight", [300.0, 1_000.0, 9_999_999.0, 1e300])

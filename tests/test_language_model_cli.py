@@ -63,6 +63,16 @@ def test_perplexity_by_hand(text: Path) -> None:
     assert "1 of 9 (11.11%)" in run("perplexity", TINY, text).stdout
 
 
+def test_a_model_to_which_unknown_words_are_impossible_is_told(tmp_path: Path, text: Path) -> None:
+    closed = tmp_path / "closed.arpa"
+    closed.write_text("\\data\\\nngram 1=4\n\n\\1-grams:\n-99\t<s>\n-1\t</s>\n-1\tthe\n-1\ta\n\n\\end\\\n")
+    assert "closed.arpa has no <unk>" in run("perplexity", closed, text).stderr
+    known = tmp_path / "known.txt"
+    known.write_text("the a\n")
+    for model, words in ((closed, known), (TINY, text)):
+        assert "<unk>" not in run("perplexity", model, words).stderr
+
+
 def test_info_verifies(tmp_path: Path) -> None:
     run("convert", TINY, tmp_path / "m.bin")
     facts = json.loads(run("info", tmp_path / "m.bin", "--verify", "--json").stdout)

@@ -131,7 +131,13 @@ def perplexity(
     from asrkit.text.normalizer import get_normalizer
 
     source = TextSource(texts, normalizer=None if raw else get_normalizer("standard"))
-    result = NgramModel.load(model).perplexity(source)
+    lm = NgramModel.load(model)
+    result = lm.perplexity(source)
+    if result.unknown_words and not lm.has_unknown:
+        remark(
+            f"{model.name} has no <unk>: unknown words are impossible to it; decoders count them as its rarest",
+            quiet=False,
+        )
     if as_json:
         show(json.dumps({**vars(result), "unknown_rate": result.unknown_rate}), exact=True)
         return

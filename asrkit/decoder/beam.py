@@ -151,10 +151,10 @@ class BeamSearchDecoder:
                 "normalized for this alphabet",
                 path=self.lm.path if self.lm else None,
             )
-        self._unknown_floor = 0.0
+        has_words = self.lm is not None and (spells_words or self.lexicon is not None)
+        self._unknown_floor = unknown_floor(self.lm) if self.lm is not None and has_words else 0.0
         if self.lm is not None and spells_words:
             check_coverage(self.lm, self.symbols, config.max_unspelled, folds_case=folds)
-            self._unknown_floor = unknown_floor(self.lm)
         elif self.lm is not None and self.lexicon is not None:
             check_lexicon(self.lm, (form for _, forms, _ in lines for form in forms))
         self._built_for = self._key(config)

@@ -11,7 +11,6 @@ from asrkit.language_model import NgramModel
 from asrkit.text import Symbols
 
 _MARKERS = frozenset({"<s>", "</s>", "<unk>"})
-_MISSING_LOG10 = -99.0  # below it a model has no probability of unknown words
 _WORTH_SAYING = 0.01
 _NUM_NAMED = 3
 
@@ -97,9 +96,9 @@ def unknown_floor(lm: NgramModel) -> float:
     Such a model (SRILM and MITLM make them) gives an unknown word no probability at all, so that the search bends its
     neighbors until every word is known. It is given that of the rarest word.
     """
-    given = _log10_prob(lm, "<unk>")
-    if given > _MISSING_LOG10:
+    if lm.has_unknown:
         return 0.0
+    given = _log10_prob(lm, "<unk>")
     rarest = min((_log10_prob(lm, word) for word in lm.vocabulary if word not in _MARKERS), default=given)
     _log.warning(
         "%s: has no <unk>; unknown words count as its rarest word does",

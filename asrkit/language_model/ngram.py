@@ -18,6 +18,8 @@ from asrkit.text.words import split_words
 if TYPE_CHECKING:
     from asrkit import _native
 
+_IMPOSSIBLE_LOG10 = -99.0  # what models write for a logarithm of 0
+
 
 class NgramModel:
     """A back-off n-gram model of words.
@@ -104,6 +106,11 @@ class NgramModel:
     def vocabulary(self) -> tuple[str, ...]:
         """All words, ``<s>``, ``</s>`` and ``<unk>`` among them."""
         return tuple(self.native.words)
+
+    @property
+    def has_unknown(self) -> bool:
+        """Whether it gives words that it does not know any probability: models of SRILM and MITLM may not."""
+        return self.score_split(["<unk>"], bos=False, eos=False)[0][0] > _IMPOSSIBLE_LOG10
 
     def score(self, sentence: str, *, bos: bool = True, eos: bool = True) -> float:
         """Return the log10 probability of a sentence.
