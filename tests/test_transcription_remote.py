@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import socket
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator
 from functools import partial
@@ -227,6 +230,37 @@ def test_a_web_server(tmp_path: Path) -> None:
     assert "cannot be reached" in run([f"{url}/gone.wav"], tmp_path / "gone").failures[0].reason
     (text,) = (path for path in (tmp_path / "out").rglob("my*.txt"))
     assert text.read_text().strip() == expected_text(audio)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\nRIFF"], ids=["silent", "stalled"]
+)
+def test_a_server_that_says_no_more_is_not_waited_for(
+    sent: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long a copy takes, bytes must come."""
+    pytest.importorskip("fsspec", reason="fsspec is not installed (pip install fsspec)")
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed (pip install aiohttp)")
+    monkeypatch.setattr("asrkit.transcription.remote._PATIENCE_S", 0.3)
+    held: list[socket.socket] = []
+
+    def answer() -> None:
+        with contextlib.suppress(OSError):  # of the end
+            while True:
+                connection, _ = listener.accept()
+                held.append(connection)
+                if sent and connection.recv(4) == b"HEAD":
+                    connection.sendall(b"HTTP/1.1 405 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    connection.close()
+                elif sent:
+                    connection.sendall(sent)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, daemon=True).start()
+        began = time.monotonic()
+        summary = run([f"http://127.0.0.1:{listener.getsockname()[1]}/a.wav"], tmp_path / "out")
+    assert time.monotonic() - began < 30
+    assert summary.exit_code == 1 and "a.wav" in summary.failures[0].reason
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

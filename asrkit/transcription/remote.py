@@ -41,6 +41,7 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _VERSION_FIELDS = ("size", "mtime", "etag", "ETag", "LastModified", "last_modified", "md5Hash", "updated", "created")
 
 _MOST_QUOTED = 300
+_PATIENCE_S = 60.0  # without a byte
 
 
 def is_url(given: Path | str) -> bool:
@@ -139,10 +140,17 @@ class _Fetcher:
 
 def _open(url: str) -> tuple[AbstractFileSystem, str]:
     scheme = url.partition("://")[0].lower()
+    options: dict[str, Any] = {}
     with needed(url, "fsspec", *_MODULES.get(scheme, ())):
         from fsspec.core import url_to_fs  # type: ignore[import-untyped,unused-ignore]
+
+        if scheme in ("http", "https"):  # whose calls would end after five minutes, however much came
+            from aiohttp import ClientTimeout
+
+            patience = ClientTimeout(total=None, sock_connect=_PATIENCE_S, sock_read=_PATIENCE_S)
+            options["client_kwargs"] = {"timeout": patience}
     try:
-        system, place = url_to_fs(url)
+        system, place = url_to_fs(url, **options)
     except ValueError as error:
         raise ConfigError(f"{url}: {error}") from None
     return system, place
