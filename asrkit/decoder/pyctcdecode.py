@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import logging
-import lzma
 import math
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +15,9 @@ from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivisi
 from asrkit.decoder.hypothesis import Hypothesis, Word
 from asrkit.errors import LanguageModelError
 from asrkit.language_model import NgramModel
+from asrkit.language_model.files import COMPRESSED_SUFFIXES, decompressed, open_raw
 from asrkit.packages import needed
 from asrkit.text import Alphabet
-
-_OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
 
 class PyctcdecodeDecoder:
@@ -67,14 +64,13 @@ class PyctcdecodeDecoder:
             "alpha": float(self.config.lm_weight),
             "beta": float(self.config.word_bonus),
         }
-        opener = _OPENERS.get(self.lm.path.suffix)
-        if opener is None:
-            return self._module.build_ctcdecoder(labels, str(self.lm.path), **arguments)
-        with tempfile.TemporaryDirectory() as folder, opener(self.lm.path, "rb") as packed:
+        path = self.lm.path
+        if path.suffix not in COMPRESSED_SUFFIXES:
+            return self._module.build_ctcdecoder(labels, str(path), **arguments)
+        with tempfile.TemporaryDirectory() as folder, open_raw(path) as packed:
             plain = Path(folder) / "model.arpa"
             with plain.open("wb") as file:
-                while block := packed.read(1 << 20):
-                    file.write(block)
+                shutil.copyfileobj(decompressed(packed, path), file)
             return self._module.build_ctcdecoder(labels, str(plain), **arguments)
 
     def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
