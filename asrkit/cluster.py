@@ -14,19 +14,16 @@ _ANSWER_S = 10.0
 
 
 def connect(address: str | None, num_cpus: int, failure: type[AsrkitError]) -> tuple[Any, bool]:
-    """Connect to a Ray cluster, unless this process is connected to one.
+    """Connect to a Ray cluster, unless this process has joined one; return the package, and whether to shut it down.
 
     Args:
         address: ``HOST:PORT`` of a running one, or ``auto``; None starts Ray on this machine for this run.
         num_cpus: Of the one that is started.
         failure: What to raise where there is none.
 
-    Returns:
-        The package, and whether to shut it down in the end.
-
     Raises:
         MissingPackageError: Ray is not installed.
-        AsrkitError: Of the kind asked for: the cluster cannot be reached.
+        AsrkitError: Of the kind asked for.
     """
     with needed("--runner ray", "ray"):
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # else a death is told on stdout, too

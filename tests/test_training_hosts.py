@@ -160,7 +160,9 @@ def test_hosts_with_other_texts_find_out(change, corpus, monkeypatch):
             return error
 
     _, other = on_hosts(2, fingerprint, monkeypatch)
-    assert "manifests" in str(other) and ("utterances is 10 here and 11" in str(other)) == (change == "fewer")
+    assert "the hash of ids and texts is" in str(other) and ("utterances is 10 here and 11" in str(other)) == (
+        change == "fewer"
+    )
 
 
 def test_alone_there_is_nothing_to_exchange():
@@ -229,12 +231,18 @@ def together(even, tmp_path_factory):
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
 
-    def run(**told):
+    def run(by_slurm=False, **told):
         told = {"corpus": str(even), "folder": str(folder), "output": "run", "changes": {}, **told}
-        told["coordinator"] = f"127.0.0.1:{free_port()}"
+        port = str(free_port())
+        told["coordinator"] = None if by_slurm else f"127.0.0.1:{port}"
+        slurm = {"SLURM_JOB_ID": "1", "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2", "SLURM_LOCALID": "0"}
+        slurm |= {"JAX_COORDINATOR_PORT": port}
         commands = [[sys.executable, str(TESTS / "hosts_program.py"), str(i), json.dumps(told)] for i in (0, 1)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        processes = [subprocess.Popen(command, env=environment, **pipes) for command in commands]
+        processes = [
+            subprocess.Popen(command, env={**environment, **slurm, "SLURM_PROCID": str(index)}, **pipes)
+            for index, command in enumerate(commands)
+        ]
         printed = [process.communicate(timeout=900) for process in processes]
         assert all(process.returncode == 0 for process in processes), printed
         return [json.loads(out.splitlines()[-1]) for out, _ in printed]
@@ -288,7 +296,7 @@ def test_a_host_that_differs_ends_all_with_its_name_and_nothing_is_written(even,
         assert "training.learning_rate is 0.5 here and 0.001 on host 0" in told["ending"]
     gone = even.with_name("gone.tsv")
     gone.write_text(even.read_text().replace("wavs/", "gone/"))
-    for told in together(output="never", only_1={"corpus": str(gone)}):
+    for told in together(output="never", by_slurm=True, only_1={"corpus": str(gone)}):
         assert "host 1 (" in told["ending"] and "no audio file" in told["ending"]
     (alone, _) = together(output="never", count=3, patience_s=3.0)
     assert "host 0 (" in alone["ending"] and "not all others came within 3 s" in alone["ending"]

@@ -153,7 +153,7 @@ def test_a_host_of_several_takes_its_part_of_the_work(corpus, monkeypatch):
     assert of_three.reading_s == pytest.approx(alone.reading_s / 3)
     assert (alone.rows_per_device, of_three.rows_per_device) == (4, 2)
     shown = "\n".join(plan_lines(of_three))
-    assert "hosts     3; each reads and keeps 8 utterances, 0.00 h, 2 rows of a batch a device" in shown
+    assert "hosts     3; each reads and keeps 8 utterances, 2 rows of a batch a device;" in shown
     assert "hosts" not in "\n".join(plan_lines(alone))
 
 

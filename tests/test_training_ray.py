@@ -87,6 +87,8 @@ class Disturbed(Recorder):
     def epoch_done(self, event):
         super().epoch_done(event)
         if len(self.epochs) == self.at and self.disturbed_s is None:
+            logs = [Path(f"/proc/{worker}/fd/1").readlink() for worker, _ in workers()]
+            self.folders = {log.parent for log in logs}
             self.disturbed_s = time.monotonic()
             self.disturb()
 
@@ -102,6 +104,7 @@ def end(job, observer, **where):
     while workers() and time.monotonic() < deadline:
         time.sleep(0.2)
     assert workers() == []
+    assert len(observer.folders) == 2 and not any(folder.exists() for folder in observer.folders)
     assert "\n" not in str(error.value)
     return str(error.value)
 

@@ -171,7 +171,7 @@ class Ray:
     def remote(self, kind):
         def place():
             host = kind()
-            names = ("address", "start", "messages", "stop")
+            names = ("address", "start", "messages", "stop", "close")
             return SimpleNamespace(**{n: SimpleNamespace(remote=getattr(host, n)) for n in names})
 
         def options(**given):
@@ -190,7 +190,7 @@ class Ray:
 @pytest.fixture
 def started(monkeypatch):
     """The places of workers that were started, each done at once."""
-    places = []
+    places, closed = [], []
 
     class Done:
         def __init__(self, job, place):
@@ -199,10 +199,14 @@ def started(monkeypatch):
         def messages(self):
             return [("joined", places.index(places[-1])), ("done",)]
 
+        def close(self):
+            closed.append(self)
+
     monkeypatch.setattr(ray_workers, "Worker", Done)
     monkeypatch.setattr(ray_workers._Host, "address", lambda self: "10.0.0.1:7")
     monkeypatch.setattr(ray_workers.Bundle, "load", lambda path: f"bundle in {path}")
-    return places
+    yield places
+    assert len(closed) == len(places)
 
 
 def test_ray_starts_a_worker_for_each_host_with_its_gpus(started):

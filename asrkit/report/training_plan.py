@@ -50,11 +50,9 @@ def _refused(plan: RunPlan) -> list[str]:
 def _hosts(plan: RunPlan) -> list[str]:
     if plan.num_hosts == 1:
         return []
-    utterances, hours = (
-        sum(getattr(part, name) for part in (plan.train, plan.dev)) / plan.num_hosts for name in ("utterances", "hours")
-    )
+    share = math.ceil((plan.train.utterances + plan.dev.utterances) / plan.num_hosts)
     return [
-        f"hosts     {plan.num_hosts}; each reads and keeps {math.ceil(utterances):,} utterances, {hours:.2f} h, "
-        f"{plan.rows_per_device} rows of a batch a device",
+        f"hosts     {plan.num_hosts}; each reads and keeps {share:,} utterances, "
+        f"{plan.rows_per_device} rows of a batch a device;",
         "          time and memory are of a host like this one, without the traffic between them",
     ]

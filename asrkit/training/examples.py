@@ -313,7 +313,9 @@ def data_fingerprint(
     Raises:
         TrainingError: Another host has other ids or texts.
     """
-    hosts.require_same({"utterances": len(utterances), "manifests": _digest_of(repr(list(map(_told, utterances))))})
+    hosts.require_same(
+        {"utterances": len(utterances), "the hash of ids and texts": _digest_of(repr(list(map(_told, utterances))))}
+    )
     own = [u.audio_path for u in hosts.share(utterances)]
     seen = [[str(path), _time_of(path)] if by_place else [_content_of(path)] for path in own]
     digest = hashlib.sha256()

@@ -253,41 +253,32 @@ class JaxHosts(Hosts):
 def found_place(patience_s: float = _PATIENCE_S) -> Place:
     """Return the place that a cluster gives to this host: JAX reads what Slurm and its like tell.
 
-    Args:
-        patience_s: How long to wait for the others.
-
     Raises:
         ConfigError: Keras is not on JAX, or JAX finds no cluster.
     """
     require_jax()
     from jax._src.clusters import ClusterEnv  # what jax.distributed asks, and nothing public gives
 
-    given, told = os.environ.get("JAX_COORDINATOR_ADDRESS"), ""
+    given = (os.environ.get("JAX_COORDINATOR_ADDRESS"), None, None, None, None, int(patience_s))
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
-            coordinator, count, index, devices = ClusterEnv.auto_detect_unset_distributed_params(
-                given, None, None, None, None, int(patience_s)
-            )
+            address, count, index, devices = ClusterEnv.auto_detect_unset_distributed_params(*given)
+            if None not in (address, count, index):
+                own = None if "JAX_LOCAL_DEVICE_IDS" in os.environ else devices and tuple(devices)
+                return Place(address, count, index, patience_s, own)
+            told = " ".join(str(one.message) for one in warned)
         except Exception as error:  # of any kind: Kubernetes and TPUs are asked through other packages
-            coordinator, told = None, str(error) or repr(error)
-    if coordinator is None or count is None or index is None:
-        told = " ".join((told or " ".join(str(one.message) for one in warned)).split()).partition(". ")[0]
-        raise ConfigError(
-            f"--hosts auto: JAX finds no cluster in the environment{told and f' ({told})'}; name --coordinator "
-            "HOST:PORT, --num-hosts and --host-index"
-        )
-    if "JAX_LOCAL_DEVICE_IDS" in os.environ:  # jax.distributed reads it
-        devices = None
-    return Place(coordinator, count, index, patience_s, devices and tuple(devices))
+            told = str(error) or repr(error)
+    told = " ".join(told.split()).partition(". ")[0]
+    raise ConfigError(
+        f"--hosts auto: JAX finds no cluster in the environment{told and f' ({told})'}; name --coordinator HOST:PORT, "
+        "--num-hosts and --host-index"
+    )
 
 
 def require_jax() -> None:
-    """Make sure that Keras is on what joins hosts.
-
-    Raises:
-        ConfigError: It is not.
-    """
+    """Make sure that Keras is on JAX, which alone joins hosts, or raise ConfigError."""
     if keras_backend() != "jax":
         raise ConfigError(f"many hosts need Keras on JAX, not on {keras_backend()}: set KERAS_BACKEND=jax")
 

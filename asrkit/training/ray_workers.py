@@ -17,6 +17,7 @@ from asrkit.training.observer import TrainingObserver
 from asrkit.training.worker import Job, Message, Worker, follow
 
 _PATIENCE_S = 120.0  # for actors to be placed
+_CLOSING_S = 10.0
 
 
 def train_on_ray(job: Job, observer: TrainingObserver, num_workers: int, address: str | None = None) -> Bundle:
@@ -53,11 +54,14 @@ def _train(ray: Any, job: Job, observer: TrainingObserver, num_workers: int) -> 
         raise TrainingError(f"the Ray cluster has room for {len(placed)} of {num_workers} workers; lower --num-workers")
     coordinator = ray.get(addresses)[0]
     ray.get([one.start.remote(job, Place(coordinator, num_workers, index)) for index, one in enumerate(actors)])
-    follow(
-        lambda: ray.get([one.messages.remote() for one in actors]),
-        lambda: [one.stop.remote() for one in actors],
-        observer,
-    )
+    try:
+        follow(
+            lambda: ray.get([one.messages.remote() for one in actors]),
+            lambda: [one.stop.remote() for one in actors],
+            observer,
+        )
+    finally:  # Ray kills what is left, and the folders of workers would stay
+        ray.wait([one.close.remote() for one in actors], num_returns=num_workers, timeout=_CLOSING_S)
     return Bundle.load(job.output_dir)
 
 
@@ -81,3 +85,6 @@ class _Host:
 
     def stop(self) -> None:
         self._worker.stop()
+
+    def close(self) -> None:
+        self._worker.close()

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import platform
 import re
+import shutil
 import signal
 import tempfile
 import threading
@@ -214,7 +215,7 @@ def _work(job: Job, place: Place, connection: Connection, scratch: Path) -> NoRe
     for stream in (1, 2):  # both hear from XLA
         os.dup2(os.open(scratch / _LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT), stream)
     os.environ.update(job.environment)
-    threading.Thread(target=_heed, args=(connection,), daemon=True).start()
+    threading.Thread(target=_heed, args=(connection, scratch), daemon=True).start()
     hosts: JaxHosts | None = None
 
     def end(kind: str, *values: Any, reason: str = "") -> NoReturn:
@@ -248,13 +249,14 @@ def _work(job: Job, place: Place, connection: Connection, scratch: Path) -> NoRe
     end("done")
 
 
-def _heed(connection: Connection) -> None:
-    """End as told by the process that watches, and with it."""
+def _heed(connection: Connection, scratch: Path) -> None:
+    """End as told by the process that watches, and with it; then nobody else removes the folder."""
     try:
         while True:
             connection.recv()
             os.kill(os.getpid(), signal.SIGTERM)
     except (EOFError, OSError):
+        shutil.rmtree(scratch, ignore_errors=True)
         os._exit(1)
 
 
