@@ -118,12 +118,15 @@ void SearchModel::read_lexicon(const std::vector<LexiconLine>& lines, const Voca
   }
   lexicon = std::make_shared<const Lexicon>(symbols.units.size(), std::move(entries));
   if (!words) words = std::make_shared<const EvenWordModel>();
-  if (is_closed()) look_ahead();  // a word that left the lexicon would owe all that it promised
+  look_ahead();
 }
 
 // Finds ln p of the likeliest word, whatever came before it, that begins like each prefix, beside the likeliest of all.
 // Paid while a word is spelled and taken back at its end, it lets a narrow beam keep the words that are worth it.
+// A word that left the lexicon would owe all of it, so it is nothing where words may.
 void SearchModel::look_ahead() {
+  ahead.clear();
+  if (!is_closed()) return;
   ahead.assign(lexicon->num_prefixes(), -std::numeric_limits<float>::infinity());
   for (TrieId prefix = lexicon->num_prefixes(); prefix-- > 0;) {
     if (lexicon->word(prefix) != kNoWord) {
@@ -142,6 +145,8 @@ std::shared_ptr<const SearchModel> SearchModel::with(const SearchOptions& other_
                                                      const std::vector<Phrase>& phrases) const {
   auto model = std::make_shared<SearchModel>(*this);
   model->options = other_options;
+  const bool are_unknown_words_alike = options.unknown_bonus == other_options.unknown_bonus;
+  if (has_meanings() && !(are_unknown_words_alike && is_closed() == model->is_closed())) model->look_ahead();
   model->hotwords = nullptr;
   if (!phrases.empty()) has_meanings() ? model->find_hot_meanings(phrases) : model->find_hotwords(phrases);
   if (lexicon && !spelling && !model->is_closed()) model->spelling = make_spelling();
