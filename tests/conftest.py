@@ -6,6 +6,7 @@ import atexit
 import functools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow greets on stderr otherwise
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# the background of a shell ignores Ctrl-C, and what it starts does, too; here it is sent and must be heard
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # which files were checked before is nothing for the cache of whoever runs the tests
 CACHE = tempfile.mkdtemp(prefix="asrkit-tests-")
