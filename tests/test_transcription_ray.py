@@ -93,7 +93,10 @@ def counts(summary: TranscriptionSummary) -> tuple[int, int]:
     return summary.num_transcribed, len(summary.failures)
 
 
-def test_a_language_model_that_no_worker_can_use_is_one_error(tmp_path: Path) -> None:
+def test_a_language_model_that_no_worker_can_use_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(
+        tmp_path
+    )  # Ray's workers look for modules where it was started: in a clone, a package without C++
     write_speech(tmp_path / "in/a.wav", 0.5)
     (tmp_path / "lm.arpa").write_text("not a model")
     bundle = random_bundle(tmp_path / "babble")
