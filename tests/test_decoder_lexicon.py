@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decoder_fuzz import configs
-from test_decoder_search import AB, ARPA, WIDE, random_emissions
+from test_decoder_search import AB, ARPA, WIDE, agree_in_pieces_and_threads, random_emissions
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
@@ -173,15 +173,7 @@ def test_any_pieces_of_a_stream_and_threads_give_what_the_whole_gives(
 ) -> None:
     config = config.replace(hotwords=())
     decoder = BeamSearchDecoder(symbols, AB if has_lm else None, config, lexicon=Lexicon(LINES), hotwords=hotwords)
-    emissions = random_emissions(seed, 25, len(symbols), peak=4.0)
-    whole = decoder.decode(emissions)
-    assert len({h.text for h in whole}) == len(whole)
-    stream = decoder.stream()
-    for piece in np.array_split(emissions, 4):
-        stream.push(piece)
-        stream.partial()
-    assert stream.finish() == whole
-    assert decoder.decode_batch([emissions, emissions[:9]], threads=2) == [whole, decoder.decode(emissions[:9])]
+    agree_in_pieces_and_threads(decoder, random_emissions(seed, 25, len(symbols), peak=4.0))
 
 
 def test_a_long_utterance_forgets_dead_prefixes_and_keeps_its_text() -> None:

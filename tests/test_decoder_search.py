@@ -29,6 +29,18 @@ def random_emissions(seed: int, steps: int, symbols: int, peak: float = 1.5) -> 
     return log_probs.astype(np.float32)
 
 
+def agree_in_pieces_and_threads(decoder: BeamSearchDecoder, emissions: np.ndarray) -> None:
+    """A stream, a batch and threads give what the whole gives, and no text twice."""
+    whole = decoder.decode(emissions)
+    assert len({h.text for h in whole}) == len(whole)
+    stream = decoder.stream()
+    for piece in np.array_split(emissions, 4):
+        stream.push(piece)
+        stream.partial()
+    assert stream.finish() == whole
+    assert decoder.decode_batch([emissions, emissions[:9]], threads=2) == [whole, decoder.decode(emissions[:9])]
+
+
 def lm_log(ngrams: oracles.Ngrams, text: str, unknown_weight: float, num_symbols: int) -> float:
     """The decoder's lm_score by the oracles: the n-gram model, and the spelling of unknown words."""
     known = [words[0] for words in ngrams if len(words) == 1 and not words[0].startswith("<")]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decoder_fuzz import configs
 from test_decoder_pieces import CAT, PIECES, SENTENCE, TINY, heard, planted, spelled
-from test_decoder_search import AB, ARPA, LN10, WIDE, random_emissions
+from test_decoder_search import AB, ARPA, LN10, WIDE, agree_in_pieces_and_threads, random_emissions
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
@@ -109,15 +109,7 @@ def test_any_pieces_of_a_stream_and_threads_give_what_the_whole_gives(
 ) -> None:
     symbols, config = PROBLEMS[name], config.replace(vocabulary="spelled")
     decoder = BeamSearchDecoder(symbols, AB if has_lm else None, config, lexicon=lexicon_of(symbols, WAYS))
-    emissions = random_emissions(seed, 25, len(symbols), peak=4.0)
-    whole = decoder.decode(emissions)
-    assert len({h.text for h in whole}) == len(whole)
-    stream = decoder.stream()
-    for piece in np.array_split(emissions, 4):
-        stream.push(piece)
-        stream.partial()
-    assert stream.finish() == whole
-    assert decoder.decode_batch([emissions, emissions[:9]], threads=2) == [whole, decoder.decode(emissions[:9])]
+    agree_in_pieces_and_threads(decoder, random_emissions(seed, 25, len(symbols), peak=4.0))
 
 
 CAT_LINES = (("cat", ("▁ca", "t")), ("mat", ("▁m", "at")), ("Sat.", ("▁sat",)), ("sat", ("▁sat",)))

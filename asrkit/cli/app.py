@@ -75,7 +75,7 @@ def _root(
 
 
 def load_commands(name: str | None = None) -> None:
-    """Register a command; all, which takes longer than most of what a command imports, where none has that name."""
+    """Register the command of that name, else all: each takes its time to be read, and a start needs one of them."""
     for command in [name] if name in _MODULES else _MODULES:
         for module in _MODULES[command]:
             import_module(f"asrkit.cli.{module}")
