@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -43,6 +44,35 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_version_goes_to_stdout() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"asrkit {version_of()}\n", "")
+
+
+def test_the_bare_command_says_of_each_what_it_says_of_itself() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    said = {
+        name: " ".join(inspect.cleandoc(command.help).split("\n\n")[0].split()) for name, command in commands.items()
+    }
+    assert said == {name: purpose for name, (purpose, _) in APP_MODULE._COMMANDS.items()}
+    shown = " ".join(run("--help").stdout.replace("│", " ").split())
+    assert all(f"{name} {purpose}" in shown for name, purpose in said.items())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["transcribble"]])
+def test_a_start_without_a_command_reads_none(arguments: list[str]) -> None:
+    program = (
+        f"import sys; from asrkit.cli.app import load_what_is_asked as load; load({arguments}); print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {f"asrkit.cli.{name}" for name in APP_MODULE._COMMANDS} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"), [("asrkit tra", {"train", "transcribe"}), ("asrkit data se", {"segment"})]
+)
+def test_the_shell_completes_every_command(words: str, offered: set[str]) -> None:
+    asked = {"_ASRKIT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    code = "import sys; sys.argv = ['asrkit']; from asrkit.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | asked)
+    assert set(done.stdout.split()) == offered
 
 
 def test_a_wrong_command_is_wrong_usage() -> None:
@@ -101,6 +131,7 @@ def test_every_command_refuses_an_option_it_does_not_know(path: tuple[str, ...])
 def test_failures_are_one_line_and_an_exit_code(
     error: BaseException, line: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(sys, "argv", ["asrkit", "status"])
     monkeypatch.setattr(APP_MODULE, "app", raiser(error))
     with pytest.raises(SystemExit) as end:
         main()
@@ -116,6 +147,7 @@ def raiser(error: BaseException) -> Callable[[], None]:
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["asrkit", "status"])
     monkeypatch.setattr(APP_MODULE, "app", raiser(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):
         main()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -13,23 +15,38 @@ from asrkit.cli.ending import ending_in_one_line
 from asrkit.errors import AsrkitError
 from asrkit.packages import version_of
 
-# The commands in the order of `asrkit --help` (the three verbs, what goes with them, the tools), each with the modules
-# that register it and what is below it.
-_MODULES = {
-    "train": ("train",),
-    "transcribe": ("transcribe",),
-    "score": ("score",),
-    "decode": ("decode",),
-    "align": ("align",),
-    "compare": ("compare",),
-    "status": ("status",),
-    "data": ("data", "data_check", "data_degrade", "data_label", "data_preview", "data_segment"),
-    "lm": ("lm",),
-    "model": ("model", "model_import"),
-    "demo": ("demo",),
-    "doctor": ("doctor",),
+# The commands in the order of `asrkit --help` (the three verbs, what goes with them, the tools): what each is for, as
+# its own docstring says, and the modules that register it and what is below it.
+_COMMANDS = {
+    "train": ("Train a DeepSpeech2; stopped at any moment, the same command goes on where it was.", ("train",)),
+    "transcribe": ("Transcribe files and folders.", ("transcribe",)),
+    "score": (
+        "Score hypotheses against references: WER and CER with counts, an interval, and the worst utterances.",
+        ("score",),
+    ),
+    "decode": ("Decode the emissions of any CTC model.", ("decode",)),
+    "align": ("Find when each word of a known text is said, in recordings of any length.", ("align",)),
+    "compare": (
+        "Tell whether system B is better than system A, how sure that is, and what it would take to be sure.",
+        ("compare",),
+    ),
+    "status": (
+        "Show what a transcription run has done, what failed and what is left; it may still be running.",
+        ("status",),
+    ),
+    "data": (
+        "Fetch, import, synthesize and look at speech corpora.",
+        ("data", "data_check", "data_degrade", "data_label", "data_preview", "data_segment"),
+    ),
+    "lm": ("Build, inspect and tune n-gram language models.", ("lm",)),
+    "model": ("Look into model bundles and pass them on.", ("model", "model_import")),
+    "demo": (
+        "Synthesize speech, train, build a language model, transcribe and score: the whole loop, offline.",
+        ("demo",),
+    ),
+    "doctor": ("Show versions, backends and what is missing, for a bug report.", ("doctor",)),
 }
-_ORDER = tuple(_MODULES)
+_ORDER = tuple(_COMMANDS)
 
 
 class _Commands(TyperGroup):
@@ -74,17 +91,32 @@ def _root(
     """Hold the options of the bare ``asrkit`` command."""
 
 
-def load_commands(name: str | None = None) -> None:
-    """Register the command of that name, else all: each takes its time to be read, and a start needs one of them."""
-    for command in [name] if name in _MODULES else _MODULES:
-        for module in _MODULES[command]:
-            import_module(f"asrkit.cli.{module}")
+def load_commands() -> None:
+    """Register all commands."""
+    for _, modules in _COMMANDS.values():
+        _load(modules)
+
+
+def load_what_is_asked(arguments: Sequence[str]) -> None:
+    """Register the command that the arguments begin with; without one, names and purposes: reading takes its time."""
+    if "_ASRKIT_COMPLETE" in os.environ:  # a shell asks what may follow arguments that stand in other variables
+        load_commands()
+    elif arguments and arguments[0] in _COMMANDS:
+        _load(_COMMANDS[arguments[0]][1])
+    else:  # for `asrkit --help`, and for "no such command, did you mean"
+        for name, (purpose, _) in _COMMANDS.items():
+            app.command(name, help=purpose)(lambda: None)
+
+
+def _load(modules: Iterable[str]) -> None:
+    for module in modules:
+        import_module(f"asrkit.cli.{module}")
 
 
 def main() -> None:
     """Run the command line; whatever ends it early becomes one line on stderr and an exit code."""
     with ending_in_one_line():
-        load_commands(*sys.argv[1:2])
+        load_what_is_asked(sys.argv[1:])
         try:
             app()
         except AsrkitError as error:

@@ -17,7 +17,7 @@ from asrkit.errors import ConfigError
 lm_app = typer.Typer(
     name="lm", help="Build, inspect and tune n-gram language models.", no_args_is_help=True, rich_markup_mode="rich"
 )
-app.add_typer(lm_app, rich_help_panel="Language models")
+app.add_typer(lm_app)
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks on stderr.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
