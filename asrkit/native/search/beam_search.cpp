@@ -299,14 +299,6 @@ void BeamSearch::propose_symbol(Symbol symbol, std::uint64_t excluded) {
   candidates_.size = count;
 }
 
-void BeamSearch::close_words(std::size_t begin) {
-  for (std::size_t i = begin; i < candidates_.size; ++i) {
-    const Slot& slot = now_.slots[candidates_.slots[i]];
-    close_word(slot.node, slot.history, candidates_.masses[i], slot.begin_step, static_cast<Symbol>(num_symbols_));
-  }
-  candidates_.size = begin;
-}
-
 // Scores the candidates from `begin` on, and leaves those that are likely enough.
 void BeamSearch::score_candidates(std::size_t begin) {
   const std::size_t end = candidates_.size;
@@ -350,54 +342,6 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
   if (mass < limit_ || mass <= 0.0f) return false;
   raise_maximum(mass);
   return true;
-}
-
-// "ab" becomes "ab ": the word is complete. The output that ends it is `tail`; num_symbols: a space.
-void BeamSearch::close_word(NodeId word, HistoryId history, float mass, std::uint32_t begin_step, Symbol tail) {
-  if (mass < limit_ || mass <= 0.0f) return;
-  for (EndingId id = find_close(word); id != kNone; id = pool_.endings[id].next) {
-    const float closed = mass * pool_.endings[id].close_factor;
-    if (closed < limit_ || closed <= 0.0f) continue;
-    NodeId node = word;
-    const NodeId start = boundary_after(shared_ending(node, id));
-    arrive(start, pool_.extend_history(history, node, pool_.endings[id].meaning), closed, begin_step, tail);
-  }
-}
-
-// Word starts all stay alike, so masses that arrive at different times compare by what a silence would have kept.
-void BeamSearch::arrive(NodeId start, HistoryId history_id, float mass, std::uint32_t begin_step, Symbol tail) {
-  pool_.histories[history_id].arrive(step_, begin_step, mass / next_silence_, -log_silence_);
-  Node& node = pool_.nodes[start];
-  if (!is_active(next_, start)) {
-    node.slot = static_cast<std::uint32_t>(next_.size++);
-    next_.make_room(next_.size);
-    next_.blank[node.slot] = next_.other[node.slot] = 0.0f;
-    next_.symbols[node.slot] = static_cast<Symbol>(num_symbols_);
-    next_.slots[node.slot] = {start, history_id, kNone, 1.0f, node.trie, kUnbounded, step_};
-    must_relink_ = must_relink_ || node.first_child != kNone;
-    add_mass(next_, node.slot, tail, mass);
-    raise_maximum(mass);
-    return;
-  }
-  const std::uint32_t i = node.slot;
-  if (next_.slots[i].history != history_id) pool_.add_rivals(next_.slots[i].history, history_id);
-  join(next_, i, history_id, tail, mass, step_);
-  raise_maximum(next_.blank[i] + next_.other[i]);
-}
-
-// Adds mass to an active prefix; of two histories it keeps the one with more.
-void BeamSearch::join(Prefixes& prefixes, std::uint32_t i, HistoryId history, Symbol symbol, float mass,
-                      std::uint32_t begin_step) {
-  Slot& slot = prefixes.slots[i];
-  const bool is_better = mass > prefixes.blank[i] + prefixes.other[i];
-  if (slot.history != history) {
-    if (!is_better) return;
-    prefixes.blank[i] = prefixes.other[i] = 0.0f;
-    if (!are_letters_) slot.link = kNone;
-    slot.history = history;
-  }
-  if (is_better) slot.begin_step = begin_step;
-  add_mass(prefixes, i, symbol, mass);
 }
 
 }  // namespace asrkit
