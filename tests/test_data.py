@@ -319,6 +319,8 @@ def test_columns_that_nobody_reads_are_named(tmp_path: Path) -> None:
         ("path,text,from s\n", ["from s"]),
         ('{"audio_filepath": "a.wav", "text": "a", "lang": "de"}\n', ["lang"]),
         ("utterance_id\tpath\tseconds\ttext\n", []),
+        ("utterance_id\tpath\tweight\tconfidence\ttext\n", []),  # of `asrkit data label`
+        ("utterance_id\tpath\tsnr\tcodec\ttext\n", []),  # of `asrkit data degrade`
     ):
         (tmp_path / "m.tsv").write_text(content)
         told = [f"columns that are not read: {', '.join(ignored)}"] if ignored else []

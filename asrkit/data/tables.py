@@ -38,6 +38,8 @@ _FIELDS = {
     "transcription": "text",
 }
 _NUMBERS = ("duration_s", "start_s", "end_s", "weight")
+# What our own manifests tell beside it, for people and for `asrkit score --by`.
+_TOLD = {"recording", "confidence", "room", "noise", "snr", "clip", "codec"}
 
 
 def read_tsv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
@@ -108,7 +110,7 @@ def named_values(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unread_columns(first_line: str, *, is_csv: bool) -> list[str]:
-    """Return the columns of a header, or the keys of a JSON object, that no field is read from."""
+    """Return the columns of a header, or the keys of a JSON object, that no field is read from, but for our own."""
     names: Sequence[str]
     try:
         if first_line.lstrip().startswith("{"):
@@ -117,7 +119,8 @@ def unread_columns(first_line: str, *, is_csv: bool) -> list[str]:
             names = next(csv.reader([first_line])) if is_csv else first_line.split("\t")
     except (ValueError, csv.Error):
         return []
-    return [name for name in names if name.strip() and name.strip().lower() not in _FIELDS]
+    known = {"", *_FIELDS, *_TOLD}
+    return [name for name in names if name.strip().lower() not in known]
 
 
 def _fields(path: Path, header: Sequence[str]) -> list[str | None]:
