@@ -28,14 +28,10 @@ SettingsType = TypeVar("SettingsType", bound=Settings)
 
 @dataclass(frozen=True)
 class Project:
-    """The tables of an ``asrkit.toml``, checked.
+    """The tables of an ``asrkit.toml``, checked."""
 
-    Args:
-        path: The file, or None where there is none.
-        tables: Its tables as plain values, only what the file sets.
-    """
-
-    path: Path | None = None
+    path: Path | None = None  # the file, or None where there is none
+    # Its tables as plain values, only what the file sets.
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod

@@ -28,17 +28,11 @@ _MOST_SHOWN = 200
 
 @dataclass(frozen=True)
 class FoundAlphabet:
-    """The letters of some texts.
+    """The letters of some texts."""
 
-    Args:
-        symbols: An alphabet that writes them.
-        counts: How often each of its letters was seen.
-        left_out: How often what is foreign or too rare to learn was seen.
-    """
-
-    symbols: str
-    counts: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
+    symbols: str  # an alphabet that writes them
+    counts: Counter[str] = field(default_factory=Counter)  # how often each of its letters was seen
+    left_out: Counter[str] = field(default_factory=Counter)  # how often what is foreign or too rare to learn was seen
 
     @property
     def setting(self) -> str:

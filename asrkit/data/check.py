@@ -37,40 +37,24 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with one entry.
+    """One thing that is wrong with one entry."""
 
-    Args:
-        set_name: The set it is in.
-        utterance_id: Which entry; for a line that cannot be read, ``FILE:LINE``.
-        kind: What sort of fault, such as ``unreadable`` or ``leak``.
-        reason: What exactly.
-        fix: What to do.
-        quarantined: Whether the entry is kept out of the clean manifest.
-    """
-
-    set_name: str
-    utterance_id: str
-    kind: str
-    reason: str
-    fix: str
-    quarantined: bool = True
+    set_name: str  # the set it is in
+    utterance_id: str  # which entry; for a line that cannot be read, ``FILE:LINE``
+    kind: str  # what sort of fault, such as ``unreadable`` or ``leak``
+    reason: str  # what exactly
+    fix: str  # what to do
+    quarantined: bool = True  # whether the entry is kept out of the clean manifest
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a tour of the data found.
+    """What a tour of the data found."""
 
-    Args:
-        clean: The usable utterances of each set, with true lengths and fitted texts.
-        quarantined: The others.
-        findings: Everything found, in the order of sets and lines.
-        text_fits: What the alphabet did to the texts of each set.
-    """
-
-    clean: dict[str, list[Utterance]]
-    quarantined: dict[str, list[Utterance]]
-    findings: list[Finding]
-    text_fits: dict[str, TextFit] = field(default_factory=dict)
+    clean: dict[str, list[Utterance]]  # the usable utterances of each set, with true lengths and fitted texts
+    quarantined: dict[str, list[Utterance]]  # the others
+    findings: list[Finding]  # everything found, in the order of sets and lines
+    text_fits: dict[str, TextFit] = field(default_factory=dict)  # what the alphabet did to the texts of each set
 
     @property
     def is_clean(self) -> bool:

@@ -31,17 +31,11 @@ _BLOCK = 64  # utterances under way when an error or Ctrl-C ends it
 
 @dataclass(frozen=True)
 class DegradedSet:
-    """What was written.
+    """What was written."""
 
-    Attributes:
-        manifest: Names the recordings, and what was done to each, in columns of ``COLUMNS``.
-        utterances: Those in it.
-        errors: Why the others are not.
-    """
-
-    manifest: Path
-    utterances: list[Utterance]
-    errors: list[AudioError]
+    manifest: Path  # names the recordings, and what was done to each, in columns of ``COLUMNS``
+    utterances: list[Utterance]  # those in it
+    errors: list[AudioError]  # why the others are not
 
 
 def degrade_set(

@@ -35,23 +35,14 @@ class ModestMember(tarfile.TarInfo):
 
 @dataclass(frozen=True)
 class Archive:
-    """A corpus that its makers offer as one archive.
+    """A corpus that its makers offer as one archive."""
 
-    Args:
-        url: Where it lies.
-        size_bytes: Its exact size.
-        sha256: Its checksum.
-        folder: The one folder it holds.
-        most_bytes: Bound of the unpacked size.
-        most_members: Bound of the number of files.
-    """
-
-    url: str
-    size_bytes: int
-    sha256: str
-    folder: str
-    most_bytes: int
-    most_members: int
+    url: str  # where it lies
+    size_bytes: int  # its exact size
+    sha256: str  # its checksum
+    folder: str  # the one folder it holds
+    most_bytes: int  # bound of the unpacked size
+    most_members: int  # bound of the number of files
 
     @property
     def file_name(self) -> str:

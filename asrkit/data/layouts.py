@@ -56,22 +56,15 @@ class Custom:
 
 @dataclass(frozen=True)
 class Beside:
-    """Texts in a file each.
+    """Texts in a file each."""
 
-    Args:
-        name: What it is called.
-        description: By which files it is known.
-        audio: What the path of a recording below the folder, without suffix, must match; ``speaker`` and ``id`` may be
-            among its groups.
-        text: The path of its text, with these groups in it.
-        corpus: Of the utterances.
-    """
-
-    name: str
-    description: str
+    name: str  # what it is called
+    description: str  # by which files it is known
+    # What the path of a recording below the folder, without suffix, must match; ``speaker`` and ``id`` may be among its
+    # groups.
     audio: str
-    text: str
-    corpus: str | None = None
+    text: str  # the path of its text, with these groups in it
+    corpus: str | None = None  # of the utterances
 
     def matches(self, folder: Path) -> bool:
         """Tell whether any recording has its text."""
@@ -99,33 +92,20 @@ class Beside:
 
 @dataclass(frozen=True)
 class Listed:
-    """Tables of which each line names a recording and its text.
+    """Tables of which each line names a recording and its text."""
 
-    Args:
-        name: What it is called.
-        description: By which files it is known.
-        tables: Pattern of their paths below the folder.
-        line: What a line must match; groups ``id``, ``text``, maybe ``audio``, ``speaker``, ``start``, ``end``.
-        audio: Where the recording may be, seen from the table, with these groups in it; its suffix may be missing.
-        expected: What a line should be, for those that are something else.
-        speaker: Who speaks where the line does not tell: a pattern of the table's path.
-        only_speaker: Who speaks where that is the same for all.
-        corpus: Of the utterances.
-        clean: What the text passes.
-        skipped: What the text of lines that count for nothing matches.
-    """
-
-    name: str
-    description: str
-    tables: str
-    line: str
+    name: str  # what it is called
+    description: str  # by which files it is known
+    tables: str  # pattern of their paths below the folder
+    line: str  # what a line must match; groups ``id``, ``text``, maybe ``audio``, ``speaker``, ``start``, ``end``
+    # Where the recording may be, seen from the table, with these groups in it; its suffix may be missing.
     audio: tuple[str, ...]
-    expected: str
-    speaker: str = "(?!)"
-    only_speaker: str | None = None
-    corpus: str | None = None
-    clean: Callable[[str], str] = str.strip
-    skipped: str = "(?!)"
+    expected: str  # what a line should be, for those that are something else
+    speaker: str = "(?!)"  # who speaks where the line does not tell: a pattern of the table's path
+    only_speaker: str | None = None  # who speaks where that is the same for all
+    corpus: str | None = None  # of the utterances
+    clean: Callable[[str], str] = str.strip  # what the text passes
+    skipped: str = "(?!)"  # what the text of lines that count for nothing matches
 
     def matches(self, folder: Path) -> bool:
         """Tell whether a table begins with such a line."""

@@ -19,17 +19,11 @@ from asrkit.text.normalizer import Normalizer, get_normalizer
 
 @dataclass(frozen=True)
 class Preparation:
-    """A corpus made ready.
+    """A corpus made ready."""
 
-    Args:
-        utterances: The usable ones, with lengths and fitted texts.
-        problems: What is wrong with the others, one line each.
-        text_fit: What became of the texts.
-    """
-
-    utterances: list[Utterance]
-    problems: list[str] = field(default_factory=list)
-    text_fit: TextFit = field(default_factory=lambda: TextFit([]))
+    utterances: list[Utterance]  # the usable ones, with lengths and fitted texts
+    problems: list[str] = field(default_factory=list)  # what is wrong with the others, one line each
+    text_fit: TextFit = field(default_factory=lambda: TextFit([]))  # what became of the texts
 
 
 def prepare_corpus(

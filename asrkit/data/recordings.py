@@ -16,21 +16,13 @@ _SHORTEST_CLIP = 3  # samples in a row at full scale: a single one may be an hon
 
 @dataclass(frozen=True)
 class RecordingFacts:
-    """What was measured of one utterance.
+    """What was measured of one utterance."""
 
-    Args:
-        duration_s: Its true length.
-        sample_rate_hz: Of the file.
-        level_db: Root mean square, in dB below full scale.
-        clipped_share: Share of samples in runs at full scale.
-        content: Hash of the samples: equal for equal sound.
-    """
-
-    duration_s: float
-    sample_rate_hz: int
-    level_db: float
-    clipped_share: float
-    content: str
+    duration_s: float  # its true length
+    sample_rate_hz: int  # of the file
+    level_db: float  # root mean square, in dB below full scale
+    clipped_share: float  # share of samples in runs at full scale
+    content: str  # hash of the samples: equal for equal sound
 
 
 def measure_recording(utterance: Utterance) -> RecordingFacts:

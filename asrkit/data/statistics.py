@@ -16,35 +16,20 @@ from asrkit.errors import AudioError
 
 @dataclass(frozen=True)
 class CorpusStatistics:
-    """What one corpus holds.
+    """What one corpus holds."""
 
-    Args:
-        name: Its name; ``all`` for several together.
-        num_utterances: How many there are.
-        num_speakers: How many speakers the manifest names.
-        hours: Sum of the known lengths.
-        num_unknown_lengths: Utterances whose length nobody knows.
-        shortest_s: Shortest known length, in seconds; so are the others.
-        median_s: Median length.
-        longest_s: Longest length.
-        num_words: Running words.
-        num_distinct_words: Vocabulary.
-        characters_per_second: Of utterances with text and length.
-        characters: How often each character stands in the texts.
-    """
-
-    name: str
+    name: str  # its name; ``all`` for several together
     num_utterances: int
-    num_speakers: int
-    hours: float
-    num_unknown_lengths: int
-    shortest_s: float
-    median_s: float
-    longest_s: float
-    num_words: int
-    num_distinct_words: int
-    characters_per_second: float
-    characters: dict[str, int]
+    num_speakers: int  # how many speakers the manifest names
+    hours: float  # sum of the known lengths
+    num_unknown_lengths: int  # utterances whose length nobody knows
+    shortest_s: float  # shortest known length, in seconds; so are the others
+    median_s: float  # median length
+    longest_s: float  # longest length
+    num_words: int  # running words
+    num_distinct_words: int  # vocabulary
+    characters_per_second: float  # of utterances with text and length
+    characters: dict[str, int]  # how often each character stands in the texts
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as plain values that JSON can hold."""

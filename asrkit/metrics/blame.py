@@ -24,32 +24,22 @@ _TOLERANCE = 1e-4  # nats by which a text must win
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the network said about an utterance.
+    """What the network said about an utterance."""
 
-    Args:
-        emissions: ``(steps, symbols)`` natural-log probabilities; divided by the symbols' priors where the decoder did.
-        scorer: What scores texts with them.
-    """
-
+    # ``(steps, symbols)`` natural-log probabilities; divided by the symbols' priors where the decoder did.
     emissions: npt.NDArray[np.float32]
-    scorer: Aligner
+    scorer: Aligner  # what scores texts with them
 
 
 @dataclass(frozen=True)
 class Judge:
-    """How the decoder scores a text, beside the acoustic model.
+    """How the decoder scores a text, beside the acoustic model."""
 
-    Args:
-        lm_log_prob: Natural log-probability of a sentence; None without a language model.
-        lm_weight: Its weight.
-        word_bonus: Added for each word, with a language model only.
-        vocabulary: The words the decoder can write, or None when it can write any.
-    """
-
+    # Natural log-probability of a sentence; None without a language model.
     lm_log_prob: Callable[[str], float] | None = None
-    lm_weight: float = 0.0
-    word_bonus: float = 0.0
-    vocabulary: Collection[str] | None = None
+    lm_weight: float = 0.0  # its weight
+    word_bonus: float = 0.0  # added for each word, with a language model only
+    vocabulary: Collection[str] | None = None  # the words the decoder can write, or None when it can write any
 
     def prior(self, text: str) -> float:
         """Return what a text scores before anything is heard."""
@@ -60,38 +50,24 @@ class Judge:
 
 @dataclass(frozen=True)
 class BlamedError:
-    """A stretch of errors and its cause.
+    """A stretch of errors and its cause."""
 
-    Args:
-        utterance_id: Where.
-        cause: One of ``CAUSES``.
-        reference: The words said.
-        hypothesis: The words recognized.
-        num_errors: Errors in it.
-        acoustic_difference: Nats by which the acoustic model prefers the hypothesis; None when it cannot be told.
-        prior_difference: The same for the language model and the bonus.
-    """
-
-    utterance_id: str
-    cause: str
-    reference: str
-    hypothesis: str
-    num_errors: int
+    utterance_id: str  # where
+    cause: str  # one of ``CAUSES``
+    reference: str  # the words said
+    hypothesis: str  # the words recognized
+    num_errors: int  # errors in it
+    # Nats by which the acoustic model prefers the hypothesis; None when it cannot be told.
     acoustic_difference: float | None
-    prior_difference: float
+    prior_difference: float  # the same for the language model and the bonus
 
 
 @dataclass(frozen=True)
 class Blame:
-    """All errors with their causes.
+    """All errors with their causes."""
 
-    Args:
-        errors: In the order of the utterances.
-        num_skipped: Errors in utterances without usable evidence.
-    """
-
-    errors: list[BlamedError]
-    num_skipped: int
+    errors: list[BlamedError]  # in the order of the utterances
+    num_skipped: int  # errors in utterances without usable evidence
 
     @property
     def by_cause(self) -> dict[str, int]:

@@ -21,38 +21,23 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Confusion:
-    """A word taken for another.
+    """A word taken for another."""
 
-    Args:
-        reference: What was said.
-        hypothesis: What was recognized.
-        count: How often.
-        utterance_ids: Some of the places.
-    """
-
-    reference: str
-    hypothesis: str
-    count: int
-    utterance_ids: tuple[str, ...]
+    reference: str  # what was said
+    hypothesis: str  # what was recognized
+    count: int  # how often
+    utterance_ids: tuple[str, ...]  # some of the places
 
 
 @dataclass(frozen=True)
 class WordErrors:
-    """What became of one word.
-
-    Args:
-        word: The word.
-        occurrences: In the references.
-        substituted: Taken for another word.
-        deleted: Left out.
-        inserted: Recognized where nothing stood.
-    """
+    """What became of one word."""
 
     word: str
-    occurrences: int
-    substituted: int
-    deleted: int
-    inserted: int
+    occurrences: int  # in the references
+    substituted: int  # taken for another word
+    deleted: int  # left out
+    inserted: int  # recognized where nothing stood
 
     @property
     def miss_rate(self) -> float | None:
@@ -62,19 +47,12 @@ class WordErrors:
 
 @dataclass(frozen=True)
 class GroupScore:
-    """The score of the utterances that have something in common, such as their speaker.
+    """The score of the utterances that have something in common, such as their speaker."""
 
-    Args:
-        name: What it is: a value, or a range of numbers.
-        members: Places of the utterances.
-        counts: Their errors.
-        interval: Of their WER, where one is made.
-    """
-
-    name: str
-    members: list[int] = field(repr=False)
-    counts: ErrorCounts
-    interval: Interval | None = None
+    name: str  # what it is: a value, or a range of numbers
+    members: list[int] = field(repr=False)  # places of the utterances
+    counts: ErrorCounts  # their errors
+    interval: Interval | None = None  # of their WER, where one is made
 
     @property
     def num_utterances(self) -> int:
@@ -84,17 +62,11 @@ class GroupScore:
 
 @dataclass(frozen=True)
 class BandRecall:
-    """How well words of some kind are recognized.
+    """How well words of some kind are recognized."""
 
-    Args:
-        name: What they have in common.
-        occurrences: In the references.
-        hits: Of these, recognized.
-    """
-
-    name: str
-    occurrences: int
-    hits: int
+    name: str  # what they have in common
+    occurrences: int  # in the references
+    hits: int  # of these, recognized
 
     @property
     def recall(self) -> float | None:
@@ -104,23 +76,14 @@ class BandRecall:
 
 @dataclass(frozen=True)
 class OutOfVocabulary:
-    """Words of the references that the recognizer's vocabulary lacks.
+    """Words of the references that the recognizer's vocabulary lacks."""
 
-    Args:
-        num_words: Size of the vocabulary.
-        occurrences: Reference words outside it.
-        num_reference: All reference words.
-        misses: Of the words outside, not recognized.
-        errors: All errors.
-        examples: The most frequent ones.
-    """
-
-    num_words: int
-    occurrences: int
-    num_reference: int
-    misses: int
-    errors: int
-    examples: tuple[str, ...]
+    num_words: int  # size of the vocabulary
+    occurrences: int  # reference words outside it
+    num_reference: int  # all reference words
+    misses: int  # of the words outside, not recognized
+    errors: int  # all errors
+    examples: tuple[str, ...]  # the most frequent ones
 
     @property
     def rate(self) -> float | None:
@@ -135,32 +98,21 @@ class OutOfVocabulary:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Tables of one report; those that need what is not at hand are empty or None.
+    """Tables of one report; those that need what is not at hand are empty or None."""
 
-    Args:
-        confusions: Most frequent first.
-        words: Words with errors, most errors first.
-        speakers: Worst first.
-        lengths: By number of reference words.
-        durations: By seconds.
-        worst_tenth: Share of all errors held by the worst tenth of the utterances.
-        out_of_vocabulary: Where a vocabulary is given.
-        keywords: Where keywords are given, in their order; the last is all of them.
-        false_alarms_per_hour: Keywords recognized where they were not said, where durations are known.
-        bands: Recall by frequency in a training text, rarest first.
-        kinds: The utterances that hold words of a kind: of "vocabulary" those "outside" it, of "training" each band.
-    """
-
-    confusions: list[Confusion]
-    words: list[WordErrors]
-    speakers: list[GroupScore]
-    lengths: list[GroupScore]
-    durations: list[GroupScore]
-    worst_tenth: float | None
-    out_of_vocabulary: OutOfVocabulary | None = None
+    confusions: list[Confusion]  # most frequent first
+    words: list[WordErrors]  # words with errors, most errors first
+    speakers: list[GroupScore]  # worst first
+    lengths: list[GroupScore]  # by number of reference words
+    durations: list[GroupScore]  # by seconds
+    worst_tenth: float | None  # share of all errors held by the worst tenth of the utterances
+    out_of_vocabulary: OutOfVocabulary | None = None  # where a vocabulary is given
+    # Where keywords are given, in their order; the last is all of them.
     keywords: list[KeywordScore] = field(default_factory=list)
+    # Keywords recognized where they were not said, where durations are known.
     false_alarms_per_hour: float | None = None
-    bands: list[BandRecall] = field(default_factory=list)
+    bands: list[BandRecall] = field(default_factory=list)  # recall by frequency in a training text, rarest first
+    # The utterances that hold words of a kind: of "vocabulary" those "outside" it, of "training" each band.
     kinds: dict[str, list[GroupScore]] = field(default_factory=dict)
 
     @property

@@ -38,21 +38,13 @@ _SWAPS = 10  # for each resample; they cost little
 
 @dataclass(frozen=True)
 class MatchedPairs:
-    """The matched pairs sentence segment word error test.
+    """The matched pairs sentence segment word error test."""
 
-    Args:
-        num_segments: Stretches of speech in which a system errs.
-        mean: Mean difference of errors per segment, A minus B.
-        standard_deviation: Of that difference.
-        z: The test statistic; positive when B is better. None when it is undefined.
-        p: Two-sided probability of so large a difference by chance, by Student's t; None when undefined.
-    """
-
-    num_segments: int
-    mean: float
-    standard_deviation: float
-    z: float | None
-    p: float | None
+    num_segments: int  # stretches of speech in which a system errs
+    mean: float  # mean difference of errors per segment, A minus B
+    standard_deviation: float  # of that difference
+    z: float | None  # the test statistic; positive when B is better. None when it is undefined
+    p: float | None  # two-sided probability of so large a difference by chance, by Student's t; None when undefined
 
 
 @dataclass(frozen=True)

@@ -24,18 +24,12 @@ _LEAST = 1e-6  # confidences of exactly 0 or 1 would make the cross entropy infi
 
 @dataclass(frozen=True)
 class Oracle:
-    """The WER of always choosing the best of the first so many hypotheses.
+    """The WER of always choosing the best of the first so many hypotheses."""
 
-    Args:
-        depth: How many hypotheses to choose from.
-        errors: Errors of the best ones.
-        rate: The same per reference word; None when undefined.
-        better: Places of the utterances in which the best of them has fewer errors than the first.
-    """
-
-    depth: int
-    errors: int
-    rate: float | None
+    depth: int  # how many hypotheses to choose from
+    errors: int  # errors of the best ones
+    rate: float | None  # the same per reference word; None when undefined
+    # Places of the utterances in which the best of them has fewer errors than the first.
     better: list[int] = field(default_factory=list, repr=False)
 
 
@@ -52,27 +46,18 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether word confidences mean what they say.
+    """Whether word confidences mean what they say."""
 
-    Args:
-        num_words: Words with a confidence.
-        num_skipped: Utterances left out because their words could not be matched with their text.
-        share_right: Of these words.
-        normalized_cross_entropy: 1 is perfect, 0 tells nothing, below 0 misleads; None when all or none are right.
-        expected_calibration_error: Mean distance of confidence and truth over ten equal bins.
-        brier_score: Mean squared distance of confidence and truth.
-        area_under_curve: Probability that a right word is more confident than a wrong one; None without both.
-        bins: The reliability table.
-    """
-
-    num_words: int
-    num_skipped: int
-    share_right: float
+    num_words: int  # words with a confidence
+    num_skipped: int  # utterances left out because their words could not be matched with their text
+    share_right: float  # of these words
+    # 1 is perfect, 0 tells nothing, below 0 misleads; None when all or none are right.
     normalized_cross_entropy: float | None
-    expected_calibration_error: float
-    brier_score: float
+    expected_calibration_error: float  # mean distance of confidence and truth over ten equal bins
+    brier_score: float  # mean squared distance of confidence and truth
+    # Probability that a right word is more confident than a wrong one; None without both.
     area_under_curve: float | None
-    bins: list[Bin]
+    bins: list[Bin]  # the reliability table
 
 
 def _text_of(entry: Any) -> str:

@@ -13,19 +13,12 @@ from asrkit.metrics.scoring import ScoreReport
 
 @dataclass(frozen=True)
 class Details:
-    """Tables beside the rates.
+    """Tables beside the rates."""
 
-    Args:
-        breakdown: Where the errors lie.
-        oracles: How good the n-best lists could be; empty without such lists.
-        calibration: Whether confidences can be believed; None without any.
-        blame: The causes of the errors; None without emissions.
-    """
-
-    breakdown: Breakdown
-    oracles: list[Oracle]
-    calibration: Calibration | None
-    blame: Blame | None = None
+    breakdown: Breakdown  # where the errors lie
+    oracles: list[Oracle]  # how good the n-best lists could be; empty without such lists
+    calibration: Calibration | None  # whether confidences can be believed; None without any
+    blame: Blame | None = None  # the causes of the errors; None without emissions
 
 
 def find_details(

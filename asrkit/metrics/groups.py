@@ -30,19 +30,12 @@ _FEWEST_SHUFFLES = 199
 
 @dataclass(frozen=True)
 class FieldScore:
-    """The scores of all groups that a column tells apart.
+    """The scores of all groups that a column tells apart."""
 
-    Args:
-        field: Name of the column.
-        groups: Worst first; ranges of numbers in their order.
-        p: Probability of such a gap between chance groups; None for one group, or where no draws are wanted.
-        shuffled: What was shuffled: "speakers", "utterances of each speaker" or "utterances".
-    """
-
-    field: str
-    groups: list[GroupScore]
-    p: float | None
-    shuffled: str
+    field: str  # name of the column
+    groups: list[GroupScore]  # worst first; ranges of numbers in their order
+    p: float | None  # probability of such a gap between chance groups; None for one group, or where no draws are wanted
+    shuffled: str  # what was shuffled: "speakers", "utterances of each speaker" or "utterances"
 
 
 def score_by(report: ScoreReport, field: str) -> FieldScore:

@@ -35,21 +35,13 @@ _DRAWS_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval of a rate.
+    """A confidence interval of a rate."""
 
-    Args:
-        low: Lower end.
-        high: Upper end.
-        confidence: Its nominal coverage, such as 0.95.
-        unit: What is taken as independent, "utterance" or "speaker".
-        num_units: How many of them there are.
-    """
-
-    low: float
-    high: float
-    confidence: float
-    unit: str
-    num_units: int
+    low: float  # lower end
+    high: float  # upper end
+    confidence: float  # its nominal coverage, such as 0.95
+    unit: str  # what is taken as independent, "utterance" or "speaker"
+    num_units: int  # how many of them there are
 
 
 def pool_by(values: IntArray, groups: Sequence[str]) -> IntArray:

@@ -27,27 +27,18 @@ _NOTATED = ("trn", "stm", "ctm")
 
 @dataclass(frozen=True)
 class Pairs:
-    """Each reference with its hypothesis, in the order of the references.
+    """Each reference with its hypothesis, in the order of the references."""
 
-    Args:
-        ids: Utterance ids, or line numbers counted from 1.
-        hypotheses: Texts as written; empty for a missing hypothesis.
-        references: Texts as written.
-        joined_by: "id" or "line".
-        missing: Ids of references without a hypothesis, scored as deletions.
-        columns: What else is known of the utterances, from the references first, then from the hypotheses.
-        notation: Whether references and hypotheses may hold NIST's optional words and alternatives.
-        notes: What a user should know about the joining.
-    """
-
-    ids: list[str]
-    hypotheses: list[str]
-    references: list[str]
-    joined_by: str = "line"
-    missing: tuple[str, ...] = ()
+    ids: list[str]  # utterance ids, or line numbers counted from 1
+    hypotheses: list[str]  # texts as written; empty for a missing hypothesis
+    references: list[str]  # texts as written
+    joined_by: str = "line"  # "id" or "line"
+    missing: tuple[str, ...] = ()  # ids of references without a hypothesis, scored as deletions
+    # What else is known of the utterances, from the references first, then from the hypotheses.
     columns: dict[str, list[Any]] = field(default_factory=dict)
+    # Whether references and hypotheses may hold NIST's optional words and alternatives.
     notation: Sides = (False, False)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what a user should know about the joining
 
     def __len__(self) -> int:
         """Number of utterances."""

@@ -14,19 +14,12 @@ from asrkit.metrics.transcripts import read_text
 
 @dataclass(frozen=True)
 class KeywordScore:
-    """How well a word or phrase is found.
+    """How well a word or phrase is found."""
 
-    Args:
-        phrase: Normalized.
-        num_reference: How often it was said.
-        num_hypothesis: How often it was recognized.
-        hits: How often it was recognized where it was said.
-    """
-
-    phrase: str
-    num_reference: int
-    num_hypothesis: int
-    hits: int
+    phrase: str  # normalized
+    num_reference: int  # how often it was said
+    num_hypothesis: int  # how often it was recognized
+    hits: int  # how often it was recognized where it was said
 
     @property
     def recall(self) -> float | None:

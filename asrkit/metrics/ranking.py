@@ -19,19 +19,12 @@ from asrkit.metrics.scoring import ScoreReport, score
 
 @dataclass(frozen=True)
 class PairVerdict:
-    """Two of the systems compared.
+    """Two of the systems compared."""
 
-    Args:
-        first: Place of the first among the systems.
-        second: Place of the second.
-        comparison: The second against the first, as if there were no others.
-        adjusted_p: Its probability by chance, among so many comparisons; None where there is none.
-    """
-
-    first: int
-    second: int
-    comparison: Comparison
-    adjusted_p: float | None
+    first: int  # place of the first among the systems
+    second: int  # place of the second
+    comparison: Comparison  # the second against the first, as if there were no others
+    adjusted_p: float | None  # its probability by chance, among so many comparisons; None where there is none
 
     @property
     def is_settled(self) -> bool:
@@ -41,15 +34,10 @@ class PairVerdict:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Several systems on the same references.
+    """Several systems on the same references."""
 
-    Args:
-        reports: Scores of the systems, in the order given.
-        pairs: Each pair of them, in that order.
-    """
-
-    reports: list[ScoreReport]
-    pairs: list[PairVerdict]
+    reports: list[ScoreReport]  # scores of the systems, in the order given
+    pairs: list[PairVerdict]  # each pair of them, in that order
 
     @property
     def order(self) -> list[int]:

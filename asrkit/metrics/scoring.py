@@ -24,27 +24,16 @@ from asrkit.text.normalizer import Normalizer
 
 @dataclass(frozen=True)
 class View:
-    """The texts under one normalizer, and what an alignment of them counts.
+    """The texts under one normalizer, and what an alignment of them counts."""
 
-    Args:
-        normalizer: Its label, such as "standard-1" or "none".
-        folds_case: Whether case is lost.
-        hypotheses: Normalized texts.
-        references: Normalized texts; NIST alternatives are resolved.
-        words: Word counts of each utterance.
-        characters: Character counts of each utterance.
-        word_interval: Of the WER; made for the chosen normalizer only.
-        character_interval: Of the CER, likewise.
-    """
-
-    normalizer: str
-    folds_case: bool
-    hypotheses: list[str]
-    references: list[str]
-    words: CountTable
-    characters: CountTable
-    word_interval: Interval | None
-    character_interval: Interval | None
+    normalizer: str  # its label, such as "standard-1" or "none"
+    folds_case: bool  # whether case is lost
+    hypotheses: list[str]  # normalized texts
+    references: list[str]  # normalized texts; NIST alternatives are resolved
+    words: CountTable  # word counts of each utterance
+    characters: CountTable  # character counts of each utterance
+    word_interval: Interval | None  # of the WER; made for the chosen normalizer only
+    character_interval: Interval | None  # of the CER, likewise
 
     @property
     def sentence_error_rate(self) -> float | None:
@@ -54,17 +43,11 @@ class View:
 
 @dataclass(frozen=True)
 class NormalizerEffect:
-    """What the normalizer changed.
+    """What the normalizer changed."""
 
-    Args:
-        hypotheses: How many hypotheses it changed.
-        references: How many references it changed.
-        kinds: In how many texts it changed case, punctuation, numbers or other things.
-    """
-
-    hypotheses: int
-    references: int
-    kinds: dict[str, int]
+    hypotheses: int  # how many hypotheses it changed
+    references: int  # how many references it changed
+    kinds: dict[str, int]  # in how many texts it changed case, punctuation, numbers or other things
 
 
 @dataclass(frozen=True)

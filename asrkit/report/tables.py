@@ -19,23 +19,14 @@ from asrkit.report.queries import confused, in_group, with_word
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A titled table of text.
+    """A titled table of text."""
 
-    Args:
-        title: Of the table.
-        columns: Their names.
-        rows: Their cells.
-        numeric: Columns that are aligned to the right.
-        note: What stands below.
-        queries: For each row, what finds its utterances in the page; see :mod:`asrkit.report.queries`.
-    """
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    numeric: frozenset[int] = frozenset()
-    note: str = ""
-    queries: Sequence[str] = ()
+    title: str  # of the table
+    columns: list[str]  # their names
+    rows: list[list[str]]  # their cells
+    numeric: frozenset[int] = frozenset()  # columns that are aligned to the right
+    note: str = ""  # what stands below
+    queries: Sequence[str] = ()  # for each row, what finds its utterances in the page; see :mod:`asrkit.report.queries`
 
 
 def right_from(first: int, columns: Sequence[str]) -> frozenset[int]:

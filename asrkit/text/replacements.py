@@ -20,17 +20,11 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Replacements:
-    """Phrases and what stands in their place; the longest phrase wins, and what was put in is not looked at again.
+    """Phrases and what stands in their place; the longest phrase wins, and what was put in is not looked at again."""
 
-    Args:
-        name: Name of the file, for signatures.
-        digest: Of its content, likewise.
-        phrases: Normalized words -> normalized words, which may be none.
-    """
-
-    name: str
-    digest: str
-    phrases: Mapping[Words, Words] = field(repr=False)
+    name: str  # name of the file, for signatures
+    digest: str  # of its content, likewise
+    phrases: Mapping[Words, Words] = field(repr=False)  # normalized words -> normalized words, which may be none
 
     @property
     def label(self) -> str:

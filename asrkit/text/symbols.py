@@ -26,18 +26,13 @@ class WordRule(StrEnum):
 
 
 class Spelling(NamedTuple):
-    """What an output adds to the text.
+    """What an output adds to the text."""
 
-    Args:
-        text: Its characters in UTF-8; bytes that may be part of a character where ``Symbols.is_bytewise``. Empty for
-            what only separates words.
-        opens: Whether a word starts before it.
-        closes: Whether a word ends after it.
-    """
-
+    # Its characters in UTF-8; bytes that may be part of a character where ``Symbols.is_bytewise``. Empty for what only
+    # separates words.
     text: bytes
-    opens: bool
-    closes: bool
+    opens: bool  # whether a word starts before it
+    closes: bool  # whether a word ends after it
 
 
 @dataclass(frozen=True)

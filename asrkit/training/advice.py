@@ -25,15 +25,10 @@ _DIVERGED_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Trouble:
-    """What is wrong with a run.
+    """What is wrong with a run."""
 
-    Attributes:
-        text: In one line, with what to change.
-        is_hopeless: Whether to stop; otherwise it is a warning.
-    """
-
-    text: str
-    is_hopeless: bool
+    text: str  # in one line, with what to change
+    is_hopeless: bool  # whether to stop; otherwise it is a warning
 
 
 def find_trouble(

@@ -30,37 +30,21 @@ Array = npt.NDArray[Any]
 
 @dataclass
 class RunState:
-    """Where a run stands.
+    """Where a run stands."""
 
-    Attributes:
-        epoch: The epoch under way, counted from 0.
-        batch: Batches of it already done.
-        loss_sum: Sum of utterance losses of those batches.
-        loss_count: Utterances in them.
-        epoch_seconds: Time already spent on this epoch.
-        best_wer: Lowest dev WER so far, in percent.
-        best_cer: The CER that came with it.
-        best_loss: The dev loss that came with it.
-        best_epoch: Its epoch, or None.
-        history: One row per finished epoch.
-        config: The run's settings, as plain values.
-        data: Fingerprint of the data.
-        finished: Whether the run is over.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    epoch_seconds: float = 0.0
-    best_wer: float = float("inf")
-    best_cer: float = float("inf")
-    best_loss: float = float("inf")
-    best_epoch: int | None = None
-    history: list[dict[str, Any]] = field(default_factory=list)
-    config: dict[str, Any] = field(default_factory=dict)
-    data: str = ""
-    finished: bool = False
+    epoch: int = 0  # the epoch under way, counted from 0
+    batch: int = 0  # batches of it already done
+    loss_sum: float = 0.0  # sum of utterance losses of those batches
+    loss_count: int = 0  # utterances in them
+    epoch_seconds: float = 0.0  # time already spent on this epoch
+    best_wer: float = float("inf")  # lowest dev WER so far, in percent
+    best_cer: float = float("inf")  # the CER that came with it
+    best_loss: float = float("inf")  # the dev loss that came with it
+    best_epoch: int | None = None  # its epoch, or None
+    history: list[dict[str, Any]] = field(default_factory=list)  # one row per finished epoch
+    config: dict[str, Any] = field(default_factory=dict)  # the run's settings, as plain values
+    data: str = ""  # fingerprint of the data
+    finished: bool = False  # whether the run is over
 
 
 def save_checkpoint(path: Path, state: RunState, arrays: Mapping[str, Sequence[Array]]) -> None:

@@ -25,21 +25,13 @@ _FIRST = 0x4E00  # of many characters that no normalization touches
 
 @dataclass(frozen=True)
 class DevResult:
-    """What the model makes of the dev set.
+    """What the model makes of the dev set."""
 
-    Attributes:
-        hypotheses: Greedy transcripts, in the order of the examples.
-        loss: Mean CTC loss per utterance, in nats.
-        wer: Word error rate in percent.
-        cer: Character error rate in percent, spaces counted; of a network that writes phonemes, that of phonemes.
-        blank_rate: Share of steps whose best symbol is the blank.
-    """
-
-    hypotheses: tuple[str, ...]
-    loss: float
-    wer: float
-    cer: float
-    blank_rate: float
+    hypotheses: tuple[str, ...]  # greedy transcripts, in the order of the examples
+    loss: float  # mean CTC loss per utterance, in nats
+    wer: float  # word error rate in percent
+    cer: float  # character error rate in percent, spaces counted; of a network that writes phonemes, that of phonemes
+    blank_rate: float  # share of steps whose best symbol is the blank
 
 
 def is_better(result: DevResult, best: DevResult) -> bool:

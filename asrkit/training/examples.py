@@ -33,25 +33,16 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Example:
-    """One utterance to learn from.
+    """One utterance to learn from."""
 
-    Attributes:
-        id: The utterance's id.
-        text: What is said, in the alphabet.
-        samples: ``(samples,)`` int16 at the model's rate, a view into the cache; only as long, if another host has it.
-        labels: ``(labels,)`` the outputs that spell it.
-        auxiliary: ``(labels,)`` the same in the auxiliary units, if the run has them.
-        weight: What its loss counts.
-        host: Which of the hosts of the run has its recording.
-    """
-
-    id: str
-    text: str
+    id: str  # the utterance's id
+    text: str  # what is said, in the alphabet
+    # ``(samples,)`` int16 at the model's rate, a view into the cache; only as long, if another host has it.
     samples: npt.NDArray[np.int16]
-    labels: npt.NDArray[np.int32]
-    auxiliary: npt.NDArray[np.int32] | None = None
-    weight: float = 1.0
-    host: int = 0
+    labels: npt.NDArray[np.int32]  # ``(labels,)`` the outputs that spell it
+    auxiliary: npt.NDArray[np.int32] | None = None  # ``(labels,)`` the same in the auxiliary units, if the run has them
+    weight: float = 1.0  # what its loss counts
+    host: int = 0  # which of the hosts of the run has its recording
 
     def waveform(self) -> FloatArray:
         """Return the samples as float32 in [-1, 1]."""

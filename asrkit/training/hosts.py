@@ -41,20 +41,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a host stands among those of a run.
+    """Where a host stands among those of a run."""
 
-    Attributes:
-        coordinator: ``HOST:PORT`` of the first one, where all meet; None where ``found_place`` is to find it all.
-        count: Hosts.
-        index: Of this one; the first, 0, writes what a run writes.
-        patience_s: How long it waits for the others at the start.
-        devices: The numbers of those that this one works on, of the machine's; None for all.
-    """
-
+    # ``HOST:PORT`` of the first one, where all meet; None where ``found_place`` is to find it all.
     coordinator: str | None = None
-    count: int = 1
-    index: int = 0
-    patience_s: float = _PATIENCE_S
+    count: int = 1  # hosts
+    index: int = 0  # of this one; the first, 0, writes what a run writes
+    patience_s: float = _PATIENCE_S  # how long it waits for the others at the start
+    # The numbers of those that this one works on, of the machine's; None for all.
     devices: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:

@@ -42,45 +42,25 @@ class SetSize:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run will cost on this machine.
+    """What a run will cost on this machine."""
 
-    Attributes:
-        train: What is trained on.
-        dev: What each epoch is judged by.
-        rejections: What cannot be used, as far as lengths and texts tell.
-        num_parameters: Of the network.
-        batches_per_epoch: Optimizer steps in an epoch.
-        epochs: In the whole run.
-        reading_s: Decoding all audio into the cache, once.
-        train_s: One pass over the training data.
-        dev_s: Judging one epoch.
-        padding: Share of the frames in batches that is padding.
-        making_speed: Seconds of speech that one thread makes batches of in a second; 0 where none was needed.
-        augmenting_share: What augmentation takes of that time.
-        measured_steps: Steps on which the times rest.
-        peak_mb: Memory at most; None where the system does not tell.
-        device: What the network ran on.
-        num_hosts: Of the run. Times and memory are those of a host like this machine, without what goes between them.
-        rows_per_device: Of a full batch.
-    """
-
-    train: SetSize
-    dev: SetSize
-    rejections: tuple[Rejection, ...]
-    num_parameters: int
-    batches_per_epoch: int
-    epochs: int
-    reading_s: float
-    train_s: float
-    dev_s: float
-    padding: float
-    making_speed: float
-    augmenting_share: float
-    measured_steps: int
-    peak_mb: float | None
-    device: str
-    num_hosts: int
-    rows_per_device: int
+    train: SetSize  # what is trained on
+    dev: SetSize  # what each epoch is judged by
+    rejections: tuple[Rejection, ...]  # what cannot be used, as far as lengths and texts tell
+    num_parameters: int  # of the network
+    batches_per_epoch: int  # optimizer steps in an epoch
+    epochs: int  # in the whole run
+    reading_s: float  # decoding all audio into the cache, once
+    train_s: float  # one pass over the training data
+    dev_s: float  # judging one epoch
+    padding: float  # share of the frames in batches that is padding
+    making_speed: float  # seconds of speech that one thread makes batches of in a second; 0 where none was needed
+    augmenting_share: float  # what augmentation takes of that time
+    measured_steps: int  # steps on which the times rest
+    peak_mb: float | None  # memory at most; None where the system does not tell
+    device: str  # what the network ran on
+    num_hosts: int  # of the run. Times and memory are those of a host like this machine, without what goes between them
+    rows_per_device: int  # of a full batch
 
     @property
     def epoch_s(self) -> float:

@@ -29,21 +29,13 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Take:
-    """One way in which an utterance is heard.
+    """One way in which an utterance is heard."""
 
-    Attributes:
-        name: ``as recorded``, or the epoch.
-        audio_path: What it sounds like, written.
-        features: ``(frames, bins)`` for the network; 0 where they are masked.
-        seconds: Length of the audio.
-        done: What was done to it: names and values.
-    """
-
-    name: str
-    audio_path: Path
-    features: FloatArray
-    seconds: float
-    done: Mapping[str, str]
+    name: str  # ``as recorded``, or the epoch
+    audio_path: Path  # what it sounds like, written
+    features: FloatArray  # ``(frames, bins)`` for the network; 0 where they are masked
+    seconds: float  # length of the audio
+    done: Mapping[str, str]  # what was done to it: names and values
 
 
 @dataclass(frozen=True)

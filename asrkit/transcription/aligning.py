@@ -38,15 +38,11 @@ _SHOWN_WORDS = 8
 
 @dataclass(frozen=True)
 class KnownTexts:
-    """The texts of recordings.
+    """The texts of recordings."""
 
-    Args:
-        source: Where they come from.
-        texts: By utterance id, absolute path of the audio, or name of the audio without suffix, with or without the
-            folders it is in; "" is that of any.
-    """
-
-    source: Path
+    source: Path  # where they come from
+    # By utterance id, absolute path of the audio, or name of the audio without suffix, with or without the folders it
+    # is in; "" is that of any.
     texts: Mapping[str, str]
 
     @classmethod

@@ -14,17 +14,11 @@ from asrkit.transcription.transcript import TimedWord, Transcript
 
 @dataclass(frozen=True)
 class Turn:
-    """What one speaker says until another one does.
+    """What one speaker says until another one does."""
 
-    Args:
-        channel: Counted from 1.
-        words: At least one.
-        text: The same as a text.
-    """
-
-    channel: int
-    words: tuple[TimedWord, ...]
-    text: str
+    channel: int  # counted from 1
+    words: tuple[TimedWord, ...]  # at least one
+    text: str  # the same as a text
 
     @property
     def speaker(self) -> str:

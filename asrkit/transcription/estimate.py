@@ -19,23 +19,14 @@ _BATCHES_PER_JOB = 2
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """How long a run will take on this machine.
+    """How long a run will take on this machine."""
 
-    Args:
-        num_recordings: What the inputs hold.
-        num_todo: What is neither done nor unusable.
-        audio_s: Seconds of audio to do.
-        measured_s: Seconds of audio that were tried.
-        speed: Seconds of audio per second of work; None where nothing could be tried.
-        peak_mb: Memory at most; None where the system does not tell.
-    """
-
-    num_recordings: int
-    num_todo: int
-    audio_s: float
-    measured_s: float = 0.0
-    speed: float | None = None
-    peak_mb: float | None = None
+    num_recordings: int  # what the inputs hold
+    num_todo: int  # what is neither done nor unusable
+    audio_s: float  # seconds of audio to do
+    measured_s: float = 0.0  # seconds of audio that were tried
+    speed: float | None = None  # seconds of audio per second of work; None where nothing could be tried
+    peak_mb: float | None = None  # memory at most; None where the system does not tell
 
     @property
     def work_s(self) -> float | None:

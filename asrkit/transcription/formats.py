@@ -17,17 +17,11 @@ PAUSE_S = 0.7  # a silence this long ends a subtitle
 
 @dataclass(frozen=True)
 class Format:
-    """One kind of file.
+    """One kind of file."""
 
-    Args:
-        suffix: Of the file.
-        write: How it is written.
-        has_cues: Whether it is made of subtitles, rather than of the transcript.
-    """
-
-    suffix: str
-    write: Callable[[Transcript], str] | Callable[[Sequence[Cue]], str]
-    has_cues: bool = False
+    suffix: str  # of the file
+    write: Callable[[Transcript], str] | Callable[[Sequence[Cue]], str]  # how it is written
+    has_cues: bool = False  # whether it is made of subtitles, rather than of the transcript
 
     def render(self, transcript: Transcript, config: TranscriptionConfig | None = None) -> str:
         """Return the file of a transcript; ``config`` says how subtitles are set."""

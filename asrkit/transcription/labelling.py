@@ -28,15 +28,10 @@ _ROOM_S = 0.3  # of silence that stays around the words of a cut
 
 @dataclass(frozen=True)
 class Labelled:
-    """An utterance with the transcript that a model made of it.
+    """An utterance with the transcript that a model made of it."""
 
-    Args:
-        utterance: With that text.
-        doubt: What its confidences say.
-    """
-
-    utterance: Utterance
-    doubt: Doubt
+    utterance: Utterance  # with that text
+    doubt: Doubt  # what its confidences say
 
     @property
     def confidence(self) -> float:

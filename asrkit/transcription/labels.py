@@ -39,19 +39,12 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class LabelJudgement:
-    """What a model thinks of one text.
+    """What a model thinks of one text."""
 
-    Args:
-        utterance: With its text.
-        heard: What the model would have written.
-        doubt: How much worse its text is aligned, in nats a character.
-        is_suspicious: Whether that is far from what is usual.
-    """
-
-    utterance: Utterance
-    heard: str
-    doubt: float
-    is_suspicious: bool = False
+    utterance: Utterance  # with its text
+    heard: str  # what the model would have written
+    doubt: float  # how much worse its text is aligned, in nats a character
+    is_suspicious: bool = False  # whether that is far from what is usual
 
 
 def judge_labels(

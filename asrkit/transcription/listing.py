@@ -21,32 +21,20 @@ _BESIDE = ("", *(end for suffix in sorted(AUDIO_SUFFIXES) for end in (suffix, su
 
 @dataclass(frozen=True)
 class Listing:
-    """What an input consists of.
+    """What an input consists of."""
 
-    Args:
-        root: The folder that was meant; ids count from it.
-        files: The files, and for those that are no use the reason.
-        left_out: Files of folders that are passed over for their suffix.
-    """
-
-    root: Path
-    files: Mapping[Path, str | None]
-    left_out: Collection[Path] = ()
+    root: Path  # the folder that was meant; ids count from it
+    files: Mapping[Path, str | None]  # the files, and for those that are no use the reason
+    left_out: Collection[Path] = ()  # files of folders that are passed over for their suffix
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which files below a folder are recordings.
+    """Which files below a folder are recordings."""
 
-    Args:
-        include: Patterns of names or relative paths to take; none takes what has one of the suffixes.
-        exclude: Patterns of names or relative paths to leave out.
-        suffixes: What counts as audio.
-    """
-
-    include: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    suffixes: Collection[str] = field(default=AUDIO_SUFFIXES)
+    include: Sequence[str] = ()  # patterns of names or relative paths to take; none takes what has one of the suffixes
+    exclude: Sequence[str] = ()  # patterns of names or relative paths to leave out
+    suffixes: Collection[str] = field(default=AUDIO_SUFFIXES)  # what counts as audio
 
     def __call__(self, path: Path, top: Path) -> bool:
         """Whether a file is one."""

@@ -38,19 +38,12 @@ _TROUBLE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²�
 
 @dataclass(frozen=True)
 class Wish:
-    """What a recording is called where nothing stands against it.
+    """What a recording is called where nothing stands against it."""
 
-    Args:
-        key: What tells it from all others of the run.
-        names: Names, the best one first; equally many for all recordings of a run.
-        utterance_id: Its id where it brings one; else it is made of the name it gets.
-        folder: Where its transcript goes, if that is not for the name to say: the folder of its audio.
-    """
-
-    key: str
-    names: tuple[str, str]
-    utterance_id: str | None = None
-    folder: str | None = None
+    key: str  # what tells it from all others of the run
+    names: tuple[str, str]  # names, the best one first; equally many for all recordings of a run
+    utterance_id: str | None = None  # its id where it brings one; else it is made of the name it gets
+    folder: str | None = None  # where its transcript goes, if that is not for the name to say: the folder of its audio
 
     @classmethod
     def of_file(cls, path: str) -> Wish:

@@ -21,33 +21,19 @@ from asrkit.tuning.confidence import WordJudge
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a recognizer is made of; small enough to be sent to another machine.
+    """What a recognizer is made of; small enough to be sent to another machine."""
 
-    Args:
-        model: A ``Bundle``, or what stands in for one.
-        lm: An n-gram model to decode with.
-        decoding: Settings of the decoder.
-        config: Settings of the run.
-        provenance: Written into every transcript.
-        keep_emissions: Whether outcomes carry the emissions.
-        reads_audio: False decodes stored emissions.
-        network: Stands in for the model's graph.
-        make_decoder: Stands in for the decoder of ``decoding``.
-        lexicon: How words are spelled with outputs that are no letters; default: the model's own.
-        calibration: What turns what is heard of a word into a probability, where that is known.
-    """
-
-    model: Model
-    lm: Path | None
-    decoding: DecodingConfig
-    config: TranscriptionConfig
-    provenance: Mapping[str, Any]
-    keep_emissions: bool = False
-    reads_audio: bool = True
-    network: Network | None = None
-    make_decoder: Callable[[], Decoder] | None = None
-    lexicon: Path | None = None
-    calibration: Calibration | None = None
+    model: Model  # a ``Bundle``, or what stands in for one
+    lm: Path | None  # an n-gram model to decode with
+    decoding: DecodingConfig  # settings of the decoder
+    config: TranscriptionConfig  # settings of the run
+    provenance: Mapping[str, Any]  # written into every transcript
+    keep_emissions: bool = False  # whether outcomes carry the emissions
+    reads_audio: bool = True  # False decodes stored emissions
+    network: Network | None = None  # stands in for the model's graph
+    make_decoder: Callable[[], Decoder] | None = None  # stands in for the decoder of ``decoding``
+    lexicon: Path | None = None  # how words are spelled with outputs that are no letters; default: the model's own
+    calibration: Calibration | None = None  # what turns what is heard of a word into a probability, where that is known
 
     @classmethod
     def make(

@@ -30,19 +30,12 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Scanned:
-    """A recording and what is to be done with it.
+    """A recording and what is to be done with it."""
 
-    Args:
-        recording: With its length and fingerprint.
-        state: What is known of it.
-        earlier: Its transcript, where an earlier run made it and only files are missing.
-        is_renamed: Whether that has another id.
-    """
-
-    recording: Recording
-    state: State
-    earlier: Entry | None = None
-    is_renamed: bool = False
+    recording: Recording  # with its length and fingerprint
+    state: State  # what is known of it
+    earlier: Entry | None = None  # its transcript, where an earlier run made it and only files are missing
+    is_renamed: bool = False  # whether that has another id
 
 
 class Scanner:

@@ -43,23 +43,14 @@ Unmatched = tuple[str, float, float, str, str]  # recording, start, end, kind, t
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a recording with its words.
+    """A stretch of a recording with its words."""
 
-    Args:
-        recording: Its id.
-        start_s: Where it begins.
-        end_s: Where it ends.
-        text: As it is written.
-        confidence: The mean of its words.
-        problem: Why it is no utterance, where it is none.
-    """
-
-    recording: str
-    start_s: float
-    end_s: float
-    text: str
-    confidence: float
-    problem: str | None = None
+    recording: str  # its id
+    start_s: float  # where it begins
+    end_s: float  # where it ends
+    text: str  # as it is written
+    confidence: float  # the mean of its words
+    problem: str | None = None  # why it is no utterance, where it is none
 
     @property
     def id(self) -> str:
@@ -74,19 +65,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class SegmentedCorpus:
-    """What was written.
+    """What was written."""
 
-    Args:
-        summary: Of the alignment.
-        sure: The utterances of the manifest.
-        doubtful: Those left to be heard.
-        unmatched: Recording, start, end, kind and text of what did not match.
-    """
-
-    summary: TranscriptionSummary
-    sure: Sequence[Segment]
-    doubtful: Sequence[Segment]
-    unmatched: Sequence[Unmatched]
+    summary: TranscriptionSummary  # of the alignment
+    sure: Sequence[Segment]  # the utterances of the manifest
+    doubtful: Sequence[Segment]  # those left to be heard
+    unmatched: Sequence[Unmatched]  # recording, start, end, kind and text of what did not match
 
 
 def segment(

@@ -64,17 +64,11 @@ def open_tables(output_dir: Path, shard_of: tuple[int, int] | None, *, read_only
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of an output folder.
+    """The shards of an output folder."""
 
-    Args:
-        folders: Where those that began keep their tables.
-        states: What each of them has done.
-        count: How many there are to be.
-    """
-
-    folders: tuple[Path, ...]
-    states: tuple[RunStatus, ...]
-    count: int
+    folders: tuple[Path, ...]  # where those that began keep their tables
+    states: tuple[RunStatus, ...]  # what each of them has done
+    count: int  # how many there are to be
 
     @classmethod
     def find(cls, output_dir: Path) -> Shards | None:

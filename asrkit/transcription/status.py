@@ -18,26 +18,16 @@ from asrkit.tuning.confidence import ExpectedErrors
 
 @dataclass(frozen=True)
 class RunStatus:
-    """The state of an output folder.
+    """The state of an output folder."""
 
-    Args:
-        state: running, interrupted, killed or finished.
-        num_recordings: How many the last run was asked for.
-        num_done: How many of them are transcribed with its model and settings.
-        num_others: Transcribed from other inputs by earlier runs, with the same model and settings.
-        failures: What failed in the last run: id and reason.
-        audio_s: Seconds of audio transcribed, others included.
-        provenance: Model, language model and settings.
-        expected: Word errors to be expected in the last finished run, where confidences are calibrated.
-    """
-
-    state: str
-    num_recordings: int
-    num_done: int
-    num_others: int
-    failures: tuple[tuple[str, str], ...]
-    audio_s: float
-    provenance: Mapping[str, Any]
+    state: str  # running, interrupted, killed or finished
+    num_recordings: int  # how many the last run was asked for
+    num_done: int  # how many of them are transcribed with its model and settings
+    num_others: int  # transcribed from other inputs by earlier runs, with the same model and settings
+    failures: tuple[tuple[str, str], ...]  # what failed in the last run: id and reason
+    audio_s: float  # seconds of audio transcribed, others included
+    provenance: Mapping[str, Any]  # model, language model and settings
+    # Word errors to be expected in the last finished run, where confidences are calibrated.
     expected: ExpectedErrors | None = None
 
     @property

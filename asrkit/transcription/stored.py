@@ -65,21 +65,13 @@ class StoredModel:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What must be said of arrays, which say nothing of the model that made them.
+    """What must be said of arrays, which say nothing of the model that made them."""
 
-    Args:
-        path: File of the labels of its outputs.
-        blank: The output that is the blank; None: the labels tell.
-        words: How labels show words; None: the labels tell.
-        step_ms: Milliseconds per step.
-        values: What the numbers are; None: they tell.
-    """
-
-    path: Path
-    blank: int | None = None
-    words: WordRule | None = None
+    path: Path  # file of the labels of its outputs
+    blank: int | None = None  # the output that is the blank; None: the labels tell
+    words: WordRule | None = None  # how labels show words; None: the labels tell
     step_ms: float = 40.0
-    values: Values | None = None
+    values: Values | None = None  # what the numbers are; None: they tell
 
     def __post_init__(self) -> None:
         if not 0 < self.step_ms < 10_000:

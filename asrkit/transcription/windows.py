@@ -18,19 +18,12 @@ _SEAM_REACH_STEPS = 3
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """Lengths of windows, so that every window starts on a step of the whole recording.
-
-    Args:
-        window_samples: Length of a window.
-        stride_samples: Distance between the starts of windows.
-        stride_steps: The same in output steps.
-        step_samples: Length of an output step.
-    """
+    """Lengths of windows, so that every window starts on a step of the whole recording."""
 
     window_samples: int
-    stride_samples: int
-    stride_steps: int
-    step_samples: int
+    stride_samples: int  # distance between the starts of windows
+    stride_steps: int  # the same in output steps
+    step_samples: int  # length of an output step
 
     @classmethod
     def fit(cls, window_s: float, overlap_s: float, features: FeatureConfig, step_ms: float) -> WindowPlan:

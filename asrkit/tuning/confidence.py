@@ -146,19 +146,12 @@ class Doubt(NamedTuple):
 
 @dataclass(frozen=True)
 class ExpectedErrors:
-    """What the confidences say of word errors, without references.
+    """What the confidences say of word errors, without references."""
 
-    Args:
-        errors: How many are to be expected, words missed among them.
-        num_words: Words that were said, as far as one can tell.
-        deviation: Standard deviation of the errors of a voice that the model knows as well as those of the dev set.
-        spread: Standard deviation of ln(errors / expected errors) from voice to voice.
-    """
-
-    errors: float
-    num_words: float
-    deviation: float
-    spread: float
+    errors: float  # how many are to be expected, words missed among them
+    num_words: float  # words that were said, as far as one can tell
+    deviation: float  # standard deviation of the errors of a voice that the model knows as well as those of the dev set
+    spread: float  # standard deviation of ln(errors / expected errors) from voice to voice
 
     @classmethod
     def of(cls, calibration: Calibration, doubts: Sequence[Doubt]) -> ExpectedErrors:

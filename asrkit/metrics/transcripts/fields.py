@@ -37,19 +37,12 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """The records of a file, before it is decided which field is what.
+    """The records of a file, before it is decided which field is what."""
 
-    Args:
-        path: Where they were read.
-        format: How.
-        records: In their order.
-        notes: What was guessed so far.
-    """
-
-    path: str
-    format: str
-    records: list[Record]
-    notes: tuple[str, ...] = ()
+    path: str  # where they were read
+    format: str  # how
+    records: list[Record]  # in their order
+    notes: tuple[str, ...] = ()  # what was guessed so far
 
 
 def column_names(cells: Sequence[str]) -> list[str]:

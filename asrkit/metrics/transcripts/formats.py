@@ -40,18 +40,14 @@ _PLAIN_ID = re.compile(r"[^()\s]+\)\s*\Z")
 
 @dataclass(frozen=True)
 class Format:
-    """One way to write transcripts down.
+    """One way to write transcripts down."""
 
-    Args:
-        name: What ``--format`` calls it.
-        suffixes: Names of files that are of this format; where two share one, ``looks`` tells, the last one else.
-        looks: Whether the lines at the beginning of a file, empty ones left out, can only be of this format.
-        read: From path and content to transcripts, or to a table whose fields are still to be chosen.
-    """
-
-    name: str
+    name: str  # what ``--format`` calls it
+    # Names of files that are of this format; where two share one, ``looks`` tells, the last one else.
     suffixes: tuple[str, ...]
+    # Whether the lines at the beginning of a file, empty ones left out, can only be of this format.
     looks: Callable[[Sequence[str]], bool]
+    # From path and content to transcripts, or to a table whose fields are still to be chosen.
     read: Callable[[str, str], Transcripts | Table]
 
 

@@ -20,28 +20,18 @@ _CODE = re.compile(r"0\d{3,}|\d{7,}|\d+-\d{5,}")  # what they do not
 
 @dataclass(frozen=True)
 class Transcripts:
-    """The texts of one side.
+    """The texts of one side."""
 
-    Args:
-        path: Where they were read.
-        format: How; one of ``FORMATS`` other than "auto".
-        texts: One for each utterance, as written; empty ones included.
-        ids: One for each utterance, or None when only the line tells which is which.
-        columns: What else is known, one value per utterance: "speaker", "duration_s", "audio", "words", "nbest",
-            "confidence", "provenance", "alternatives".
-        notes: What a user should know about the reading.
-        text_field: The field that holds the text, where a format has fields.
-        document: The name of the recording, where the file is all of one recording and tells no id.
-    """
-
-    path: str
-    format: str
-    texts: list[str]
-    ids: list[str] | None = None
+    path: str  # where they were read
+    format: str  # how; one of ``FORMATS`` other than "auto"
+    texts: list[str]  # one for each utterance, as written; empty ones included
+    ids: list[str] | None = None  # one for each utterance, or None when only the line tells which is which
+    # What else is known, one value per utterance: "speaker", "duration_s", "audio", "words", "nbest", "confidence",
+    # "provenance", "alternatives".
     columns: dict[str, list[Any]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    text_field: str = ""
-    document: str | None = None
+    notes: tuple[str, ...] = ()  # what a user should know about the reading
+    text_field: str = ""  # the field that holds the text, where a format has fields
+    document: str | None = None  # the name of the recording, where the file is all of one recording and tells no id
 
     def __len__(self) -> int:
         """Number of utterances."""

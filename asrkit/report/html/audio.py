@@ -36,17 +36,11 @@ class Recording:
 
 @dataclass(frozen=True)
 class Players:
-    """Finds the recording of an utterance.
+    """Finds the recording of an utterance."""
 
-    Args:
-        page_dir: Where the page will lie; links are relative to it.
-        roots: Folders against which relative audio paths are tried, in order.
-        embed: Put the recordings into the page, up to 2 MB each, instead of linking them.
-    """
-
-    page_dir: Path
-    roots: tuple[Path, ...] = ()
-    embed: bool = False
+    page_dir: Path  # where the page will lie; links are relative to it
+    roots: tuple[Path, ...] = ()  # folders against which relative audio paths are tried, in order
+    embed: bool = False  # put the recordings into the page, up to 2 MB each, instead of linking them
 
     def find(self, reports: Sequence[ScoreReport], index: int) -> Recording | None:
         """Return the recording of an utterance, or None when no system or reference names one."""

@@ -13,19 +13,12 @@ _WIDTH = 540
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: stacked parts of a rate, each with the class that colors it.
+    """One bar: stacked parts of a rate, each with the class that colors it."""
 
-    Args:
-        label: What it is of.
-        parts: Class and size of each part.
-        caption: Its value, in words.
-        query: What finds its utterances in the page; see :mod:`asrkit.report.queries`.
-    """
-
-    label: str
-    parts: tuple[tuple[str, float], ...]
-    caption: str
-    query: str = ""
+    label: str  # what it is of
+    parts: tuple[tuple[str, float], ...]  # class and size of each part
+    caption: str  # its value, in words
+    query: str = ""  # what finds its utterances in the page; see :mod:`asrkit.report.queries`
 
 
 def bar_chart(title: str, bars: Sequence[Bar]) -> str:
