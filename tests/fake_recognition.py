@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import soundfile
 
 from asrkit.config import FeatureConfig
+from asrkit.decoder import Hypothesis, Word
 from asrkit.features import extract_features
 from asrkit.text import Alphabet
 from asrkit.transcription import Observer, TranscriptionSummary, transcribe
@@ -69,7 +69,7 @@ class FakeDecoder:
     def __init__(self, alphabet: Alphabet) -> None:
         self.alphabet = alphabet
 
-    def decode(self, emissions: FloatArray) -> list[Any]:
+    def decode(self, emissions: FloatArray) -> list[Hypothesis]:
         best = emissions.argmax(axis=1)
         runs = [(int(index), [step for step, _ in steps]) for index, steps in groupby(enumerate(best), lambda p: p[1])]
         letters = [(self.alphabet.symbols[i], steps) for i, steps in runs if i != self.alphabet.blank_index]
@@ -78,14 +78,10 @@ class FakeDecoder:
             part = list(group)
             if not is_space:
                 text = "".join(letter for letter, _ in part)
-                words.append(
-                    SimpleNamespace(text=text, start_step=part[0][1][0], end_step=part[-1][1][-1] + 1, confidence=0.5)
-                )
+                words.append(Word(text, part[0][1][0], part[-1][1][-1] + 1, 0.5))
         score = float(emissions.max(axis=1).sum())
         text = " ".join(word.text for word in words)
-        return [
-            SimpleNamespace(text=text, score=score, acoustic_score=score, lm_score=0.0, words=words, confidence=0.75)
-        ]
+        return [Hypothesis(text, score, score, 0.0, tuple(words), 0.75)]
 
 
 def write_speech(path: Path, seconds: float, seed: int = 0, rate_hz: int = 8_000, channels: int = 1) -> Path:

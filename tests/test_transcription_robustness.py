@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from fake_recognition import FakeDecoder, FakeModel, FakeNetwork, write_speech
 from random_bundle import random_bundle
 
 from asrkit.config import TranscriptionConfig
+from asrkit.decoder import Hypothesis
 from asrkit.model.bundle import Bundle
 from asrkit.transcription import transcribe
 
@@ -121,7 +121,7 @@ class MuteDecoder:
     """Decodes everything to nothing, in no memory."""
 
     def decode(self, emissions):  # type: ignore[no-untyped-def]
-        return [SimpleNamespace(text="", score=0.0, acoustic_score=0.0, lm_score=0.0, words=(), confidence=1.0)]
+        return [Hypothesis("", 0.0, 0.0, 0.0, (), 1.0)]
 
 
 def test_memory_does_not_grow_with_the_length_of_a_recording(tmp_path: Path) -> None:

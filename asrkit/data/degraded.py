@@ -11,16 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from asrkit.audio import write_waveform
+from asrkit.audio import FloatArray, write_waveform
 from asrkit.config import AugmentationConfig
 from asrkit.data.manifest import write_manifest
 from asrkit.data.utterance import Utterance
 from asrkit.degrading import Degraded, Degrader, draw_other
 from asrkit.errors import AudioError, ConfigError, ManifestError
-
-FloatArray = npt.NDArray[np.float32]
 
 COLUMNS = ("room", "noise", "snr", "clip", "codec")
 _AUDIO = "audio"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import soxr
 
+from asrkit.audio import FloatArray
 from asrkit.audio.coding import recode
 from asrkit.degrading.spectra import fast_size
-
-FloatArray = npt.NDArray[np.float32]
 
 _TELEPHONE_HZ = 8_000
 _BAND_HZ, _BAND_GAINS = (200.0, 300.0, 3_400.0, 3_700.0), (0.0, 1.0, 1.0, 0.0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from asrkit.audio import FloatArray
 from asrkit.config import AugmentationConfig
 from asrkit.degrading.channel import clip, through_codec
 from asrkit.degrading.noise import add_noise, babble, excerpt, formula_noise
@@ -16,7 +16,6 @@ from asrkit.degrading.recordings import Kept, RecordingFolder
 from asrkit.degrading.rooms import add_room, random_response, trimmed_response
 from asrkit.errors import ConfigError, MissingPathError
 
-FloatArray = npt.NDArray[np.float32]
 Another = Callable[[np.random.Generator], FloatArray]
 
 _NUM_ROOMS = 64  # computed responses that a run draws from

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from asrkit.audio import FloatArray
 
 _VOICES = (3, 7)  # that babble is mixed of, at least and at most
 _TILTS = {"white": 0.0, "colored": 1.0}  # steepest spectral tilt: the amplitude falls by frequency to its power

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.audio import FloatArray
 from asrkit.degrading.spectra import fast_size
 
-FloatArray = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
 
 _SOUND_M_PER_S = 343.0

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import soxr
 
+from asrkit.audio import FloatArray
 from asrkit.config import AugmentationConfig
 from asrkit.degrading import Another, Degraded, Degrader
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def augment_waveform(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.audio import FloatArray
 from asrkit.config import FeatureConfig, TrainingConfig
 from asrkit.degrading import Degraded, Degrader, draw_other
 from asrkit.features import extract_features
@@ -22,7 +23,6 @@ from asrkit.training.examples import Example
 from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.shapes import Shape, Shapes
 
-FloatArray = npt.NDArray[np.float32]
 Batch = dict[str, npt.NDArray[Any]]
 Made = TypeVar("Made")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.audio import FloatArray
 from asrkit.config import RunConfig
 from asrkit.data import Utterance
 from asrkit.errors import AudioError, TrainingError
@@ -28,7 +29,6 @@ from asrkit.writing import sync, write_whole
 
 _SAMPLED_BYTES = 4096
 _STALE_S = 24 * 3600.0
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

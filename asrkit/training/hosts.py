@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.audio import FloatArray
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.packages import version_of
 from asrkit.training.backend import keras_backend
@@ -35,7 +36,6 @@ _FOREVER_MS = 2**31 - 1
 _PART_BYTES = 1 << 20  # of a value: JAX's coordinator takes 4 MB
 _ENDED = "asrkit/ended"
 _VERSIONS = ("asrkit-ctc", "keras", "jax", "jaxlib", "numpy")
-FloatArray = npt.NDArray[np.float32]
 Item = TypeVar("Item")
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from asrkit.audio import write_waveform
+from asrkit.audio import FloatArray, write_waveform
 from asrkit.config import RunConfig
 from asrkit.data import Utterance, read_manifest
 from asrkit.data.alphabets import fit_corpus
@@ -23,8 +22,6 @@ from asrkit.text.units import Characters
 from asrkit.training.batches import BatchMaker
 from asrkit.training.examples import Example, read_examples
 from asrkit.training.run import settle
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

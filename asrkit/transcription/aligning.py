@@ -12,24 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from asrkit.alignment import GLUE, AlignedWord, Aligner, Alignment, Token, read_tokens
+from asrkit.audio import FloatArray
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.data import scan_manifest
-from asrkit.decoder import greedy_decode
+from asrkit.decoder import Word, greedy_decode
 from asrkit.errors import ConfigError, MissingPathError, TranscriptionError
 from asrkit.reading import read_bounded
 from asrkit.text import get_normalizer
 from asrkit.text.lexicon import Lexicon
 from asrkit.transcription.naming import absolute
-from asrkit.transcription.pieces import JoinedHypothesis, JoinedWord
+from asrkit.transcription.pieces import AlignedHypothesis
 from asrkit.transcription.recognizer import Model, Network
 from asrkit.transcription.recordings import Recording, is_manifest
 from asrkit.transcription.run import transcribe
 from asrkit.transcription.summary import Observer, TranscriptionSummary
-
-FloatArray = npt.NDArray[np.float32]
 
 LEAST_AGREEMENT = 0.2  # a text of something else has 0, seldom more than 0.15
 _MAX_TEXT_BYTES = 256 << 20
@@ -156,7 +154,7 @@ class TextAligner:
         """Refuse emissions of which nobody knows whose they are."""
         raise TypeError("a text aligner needs to know the recording")
 
-    def decode_whole(self, recording: Recording, emissions: FloatArray) -> list[JoinedHypothesis]:
+    def decode_whole(self, recording: Recording, emissions: FloatArray) -> list[AlignedHypothesis]:
         """Align the text of a recording.
 
         Args:
@@ -171,17 +169,16 @@ class TextAligner:
         words = [word for token in found.tokens for word in token.words]
         said = sorted((token for token in found.tokens if token.is_said), key=lambda token: token.start_step)
         details = self._details(found, recording, emissions)
-        joined = [JoinedWord(t.written, t.start_step, t.end_step, t.confidence) for t in said]
         doubt = sum(min(word.doubt, 50.0) for word in words)
         return [
-            JoinedHypothesis(
+            AlignedHypothesis(
                 text=(" " if self.aligner.speller.divides_words else "")
                 .join(t.written for t in said)
                 .replace(GLUE, " "),
                 score=-doubt,
                 acoustic_score=-doubt,
                 lm_score=0.0,
-                words=tuple(joined),
+                words=tuple(Word(t.written, t.start_step, t.end_step, t.confidence) for t in said),
                 confidence=float(np.mean([token.confidence for token in said])),
                 alignment=details,
                 remarks=_remarks(found, details),

@@ -12,17 +12,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from asrkit.alignment import Aligner
-from asrkit.audio import load_waveform
+from asrkit.audio import FloatArray, load_waveform
 from asrkit.config import FeatureConfig
 from asrkit.data import Utterance
 from asrkit.decoder import greedy_decode
 from asrkit.features import extract_features
 from asrkit.text.units import Units
-
-FloatArray = npt.NDArray[np.float32]
 
 LEAST_DOUBT = 1.0  # nats a character; below, even a weak model gives no reason to suspect the text
 OUTLIER = 6.0  # robust standard deviations above the median of all utterances

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.audio import FloatArray
+from asrkit.decoder import Hypothesis
 from asrkit.text import Symbols, WordRule
 
 if TYPE_CHECKING:
-    from asrkit.decoder import Hypothesis
     from asrkit.transcription.recordings import Recording
-
-FloatArray = npt.NDArray[np.float32]
 
 # A piece ends in the longest pause between these two; a recording up to the longer one is a single piece.
 SHORTEST_PIECE_S, LONGEST_PIECE_S = 30.0, 90.0
@@ -35,37 +34,19 @@ class Decoder(Protocol):
 class WholeDecoder(Protocol):
     """A decoder that must see a recording whole and know which it is, as where its text is known."""
 
-    def decode_whole(self, recording: Recording, emissions: FloatArray) -> Sequence[JoinedHypothesis]:
+    def decode_whole(self, recording: Recording, emissions: FloatArray) -> list[AlignedHypothesis]:
         """Return hypotheses for ``(steps, symbols)``, best first, at least one."""
 
 
 @dataclass(frozen=True)
-class JoinedWord:
-    """A word of one of several pieces, with its steps in the whole."""
+class AlignedHypothesis(Hypothesis):
+    """A known text, with what is missing on either side, and what a user should know."""
 
-    text: str
-    start_step: int
-    end_step: int
-    confidence: float
-
-
-@dataclass(frozen=True)
-class JoinedHypothesis:
-    """The best hypotheses of consecutive pieces, as one: texts joined, scores added, confidence the mean by words."""
-
-    text: str
-    score: float
-    acoustic_score: float
-    lm_score: float
-    words: tuple[JoinedWord, ...]
-    confidence: float
-    alignment: Mapping[str, Any] | None = None  # of a known text: what is missing, on either side
+    alignment: Mapping[str, Any] | None = None
     remarks: tuple[str, ...] = ()
 
 
-def decode_in_pieces(
-    decoder: Decoder, emissions: FloatArray, symbols: Symbols, step_s: float
-) -> Sequence[Hypothesis | JoinedHypothesis]:
+def decode_in_pieces(decoder: Decoder, emissions: FloatArray, symbols: Symbols, step_s: float) -> list[Hypothesis]:
     """Decode emissions of any length in bounded memory.
 
     Args:
@@ -122,18 +103,20 @@ def _middle_of_longest_pause(best: npt.NDArray[np.intp], symbols: Symbols, short
     return int(middles[lengths.argmax()])
 
 
-def _join(hypotheses: Sequence[Hypothesis], starts: Sequence[int], separator: str) -> JoinedHypothesis:
+def _join(hypotheses: Sequence[Hypothesis], starts: Sequence[int], separator: str) -> Hypothesis:
+    """Return the best hypotheses of consecutive pieces as one: scores added, confidence the mean by words."""
     words = tuple(
-        JoinedWord(word.text, start + word.start_step, start + word.end_step, word.confidence)
+        word._replace(start_step=start + word.start_step, end_step=start + word.end_step)
         for hypothesis, start in zip(hypotheses, starts, strict=True)
         for word in hypothesis.words
     )
     weights = [max(1, len(hypothesis.words)) for hypothesis in hypotheses]
-    return JoinedHypothesis(
+    return Hypothesis(
         text=separator.join(hypothesis.text for hypothesis in hypotheses if hypothesis.text),
         score=sum(hypothesis.score for hypothesis in hypotheses),
         acoustic_score=sum(hypothesis.acoustic_score for hypothesis in hypotheses),
         lm_score=sum(hypothesis.lm_score for hypothesis in hypotheses),
         words=words,
         confidence=float(np.average([hypothesis.confidence for hypothesis in hypotheses], weights=weights)),
+        hotword_score=sum(hypothesis.hotword_score for hypothesis in hypotheses),
     )

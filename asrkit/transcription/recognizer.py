@@ -15,28 +15,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.audio import Reading, iterate_waveform, load_waveform
+from asrkit.audio import FloatArray, Reading, iterate_waveform, load_waveform
 from asrkit.config import FeatureConfig, TranscriptionConfig
+from asrkit.decoder import Hypothesis
 from asrkit.emissions import to_half
 from asrkit.features import extract_features, is_silent, sound_span
 from asrkit.text import Symbols
-from asrkit.transcription.pieces import Decoder, JoinedHypothesis, WholeDecoder, decode_in_pieces
+from asrkit.transcription.pieces import Decoder, WholeDecoder, decode_in_pieces
 from asrkit.transcription.recordings import Recording, reason
 from asrkit.transcription.silence import SilenceSkipper, put_back, silent_emissions
 from asrkit.transcription.speech import make_detector
 from asrkit.transcription.transcript import Transcript, transcript_from
 from asrkit.transcription.windows import EmissionsJoiner, WindowPlan
 from asrkit.tuning.confidence import WordJudge
-
-if TYPE_CHECKING:
-    from asrkit.decoder import Hypothesis
-
-FloatArray = npt.NDArray[np.float32]
 
 
 class Model(Protocol):
@@ -373,7 +369,7 @@ class Recognizer:
         )
         return Outcome(recording, transcript, emissions=half if self._keep_emissions else None)
 
-    def _hypotheses(self, recording: Recording, emissions: FloatArray) -> Sequence[Hypothesis | JoinedHypothesis]:
+    def _hypotheses(self, recording: Recording, emissions: FloatArray) -> Sequence[Hypothesis]:
         decoder = self._decoder()
         if isinstance(decoder, WholeDecoder):
             return decoder.decode_whole(recording, emissions)

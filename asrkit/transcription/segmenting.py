@@ -11,9 +11,8 @@ from itertools import groupby, pairwise, repeat
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from asrkit.audio import iterate_waveform, probe, write_waveform
+from asrkit.audio import FloatArray, iterate_waveform, probe, write_waveform
 from asrkit.config import TranscriptionConfig
 from asrkit.data import Utterance, write_manifest
 from asrkit.errors import TranscriptionError
@@ -23,8 +22,6 @@ from asrkit.transcription.results import read_results
 from asrkit.transcription.summary import Observer, TranscriptionSummary
 from asrkit.transcription.transcript import TimedWord, Transcript
 from asrkit.writing import write_whole
-
-FloatArray = npt.NDArray[np.float32]
 
 SHORTEST_S, LONGEST_S = 2.0, 15.0
 LEAST_CONFIDENCE = 0.3

@@ -10,12 +10,10 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from asrkit.audio import FloatArray
 from asrkit.text import Symbols
 from asrkit.transcription.speech import SpeechDetector
-
-FloatArray = npt.NDArray[np.float32]
 
 # A silence between words lasts at least so long, and this much of it stays on both sides of speech.
 SHORTEST_SILENCE_S, MARGIN_S = 2.0, 0.5

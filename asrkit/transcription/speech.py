@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from asrkit.audio import FloatArray
 from asrkit.packages import is_installed, needed, version_of
 
-FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 LOUDNESS = "loudness"

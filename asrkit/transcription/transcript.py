@@ -10,8 +10,7 @@ from asrkit.audio import Reading
 from asrkit.tuning.confidence import Doubt
 
 if TYPE_CHECKING:
-    from asrkit.decoder import Hypothesis, Word
-    from asrkit.transcription.pieces import JoinedHypothesis, JoinedWord
+    from asrkit.decoder import Hypothesis
     from asrkit.transcription.recordings import Recording
 
 
@@ -132,7 +131,7 @@ class Transcript:
 
 
 def transcript_from(
-    hypotheses: Sequence[Hypothesis | JoinedHypothesis],
+    hypotheses: Sequence[Hypothesis],
     recording: Recording,
     confidences: Sequence[float] | None = None,
     *,
@@ -158,11 +157,10 @@ def transcript_from(
     def second(step: int) -> float:
         return round(min(offset_s + step * step_s, latest_s), 3)
 
-    best_words: Sequence[Word | JoinedWord] = best.words
-    sure = [word.confidence for word in best_words] if confidences is None else confidences
+    sure = [word.confidence for word in best.words] if confidences is None else confidences
     words = tuple(
         TimedWord(word.text, second(word.start_step), second(word.end_step), round(value, 4))
-        for word, value in zip(best_words, sure, strict=True)
+        for word, value in zip(best.words, sure, strict=True)
     )
     kept = hypotheses if len(hypotheses) > 1 else ()
     return Transcript(

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from asrkit.audio import FloatArray
 from asrkit.config import FeatureConfig
-
-FloatArray = npt.NDArray[np.float32]
 
 # Half the run of steps whose blanks are looked at around a seam: at 40 ms a step, 0.28 s in all.
 _SEAM_REACH_STEPS = 3

@@ -11,20 +11,20 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from asrkit.alignment import Aligner
+from asrkit.audio import FloatArray
 from asrkit.config import Calibration
-from asrkit.decoder import BeamSearchDecoder
+from asrkit.decoder import BeamSearchDecoder, Word
 from asrkit.errors import DecodingError
 from asrkit.metrics.alignment import trace
 from asrkit.metrics.confidence import expected_calibration_error, reliability
 from asrkit.text import Lexicon, Symbols, WordRule, normalize
 
-FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
 
 _AROUND_STEPS = 2  # the search's times are those of the most likely alignment; the sum over all needs some room
@@ -37,22 +37,6 @@ _LEAST_WORDS = 200  # of a dev set, right and wrong ones at least a tenth of it
 _GROUP_WORDS = 50  # speakers with fewer say little
 _LEAST_SPREAD = 0.15  # what few speakers show of all others' is too little
 _Z = 1.96  # of an interval of 95 %
-
-
-class SpokenWord(Protocol):
-    """A word with its steps; a decoder's ``Word`` is one."""
-
-    @property
-    def text(self) -> str:
-        """The word."""
-
-    @property
-    def start_step(self) -> int:
-        """Its first step."""
-
-    @property
-    def end_step(self) -> int:
-        """One past its last step."""
 
 
 class WordListener:
@@ -68,7 +52,7 @@ class WordListener:
         self._blank = symbols.blank_index
         self._empty = [i for i, spelling in enumerate(symbols.spellings) if spelling is None or not spelling.text]
 
-    def listen(self, emissions: FloatArray, words: Sequence[SpokenWord]) -> DoubleArray:
+    def listen(self, emissions: FloatArray, words: Sequence[Word]) -> DoubleArray:
         """Return what the map of a ``Calibration`` weighs.
 
         Args:
@@ -86,7 +70,7 @@ class WordListener:
         letters = np.log([max(1, len(word.text)) for word in words])
         return np.column_stack([np.sqrt(nats), nats, letters, np.sqrt(around)])
 
-    def _nats(self, emissions: FloatArray, words: Sequence[SpokenWord]) -> list[float]:
+    def _nats(self, emissions: FloatArray, words: Sequence[Word]) -> list[float]:
         """Return -ln P(spelling | sound) per letter of each word; what writes nothing counts as the blank."""
         heard = np.asarray(emissions, np.float32).copy()
         heard[:, self._blank] = np.logaddexp.reduce(emissions[:, self._empty], axis=1)
@@ -122,7 +106,7 @@ class WordJudge:
         self._listener = WordListener(symbols, lexicon)
         self._weights = np.array(calibration.weights)
 
-    def judge(self, emissions: FloatArray, words: Sequence[SpokenWord]) -> list[float]:
+    def judge(self, emissions: FloatArray, words: Sequence[Word]) -> list[float]:
         """Return the probability that each word is right; arguments as of ``WordListener.listen``."""
         return list(map(float, _logistic(self._weights, self._listener.listen(emissions, words))))
 
@@ -281,7 +265,7 @@ def _judge(
     listener: WordListener,
     emissions: FloatArray,
     reference: str,
-    words: Sequence[SpokenWord],
+    words: Sequence[Word],
     symbols: Symbols,
 ) -> _Judged | None:
     """Return what is right of an utterance; None where its words are not those that are scored."""

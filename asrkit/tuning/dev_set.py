@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from asrkit.audio import FloatArray
 from asrkit.config import cache_folder
 from asrkit.data import Utterance
 from asrkit.emissions import to_half
@@ -24,7 +24,6 @@ from asrkit.writing import written_whole
 if TYPE_CHECKING:
     from asrkit.model.bundle import Bundle
 
-FloatArray = npt.NDArray[np.float32]
 _BATCH_UTTERANCES = 16
 
 

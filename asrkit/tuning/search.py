@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from asrkit.audio import FloatArray
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
 from asrkit.decoder.emissions import check_batch
@@ -22,7 +22,6 @@ from asrkit.text import Alphabet, Lexicon, Symbols, normalize
 if TYPE_CHECKING:
     from asrkit.language_model import NgramModel
 
-FloatArray = npt.NDArray[np.float32]
 
 # Lowest and highest value tried.
 _RANGES: dict[str, tuple[float, float]] = {
