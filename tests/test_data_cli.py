@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -121,8 +122,8 @@ def test_downloading_ends_in_manifests(
 def test_the_options_name_what_the_library_offers() -> None:
     from asrkit.cli.data import Corpus, Split
 
-    assert {split.value for split in Split} == set(SPLITS)
-    assert {corpus.value for corpus in Corpus} == set(ARCHIVES)
+    assert set(get_args(Split)) == set(SPLITS)
+    assert set(get_args(Corpus)) == set(ARCHIVES)
 
 
 def test_lengths_of_a_manifest_are_measured_not_believed(tmp_path: Path) -> None:

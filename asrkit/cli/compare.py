@@ -54,7 +54,7 @@ def compare_command(
     config = settings_from(scoring)
     from asrkit.metrics.ranking import rank
 
-    ranking = rank(paths[:-1], paths[-1], config, format=scoring.format.value, speakers=scoring.speakers)
+    ranking = rank(paths[:-1], paths[-1], config, format=scoring.format, speakers=scoring.speakers)
     for note in dict.fromkeys(note for report in ranking.reports for note in report.notes):
         say(note)
     _show(ranking, pages, worst)

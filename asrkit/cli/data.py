@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,21 +25,9 @@ _MOST_PROBLEMS = 10
 PARTLY_FAILED = 3
 
 
-class Split(StrEnum):
-    """The recipes of ``asrkit.data.split.SPLITS``."""
-
-    SPEAKER = "speaker"
-    RANDOM = "random"
-    LAST500 = "last500"
-    CHAPTER = "chapter"
-
-
-class Corpus(StrEnum):
-    """The corpora of ``asrkit.data.download.ARCHIVES``."""
-
-    LJSPEECH = "ljspeech"
-
-
+# What the library knows, which would take its time to be imported here; a test holds both equal.
+Split = Literal["speaker", "random", "last500", "chapter"]
+Corpus = Literal["ljspeech"]
 SplitOption = Annotated[
     Split | None,
     typer.Option(
@@ -107,7 +94,7 @@ def import_command(
     if split is None:
         paths = write_sets(output.parent, {output.stem: prepared.utterances}, output.suffix)
     else:
-        paths = write_sets(output, named_split(prepared.utterances, split.value, dev_share, seed))
+        paths = write_sets(output, named_split(prepared.utterances, split, dev_share, seed))
     for source in corpora.values():
         say_ignored(source)
     if len(each) > 1:
@@ -176,18 +163,11 @@ def list_some(lines: Sequence[str]) -> None:
         say(f"  and {len(lines) - _MOST_PROBLEMS:,} more")
 
 
-class ExportFormat(StrEnum):
-    """What other toolkits read."""
-
-    KALDI = "kaldi"
-    NEMO = "nemo"
-
-
 @data_app.command("export", epilog="Example: asrkit data export data/ljspeech/train.tsv kaldi/train --to kaldi")
 def export_command(
     source: Annotated[Path, typer.Argument(help="A manifest or a corpus in a layout of its own.")],
     output: Annotated[Path, typer.Argument(help="Folder to fill (kaldi) or JSON lines to write (nemo).")],
-    to: Annotated[ExportFormat, typer.Option("--to", help="Who will read it.")],
+    to: Annotated[Literal["kaldi", "nemo"], typer.Option("--to", help="Who will read it.")],
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
 ) -> None:
     """Write a corpus for another toolkit; texts stay as they are."""
@@ -196,7 +176,7 @@ def export_command(
     from asrkit.data.statistics import measure_durations
 
     utterances, errors = measure_durations(read_manifest(source, audio_root))
-    if to is ExportFormat.KALDI:
+    if to == "kaldi":
         write_kaldi(output, utterances)
     elif output.suffix.lower() in (".json", ".jsonl"):
         write_manifest(output, utterances)
@@ -279,7 +259,7 @@ def _print_statistics(rows: list[dict[str, object]]) -> None:
 def download_command(
     corpus: Annotated[Corpus, typer.Argument(help="Which corpus.")],
     into: Annotated[Path, typer.Option(help="Folder to hold it.")] = Path("data"),
-    split: Annotated[Split, typer.Option(help="How to hold out dev and test.")] = Split.LAST500,
+    split: Annotated[Split, typer.Option(help="How to hold out dev and test.")] = "last500",
     keep_archive: Annotated[bool, typer.Option("--keep-archive", help="Keep the archive after unpacking.")] = False,
 ) -> None:
     """Fetch a public corpus, check it, unpack it and write its manifests; run again, it goes on where it stopped."""
@@ -289,9 +269,9 @@ def download_command(
     from asrkit.text import Alphabet
 
     with Bars(bytewise=True) as transfer:
-        folder = fetch_corpus(ARCHIVES[corpus.value], into, keep_archive, transfer.update)
+        folder = fetch_corpus(ARCHIVES[corpus], into, keep_archive, transfer.update)
     prepared = prepare_corpus(folder, Alphabet())
-    paths = write_sets(into / corpus.value, named_split(prepared.utterances, split.value, dev_share=0.1))
+    paths = write_sets(into / corpus, named_split(prepared.utterances, split, dev_share=0.1))
     _report(prepared)
     for path in paths:
         show(path, exact=True)

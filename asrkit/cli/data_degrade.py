@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,13 +14,6 @@ from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from asrkit.config import AugmentationConfig
-
-
-class AudioFormat(StrEnum):
-    """What recordings are written as."""
-
-    FLAC = "flac"
-    WAV = "wav"
 
 
 @data_app.command("degrade", epilog="Example: asrkit data degrade test.tsv -o noisy --snr 0:20 --noise babble")
@@ -46,7 +38,7 @@ def degrade_command(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 1,
     sample_rate_hz: Annotated[int, typer.Option("--rate-hz", min=8_000, help="Rate of what is written.")] = 16_000,
-    audio_format: Annotated[AudioFormat, typer.Option("--format", help="Of what is written.")] = AudioFormat.FLAC,
+    audio_format: Annotated[Literal["flac", "wav"], typer.Option("--format", help="Of what is written.")] = "flac",
     audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
 ) -> None:
     """Write a copy of a set in noise, in rooms, overloaded, through codecs: a test set of what users will record.

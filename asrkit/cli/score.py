@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,7 +63,7 @@ def settings_from(scoring: options.Scoring) -> ScoringConfig:
 
     names = {field.name for field in fields(ScoringConfig)} & vars(scoring).keys()
     flags = {name: getattr(scoring, name) for name in names}
-    plain = {name: str(value) if isinstance(value, StrEnum | Path) else value for name, value in flags.items()}
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in flags.items()}
     return resolve(ScoringConfig, "scoring", plain, project=Project.load())
 
 
@@ -145,7 +144,7 @@ def score_command(
     from asrkit.metrics.scoring import score
 
     paths = both_sides(hypotheses, references, hyp, ref)
-    report = score(*paths, config, format=scoring.format.value, speakers=scoring.speakers)
+    report = score(*paths, config, format=scoring.format, speakers=scoring.speakers)
     for note in report.notes:
         say(note)
     tables = sources.find_details(report) if details or pages.html is not None or sources.any() else None

@@ -3,96 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from asrkit.config import ScoringConfig
 
-
-class TranscriptFormat(StrEnum):
-    """The formats of ``asrkit.metrics.transcripts.FORMATS``."""
-
-    AUTO = "auto"
-    VTT = "vtt"
-    SRT = "srt"
-    JSONL = "jsonl"
-    JSON = "json"
-    TSV = "tsv"
-    ICEFALL = "icefall"
-    TRN = "trn"
-    STM = "stm"
-    CTM = "ctm"
-    LJSPEECH = "ljspeech"
-    CSV = "csv"
-    LINES = "lines"
-    IDS = "ids"
-    FOLDER = "folder"
-
-
-class NormalizerName(StrEnum):
-    """The normalizers of ``asrkit.text.normalizer.NORMALIZERS``."""
-
-    AUTO = "auto"
-    NONE = "none"
-    BASIC = "basic"
-    STANDARD = "standard"
-    STANDARD_1 = "standard-1"
-    STANDARD_2 = "standard-2"
-    WHISPER = "whisper"
-
-
-class Unit(StrEnum):
-    """What a WER counts."""
-
-    AUTO = "auto"
-    WORD = "word"
-    MIXED = "mixed"
-
-
-class Weights(StrEnum):
-    """The weights of ``asrkit.metrics.counting.WEIGHTS``."""
-
-    UNIT = "unit"
-    NIST = "nist"
-
-
-class Engine(StrEnum):
-    """Who counts."""
-
-    NATIVE = "native"
-    JIWER = "jiwer"
-
-
-class Missing(StrEnum):
-    """The policies of ``asrkit.metrics.joining.MISSING_POLICIES``."""
-
-    ERROR = "error"
-    DELETIONS = "deletions"
-
-
-class Extra(StrEnum):
-    """The policies of ``asrkit.metrics.joining.EXTRA_POLICIES``."""
-
-    ERROR = "error"
-    IGNORE = "ignore"
-
-
-class Notation(StrEnum):
-    """Whether signs of NIST's formats mean something."""
-
-    NIST = "nist"
-    NONE = "none"
-
-
-class Characters(StrEnum):
-    """What a CER counts."""
-
-    CHAR = "char"
-    NO_SPACE = "char-nospace"
-    GRAPHEME = "grapheme"
+# What the library knows, which would take its time to be imported here; a test holds both equal.
+# fmt: off
+TranscriptFormat = Literal[
+    "auto", "vtt", "srt", "jsonl", "json", "tsv", "icefall", "trn", "stm", "ctm", "ljspeech", "csv", "lines", "ids",
+    "folder",
+]
+# fmt: on
+NormalizerName = Literal["auto", "none", "basic", "standard", "standard-1", "standard-2", "whisper"]
+Unit = Literal["auto", "word", "mixed"]
+Weights = Literal["unit", "nist"]
+Engine = Literal["native", "jiwer"]
+Missing = Literal["error", "deletions"]
+Extra = Literal["error", "ignore"]
+Notation = Literal["nist", "none"]
+Characters = Literal["char", "char-nospace", "grapheme"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +33,7 @@ class Scoring:
 
     format: Annotated[
         TranscriptFormat, typer.Option(help="How to read both files; auto tells by name and content.")
-    ] = TranscriptFormat.AUTO
+    ] = "auto"
     hyp_format: Annotated[
         TranscriptFormat | None, typer.Option(help="How to read the hypotheses, instead of --format.")
     ] = None
