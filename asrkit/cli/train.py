@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from asrkit.cli.app import app
+from asrkit.cli.groups import grouped
 from asrkit.cli.settings import Project, named_model, parse_assignment
 from asrkit.cli.showing import show
 from asrkit.errors import AsrkitError, ConfigError, MissingPackageError, MissingPathError
@@ -27,10 +29,31 @@ if TYPE_CHECKING:
 _PREPARED = Path("data/ljspeech/train.tsv")
 _CORPUS = Path("data/LJSpeech-1.1")
 _MODELS = Path("models")
-_HOSTS = "Many hosts"
+
+
+@dataclass(frozen=True)
+class ManyHosts:
+    """How a run is spread over hosts."""
+
+    PANEL: ClassVar = "Many hosts"
+    coordinator: Annotated[
+        str | None,
+        typer.Option(help="HOST:PORT of host 0, where the hosts of a run meet; each starts the same command."),
+    ] = None
+    num_hosts: Annotated[int | None, typer.Option(min=1, help="How many there are.")] = None
+    host_index: Annotated[int | None, typer.Option(min=0, help="Which this one is, from 0 on.")] = None
+    hosts: Annotated[
+        str | None, typer.Option(help="auto: find all this as Slurm, Open MPI, Kubernetes or a TPU tell it.")
+    ] = None
+    runner: Annotated[str | None, typer.Option(help="local, or ray for a cluster; default: local.")] = None
+    num_workers: Annotated[int | None, typer.Option(min=1, help="Hosts of a run on Ray.")] = None
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster, or auto; default: Ray on this machine, for this run.")
+    ] = None
 
 
 @app.command()
+@grouped
 def train(
     data: Annotated[
         Path | None,
@@ -38,6 +61,7 @@ def train(
             help="Manifest (TSV, JSONL), LJSpeech folder or LibriSpeech tree to train on.", show_default=False
         ),
     ] = None,
+    *,
     dev: Annotated[
         Path | None, typer.Option(help="Data to choose the best epoch on; default: a share of the training data.")
     ] = None,
@@ -52,7 +76,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.", envvar="ASRKIT_EPOCHS")] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change any setting, as in --set training.batch_size=32.", show_default=False),
+        typer.Option("--set", help="Change any setting, as in --set training.batch_size=32."),
     ] = None,
     start_from: Annotated[
         Path | None,
@@ -63,50 +87,13 @@ def train(
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw an earlier run in the same folder away.")] = False,
     tensorboard: Annotated[
-        bool | None,
-        typer.Option(
-            "--tensorboard", help="Write event files for TensorBoard into the run's folder.", show_default=False
-        ),
+        bool | None, typer.Option("--tensorboard", help="Write event files for TensorBoard into the run's folder.")
     ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what the run will cost, after a few steps that are thrown away.")
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but what needs attention.")] = False,
-    coordinator: Annotated[
-        str | None,
-        typer.Option(
-            help="HOST:PORT of host 0, where the hosts of a run meet; each starts the same command.",
-            show_default=False,
-            rich_help_panel=_HOSTS,
-        ),
-    ] = None,
-    num_hosts: Annotated[
-        int | None, typer.Option(min=1, help="How many there are.", show_default=False, rich_help_panel=_HOSTS)
-    ] = None,
-    host_index: Annotated[
-        int | None,
-        typer.Option(min=0, help="Which this one is, from 0 on.", show_default=False, rich_help_panel=_HOSTS),
-    ] = None,
-    hosts: Annotated[
-        str | None,
-        typer.Option(
-            help="auto: find all this as Slurm, Open MPI, Kubernetes or a TPU tell it.",
-            show_default=False,
-            rich_help_panel=_HOSTS,
-        ),
-    ] = None,
-    runner: Annotated[
-        str | None, typer.Option(help="local, or ray for a cluster; default: local.", rich_help_panel=_HOSTS)
-    ] = None,
-    num_workers: Annotated[
-        int | None, typer.Option(min=1, help="Hosts of a run on Ray.", show_default=False, rich_help_panel=_HOSTS)
-    ] = None,
-    ray_address: Annotated[
-        str | None,
-        typer.Option(
-            help="A running Ray cluster, or auto; default: Ray on this machine, for this run.", rich_help_panel=_HOSTS
-        ),
-    ] = None,
+    many: ManyHosts,
 ) -> None:
     """Train a DeepSpeech2; stopped at any moment, the same command goes on where it was.
 
@@ -117,29 +104,21 @@ def train(
     """
     # The threads that make features call numpy; its own threads would only wait beside those of the network.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    start = _start(coordinator, num_hosts, host_index, hosts, runner, num_workers, ray_address)
+    start = _start(many)
     run = run_settings(data, dev, preset, config, epochs, _assignments(setting, start_from, tensorboard))
     require_training()  # here too: before the live view, and before a corpus is read
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
-        if hosts is not None:
+        if many.hosts is not None:
             raise ConfigError(
                 "--plan asks no cluster how many hosts it has: name them, with --coordinator, --num-hosts"
             )
-        _plan(run, num_workers or num_hosts or 1, quiet=quiet)
+        _plan(run, many.num_workers or many.num_hosts or 1, quiet=quiet)
         return
     _train(run, output, start, fresh=fresh, quiet=quiet)
 
 
-def _start(
-    coordinator: str | None,
-    num_hosts: int | None,
-    host_index: int | None,
-    hosts: str | None,
-    runner: str | None,
-    num_workers: int | None,
-    ray_address: str | None,
-) -> Callable[[Job, TrainingObserver], Bundle | None]:
+def _start(many: ManyHosts) -> Callable[[Job, TrainingObserver], Bundle | None]:
     """Return what trains as the options of many hosts say: here, as one of several hosts, or on Ray.
 
     Raises:
@@ -149,19 +128,19 @@ def _start(
     from asrkit.training.ray_workers import train_on_ray
     from asrkit.training.worker import train_as_host, train_here
 
-    by_hand = (coordinator, num_hosts, host_index)
-    if runner not in (None, "local", "ray") or hosts not in (None, "auto"):
+    coordinator, num_hosts, host_index = by_hand = (many.coordinator, many.num_hosts, many.host_index)
+    on_ray = many.runner == "ray"
+    if many.runner not in (None, "local", "ray") or many.hosts not in (None, "auto"):
         raise ConfigError("--runner is local or ray, and --hosts is auto")
-    if (runner == "ray") != (num_workers is not None) or (ray_address is not None and runner != "ray"):
+    if on_ray != (many.num_workers is not None) or (many.ray_address is not None and not on_ray):
         raise ConfigError("--runner ray and --num-workers N go together, and --ray-address with them")
-    ways = (runner == "ray", hosts is not None, by_hand != (None, None, None))
-    if sum(ways) > 1:
+    if sum((on_ray, many.hosts is not None, by_hand != (None, None, None))) > 1:
         raise ConfigError("choose one of --runner ray, --hosts auto and --coordinator")
-    if num_workers is not None:
-        return partial(train_on_ray, num_workers=num_workers, address=ray_address)
-    if hosts is not None:
+    if many.num_workers is not None:
+        return partial(train_on_ray, num_workers=many.num_workers, address=many.ray_address)
+    if many.hosts is not None:
         return partial(train_as_host, place=Place())
-    if coordinator is None and num_hosts is None and host_index is None:
+    if by_hand == (None, None, None):
         return train_here
     if coordinator is None or num_hosts is None or host_index is None:
         raise ConfigError("--coordinator HOST:PORT, --num-hosts N and --host-index I go together")
