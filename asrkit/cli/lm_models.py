@@ -60,10 +60,8 @@ def convert(
             write_arpa(model, output, progress=bar("writing"))
     else:
         write_binary(model, output, quantize=quantize)
-    facts = _facts(NgramModel.load(output))
-    if quantize:
-        facts |= _quantization_cost(model, NgramModel.load(output), text)
-    show(json.dumps(facts) if as_json else _one_line(facts), exact=as_json)
+    cost = _quantization_cost(model, NgramModel.load(output), text) if quantize else {}
+    _tell(NgramModel.load(output), as_json, **cost)
 
 
 @lm_app.command(epilog="Example: asrkit lm prune lm/3gram.arpa -o lm/small.arpa --threshold 1e-8")
@@ -83,8 +81,7 @@ def prune(
     with progress_bars(quiet) as bar:
         kept = prune_model(model, output, threshold, progress=bar("writing"))
     remark(f"kept {sum(kept):,} of {sum(model.counts):,} n-grams ({sum(kept) / sum(model.counts):.1%})", quiet)
-    facts = _facts(NgramModel.load(output))
-    show(json.dumps(facts) if as_json else _one_line(facts), exact=as_json)
+    _tell(NgramModel.load(output), as_json)
 
 
 @lm_app.command(
@@ -115,8 +112,7 @@ def interpolate(
         remark("weights: " + " ".join(f"{share:.4f}" for share in shares), quiet)
     with progress_bars(quiet) as bar:
         interpolate_models(models, output, shares, progress=bar("writing"))
-    facts = {**_facts(NgramModel.load(output)), "weights": [share / sum(shares) for share in shares]}
-    show(json.dumps(facts) if as_json else _one_line(facts), exact=as_json)
+    _tell(NgramModel.load(output), as_json, weights=[share / sum(shares) for share in shares])
 
 
 @lm_app.command(epilog="Example: asrkit lm perplexity lm/3gram.arpa heldout.txt")
@@ -188,16 +184,20 @@ def _facts(model: NgramModel) -> dict[str, Any]:
     }
 
 
-def _one_line(facts: dict[str, Any]) -> str:
-    counts = " / ".join(f"{count:,}" for count in facts["ngrams"])
-    line = f"{facts['path']}: {facts['format']}, order {facts['order']}, {counts} n-grams, "
-    line += f"{facts['bytes'] / 1e6:,.1f} MB"
+def _tell(model: NgramModel, as_json: bool, **more: Any) -> None:
+    """Print what a model is that was just written."""
+    facts = _facts(model) | more
+    if as_json:
+        show(json.dumps(facts), exact=True)
+        return
+    counts = " / ".join(f"{count:,}" for count in model.counts)
+    line = f"{model.path}: {model.format}, order {model.order}, {counts} n-grams, {facts['bytes'] / 1e6:,.1f} MB"
     if "perplexity" in facts:
         line += (
             f"; quantizing changes the perplexity from {facts['perplexity_before']:,.2f} to "
             f"{facts['perplexity']:,.2f} ({facts['measured_on']})"
         )
-    return line
+    show(line)
 
 
 def _quantization_cost(before: NgramModel, after: NgramModel, texts: list[str] | None) -> dict[str, Any]:

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
+from asrkit.cli.groups import grouped
 from asrkit.cli.model import model_app
 from asrkit.cli.showing import show
 
-_WHAT = "What the model's files do not tell"
+
+@dataclass(frozen=True)
+class Told:
+    """What the model's files do not tell."""
+
+    PANEL: ClassVar = "What the model's files do not tell"
+    tokens: Annotated[
+        Path | None, typer.Option(help="Labels of the outputs: tokens.txt, vocab.json, a label a line.")
+    ] = None
+    front_end: Annotated[
+        str | None,
+        typer.Option(
+            help="How it hears: waveform, wav2vec2, nemo80, nemo128, kaldi, wenet, funasr, wav2vec2-bert, asrkit."
+        ),
+    ] = None
+    setting: Annotated[list[str] | None, typer.Option("--set", help="What differs there, as in snip_edges=true.")] = (
+        None
+    )
+    cmvn: Annotated[Path | None, typer.Option(help="Mean and deviation of the features: global_cmvn, am.mvn.")] = None
+    blank: Annotated[int | None, typer.Option(min=0, help="The output that is the CTC blank, from 0.")] = None
+    words: Annotated[str | None, typer.Option(help="How labels show words: space, |, ▁, ##, Ġ, @@, </w> or none.")] = (
+        None
+    )
+    constant: Annotated[list[str] | None, typer.Option(help="An input that no sound decides, as language=0.")] = None
+    drop_steps: Annotated[int | None, typer.Option(min=0, help="Steps at the start that carry tags and no text.")] = (
+        None
+    )
 
 
 @model_app.command(
     "import",
     epilog="Example: asrkit model import model.onnx --tokens tokens.txt --front-end nemo80 -o models/parakeet",
 )
+@grouped
 def import_command(
     source: Annotated[
         str,
@@ -28,40 +58,8 @@ def import_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder of the bundle; default: models/ and the name.")
     ] = None,
-    tokens: Annotated[
-        Path | None,
-        typer.Option(help="Labels of the outputs: tokens.txt, vocab.json, a label a line.", rich_help_panel=_WHAT),
-    ] = None,
-    front_end: Annotated[
-        str | None,
-        typer.Option(
-            help="How it hears: waveform, wav2vec2, nemo80, nemo128, kaldi, wenet, funasr, wav2vec2-bert, asrkit.",
-            rich_help_panel=_WHAT,
-        ),
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="What differs there, as in snip_edges=true.", rich_help_panel=_WHAT),
-    ] = None,
-    cmvn: Annotated[
-        Path | None,
-        typer.Option(help="Mean and deviation of the features: global_cmvn, am.mvn.", rich_help_panel=_WHAT),
-    ] = None,
-    blank: Annotated[
-        int | None, typer.Option(min=0, help="The output that is the CTC blank, from 0.", rich_help_panel=_WHAT)
-    ] = None,
-    words: Annotated[
-        str | None,
-        typer.Option(help="How labels show words: space, |, ▁, ##, Ġ, @@, </w> or none.", rich_help_panel=_WHAT),
-    ] = None,
-    constant: Annotated[
-        list[str] | None,
-        typer.Option(help="An input that no sound decides, as language=0.", rich_help_panel=_WHAT),
-    ] = None,
-    drop_steps: Annotated[
-        int | None,
-        typer.Option(min=0, help="Steps at the start that carry tags and no text.", rich_help_panel=_WHAT),
-    ] = None,
+    *,
+    told: Told,
     lm: Annotated[Path | None, typer.Option("--lm", help="A language model to come with the bundle.")] = None,
     lexicon: Annotated[
         Path | None,
@@ -90,40 +88,37 @@ def import_command(
     from asrkit.report.model_card import model_table
     from asrkit.text import WordRule
 
-    def say(text: str) -> None:
-        show(text, err=True)
-
-    if front_end is None and (setting or cmvn):
+    if told.front_end is None and (told.setting or told.cmvn):
         raise ConfigError("--set and --cmvn say how a front end differs; name it with --front-end")
     settings: dict[str, Any] = {}
-    for assignment in setting or ():
+    for assignment in told.setting or ():
         settings |= parse_assignment(assignment)
-    if cmvn is not None:
-        settings["mean"], settings["deviation"] = map(list, read_cmvn(cmvn))
-    if words is not None:
-        one_of("words", words, tuple(WordRule))
+    if told.cmvn is not None:
+        settings["mean"], settings["deviation"] = map(list, read_cmvn(told.cmvn))
+    if told.words is not None:
+        one_of("words", told.words, tuple(WordRule))
     if lm is not None:
         if not lm.is_file():
             raise MissingPathError("no such language model", path=lm)
         NgramModel.load(lm)
     wishes = Wishes(
-        tokens=tokens,
-        front_end=None if front_end is None else front_end_named(front_end, settings),
-        blank=blank,
-        words=None if words is None else WordRule(words),
-        constants=_constants(constant) if constant else None,
-        drop_steps=drop_steps,
+        tokens=told.tokens,
+        front_end=None if told.front_end is None else front_end_named(told.front_end, settings),
+        blank=told.blank,
+        words=None if told.words is None else WordRule(told.words),
+        constants=_constants(told.constant) if told.constant else None,
+        drop_steps=told.drop_steps,
         lm=lm,
         lexicon=lexicon,
         name=name,
         language=language,
         longest_s=longest_s,
     )
-    path, card = Path(source), dict[str, Any]()
+    path, card, tell = Path(source), dict[str, Any](), partial(show, err=True)
     if source.startswith(PREFIX):
-        path, card = fetch_model(source, tell=say)
+        path, card = fetch_model(source, tell=tell)
     output = output or Path("models") / (name or path.resolve().with_suffix("").name)
-    bundle = import_model(path, output, wishes, card=card, tell=say)
+    bundle = import_model(path, output, wishes, card=card, tell=tell)
     show(output, exact=True)
     Console(stderr=True).print(model_table(bundle))
 
