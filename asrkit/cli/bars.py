@@ -4,11 +4,7 @@ from __future__ import annotations
 
 
 class Bars:
-    """Shows one bar for each stage, with the time left, beside the results.
-
-    Args:
-        bytewise: Whether bytes are counted.
-    """
+    """Shows one bar for each stage, with the time left, beside the results; ``bytewise``: it counts bytes."""
 
     def __init__(self, bytewise: bool = False) -> None:
         from rich.progress import (

@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 def blame_errors(
     report: ScoreReport, emissions: Path, lm: Path | None = None, lexicon: Path | None = None, model: Path | None = None
 ) -> Blame:
-    """Find the causes of all errors.
+    """Find the causes of all errors in the emissions of a run with ``--keep-emissions``.
 
-    Args:
-        report: The scores.
-        emissions: The folder of a run with ``--keep-emissions``.
-        lm: The language model the hypotheses were decoded with.
-        lexicon: How words are said, where the outputs are no letters.
-        model: The bundle they were decoded with, which has both; that in the box is found by itself.
+    ``lm``, ``lexicon`` and ``model``, a bundle that has both, are what they were decoded with; the bundle in the box is
+    found by itself.
 
     Raises:
         MissingPathError: The folder, the language model or the lexicon does not exist.

@@ -67,13 +67,8 @@ def resolve(
 ) -> SettingsType:
     """Merge the sources of one table of settings.
 
-    Args:
-        settings_type: What to build.
-        table: Its table in ``asrkit.toml``.
-        flags: Settings given on the command line; None means not given.
-        project: The project's file.
-        bundle: The settings that a model bundle carries for this table; keys it does not know here are left out,
-            because a bundle may be older or newer than this program.
+    A flag that is None is not given. Of a model bundle's settings those that are not known here are left out, because a
+    bundle may be older or newer than this program.
 
     Raises:
         ConfigError: A flag is no setting, or a value is out of range.
@@ -102,9 +97,6 @@ class ModelChoice:
 def choose_model(model: Path | None = None) -> ModelChoice:
     """Choose the bundle: the one named, else ``ASRKIT_MODEL``, else ``models/latest``, else the model in the box.
 
-    Args:
-        model: The value of ``--model``.
-
     Raises:
         MissingPathError: The named bundle does not exist, or there is none at all.
     """
@@ -125,11 +117,7 @@ def choose_model(model: Path | None = None) -> ModelChoice:
 
 
 def named_model(name: Path, source: str) -> Path:
-    """Return the bundle at a path, or the one of that name in the box.
-
-    Args:
-        name: A path, or a name such as ``english-small``.
-        source: What named it, for the error.
+    """Return the bundle at a path, or the one of that name in the box; ``source`` is what named it.
 
     Raises:
         MissingPathError: There is no such bundle.

@@ -68,12 +68,7 @@ def transcribe(
 
 
 class Request:
-    """What one command line asks for, of ``transcribe`` or ``decode``.
-
-    Args:
-        flags: The value of each option that the command has.
-        named: The options that stand on the command line itself.
-    """
+    """What one command line asks for, of ``transcribe`` or ``decode``: its flags, and which of them stand on it."""
 
     def __init__(self, flags: Mapping[str, Any], named: Collection[str]) -> None:
         from asrkit.cli.settings import Project

@@ -55,9 +55,7 @@ def find_alphabet(texts: Iterable[str], normalizer: Normalizer | None = None) ->
     Letters of a script with less than a hundredth of all letters, and letters rarer than one in 20,000, are left out.
     Texts in English letters, with no more others than English borrows, get the default alphabet, which spells numbers.
 
-    Args:
-        texts: As they are written.
-        normalizer: What they will pass; default: the basic one, which reads nothing in English.
+    The normalizer, which the texts will pass, is by default the basic one: it reads nothing in English.
 
     Raises:
         ConfigError: There is no letter in them.
@@ -92,10 +90,7 @@ def settle_texts(
     An alphabet with letters that English lacks is that of another language: unless the language or the normalizer is
     named, nothing is then read in English, and the letters of the alphabet are kept.
 
-    Args:
-        data: The settings.
-        sources: Manifests or corpora in whose texts an alphabet is found, where it is to be.
-        tell: Told what was found.
+    An alphabet that is open is found in the texts of ``sources``.
 
     Returns:
         The settings with the letters of the alphabet, and a normalizer with its version.
@@ -126,12 +121,6 @@ def fit_corpus(
     source: Path | str, utterances: Sequence[Utterance], alphabet: Alphabet, normalizer: Normalizer
 ) -> TextFit:
     """Write the texts of a corpus with the symbols of an alphabet, unless it is for another script.
-
-    Args:
-        source: Where they come from, for the error.
-        utterances: With texts.
-        alphabet: What the model can write.
-        normalizer: What the texts pass.
 
     Raises:
         ManifestError: The alphabet lacks most of the letters; the error names an alphabet that has them.

@@ -43,14 +43,10 @@ def archives_of(source: Path) -> list[Path]:
 
 
 def unpack(source: Path, folder: Path) -> Path:
-    """Write the recordings of archives into a folder, with a manifest; what is complete already is not done again.
+    """Write the recordings of archives into a folder and return its manifest; what is complete is not done again.
 
-    Args:
-        source: A tar shard, a parquet file, or a folder of them; NeMo's manifest may lie beside its shards.
-        folder: For the recordings, numbered.
-
-    Returns:
-        The manifest.
+    The source is a tar shard, a parquet file, or a folder of them; NeMo's manifest may lie beside its shards.
+    Recordings are numbered.
 
     Raises:
         MissingPathError: There is no such source.

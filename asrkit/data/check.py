@@ -139,10 +139,7 @@ def add_findings(report: CheckReport, findings: Sequence[Finding]) -> CheckRepor
 
 
 def write_report(report: CheckReport, output_dir: Path | str) -> list[Path]:
-    """Write ``SET.clean.tsv`` and, where needed, ``SET.quarantine.tsv`` and all ``findings.tsv``.
-
-    Returns:
-        The files written.
+    """Write ``SET.clean.tsv`` and, where needed, ``SET.quarantine.tsv`` and all ``findings.tsv``; return their paths.
 
     Raises:
         ManifestError: The folder cannot be written.

@@ -69,16 +69,7 @@ def _silent(what: str, done_bytes: int, all_bytes: int) -> None:
 def fetch_corpus(
     archive: Archive, into: Path | str, keep_archive: bool = False, on_progress: Progress = _silent
 ) -> Path:
-    """Download, check and unpack a corpus; what is already there is not fetched again.
-
-    Args:
-        archive: Which corpus.
-        into: Folder to hold it.
-        keep_archive: Whether the archive stays after unpacking.
-        on_progress: Called with what is being done, the bytes done and the bytes in all.
-
-    Returns:
-        The folder of the corpus.
+    """Download, check and unpack a corpus, and return its folder; what is already there is not fetched again.
 
     Raises:
         DownloadError: The server cannot be reached, what it sent is damaged, or the archive is hostile.

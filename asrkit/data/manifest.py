@@ -101,10 +101,7 @@ def write_manifest(
     Audio below the manifest's folder is named relative to it, other audio by its absolute path. The file appears
     whole or not at all.
 
-    Args:
-        path: The file.
-        utterances: What it lists.
-        columns: Further columns, as for ``asrkit score --by``, with a value for each utterance.
+    ``columns`` are further ones, as for ``asrkit score --by``, with a value for each utterance.
 
     Raises:
         ManifestError: The folder cannot be written, or a value cannot be stored in a line.

@@ -35,12 +35,8 @@ def prepare_corpus(
 ) -> Preparation:
     """Read a corpus, measure all lengths and fit the texts; never stop at a bad entry.
 
-    Args:
-        source: A manifest or a corpus in a layout of its own.
-        alphabet: What the model will write.
-        audio_root: Base of relative audio paths.
-        keep_text: Leave the texts as they are, still counting what would not fit.
-        normalizer: What the texts pass; default: the standard one.
+    ``keep_text`` leaves the texts as they are, still counting what would not fit. The default normalizer is the
+    standard one.
 
     Raises:
         MissingPathError: There is no such file or folder.
@@ -60,11 +56,7 @@ def prepare_corpus(
 
 
 def join_corpora(prepared: Mapping[str, Preparation]) -> Preparation:
-    """Return several corpora as one; an id that two of them have gets the name of its source before it.
-
-    Args:
-        prepared: The corpora by name.
-    """
+    """Return corpora, by their names, as one; an id that two of them have gets the name of its source before it."""
     counts = Counter(utterance.id for one in prepared.values() for utterance in one.utterances)
     fit = TextFit([])
     joined, problems = list[Utterance](), list[str]()

@@ -62,11 +62,7 @@ def check_rows(
 ) -> tuple[list[Utterance], list[Problem]]:
     """Turn rows into utterances.
 
-    Args:
-        rows: The rows of a corpus and the problems found so far.
-        audio_root: Base of relative audio paths.
-        require_text: Whether a row without text is a problem.
-        require_audio: Whether a row whose recording is not there is a problem.
+    A row without text, or without its recording, is a problem where that is required.
 
     Returns:
         The usable utterances in their order, and what is wrong with the others.

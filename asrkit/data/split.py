@@ -21,11 +21,8 @@ def split_utterances(
     From four speakers on, whole speakers are held out, so that dev tells how the model does on strangers; with
     fewer, utterances are drawn. An utterance without a speaker counts as a speaker of its own.
 
-    Args:
-        utterances: What to split.
-        dev_share: Share of the seconds (of the utterances, where a length is unknown) to hold out; at least one
-            speaker or utterance is.
-        seed: Another seed gives another split.
+    ``dev_share`` is one of seconds (of utterances, where a length is unknown); at least one speaker or utterance is
+    held out.
 
     Returns:
         Training and dev set, each in the order of ``utterances``.

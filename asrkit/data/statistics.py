@@ -41,10 +41,7 @@ def measure_durations(
 ) -> tuple[list[Utterance], list[AudioError]]:
     """Fill in lengths from the headers of the recordings.
 
-    Args:
-        utterances: Of a manifest.
-        believe: Keep the lengths that the manifest names; else all are measured, and a part ends where its recording
-            does.
+    Unless the lengths that the manifest names are believed, all are measured, and a part ends where its recording does.
 
     Returns:
         The utterances with lengths, and the recordings that cannot be read; their utterances are left out.

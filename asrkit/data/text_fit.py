@@ -80,10 +80,7 @@ def fit_text(utterances: Iterable[Utterance], alphabet: Alphabet, normalizer: No
     character outside the alphabet is folded to its base letters (or the other case) where the alphabet has those, else
     removed. Both are counted. A digit or sign that would be removed was spoken: its utterance is left out.
 
-    Args:
-        utterances: Utterances with text; those without count as empty.
-        alphabet: What the model can write.
-        normalizer: Default: the standard one.
+    Utterances without text count as empty; the default normalizer is the standard one.
     """
     said = (normalizer or get_normalizer("standard")).said
     fitted: list[Utterance] = []

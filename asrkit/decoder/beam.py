@@ -236,9 +236,7 @@ class BeamSearchDecoder:
     def with_config(self, config: DecodingConfig, *, hotwords: Mapping[str, float] | None = None) -> Self:
         """Return a decoder with other settings and hotwords that shares the language model and its lexicon.
 
-        Args:
-            config: The settings.
-            hotwords: Take the place of the words and phrases with weights of their own; None keeps them.
+        Hotwords take the place of the words and phrases with weights of their own; None keeps them.
 
         Raises:
             DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the alphabet.
@@ -276,11 +274,7 @@ class BeamSearchDecoder:
         self._native = derive(self._native, options, hotwords, self.lexicon)
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
-        """Begin an utterance whose emissions arrive in pieces.
-
-        Args:
-            name: What to call the utterance in an error.
-        """
+        """Begin an utterance whose emissions arrive in pieces; an error calls it by the name."""
         separator = "" if self.symbols.words is WordRule.NONE and self.lexicon is None else " "
         return DecodingStream(self._native.stream(), len(self.symbols), self._divide, separator, name)
 

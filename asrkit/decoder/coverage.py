@@ -20,10 +20,7 @@ _log = logging.getLogger("asrkit")
 def unspelled_mass(lm: NgramModel, symbols: Symbols, *, folds_case: bool = False) -> float:
     """Return the share of a language model's words, by unigram probability, that the symbols cannot spell.
 
-    Args:
-        lm: The model.
-        symbols: The outputs.
-        folds_case: Whether the model is asked without regard to case.
+    ``folds_case``: the model is asked without regard to case.
     """
 
     def fold(text: str) -> str:
@@ -52,13 +49,7 @@ def _mass(lm: NgramModel, words: list[str]) -> float:
 
 
 def check_coverage(lm: NgramModel, symbols: Symbols, most: float, *, folds_case: bool = False) -> None:
-    """Refuse a language model that the symbols can hardly spell, and say how much of one they cannot.
-
-    Args:
-        lm: The model.
-        symbols: The outputs.
-        most: The share of its words, by probability, that may be beyond them.
-        folds_case: Whether the model is asked without regard to case.
+    """Refuse a language model more of which, by probability, is beyond the symbols; say how much of one they lack.
 
     Raises:
         LanguageModelError: The share is larger.

@@ -63,10 +63,7 @@ def find_case(texts: Sequence[str]) -> frozenset[str]:
 def folds_case(symbols: Symbols, lm: NgramModel | None, wanted: str) -> bool:
     """Whether a language model is asked without regard to case.
 
-    Args:
-        symbols: The outputs.
-        lm: The model.
-        wanted: "exact", "fold", or "auto": where the outputs and the model's words are not of the same case.
+    Where "auto" is wanted, and not "exact" or "fold": if the outputs and the model's words are not of the same case.
     """
     if wanted != "auto" or lm is None:
         return wanted == "fold"
@@ -80,10 +77,7 @@ def folds_case(symbols: Symbols, lm: NgramModel | None, wanted: str) -> bool:
 def native_symbols(symbols: Symbols, lm_units: str, *, folds: bool) -> _native.SymbolSet:
     """Return the outputs as the search takes them.
 
-    Args:
-        symbols: The outputs.
-        lm_units: As ``find_lm_units`` returns it.
-        folds: Whether the language model does not tell upper from lower case.
+    ``lm_units`` are those of ``find_lm_units``; ``folds``: the language model does not tell upper from lower case.
 
     Raises:
         LanguageModelError: Words cannot be asked for where nothing divides them.

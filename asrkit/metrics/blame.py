@@ -101,10 +101,7 @@ def _heard(steps: Sequence[Step]) -> str:
 def assign_blame(report: ScoreReport, find_evidence: Callable[[str], Evidence | None], judge: Judge) -> Blame:
     """Find the cause of every error.
 
-    Args:
-        report: The scores.
-        find_evidence: Returns the evidence for an utterance id, or None where there is none.
-        judge: How the decoder scores texts.
+    ``find_evidence`` returns that of an utterance id, or None where there is none.
     """
     errors: list[BlamedError] = []
     skipped = 0

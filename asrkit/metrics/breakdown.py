@@ -135,11 +135,8 @@ def break_down(
 ) -> Breakdown:
     """Find out where the errors of a report lie.
 
-    Args:
-        report: The scores.
-        vocabulary: The words the recognizer knows, normalized as the references are.
-        training_counts: How often each word stands in the training text.
-        keywords: Words and phrases to look for; normalized here.
+    The vocabulary, and the words counted in the training text, are normalized as the references are; keywords are
+    normalized here.
     """
     collector = _WordCollector(report)
     oov, outside = None, {}

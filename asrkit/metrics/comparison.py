@@ -102,10 +102,7 @@ class Comparison:
 
 
 def errors_by_place(letters: str) -> tuple[list[int], list[int]]:
-    """Count the errors of an alignment by place in the reference.
-
-    Args:
-        letters: As :func:`asrkit.metrics.alignment.trace` spells it.
+    """Count the errors of an alignment, as ``trace`` spells it, by place in the reference.
 
     Returns:
         For each reference word 1 when it is wrong, and for each gap (before each word and at the end) the insertions.

@@ -39,11 +39,7 @@ class FieldScore:
 
 
 def score_by(report: ScoreReport, field: str) -> FieldScore:
-    """Score the groups of utterances that a column of a manifest tells apart.
-
-    Args:
-        report: The scores.
-        field: The column, such as "speaker", "accent" or "snr".
+    """Score the groups of utterances that a column of a manifest tells apart, such as "speaker", "accent" or "snr".
 
     Raises:
         ScoringError: There is no such column, or its values are not single ones.

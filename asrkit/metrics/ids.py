@@ -136,10 +136,6 @@ def match_ids(hyp: Sequence[str], ref: Sequence[str]) -> dict[str, str]:
     Spellings that count as one: upper and lower case, composed and decomposed letters, with and without the suffix of
     a recording, percent signs for spaces, ``1.0`` and ``1.00``; then, with fewer and fewer of their folders.
 
-    Args:
-        hyp: Ids of the hypotheses.
-        ref: Ids of the references.
-
     Returns:
         The reference's id of each hypothesis that has one, by the id of the hypothesis; equal ids are left out.
 

@@ -12,10 +12,7 @@ from asrkit.metrics.counting import CountTable, splitter
 def count_pairs_with_jiwer(hypotheses: Sequence[str], references: Sequence[str], unit: str = "word") -> CountTable:
     """Count errors with ``jiwer.process_words``; pairs with an empty reference, which it refuses, are insertions.
 
-    Args:
-        hypotheses: Recognized texts.
-        references: True texts, as many.
-        unit: As for :func:`asrkit.metrics.counting.count_pairs`; characters are given to jiwer as words.
+    Units are those of :func:`asrkit.metrics.counting.count_pairs`; characters are given to jiwer as words.
     """
     import jiwer
 

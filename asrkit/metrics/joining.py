@@ -50,11 +50,7 @@ def read_pair(
 ) -> tuple[Transcripts, Transcripts, tuple[str, ...]]:
     """Read both sides; together they tell whether lines begin with ids.
 
-    Args:
-        hypotheses: A file or folder of recognized texts.
-        references: The same of true texts.
-        format: Of both sides, unless the settings name one for a side.
-        config: The formats and fields of each side, and what concerns time-marked words.
+    The format is that of both sides, unless the settings name one for a side.
 
     Returns:
         The hypotheses, the references, and notes a user should see.
@@ -130,11 +126,7 @@ def _look_swapped(hypotheses: str, references: str) -> bool:
 def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error", extra: str = "error") -> Pairs:
     """Join both sides by id, or by line when neither has ids.
 
-    Args:
-        hypotheses: Recognized texts.
-        references: True texts.
-        missing: "error", or "deletions" to score a reference without a hypothesis as all deleted.
-        extra: "error", or "ignore" to pass over a hypothesis without a reference.
+    A missing hypothesis may be scored as all "deletions", an extra one ignored ("ignore"), instead of an "error".
 
     Raises:
         ScoringError: Ids are missing, extra or disjoint, or the numbers of lines differ.

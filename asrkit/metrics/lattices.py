@@ -202,10 +202,7 @@ def _walk(table: _Table) -> tuple[dict[int, int], dict[int, int]]:
 def choose_ways(reference: Sequence[Sequence[Choice]], hypothesis: Sequence[Sequence[Choice]], prices: Prices) -> Fit:
     """Align every way to say a reference with every way to say a hypothesis, and return the two that fit best.
 
-    Args:
-        reference: The ways to say each part.
-        hypothesis: The same; a plain text is one part with one way.
-        prices: What the steps cost.
+    A plain text is one part with one way.
 
     >>> choose_ways([[(["i"], 0)], [(["um"], 0), (["uh"], 0)]], [[(["i", "uh"], 0)]], Prices(0, 1, 1))
     Fit(reference=[0, 1], hypothesis=[0], cost=0)

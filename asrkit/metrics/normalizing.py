@@ -26,10 +26,7 @@ def settle(config: ScoringConfig, references: Sequence[str], hypothesis_path: st
     The normalizer is that of the model behind the hypotheses, where they lie beside a ``run.json``, else the standard
     one; the unit is "mixed" where the references are in scripts without spaces.
 
-    Args:
-        config: As the user gave it.
-        references: As written.
-        hypothesis_path: Where the hypotheses come from, "" for values.
+    The hypotheses have no path, "", where they are values.
     """
     name, language = config.normalizer, config.language
     if "auto" in (name, language):

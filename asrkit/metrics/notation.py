@@ -117,12 +117,8 @@ def resolve(
 ) -> Reading:
     """Return how both sides are read so that they fit best by the weights.
 
-    Args:
-        reference: As written.
-        hypothesis: As written.
-        normalizer: Applied to each reading.
-        weights: "unit", or "nist" for sclite's costs and its fragments.
-        sides: Which of them use the notation: reference, hypothesis.
+    ``weights`` are "unit", or "nist" for sclite's costs and its fragments; ``sides`` tells which of them use the
+    notation.
     """
     if not uses_notation(reference, hypothesis, weights, sides):
         return Reading(normalizer(reference), normalizer(hypothesis))

@@ -25,11 +25,7 @@ _HALVINGS = 60
 
 
 def two_sided_p(t: float, freedom: float) -> float:
-    """Return the probability of a value at least so far from zero.
-
-    Args:
-        t: The value.
-        freedom: Degrees of freedom, at least 1.
+    """Return the probability of a value at least so far from zero; there is at least 1 degree of freedom.
 
     >>> round(two_sided_p(2.0, 2), 4), round(two_sided_p(1.959964, 1e6), 4)
     (0.1835, 0.05)

@@ -36,13 +36,7 @@ def join_ways(ways: Iterable[Way]) -> Way:
 
 
 def fit(reference: Sequence[Slot], hypothesis: Sequence[Slot], weights: str = "unit") -> tuple[Way, Way]:
-    """Return the ways to say a reference and a hypothesis that fit best.
-
-    Args:
-        reference: Its slots, none of them empty.
-        hypothesis: Likewise.
-        weights: "unit", the fewest errors, then the most hits; or "nist", as sclite weighs.
-    """
+    """Return the ways to say a reference and a hypothesis, with no empty slot, that fit best by the weights."""
     found = choose_ways(_choices(reference, weights), _choices(hypothesis, weights), _PRICES[weights])
     sides = ((reference, found.reference), (hypothesis, found.hypothesis))
     read, said = (join_ways(slot[place] for slot, place in zip(slots, places, strict=True)) for slots, places in sides)

@@ -43,11 +43,7 @@ def _rows(steps: Sequence[Step], width: int) -> Iterator[list[tuple[Step, int]]]
 def alignment_text(steps: Sequence[Step], *, width: int = 76, most_rows: int = 6, name: str = "hyp") -> Text:
     """Draw an alignment: reference above hypothesis, a letter under each error.
 
-    Args:
-        steps: The alignment.
-        width: Cells to fill.
-        most_rows: Where to stop; what follows is told, not shown.
-        name: What to call the hypothesis, three characters at most.
+    What follows ``most_rows`` is told, not shown. The name of the hypothesis has three characters at most.
     """
     text = Text()
     labels = ("ref  ", f"{name:<5}", "     ")

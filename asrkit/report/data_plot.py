@@ -15,9 +15,7 @@ _MOST_SPEAKERS = 40
 def draw_statistics(utterances: Sequence[Utterance], path: Path) -> None:
     """Draw lengths, speaking rates, minutes a speaker and character frequencies.
 
-    Args:
-        utterances: With lengths; what has no text or speaker is left out of the panels that need it.
-        path: The picture to write, its kind by its suffix.
+    What has no text or speaker is left out of the panels that need it. The suffix names the kind of picture.
 
     Raises:
         ConfigError: The picture cannot be written.

@@ -13,11 +13,7 @@ _COLORS = {"fast": "#d95f02", "accurate": "#1b9e77", "thorough": "#7570b3"}
 
 
 def plot_frontier(result: TuningResult, path: Path | str) -> Path:
-    """Draw word error rate over decoding speed and write the figure.
-
-    Args:
-        result: What tuning found.
-        path: The figure; the suffix names the format, such as ``.png`` or ``.svg``.
+    """Draw word error rate over decoding speed and write the figure; the suffix names its kind.
 
     Raises:
         ConfigError: The file cannot be written, or matplotlib does not know the format.

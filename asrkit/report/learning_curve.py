@@ -16,11 +16,7 @@ def best_row(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def draw_learning_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw losses and dev error rates over the epochs.
-
-    Args:
-        history: Rows of a run's ``log.jsonl``.
-        path: The picture to write, its kind by its suffix.
+    """Draw losses and dev error rates of a run's ``log.jsonl``; the suffix names the kind of picture.
 
     Raises:
         ConfigError: The picture cannot be written.

@@ -46,14 +46,7 @@ def _alignment(steps: tuple[Step, ...]) -> str:
 def score_to_markdown(
     report: ScoreReport, *, worst: int = 5, details: Details | None = None, fields: Sequence[FieldScore] = ()
 ) -> str:
-    """Return a report as Markdown.
-
-    Args:
-        report: What to write.
-        worst: How many of the worst utterances to include.
-        details: Further tables.
-        fields: Scores by the columns asked for.
-    """
+    """Return a report with some of the worst utterances, and what else was asked for, as Markdown."""
     parts = [f"## WER {wording.percent(report.word_error_rate)}", escape(wording.describe_join(report))]
     if report.pairs.missing:
         parts.append(f"**{escape(wording.missing_line(report))}**")
@@ -82,12 +75,7 @@ def ranking_to_markdown(ranking: Ranking) -> str:
 
 
 def comparison_to_markdown(comparison: Comparison, *, worst: int = 0) -> str:
-    """Return a comparison as Markdown.
-
-    Args:
-        comparison: What to write.
-        worst: How many of the utterances to include in which B makes the most errors more than A.
-    """
+    """Return a comparison as Markdown, with the worst of the utterances in which B makes more errors than A."""
     regressions = comparison.regressions[:worst]
     parts = [
         f"## {escape(comparison.a.hypothesis_path or 'A')} against {escape(comparison.b.hypothesis_path or 'B')}",

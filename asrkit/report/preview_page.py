@@ -17,13 +17,7 @@ from asrkit.training.preview import Preview, Take
 
 
 def render_preview(previews: Sequence[Preview], augmentation: dict[str, Any], page_dir: Path) -> str:
-    """Return previews as one HTML document; the recordings lie beside it.
-
-    Args:
-        previews: What to show.
-        augmentation: The settings behind it.
-        page_dir: Where the page will lie.
-    """
+    """Return previews and the settings behind them as one HTML document; the recordings lie beside it."""
     loudest = max(float(np.abs(take.features).max()) for preview in previews for take in preview.takes)
     settings = ", ".join(f"{name} {value}" for name, value in augmentation.items())
     parts = [

@@ -77,11 +77,7 @@ def score_to_json(
 ) -> dict[str, Any]:
     """Return a report as plain values.
 
-    Args:
-        report: What to write.
-        worst: How many of the worst utterances to include.
-        details: Further tables, under "details"; null when they were not asked for.
-        fields: Scores by the columns asked for.
+    "details" is null when they were not asked for.
     """
     return {
         "schema": SCHEMA,

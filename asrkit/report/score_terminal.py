@@ -35,15 +35,7 @@ def print_score(
     details: Details | None = None,
     fields: Sequence[FieldScore] = (),
 ) -> None:
-    """Print the rates with their counts, then the groups asked for, the worst utterances, and the details.
-
-    Args:
-        report: What to show.
-        console: Where.
-        worst: How many of the worst utterances to show.
-        details: Further tables.
-        fields: Scores by the columns asked for.
-    """
+    """Print the rates with their counts, then the groups asked for, the worst utterances, and the details."""
     console.print(Text(wording.visible(wording.describe_join(report))))
     if report.pairs.missing:
         console.print(Text(wording.missing_line(report), style="bold red"))
@@ -65,13 +57,7 @@ def print_score(
 
 
 def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5) -> None:
-    """Print two systems, the verdict, and the utterances in which they differ most.
-
-    Args:
-        comparison: What to show.
-        console: Where.
-        worst: How many utterances to show.
-    """
+    """Print two systems, the verdict, and the utterances in which they differ most."""
     console.print(Text(wording.visible(wording.describe_join(comparison.b))))
     console.print()
     _print_table(comparison_table(comparison), console, title=False)
@@ -82,13 +68,7 @@ def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5
 
 
 def print_ranking(ranking: Ranking, console: Console, *, worst: int = 5) -> None:
-    """Print several systems, the best first, the verdict on each pair, and the utterances in which they differ most.
-
-    Args:
-        ranking: What to show.
-        console: Where.
-        worst: How many utterances to show.
-    """
+    """Print several systems, the best first, the verdict on each pair, and the utterances in which they differ most."""
     console.print(Text(wording.visible(wording.describe_join(ranking.reports[0]))))
     for content in ranking_tables(ranking):
         console.print()

@@ -14,12 +14,7 @@ MOST_SHOWN = 40
 
 
 def render_segments(corpus: SegmentedCorpus, folder: Path) -> str:
-    """Return the least certain utterances with players, and what did not match, as one HTML document.
-
-    Args:
-        corpus: What was written.
-        folder: Where it lies.
-    """
+    """Return the least certain utterances of a folder with players, and what did not match, as one HTML document."""
     least = sorted([*corpus.doubtful, *corpus.sure], key=lambda part: (part.confidence, part.id))[:MOST_SHOWN]
     hours = sum(part.duration_s for part in corpus.sure) / 3600
     facts = (

@@ -86,9 +86,6 @@ class Lexicon:
 
         Outputs between words that begin or end a line (``h i |``) are left out: they are not part of the word.
 
-        Args:
-            symbols: The outputs of a model.
-
         Raises:
             LexiconError: Not one word can be spelled.
         """

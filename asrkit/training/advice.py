@@ -36,10 +36,7 @@ def find_trouble(
 ) -> Trouble | None:
     """Judge a run by its finished epochs.
 
-    Args:
-        history: Rows of ``log.jsonl``, the first epoch first.
-        steps_per_epoch: Optimizer steps in an epoch.
-        training: Warm-up and learning rate, for the advice.
+    The rows are those of ``log.jsonl``, the first epoch first.
 
     Returns:
         Divergence or blank collapse, or None while the run is well.
@@ -91,9 +88,7 @@ def _lower(training: TrainingConfig) -> str:
 def cause_of_bad_loss(culprits: Sequence[str], batch_size: int) -> str:
     """Say what to look at when the loss of a batch is not finite.
 
-    Args:
-        culprits: Ids of the utterances whose own loss is not finite with the weights of before.
-        batch_size: Utterances in the batch.
+    ``culprits`` are the utterances whose own loss is not finite with the weights of before.
     """
     if 0 < len(culprits) < batch_size:
         return f"look at {', '.join(culprits)}, remove them or lower training.learning_rate"

@@ -32,11 +32,7 @@ def keras_backend() -> str:
 
 
 def gpus_of_system(driver: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
-    """Return the NVIDIA GPUs that the driver shows (Linux only), whatever the backend makes of them.
-
-    Args:
-        driver: Where the driver describes each.
-    """
+    """Return the NVIDIA GPUs that the driver describes (Linux only), whatever the backend makes of them."""
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):  # hidden on purpose
         return []
     try:

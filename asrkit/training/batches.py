@@ -39,10 +39,7 @@ def plan_batches(frames: Sequence[int], config: TrainingConfig, epoch: int) -> l
     The first epoch runs from the shortest to the longest (SortaGrad, Amodei et al. 2015); later ones draw batches of
     similar length in random order. The same seed and epoch always give the same plan.
 
-    Args:
-        frames: Length of each example.
-        config: Batch limits and seed.
-        epoch: Counted from 0.
+    Epochs count from 0.
     """
     lengths = np.asarray(frames, np.float64)
     if epoch == 0 and config.sortagrad:
@@ -210,12 +207,9 @@ def num_workers() -> int:
 def prefetch(
     make: Callable[[list[int]], Made], plan: Sequence[list[int]], workers: int | None = None
 ) -> Generator[Made, None, None]:
-    """Yield the batches of a plan in order, prepared ahead by as many threads as there are cores.
+    """Yield the batches of a plan, lists of indices, in order, prepared ahead by as many threads as there are cores.
 
-    Args:
-        make: Makes one batch; NumPy and soxr let other threads run while they compute.
-        plan: The batches, as lists of indices.
-        workers: Threads; default: ``num_workers()``. Two batches more than that are held at most.
+    NumPy and soxr let other threads run while they compute. Two batches more than there are threads are held at most.
     """
     workers = workers or num_workers()
     ahead = workers + 2

@@ -50,11 +50,6 @@ class RunState:
 def save_checkpoint(path: Path, state: RunState, arrays: Mapping[str, Sequence[Array]]) -> None:
     """Write a checkpoint under a temporary name, then rename it: the last good one always loads.
 
-    Args:
-        path: The file.
-        state: Where the run stands.
-        arrays: Named lists of arrays: network, optimizer, average.
-
     Raises:
         TrainingError: The file cannot be written, for instance because the disk is full.
     """

@@ -48,11 +48,7 @@ def is_better(result: DevResult, best: DevResult) -> bool:
 
 
 def epochs_without_progress(history: Sequence[Mapping[str, Any]]) -> int:
-    """Return how many epochs ended since one had the lowest dev WER, CER or loss so far.
-
-    Args:
-        history: A row for each epoch, with ``dev_wer``, ``dev_cer`` and ``dev_loss``.
-    """
+    """Return how many epochs ended since one had the lowest dev WER, CER or loss so far."""
     last = 0
     for name in ("dev_wer", "dev_cer", "dev_loss"):
         values = [row[name] for row in history]
@@ -69,12 +65,8 @@ def evaluate(
 ) -> DevResult:
     """Transcribe and score the dev set.
 
-    Args:
-        network: With the weights to judge.
-        batches: Prepared batches, each with the indices of its examples.
-        examples: The dev set.
-        units: What the network writes.
-        predict: Returns the logits of a batch on the devices of the network.
+    Batches come with the indices of their examples; ``predict`` returns the logits of one on the devices of the
+    network.
     """
     hypotheses, outputs = [""] * len(examples), [""] * len(examples)
     decoder, blank = GreedyDecoder(units.symbols, units.lexicon), units.symbols.blank_index

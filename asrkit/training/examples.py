@@ -71,17 +71,10 @@ def load_examples(
 ) -> tuple[list[Example], list[Rejection]]:
     """Decode the audio of utterances, or take it from the cache, and sort out what cannot be learned.
 
-    Args:
-        utterances: With texts in the alphabet.
-        units: Encode the texts.
-        config: Sample rate, duration limits, the network's stride.
-        cache_dir: Where decoded samples are kept between runs.
-        auxiliary: What a second loss listens for.
-        is_judged: Whether these are a dev set: words that cannot be spelled are errors then, and no reason to leave
-            an utterance out, as without the hard words a model would look better than it is.
-        fastest: The largest speed factor of the augmentation: it leaves the fewest steps for a text.
-        progress: Called with how many recordings are decoded and how many there are.
-        hosts: Each decodes its share.
+    In a dev set, which ``is_judged``, words that cannot be spelled are errors and no reason to leave an utterance out,
+    as without the hard words a model would look better than it is. The ``fastest`` speed of the augmentation leaves the
+    fewest steps for a text. ``progress`` is called with how many recordings are decoded and how many there are; each
+    host decodes its share.
 
     Returns:
         Usable examples in the order given, and the others with reasons.
@@ -138,16 +131,7 @@ def reason_to_refuse(
     *,
     is_judged: bool = False,
 ) -> str | None:
-    """Return why an utterance cannot be learned from, or None.
-
-    Args:
-        utterance: With its text.
-        num_samples: Of its audio, at the model's rate.
-        units: What the network writes.
-        config: Duration limits and the network's stride.
-        fastest: The largest speed factor of the augmentation.
-        is_judged: See ``load_examples``.
-    """
+    """Return why an utterance of so many samples, at the model's rate, cannot be learned from, or None."""
     seconds = num_samples / config.features.sample_rate_hz
     if not utterance.text:
         return "no text is left after normalization"
@@ -295,11 +279,8 @@ def data_fingerprint(
 
     A recording is known by its size and by its first, middle and last bytes: it may be moved, copied and touched.
 
-    Args:
-        utterances: The data.
-        with_text: Whether another text makes other data.
-        by_place: Know recordings by path and time instead, as runs of earlier versions did.
-        hosts: Each looks at the recordings of its share; the hash is that of one with all of them.
+    ``by_place`` knows recordings by path and time instead, as runs of earlier versions did. Each host looks at the
+    recordings of its share; the hash is that of one with all of them.
 
     Raises:
         TrainingError: Another host has other ids or texts.

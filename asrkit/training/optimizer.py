@@ -17,14 +17,7 @@ from asrkit.model.network import Auxiliary, DeepSpeech2, build_network, on_all_d
 def compiled_network(
     config: RunConfig, num_symbols: int, num_steps: int, num_auxiliary: int | None = None
 ) -> DeepSpeech2:
-    """Return a fresh network with its optimizer.
-
-    Args:
-        config: The network, the optimizer's settings and the seed.
-        num_symbols: Its outputs, the blank counted.
-        num_steps: Of the whole run, for the schedule.
-        num_auxiliary: Outputs of the auxiliary units, the blank counted.
-    """
+    """Return a fresh network with its optimizer, whose schedule is of so many steps; the blank counts as an output."""
     training = config.training
     auxiliary = None if num_auxiliary is None else Auxiliary(num_auxiliary, training.auxiliary_weight)
     keras.config.set_dtype_policy(training.precision)

@@ -91,10 +91,7 @@ class _Set:
 def plan_run(config: RunConfig, observer: TrainingObserver | None = None, num_hosts: int = 1) -> RunPlan:
     """Say what a run will cost: reads the manifests and a few recordings, trains nothing, writes nothing.
 
-    Args:
-        config: The settings of the run.
-        observer: Told of what is odd about the data.
-        num_hosts: That will train together; this one works on its share, and asks nobody.
+    Of several hosts this one works on its share, and asks nobody.
 
     Raises:
         MissingPackageError: Keras or its backend is not installed.
@@ -155,16 +152,7 @@ def _usable(
 
 
 class _Costs:
-    """Tries a few batches of a run on a network that is thrown away.
-
-    Args:
-        config: The run's settings.
-        units: What its network writes.
-        auxiliary: What its second loss listens for, if it has one.
-        train: What it would train on.
-        dev: What it would judge by.
-        num_hosts: That share each batch.
-    """
+    """Tries a few batches of a run on a network that is thrown away."""
 
     def __init__(
         self, config: RunConfig, units: Units, auxiliary: Units | None, train: _Set, dev: _Set, num_hosts: int

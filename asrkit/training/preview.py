@@ -52,11 +52,7 @@ def preview_augmentation(
     Everything is drawn from ``training.seed``, the epoch and the place in the manifest: the same settings give the same
     files.
 
-    Args:
-        config: ``data.train`` names the manifest, ``training.augmentation`` what may happen.
-        output_dir: Gets the WAV files.
-        count: Utterances, spread over the manifest.
-        epochs: Takes of each.
+    ``count`` utterances are spread over the manifest ``data.train``; each gets so many ``epochs`` and WAV files.
 
     Raises:
         ManifestError: The manifest cannot be used.

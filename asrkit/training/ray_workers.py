@@ -23,11 +23,8 @@ _CLOSING_S = 10.0
 def train_on_ray(job: Job, observer: TrainingObserver, num_workers: int, address: str | None = None) -> Bundle:
     """Train on so many hosts of a Ray cluster.
 
-    Args:
-        job: The run.
-        observer: Told of progress.
-        num_workers: Hosts; Ray places them apart where it can. Each gets as many GPUs as ``training.devices`` says.
-        address: Of a running cluster, or ``auto``; None starts Ray on this machine for this run.
+    Ray places the hosts apart where it can; each gets as many GPUs as ``training.devices`` says. The address is that of
+    a running cluster, or ``auto``; None starts Ray on this machine for this run.
 
     Raises:
         MissingPackageError: Ray is not installed.

@@ -136,10 +136,7 @@ def load_sets(
 ) -> tuple[list[Utterance], list[Utterance]]:
     """Read the manifests, fit their texts to the alphabet, and split a dev set off where none is named.
 
-    Args:
-        config: The settings of the run.
-        observer: Told of what is odd about the data.
-        unspelled: Gets the utterances whose texts cannot be spelled.
+    The utterances whose texts cannot be spelled are added to ``unspelled``.
 
     Raises:
         ConfigError: No training data is named.
@@ -176,10 +173,7 @@ def settle(config: RunConfig, output_dir: Path | None = None, observer: Training
     The normalizer of the texts is that of the run, or of the bundle with the same alphabet, unless the user named one;
     an alphabet to be found is that of the run. A run from before digital silence could be ignored goes on counting it.
 
-    Args:
-        config: As the user gave it.
-        output_dir: Where a run may be that goes on.
-        observer: Told of an alphabet found in the texts.
+    A run that goes on may be in ``output_dir``.
 
     Raises:
         MissingPathError, ManifestError, ConfigError: The alphabet is to be found in texts that cannot be used.

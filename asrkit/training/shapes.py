@@ -31,12 +31,7 @@ class Shape:
 
 
 class Shapes:
-    """The shapes of a run.
-
-    Args:
-        frames: Lengths of all examples, those of the dev set too.
-        config: Limits of a batch, speeds of augmentation, and the stride of the network.
-    """
+    """The shapes of a run: by the lengths of all examples, those of the dev set too, and the limits of a batch."""
 
     def __init__(self, frames: Sequence[int], config: RunConfig) -> None:
         training = config.training

@@ -22,11 +22,8 @@ _SHOWN = 8
 def units_of_run(config: RunConfig, texts: Sequence[str], output_dir: Path | None, observer: TrainingObserver) -> Units:
     """Return what the network of a run writes.
 
-    Args:
-        config: Names the units.
-        texts: Of training.
-        output_dir: Where a run may be that goes on: its units are kept there.
-        observer: Told of words that the lexicon lacks.
+    A run that goes on may be in ``output_dir``: its units are kept there. The observer is told of words that the
+    lexicon lacks.
 
     Raises:
         MissingPathError, LexiconError: There is no such lexicon, or it cannot be used.

@@ -75,15 +75,7 @@ def train_here(job: Job, observer: TrainingObserver) -> Bundle:
 
 
 def train_as_host(job: Job, observer: TrainingObserver, place: Place) -> Bundle | None:
-    """Train as one of several hosts; every one of them calls this.
-
-    Args:
-        job: The run.
-        observer: Told of progress, on the first host.
-        place: Where this host stands.
-
-    Returns:
-        The bundle, on the first host.
+    """Train as one of several hosts, each of which calls this, and return the bundle on the first one.
 
     Raises:
         KeyboardInterrupt: A host was told to end; the checkpoint holds every step that was taken.
@@ -100,15 +92,10 @@ def train_as_host(job: Job, observer: TrainingObserver, place: Place) -> Bundle 
 def follow(
     messages: Callable[[], Sequence[Sequence[Message]]], stop: Callable[[], object], observer: TrainingObserver
 ) -> set[int]:
-    """Hand on what workers tell, until all are done or one fails.
+    """Hand on what workers tell, until all are done or one fails; return the indices of the hosts that they were.
 
-    Args:
-        messages: Returns what each worker has told since the last call, after waiting for a moment.
-        stop: Tells all to end.
-        observer: Told of progress.
-
-    Returns:
-        The indices of the hosts that the workers were.
+    ``messages`` returns what each worker has told since the last call, after waiting for a moment; ``stop`` tells all
+    to end.
 
     Raises:
         KeyboardInterrupt: They were told to end, here or on another host.
@@ -138,12 +125,7 @@ def follow(
 
 
 class Worker:
-    """A process that works as a host of a run.
-
-    Args:
-        job: The run.
-        place: Where the host stands.
-    """
+    """A process that works as a host of a run."""
 
     def __init__(self, job: Job, place: Place) -> None:
         self._place = place

@@ -131,10 +131,7 @@ def _of_manifest(path: Path) -> dict[str, str]:
 class TextAligner:
     """Stands in for a decoder: finds when the words of known texts are said.
 
-    Args:
-        model: What heard the recordings.
-        texts: What is said in them.
-        with_symbols: Whether transcripts tell the times of the model's outputs too.
+    ``with_symbols``: transcripts tell the times of the model's outputs too.
 
     Raises:
         LexiconError: The model's lexicon cannot be used.
@@ -155,11 +152,7 @@ class TextAligner:
         raise TypeError("a text aligner needs to know the recording")
 
     def decode_whole(self, recording: Recording, emissions: FloatArray) -> list[AlignedHypothesis]:
-        """Align the text of a recording.
-
-        Args:
-            recording: Which.
-            emissions: ``(steps, symbols)`` natural-log probabilities of all of it.
+        """Align the text of a recording with ``(steps, symbols)`` natural-log probabilities of all of it.
 
         Raises:
             TranscriptionError: It has no text, or its text is not what is said.
@@ -344,17 +337,7 @@ def align(
     What is missing in a text or in its recording is found, and moves no other word. A recording whose text is not what
     is said fails.
 
-    Args:
-        inputs: Files, folders, patterns and manifests.
-        model: A ``Bundle``.
-        texts: What is said in them.
-        with_symbols: Tell the times of the model's outputs too.
-        output_dir: Where everything goes; None writes nothing and tells only the observer.
-        config: What to read, how to spread the work, what to write.
-        network: Stands in for the model's graph.
-        in_place: Write the transcripts beside the recordings.
-        overwrite: Align everything anew.
-        observer: Told about progress.
+    ``with_symbols`` tells the times of the model's outputs too; the other arguments are those of ``transcribe``.
 
     Raises:
         MissingPathError: A named path does not exist.

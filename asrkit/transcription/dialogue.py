@@ -27,11 +27,7 @@ class Turn:
 
 
 def turns_of(channels: Sequence[Transcript]) -> list[Turn]:
-    """Return who said what, by when it begins; where both speak at once, each goes on to a pause.
-
-    Args:
-        channels: The transcripts of all channels of a recording, in their order.
-    """
+    """Return who said what, by when it begins; where both speak at once, each goes on to a pause."""
     runs: list[tuple[float, int, list[TimedWord]]] = []
     for channel, transcript in enumerate(channels, 1):
         last: TimedWord | None = None

@@ -39,13 +39,7 @@ class RunEstimate:
 
 
 def estimate_run(recipe: Recipe, todo: Sequence[Recording], *, num_recordings: int) -> RunEstimate:
-    """Transcribe a few recordings of all lengths, write nothing, and extrapolate.
-
-    Args:
-        recipe: What the run will use.
-        todo: Its recordings, scanned.
-        num_recordings: All that the inputs hold.
-    """
+    """Transcribe a few of the scanned recordings, of all lengths, write nothing, and extrapolate."""
     audio_s = sum(recording.duration_s for recording in todo)
     config = recipe.config
     sample = _sample(todo, recipe)

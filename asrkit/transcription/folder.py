@@ -248,11 +248,7 @@ def _table_line(*cells: str) -> bytes:
 
 
 def refuse_strangers(folder: Path, paths: Iterable[Path]) -> None:
-    """Refuse an output folder that no run has written to, but that holds what this one would replace.
-
-    Args:
-        folder: The output folder.
-        paths: Files that the run will write beside its own.
+    """Refuse an output folder that no run has written to, but that holds files of the run's own or of ``paths``.
 
     Raises:
         TranscriptionError: One of them is there, and not empty.

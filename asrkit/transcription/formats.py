@@ -47,11 +47,7 @@ def cues(
     A cue stays for the least time, but never past the start of the next one; of a word that the model stretches over a
     long silence, the most counts.
 
-    Args:
-        words: The words.
-        separator: What stands between two; "" in scripts without spaces.
-        config: How wide, how many lines, how long.
-        speaker: Whose words they are, in a dialogue.
+    The separator stands between two words: "" in scripts without spaces. The speaker is that of a dialogue.
     """
     config = config or TranscriptionConfig()
     groups = list(_cue_groups(words, separator, config))

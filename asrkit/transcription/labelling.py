@@ -158,11 +158,6 @@ def choose_surest(
 ) -> tuple[list[Labelled], ExpectedErrors]:
     """Return the surest utterances that are expected to keep a word error rate together, and what to expect of them.
 
-    Args:
-        labelled: All there are.
-        calibration: What their confidences rest on.
-        target_rate: Errors over words that is promised.
-
     Raises:
         AsrkitError: Not even the surest one is expected to keep it.
     """

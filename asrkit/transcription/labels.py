@@ -49,11 +49,7 @@ def judge_labels(
 ) -> list[LabelJudgement]:
     """Judge the texts of utterances, most doubtful first.
 
-    Args:
-        utterances: With texts that the units can spell, and audio that can be read.
-        network: A trained model.
-        units: Its outputs.
-        config: Its features.
+    The texts must be such that the units can spell them.
 
     Raises:
         AudioError: A recording cannot be read.

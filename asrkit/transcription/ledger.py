@@ -24,13 +24,7 @@ _SHOWN_ORPHANS = 5
 class Ledger:
     """Writes transcripts and failures; what goes wrong with one recording stays with it.
 
-    Args:
-        folder: The output folder; None writes nothing.
-        files: The files of each recording; None writes none.
-        model: What made the emissions.
-        calibration: What the confidences rest on, where they are calibrated.
-        summary: Counts and failures are added to it.
-        observer: Told about each recording.
+    Without a folder, or without files, it writes none. Counts and failures are added to the summary.
     """
 
     def __init__(

@@ -101,11 +101,6 @@ def list_input(given: Path | str, recursive: bool, wanted: Wanted) -> Listing | 
     """Return the files of a named file, folder or pattern; None where there is nothing.
 
     What a run wrote is no part of a folder or pattern.
-
-    Args:
-        given: What a user named.
-        recursive: Whether to enter the folders below a folder.
-        wanted: Which files of a folder are meant.
     """
     path = absolute(given)
     left_out: list[Path] = []

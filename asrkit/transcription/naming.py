@@ -80,9 +80,7 @@ def settle(wishes: Sequence[Wish], *, split_channels: bool = False) -> list[tupl
     one place, those that have given way least so far. A place is taken whatever the formats of the run are, and by
     all names that differ in case or in the form of Unicode alone; neither is it one of a folder that others need.
 
-    Args:
-        wishes: What the recordings want, with different keys.
-        split_channels: Whether each needs room for its channels beside it.
+    Wishes have different keys. With ``split_channels`` each needs room for its channels beside it.
     """
     levels = [0] * len(wishes)
     given = {wish.utterance_id for wish in wishes}

@@ -32,12 +32,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 class TranscriptFiles:
-    """Writes the files of each recording, in a mirror of the input tree or beside the audio.
-
-    Args:
-        folder: The output folder; None writes beside the audio.
-        config: Which formats, and how subtitles are set.
-    """
+    """Writes the files of each recording, in a mirror of the input tree or, without a folder, beside the audio."""
 
     def __init__(self, folder: Path | None, config: TranscriptionConfig) -> None:
         self._folder = folder
@@ -74,11 +69,7 @@ class TranscriptFiles:
                 write_atomically(path, form.render(transcript, self._config))
 
     def write_dialogue(self, recording: Recording, channels: Sequence[Transcript]) -> None:
-        """Write the channels of a recording as one dialogue, in the formats that have such.
-
-        Args:
-            recording: One of the channels.
-            channels: The transcripts of all of them, in their order.
+        """Write all channels, in their order, of a recording as one dialogue, in the formats that have such.
 
         Raises:
             InTheWayError: Something keeps these files from being written.

@@ -224,11 +224,9 @@ class Recognizer:
         return start if start >= least else 0, end if len(waveform) - end >= least else len(waveform)
 
     def recognize(self, batch: Sequence[Loaded], executor: Executor | None = None) -> list[Outcome]:
-        """Transcribe a batch; one outcome for each recording, in order.
+        """Transcribe a batch that ``load`` returned; one outcome for each recording, in order.
 
-        Args:
-            batch: What ``load`` returned.
-            executor: Runs the windows of a long recording in parallel; None runs them one after the other.
+        The executor runs the windows of a long recording in parallel; without one they run one after the other.
         """
         emissions = iter(self._network_outputs([item.features for item in batch if item.features is not None]))
         outcomes = []

@@ -61,12 +61,8 @@ def fetch(
 
     What cannot be listed or copied, or is not there, is a problem of that file alone.
 
-    Args:
-        inputs: Paths, and URLs of files, folders and patterns.
-        wanted: Which files below a folder are inputs.
-        recursive: Whether to enter the folders below a folder.
-        cache_dir: Where copies are kept; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
-        progress: Called with the files copied so far, and in all.
+    Copies are kept in the cache folder, by default ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``. ``progress`` is
+    called with the files copied so far, and in all.
 
     Raises:
         MissingPackageError: fsspec, or its part for such URLs, is not installed.

@@ -87,15 +87,7 @@ def segment(
     ``unmatched.tsv``, and the whole alignment in ``aligned/``. A second run does only what is missing; the same
     recordings and text give the same bytes.
 
-    Args:
-        inputs: The recordings; each may hold any part of the text.
-        model: A ``Bundle``.
-        texts: What is said in them.
-        output_dir: The corpus.
-        least_confidence: Utterances below are doubtful.
-        config: How to spread the work.
-        network: Stands in for the model's graph.
-        observer: Told about progress.
+    Each recording may hold any part of the text; the other arguments are those of ``align``.
 
     Raises:
         MissingPathError: A named path does not exist.
@@ -135,14 +127,9 @@ def segment(
 def cut_transcript(
     transcript: Transcript, shortest_s: float = SHORTEST_S, longest_s: float = LONGEST_S
 ) -> list[Segment]:
-    """Cut a recording in pauses into utterances, and into what cannot be used; in the order of time.
+    """Cut an aligned recording in pauses into utterances, and into what cannot be used; in the order of time.
 
     Of all ways to cut, it is the one with the longest pauses and the most usual lengths that leaves out the least.
-
-    Args:
-        transcript: An aligned one.
-        shortest_s: Of an utterance.
-        longest_s: Of an utterance.
     """
     words = transcript.words
     if not words:

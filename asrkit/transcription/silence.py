@@ -117,13 +117,7 @@ class SilenceSkipper:
 
 
 def put_back(emissions: FloatArray, gaps: Iterable[tuple[int, int]], symbols: Symbols) -> FloatArray:
-    """Return emissions as of the whole recording: blanks where silences were left out, a space in their middle.
-
-    Args:
-        emissions: ``(steps, symbols)`` of what was heard.
-        gaps: As of :class:`SilenceSkipper`.
-        symbols: Their outputs.
-    """
+    """Return ``(steps, symbols)`` as of the whole recording: blanks where silences were left out, a space amid them."""
     parts, start = [], 0
     for at, num_steps in gaps:
         parts += [emissions[start:at], silent_emissions(num_steps, symbols)]

@@ -39,12 +39,7 @@ def detection_method() -> str:
 
 
 def make_detector(method: str, step_samples: int, sample_rate_hz: int) -> SpeechDetector:
-    """Return a detector for one recording.
-
-    Args:
-        method: As of :func:`detection_method`, maybe on another machine.
-        step_samples: Samples per step.
-        sample_rate_hz: Samples per second.
+    """Return a detector for one recording, by the method that ``detection_method`` told, maybe on another machine.
 
     Raises:
         MissingPackageError: The network is not installed here.
@@ -54,9 +49,6 @@ def make_detector(method: str, step_samples: int, sample_rate_hz: int) -> Speech
 
 class SileroDetector:
     """Tells speech from music and noise with the network of the Silero team, which the extra ``vad`` brings.
-
-    Args:
-        sample_rate_hz: Samples per second.
 
     Raises:
         MissingPackageError: It is not installed.
@@ -86,12 +78,7 @@ class SileroDetector:
 
 
 class LoudnessDetector:
-    """Takes for speech what is louder, after pre-emphasis, than the background around it: speech, music or noise.
-
-    Args:
-        step_samples: Samples per step.
-        sample_rate_hz: Samples per second.
-    """
+    """Takes for speech what is louder, after pre-emphasis, than the background around it: speech, music or noise."""
 
     def __init__(self, step_samples: int, sample_rate_hz: int) -> None:
         self._background_steps = max(1, round(_BACKGROUND_S * sample_rate_hz / step_samples))

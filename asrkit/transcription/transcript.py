@@ -141,13 +141,8 @@ def transcript_from(
 ) -> Transcript:
     """Turn the decoder's answer, counted in steps, into a transcript in seconds.
 
-    Args:
-        hypotheses: Best first, at least one.
-        recording: What was decoded.
-        confidences: Of the words of the best one; default: what the decoder says.
-        step_s: Seconds per output step.
-        provenance: Model, language model, settings and version.
-        reading: What came of reading the audio.
+    Hypotheses come best first, at least one. ``confidences`` are those of the words of the best one; by default what
+    the decoder says.
     """
     reading = reading or Reading()
     best = hypotheses[0]

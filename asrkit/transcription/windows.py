@@ -38,11 +38,7 @@ class WindowPlan:
         return -(-num_samples // self.step_samples)
 
     def windows(self, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
-        """Cut a stream of samples into windows; the last one is shorter, and none lies inside its predecessor.
-
-        Args:
-            blocks: Consecutive pieces of a waveform, of any sizes.
-        """
+        """Cut a stream of samples into windows; the last is shorter, and none lies inside its predecessor."""
         kept: list[FloatArray] = []
         num_kept = 0
         for block in blocks:
@@ -65,9 +61,7 @@ class EmissionsJoiner:
     Both windows of a pair know their overlap. The seam lies where both are surest that nothing is being said, looking
     at the middle half of the overlap, where both have heard enough before and after.
 
-    Args:
-        stride_steps: Distance between the starts of windows.
-        blank_index: Index of the blank.
+    ``stride_steps`` lie between the starts of windows.
     """
 
     def __init__(self, stride_steps: int, blank_index: int) -> None:

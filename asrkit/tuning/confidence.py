@@ -40,12 +40,7 @@ _Z = 1.96  # of an interval of 95 %
 
 
 class WordListener:
-    """Measures how well words agree with what was heard.
-
-    Args:
-        symbols: Outputs of the model.
-        lexicon: How words are said, where the outputs are no letters.
-    """
+    """Measures how well words agree with what was heard."""
 
     def __init__(self, symbols: Symbols, lexicon: Lexicon | None = None) -> None:
         self._aligner = Aligner(symbols, lexicon)
@@ -94,13 +89,7 @@ def _mean_around(nats: DoubleArray, place: int) -> float:
 
 
 class WordJudge:
-    """Tells how sure words are.
-
-    Args:
-        symbols: Outputs of the model.
-        calibration: The map.
-        lexicon: How words are said, where the outputs are no letters.
-    """
+    """Tells how sure words are."""
 
     def __init__(self, symbols: Symbols, calibration: Calibration, lexicon: Lexicon | None = None) -> None:
         self._listener = WordListener(symbols, lexicon)

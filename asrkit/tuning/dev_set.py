@@ -51,11 +51,8 @@ def emit_dev_set(
 ) -> DevSet:
     """Run a model on a dev set, or take its emissions from the cache.
 
-    Args:
-        bundle: The model.
-        utterances: With texts. Another model, recording or normalizer makes new emissions.
-        cache_dir: Where emissions are kept; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
-        progress: Called with the share done.
+    Another model, recording or normalizer makes new emissions. They are kept in the cache folder, by default
+    ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
 
     Raises:
         AudioError: A recording cannot be read.

@@ -171,14 +171,7 @@ class BeamSearchDecoderCTC:
     ) -> list[str]:
         """Return the best text of each utterance.
 
-        Args:
-            pool: None, a number of threads (the fastest, as they do not wait for Python), or a pool with ``map``.
-            logits_list: The utterances.
-            beam_width: Prefixes kept after each step.
-            beam_prune_logp: Those this much below the best are dropped.
-            token_min_logp: Labels below this are not tried.
-            hotwords: Words and phrases to prefer.
-            hotword_weight: How much.
+        ``pool`` is None, a number of threads (the fastest, as they do not wait for Python), or a pool with ``map``.
         """
         call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight, n_best=1)
         if maps(pool):

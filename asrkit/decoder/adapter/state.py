@@ -76,12 +76,7 @@ def decode_after(
 
 
 def _spell(symbols: Symbols, text: str) -> list[int] | None:
-    """Return the fewest outputs that write a text, or None where none do.
-
-    Args:
-        symbols: The outputs.
-        text: Words with one space between two.
-    """
+    """Return the fewest outputs that write a text, one space between two words, or None where none do."""
     written = {
         b" " * spelling.opens + spelling.text + b" " * spelling.closes: index
         for index, spelling in reversed(list(enumerate(symbols.spellings)))

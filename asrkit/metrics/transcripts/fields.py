@@ -79,10 +79,7 @@ def choose_fields(table: Table, role: Role, told: str = "") -> Transcripts:
 
     A hypothesis whose field is null or absent is no hypothesis: its id is left out, so that it is missing.
 
-    Args:
-        table: The records.
-        role: Which side they are for; files that hold both sides keep them under different names.
-        told: The field that holds the text, "" to choose one by its name.
+    Files that hold both sides keep them under different names. ``told`` names the field of the text; "" chooses one.
 
     Raises:
         ScoringError: There is no such field, a reference lacks it, or records cannot be told apart.

@@ -180,11 +180,8 @@ def read_ctm(
     the column "alternatives" keeps them, in the notation of references, where a segment has any. A recording without
     any word is missing, not empty: its segments get no hypothesis. Recordings and channels may differ in case.
 
-    Args:
-        path: The ctm file.
-        references: The segments.
-        between: Which segment gets a word that lies in none: the "nearest" one or the "next" one.
-        extra: "error", or "ignore" to pass over recordings that the references lack.
+    A word that lies in no segment goes to the "nearest" one or the "next" one; extra recordings are an "error" or
+    passed over ("ignore").
 
     Raises:
         ScoringError: A line cannot be read, or names a recording that the stm file does not know.

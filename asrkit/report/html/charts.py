@@ -56,12 +56,8 @@ _HEIGHT, _LEFT, _BOTTOM, _TOP = 240, 56, 30, 12
 def line_chart(title: str, lines: Sequence[Line], *, unit: str = "", logarithmic: bool = False, mark: int = 0) -> str:
     """Return curves over the epochs 1, 2, ...; empty without values.
 
-    Args:
-        title: Of the figure.
-        lines: The curves; values that are not finite are left out.
-        unit: Of the values.
-        logarithmic: Whether each step up the axis is a factor; only for values above 0.
-        mark: An epoch to mark with a line; 0 for none.
+    Values that are not finite are left out. ``logarithmic``: each step up the axis is a factor, for values above 0;
+    ``mark`` is an epoch to mark, 0 for none.
     """
     lines = [Line(line.name, line.kind, tuple(_drawable(v, logarithmic) for v in line.values)) for line in lines]
     values = [value for line in lines for value in line.values if value is not None]

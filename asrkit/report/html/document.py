@@ -14,13 +14,7 @@ _POLICY = (
 
 
 def document(title: str, body: str, *, scripts: Sequence[str] = ()) -> str:
-    """Return a whole HTML document.
-
-    Args:
-        title: Of the page, as plain text.
-        body: Markup below the title.
-        scripts: Names of the scripts it needs, in their order.
-    """
+    """Return a whole HTML document: a plain title, markup below it, and the scripts it needs in their order."""
     parts = files("asrkit.report.html")
     style = (parts / "style.css").read_text(encoding="utf-8")
     head = (

@@ -28,11 +28,8 @@ def list_utterances(
 ) -> str:
     """Return all utterances of the systems as JSON that may stand in a page.
 
-    Args:
-        reports: The systems, on the same references.
-        groups: By what they are grouped: for each column its groups, and of each the places of its utterances.
-        players: Where recordings lie, if anywhere.
-        blame: The causes of the errors of a single system.
+    ``groups`` are, for each column, its groups and of each the places of its utterances; ``blame`` is that of a single
+    system.
     """
     first = reports[0]
     pairs = first.pairs

@@ -60,9 +60,7 @@ def _direction(steps: Sequence[Step]) -> str:
 def table(content: ReportTable, *, stacks: bool = False) -> str:
     """Return a table; a row with a query leads to its utterances.
 
-    Args:
-        content: What to show.
-        stacks: Whether a narrow window shows each row as a block, with the names of the columns in it.
+    ``stacks``: a narrow window shows each row as a block, with the names of the columns in it.
     """
     head = "".join(
         tag("th", text(name), scope="col", **_class(place, content)) for place, name in enumerate(content.columns)

@@ -34,14 +34,7 @@ _GAINS = (1, 2, 3, 5)  # errors fewer
 def render_score(
     report: ScoreReport, details: Details, players: Players | None = None, *, fields: Sequence[FieldScore] = ()
 ) -> str:
-    """Return a score as one HTML document.
-
-    Args:
-        report: What to show.
-        details: Its tables.
-        players: Where recordings lie, if anywhere.
-        fields: Scores by the columns asked for.
-    """
+    """Return a score, with its tables and recordings, and the columns asked for, as one HTML document."""
     breakdown = details.breakdown
     groups = {"speaker": breakdown.speakers, "length": breakdown.lengths, "duration": breakdown.durations}
     groups |= {field.field: field.groups for field in fields}

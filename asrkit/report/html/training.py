@@ -21,10 +21,8 @@ Row = Mapping[str, Any]
 def render_training(history: Sequence[Row], card: Mapping[str, Any], left_out: Sequence[Sequence[str]] = ()) -> str:
     """Return a run as one HTML document.
 
-    Args:
-        history: Rows of ``log.jsonl``, at least one.
-        card: Of the run's bundle: name, data, versions and settings.
-        left_out: Id and reason of utterances that are not learned from.
+    ``history`` are the rows of ``log.jsonl``, at least one; ``card`` is that of the run's bundle; ``left_out`` has id
+    and reason.
     """
     best = best_row(history)
     title = f"{card.get('name', 'run')}: dev WER {best['dev_wer']:.1f} %"
