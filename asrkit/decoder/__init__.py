@@ -11,10 +11,10 @@ from asrkit.decoder.adapter import (
     MultiLanguageModel,
     build_ctcdecoder,
 )
-from asrkit.decoder.backends import Decoder, make_decoder
+from asrkit.decoder.backends import make_decoder
 from asrkit.decoder.beam import BeamSearchDecoder
 from asrkit.decoder.greedy import GreedyDecoder, greedy_decode
-from asrkit.decoder.hypothesis import Hypothesis, Word
+from asrkit.decoder.hypothesis import Decoder, Hypothesis, Word
 from asrkit.decoder.streaming import DecodingStream, Partial
 
 __all__ = [

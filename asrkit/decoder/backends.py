@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder.beam import BeamSearchDecoder
-from asrkit.decoder.emissions import Emissions, Lengths
 from asrkit.decoder.greedy import GreedyDecoder
-from asrkit.decoder.hypothesis import Hypothesis
+from asrkit.decoder.hypothesis import Decoder
 from asrkit.errors import ConfigError
 from asrkit.language_model import NgramModel
 from asrkit.text import Alphabet, Lexicon, Symbols
 from asrkit.text.lexicon import describe_left_out
 
 _log = logging.getLogger("asrkit")
-
-
-class Decoder(Protocol):
-    """What all decoders can do; ``BeamSearchDecoder`` documents it."""
-
-    def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
-        """Decode one utterance, best hypothesis first."""
-
-    def decode_batch(
-        self,
-        emissions: Sequence[Emissions] | Emissions,
-        lengths: Lengths | None = None,
-        *,
-        threads: int = 1,
-        names: Sequence[str] | None = None,
-    ) -> list[list[Hypothesis]]:
-        """Decode many utterances."""
 
 
 def make_decoder(

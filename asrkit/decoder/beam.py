@@ -11,7 +11,7 @@ from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS, MOST_HOTWORD_PAY
 from asrkit.decoder.coverage import check_coverage, check_lexicon, unknown_floor
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
-from asrkit.decoder.hypothesis import Hypothesis, hypothesis_of
+from asrkit.decoder.hypothesis import Decoder, Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
 from asrkit.decoder.units import (
     LexiconLines,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from asrkit import _native
 
 
-class BeamSearchDecoder:
+class BeamSearchDecoder(Decoder):
     """CTC prefix beam search, with or without an n-gram model.
 
     Without a language model it finds the word sequence with the highest acoustic score, summed over all alignments and
@@ -73,6 +73,7 @@ class BeamSearchDecoder:
         lexicon: Lexicon | Path | str | None = None,
     ) -> None:
         self.symbols = symbols_of(symbols) if isinstance(symbols, Alphabet) else symbols
+        self.num_symbols = len(self.symbols)
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
         self._extra_hotwords = dict(hotwords or {})
         self.lexicon = Lexicon.read(lexicon) if isinstance(lexicon, Path | str) else lexicon
@@ -160,21 +161,6 @@ class BeamSearchDecoder:
         self._built_for = self._key(config)
         self._configure(config)
 
-    def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
-        """Decode one utterance.
-
-        Args:
-            emissions: ``(steps, symbols)`` natural log-probabilities; float32 is taken without a copy, but for priors.
-            name: What to call the utterance in an error.
-
-        Returns:
-            At most ``n_best`` hypotheses with distinct texts, best first, at least one.
-
-        Raises:
-            DecodingError: The emissions have the wrong shape or impossible values.
-        """
-        return self.decode_batch([emissions], names=[name])[0]
-
     def decode_batch(
         self,
         emissions: Sequence[Emissions] | Emissions,
@@ -231,7 +217,7 @@ class BeamSearchDecoder:
     ) -> list[FloatArray]:
         if threads < 1:
             raise DecodingError(f"threads must be positive, not {threads}")
-        return [self._divide(array) for array in check_batch(emissions, lengths, len(self.symbols), names)]
+        return [self._divide(array) for array in check_batch(emissions, lengths, self.num_symbols, names)]
 
     def with_config(self, config: DecodingConfig, *, hotwords: Mapping[str, float] | None = None) -> Self:
         """Return a decoder with other settings and hotwords that shares the language model and its lexicon.
@@ -267,7 +253,7 @@ class BeamSearchDecoder:
         hotwords = config.hotword_weights | self._extra_hotwords
         has_lm = self.lm is not None and config.lm_weight > 0
         has_model = self.lm is not None
-        self._divide = PriorDivision(config, len(self.symbols), has_lm=has_model, silent=self.symbols.silent)
+        self._divide = PriorDivision(config, self.num_symbols, has_lm=has_model, silent=self.symbols.silent)
         is_guided = has_lm or bool(hotwords)
         options = search_options(config, is_guided=is_guided, has_lexicon=self.lexicon is not None)
         options.unknown_bonus += self._unknown_floor
@@ -276,7 +262,7 @@ class BeamSearchDecoder:
     def stream(self, *, name: str = "utterance") -> DecodingStream:
         """Begin an utterance whose emissions arrive in pieces; an error calls it by the name."""
         separator = "" if self.symbols.words is WordRule.NONE and self.lexicon is None else " "
-        return DecodingStream(self._native.stream(), len(self.symbols), self._divide, separator, name)
+        return DecodingStream(self._native.stream(), self.num_symbols, self._divide, separator, name)
 
 
 def _rebuild(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, check_batch
-from asrkit.decoder.hypothesis import Hypothesis, Word
+from asrkit.decoder.emissions import Emissions, FloatArray
+from asrkit.decoder.hypothesis import Decoder, Hypothesis, Word
 from asrkit.text import Lexicon, Symbols, WordRule
 
 
@@ -34,7 +33,7 @@ def greedy_decode(
     return GreedyDecoder(symbols, lexicon).decode(emissions, name=name)[0]
 
 
-class GreedyDecoder:
+class GreedyDecoder(Decoder):
     """``greedy_decode`` with the methods of the other decoders.
 
     With a lexicon, what was heard between two spaces becomes the first word that is said just so, and stays a row of
@@ -42,38 +41,22 @@ class GreedyDecoder:
     """
 
     def __init__(self, symbols: Symbols, lexicon: Lexicon | None = None) -> None:
-        self._symbols = symbols
+        self._symbols, self.num_symbols = symbols, len(symbols)
         self._said: dict[tuple[int, ...], str] | None = None
         if lexicon is not None:
             self._said = {}
             for word, outputs in lexicon.spell(symbols)[0]:
                 self._said.setdefault(tuple(outputs), word)
 
-    def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
-        """Decode one utterance; see ``BeamSearchDecoder.decode``."""
-        return self.decode_batch([emissions], names=[name])[0]
-
-    def decode_batch(
-        self,
-        emissions: Sequence[Emissions] | Emissions,
-        lengths: Lengths | None = None,
-        *,
-        threads: int = 1,
-        names: Sequence[str] | None = None,
-    ) -> list[list[Hypothesis]]:
-        """Decode many utterances; see ``BeamSearchDecoder.decode_batch``. Threads are not used."""
-        arrays = check_batch(emissions, lengths, len(self._symbols), names)
-        return [[self._read_off(array)] for array in arrays]
-
-    def _read_off(self, emissions: FloatArray) -> Hypothesis:
+    def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
         hypothesis, outputs = _read_off(emissions, self._symbols)
         if self._said is None:
-            return hypothesis
+            return [hypothesis]
         words = tuple(
             word._replace(text=self._said.get(said) or "-".join(self._symbols.labels[i] for i in said))
             for word, said in zip(hypothesis.words, outputs, strict=True)
         )
-        return replace(hypothesis, text=" ".join(word.text for word in words), words=words)
+        return [replace(hypothesis, text=" ".join(word.text for word in words), words=words)]
 
 
 def _read_off(emissions: FloatArray, symbols: Symbols) -> tuple[Hypothesis, list[tuple[int, ...]]]:

@@ -1,9 +1,12 @@
-"""What decoding returns."""
+"""What decoding returns, and what all decoders can do."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, check_batch
 
 if TYPE_CHECKING:
     from asrkit import _native
@@ -61,3 +64,38 @@ def hypothesis_of(decoded: _native.Decoded) -> Hypothesis:
         confidence=decoded.confidence,
         hotword_score=decoded.hotword_score,
     )
+
+
+class Decoder:
+    """Emissions to hypotheses."""
+
+    num_symbols: int
+
+    def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
+        """Decode one utterance.
+
+        Args:
+            emissions: ``(steps, symbols)`` natural log-probabilities; float32 is taken without a copy, but for priors.
+            name: What to call the utterance in an error.
+
+        Returns:
+            At most ``n_best`` hypotheses with distinct texts, best first, at least one.
+
+        Raises:
+            DecodingError: The emissions have the wrong shape or impossible values.
+        """
+        return self.decode_batch([emissions], names=[name])[0]
+
+    def decode_batch(
+        self,
+        emissions: Sequence[Emissions] | Emissions,
+        lengths: Lengths | None = None,
+        *,
+        threads: int = 1,
+        names: Sequence[str] | None = None,
+    ) -> list[list[Hypothesis]]:
+        """Decode many utterances, one after the other; ``BeamSearchDecoder.decode_batch`` tells the arguments."""
+        return [self._decode(array) for array in check_batch(emissions, lengths, self.num_symbols, names)]
+
+    def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
+        raise NotImplementedError

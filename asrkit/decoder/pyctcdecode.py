@@ -6,13 +6,12 @@ import logging
 import math
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from asrkit.config import DecodingConfig
-from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
-from asrkit.decoder.hypothesis import Hypothesis, Word
+from asrkit.decoder.emissions import FloatArray, PriorDivision
+from asrkit.decoder.hypothesis import Decoder, Hypothesis, Word
 from asrkit.errors import LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.language_model.files import COMPRESSED_SUFFIXES, decompressed, open_raw
@@ -20,7 +19,7 @@ from asrkit.packages import needed
 from asrkit.text import Alphabet
 
 
-class PyctcdecodeDecoder:
+class PyctcdecodeDecoder(Decoder):
     """pyctcdecode with the settings it shares with our search: beam, lm_weight, word_bonus, priors, thresholds.
 
     Its ``acoustic_score`` comes from the search and includes pyctcdecode's penalty for unknown words; confidences
@@ -47,8 +46,8 @@ class PyctcdecodeDecoder:
         self._module: Any = pyctcdecode
         self.config = config or DecodingConfig()
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
-        self._num_symbols = len(alphabet)
-        self._divide = PriorDivision(self.config, self._num_symbols, has_lm=self.lm is not None)
+        self.num_symbols = len(alphabet)
+        self._divide = PriorDivision(self.config, self.num_symbols, has_lm=self.lm is not None)
         # It warns about every alphabet without apostrophe, and about LM words in capitals.
         logging.getLogger("pyctcdecode").setLevel(logging.ERROR)
         self._decoder = self._build_decoder([*alphabet.symbols, ""])
@@ -72,21 +71,6 @@ class PyctcdecodeDecoder:
             with plain.open("wb") as file:
                 shutil.copyfileobj(decompressed(packed, path), file)
             return self._module.build_ctcdecoder(labels, str(plain), **arguments)
-
-    def decode(self, emissions: Emissions, *, name: str = "utterance") -> list[Hypothesis]:
-        """Decode one utterance; see ``BeamSearchDecoder.decode``."""
-        return self.decode_batch([emissions], names=[name])[0]
-
-    def decode_batch(
-        self,
-        emissions: Sequence[Emissions] | Emissions,
-        lengths: Lengths | None = None,
-        *,
-        threads: int = 1,
-        names: Sequence[str] | None = None,
-    ) -> list[list[Hypothesis]]:
-        """Decode many utterances, one after the other; see ``BeamSearchDecoder.decode_batch``."""
-        return [self._decode(array) for array in check_batch(emissions, lengths, self._num_symbols, names)]
 
     def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
         if len(emissions) == 0:

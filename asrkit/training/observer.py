@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from asrkit.config import RunConfig
@@ -84,33 +85,20 @@ class TrainingObserver:
         """Something worth saying happened."""
 
 
-class Observers(TrainingObserver):
-    """Several observers as one; each is told everything, in order."""
+class PassingOn(TrainingObserver):
+    """Hands all that it hears on to a function: the name of the method, and its arguments."""
 
-    def __init__(self, observers: Sequence[TrainingObserver]) -> None:
-        self.observers = tuple(observers)
+    def __init__(self, tell: Callable[..., None]) -> None:
+        for name in vars(TrainingObserver):
+            if not name.startswith("_"):
+                setattr(self, name, partial(tell, name))
 
-    def decoding_audio(self, done: int, total: int) -> None:
-        """Audio is being read into the cache."""
-        for observer in self.observers:
-            observer.decoding_audio(done, total)
 
-    def run_started(self, start: RunStart) -> None:
-        """All data is loaded, the network is built."""
-        for observer in self.observers:
-            observer.run_started(start)
+def told_to_all(observers: Sequence[TrainingObserver]) -> TrainingObserver:
+    """Return several observers as one; each is told everything, in order."""
 
-    def batch_done(self, event: BatchDone) -> None:
-        """One step is done."""
-        for observer in self.observers:
-            observer.batch_done(event)
+    def tell(name: str, *arguments: object) -> None:
+        for observer in observers:
+            getattr(observer, name)(*arguments)
 
-    def epoch_done(self, event: EpochDone) -> None:
-        """One epoch is done and written down."""
-        for observer in self.observers:
-            observer.epoch_done(event)
-
-    def note(self, message: str) -> None:
-        """Something worth saying happened."""
-        for observer in self.observers:
-            observer.note(message)
+    return PassingOn(tell)

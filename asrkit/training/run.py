@@ -26,7 +26,7 @@ from asrkit.training.backend import keras_backend, quiet_backend, require_traini
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples
 from asrkit.training.hosts import ALONE, Hosts
-from asrkit.training.observer import Observers, RunStart, TrainingObserver
+from asrkit.training.observer import RunStart, TrainingObserver, told_to_all
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
 from asrkit.training.units import auxiliary_units, keep_units, units_of_run
 from asrkit.writing import written_whole
@@ -80,7 +80,7 @@ def train(
         return finished
     if config.training.tensorboard:
         with quiet_backend():
-            observer = Observers([observer, TensorBoardLog(output_dir / EVENTS)])
+            observer = told_to_all([observer, TensorBoardLog(output_dir / EVENTS)])
     units = units_of_run(config, [u.text or "" for u in train_set], None if fresh else output_dir, observer)
     auxiliary = auxiliary_units(config, [u.text or "" for u in train_set])
     examples, dev_examples, rejections = _load_examples(

@@ -29,7 +29,7 @@ from asrkit.model.bundle import Bundle
 from asrkit.model.folder import PARTS
 from asrkit.training.checkpoint import CHECKPOINT
 from asrkit.training.hosts import HEARTBEAT_S, JaxHosts, Place, found_place
-from asrkit.training.observer import TrainingObserver
+from asrkit.training.observer import PassingOn, TrainingObserver
 from asrkit.training.run import train
 
 Message = tuple[Any, ...]
@@ -40,7 +40,6 @@ _POLL_S = 0.5
 _LOG = "jax.log"
 _PASSED_ON = ("KERAS_", "JAX_", "XLA_", "ASRKIT_CACHE_DIR", "OPENBLAS_NUM_THREADS")  # what variables begin with
 _OWN_PATHS = ("train", "dev", "audio_root", "lexicon")  # where a host has things is its own matter
-_OF_OBSERVER = ("decoding_audio", "run_started", "batch_done", "epoch_done", "note")
 # What XLA says where another host is gone; its other errors are this host's own.
 _CONNECTION_LOST = re.compile(
     r"(UNKNOWN|UNAVAILABLE|ABORTED|INTERNAL|CANCELLED|DEADLINE_EXCEEDED|FAILED_PRECONDITION):"
@@ -246,10 +245,7 @@ def _train(job: Job, hosts: JaxHosts, connection: Connection, scratch: Path) -> 
     settings = job.config.to_dict()
     settings["data"] = {name: value for name, value in settings["data"].items() if name not in _OWN_PATHS}
     hosts.require_same({**settings, "--fresh": job.fresh, "versions": hosts.versions()})
-    observer = TrainingObserver()
-    if hosts.index == 0:
-        for name in _OF_OBSERVER:
-            setattr(observer, name, partial(_pass_on, connection, name))
+    observer = PassingOn(partial(_pass_on, connection)) if hosts.index == 0 else TrainingObserver()
     folder = job.output_dir
     if not job.fresh:
         hosts.copy_from_first(job.output_dir, scratch, [CHECKPOINT, *PARTS])
