@@ -52,10 +52,9 @@ def align(
     no other word; a recording whose text is something else fails (exit code 3). A second run does only what is missing.
     """
     from asrkit.cli.progress import TranscriptionProgress
-    from asrkit.cli.settings import Project, choose_model, resolve
+    from asrkit.cli.settings import Project, load_model, resolve
     from asrkit.cli.transcribe_printing import print_transcripts
     from asrkit.config import TranscriptionConfig
-    from asrkit.model.bundle import Bundle
     from asrkit.transcription.aligning import KnownTexts
     from asrkit.transcription.aligning import align as align_texts
     from asrkit.transcription.recordings import is_manifest
@@ -80,9 +79,7 @@ def align(
     if to_stdout and (in_place or json_output or "output_dir" in named_on_command_line(context)):
         raise ConfigError("--stdout writes no file and prints nothing else; drop --in-place, --json and -o")
     with TranscriptionProgress(quiet=quiet, keep=to_stdout, verb="aligned") as view:
-        choice = choose_model(model)
-        bundle = Bundle.load(choice.path)
-        view.say(f"model: {bundle.name} ({choice.reason})")
+        bundle = load_model(model, view.say)
         if texts.is_shared:
             view.limit(1, f"{text} is the text of one recording; name a manifest, or a folder of texts named like them")
         elif to_stdout and config.format[0] in ("srt", "vtt", "tsv", "textgrid"):

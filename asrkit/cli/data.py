@@ -163,6 +163,14 @@ def list_some(lines: Sequence[str]) -> None:
         say(f"  and {len(lines) - _MOST_PROBLEMS:,} more")
 
 
+def end_with(problems: Sequence[object], what: str = "left out") -> None:
+    """Show what could not be used, and end with exit code 3 if that is anything."""
+    if problems:
+        say(f"{len(problems):,} {what}:")
+        list_some([*map(str, problems)])
+        raise typer.Exit(PARTLY_FAILED)
+
+
 @data_app.command("export", epilog="Example: asrkit data export data/ljspeech/train.tsv kaldi/train --to kaldi")
 def export_command(
     source: Annotated[Path, typer.Argument(help="A manifest or a corpus in a layout of its own.")],
@@ -184,10 +192,7 @@ def export_command(
         raise ConfigError(f"the output must end in .jsonl, not {output.name!r}")
     show(output, exact=True)
     say(f"{len(utterances):,} utterances")
-    if errors:
-        say(f"{len(errors):,} left out:")
-        list_some([*map(str, errors)])
-        raise typer.Exit(PARTLY_FAILED)
+    end_with(errors)
 
 
 @data_app.command("stats", epilog="Example: asrkit data stats data/ljspeech/train.tsv")
@@ -222,10 +227,7 @@ def stats_command(
     if not fit.is_clean:
         say("characters outside the alphabet:")
         list_some(fit.describe())
-    if problems or errors:
-        say(f"{len(problems) + len(errors):,} not counted:")
-        list_some([*map(str, problems), *map(str, errors)])
-        raise typer.Exit(PARTLY_FAILED)
+    end_with([*problems, *errors], "not counted")
 
 
 def _print_statistics(rows: list[dict[str, object]]) -> None:

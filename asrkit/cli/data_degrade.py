@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from asrkit.cli.bars import Bars
-from asrkit.cli.data import PARTLY_FAILED, data_app, list_some, say
+from asrkit.cli.data import data_app, end_with, say
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
@@ -65,10 +65,7 @@ def degrade_command(
         )
     show(written.manifest, exact=True)
     say(f"{len(written.utterances):,} utterances")
-    if written.errors:
-        say(f"{len(written.errors):,} left out:")
-        list_some([*map(str, written.errors)])
-        raise typer.Exit(PARTLY_FAILED)
+    end_with(written.errors)
 
 
 def _config(

@@ -50,17 +50,14 @@ def label_command(
     Run again, with another target for instance, it transcribes nothing twice.
     """
     from asrkit.cli.progress import TranscriptionProgress
-    from asrkit.cli.settings import choose_model
+    from asrkit.cli.settings import load_model
     from asrkit.config import TranscriptionConfig
     from asrkit.data import read_manifest, write_manifest
-    from asrkit.model.bundle import Bundle
     from asrkit.transcription import transcribe
     from asrkit.transcription.labelling import Excluded, choose_surest, labelled_by, list_utterances
     from asrkit.transcription.results import read_results
 
-    choice = choose_model(model)
-    bundle = Bundle.load(choice.path)
-    say(f"model: {bundle.name} ({choice.reason})")
+    bundle = load_model(model, say)
     lm = lm or bundle.language_model
     decoding, calibration = _calibrated(bundle, lm)
     known = [] if true is None else read_manifest(true)

@@ -38,9 +38,8 @@ def segment_command(
     to hear the least certain. A second run does only what is missing.
     """
     from asrkit.cli.progress import TranscriptionProgress
-    from asrkit.cli.settings import Project, choose_model, resolve
+    from asrkit.cli.settings import Project, load_model, resolve
     from asrkit.config import TranscriptionConfig
-    from asrkit.model.bundle import Bundle
     from asrkit.report.segments_page import render_segments
     from asrkit.transcription.aligning import KnownTexts
     from asrkit.transcription.segmenting import DOUBTFUL, MANIFEST, UNMATCHED, segment
@@ -49,9 +48,7 @@ def segment_command(
     texts = KnownTexts.read(text)
     config = resolve(TranscriptionConfig, "transcription", {"jobs": jobs}, project=Project.load())
     with TranscriptionProgress(quiet=quiet, verb="aligned") as view:
-        choice = choose_model(model)
-        bundle = Bundle.load(choice.path)
-        view.say(f"model: {bundle.name} ({choice.reason})")
+        bundle = load_model(model, view.say)
         corpus = segment(
             recordings, bundle, texts, output, least_confidence=min_confidence, config=config, observer=view
         )

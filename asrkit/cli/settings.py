@@ -9,14 +9,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from asrkit.config import Settings, read_toml
 from asrkit.errors import ConfigError, MissingPathError
 from asrkit.presets import run_config
+
+if TYPE_CHECKING:
+    from asrkit.model.bundle import Bundle
 
 PROJECT_FILE = Path("asrkit.toml")
 LATEST_MODEL = Path("models/latest")
@@ -114,6 +117,16 @@ def choose_model(model: Path | None = None) -> ModelChoice:
         f"there is no model: no --model, no {MODEL_VARIABLE}, no {LATEST_MODEL} and none in the box; "
         "run `asrkit train` first or name a bundle with --model"
     )
+
+
+def load_model(model: Path | None, say: Callable[[str], None]) -> Bundle:
+    """Load the bundle that ``choose_model`` chooses, and say which it is and why."""
+    from asrkit.model.bundle import Bundle
+
+    choice = choose_model(model)
+    bundle = Bundle.load(choice.path)
+    say(f"model: {bundle.name} ({choice.reason})")
+    return bundle
 
 
 def named_model(name: Path, source: str) -> Path:

@@ -177,13 +177,10 @@ class Request:
         return summary
 
     def _transcribe(self, paths: list[str], view: TranscriptionProgress) -> TranscriptionSummary:
-        from asrkit.cli.settings import choose_model
-        from asrkit.model.bundle import Bundle
+        from asrkit.cli.settings import load_model
         from asrkit.transcription import transcribe
 
-        choice = choose_model(self._flags["model"])
-        bundle = Bundle.load(choice.path)
-        view.say(f"model: {bundle.name} ({choice.reason})")
+        bundle = load_model(self._flags["model"], view.say)
         return transcribe(
             paths,
             bundle,

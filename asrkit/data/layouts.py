@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 from asrkit.audio import AUDIO_SUFFIXES
 from asrkit.data.kaldi import is_kaldi, read_kaldi
@@ -24,24 +23,6 @@ from asrkit.data.tables import read_csv, read_jsonl, read_tsv
 _HELD_OUT = re.compile(r"(?:^|[-_.])(?:dev|test|valid|validation|eval|evaluation)(?:$|[-_.\d])", re.IGNORECASE)
 _LOOKED_AT = 5  # lines
 _STM_OPTIONS = re.compile(r"<[^<>]*>|\(\d+\)|\{[^{}]*\}")
-
-
-class Layout(Protocol):
-    """A folder structure: how to know it and how to read it."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def description(self) -> str:
-        """By which files it is known."""
-
-    def matches(self, folder: Path) -> bool:
-        """Tell whether a folder is one."""
-
-    def read(self, folder: Path) -> Iterator[Row | Problem]:
-        """Yield its utterances."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +199,7 @@ def _spoken_stm(text: str) -> str:
 
 
 _LJ_LINE = r"(?P<id>[^|]+)\|(?P<raw>[^|]*)(?:\|(?P<text>[^|]*))?"
+Layout = Custom | Beside | Listed
 LAYOUTS: tuple[Layout, ...] = (
     Listed(
         "ljspeech", "metadata.csv and wavs/", "metadata.csv", _LJ_LINE, ("wavs/{id}",), "id|text|normalized text",

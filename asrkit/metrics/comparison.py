@@ -271,18 +271,7 @@ def compare(
 ) -> Comparison:
     """Compare the hypotheses of two systems, see :class:`Comparison`.
 
-    Args:
-        first: Hypotheses of system A; a file, a folder or texts.
-        second: Hypotheses of system B.
-        references: True texts.
-        config: How to score.
-        format: As for :func:`asrkit.metrics.scoring.score`.
-        speakers: As for :func:`asrkit.metrics.scoring.score`.
-
-    Raises:
-        MissingPathError: A path does not exist.
-        ScoringError: Files cannot be read or joined.
-        ConfigError: A setting is unknown.
+    Each is a file, a folder or texts; arguments and errors are those of :func:`asrkit.metrics.scoring.score`.
     """
     a = score(first, references, config, format=format, speakers=speakers)
     return compare_reports(a, score(second, references, config, format=format, speakers=speakers))

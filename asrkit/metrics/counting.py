@@ -43,11 +43,9 @@ class CountTable:
     inexact: tuple[int, ...] = ()
 
     def __len__(self) -> int:
-        """Number of utterances."""
         return len(self.hits)
 
     def __getitem__(self, index: int) -> ErrorCounts:
-        """Return the counts of one utterance."""
         columns = (self.hits, self.substitutions, self.deletions, self.insertions)
         return ErrorCounts(*(int(column[index]) for column in columns))
 

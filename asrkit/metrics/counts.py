@@ -28,7 +28,6 @@ class ErrorCounts:
             raise ScoringError(f"counts cannot be negative: {self}")
 
     def __add__(self, other: ErrorCounts) -> ErrorCounts:
-        """Pool two counts."""
         return ErrorCounts(
             self.hits + other.hits,
             self.substitutions + other.substitutions,

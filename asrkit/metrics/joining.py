@@ -41,7 +41,6 @@ class Pairs:
     notes: tuple[str, ...] = ()  # what a user should know about the joining
 
     def __len__(self) -> int:
-        """Number of utterances."""
         return len(self.ids)
 
 

@@ -90,16 +90,9 @@ def rank(
 ) -> Ranking:
     """Compare the hypotheses of several systems, see :class:`Ranking`.
 
-    Args:
-        systems: Hypotheses of each system; a file, a folder or texts.
-        references: True texts.
-        config: How to score.
-        format: As for :func:`asrkit.metrics.scoring.score`.
-        speakers: As for :func:`asrkit.metrics.scoring.score`.
+    Each is a file, a folder or texts; arguments are those of :func:`asrkit.metrics.scoring.score`.
 
     Raises:
-        MissingPathError: A path does not exist.
-        ScoringError: Files cannot be read or joined, or there is but one system.
-        ConfigError: A setting is unknown.
+        ScoringError: There is but one system; and other errors of ``score``.
     """
     return rank_reports([score(system, references, config, format=format, speakers=speakers) for system in systems])

@@ -12,14 +12,9 @@ from heapq import heappop, heappush
 
 
 class Timeline:
-    """Stretches of time, which may overlap; both ends belong to them."""
+    """Stretches of time, which may overlap; both ends belong to them, and none ends before it starts."""
 
     def __init__(self, stretches: Sequence[tuple[float, float]]) -> None:
-        """Prepare for questions.
-
-        Args:
-            stretches: Start and end of each; an end never lies before its start.
-        """
         self._moments = sorted({time for stretch in stretches for time in stretch})
         self._at: list[int | None] = []  # the first stretch that holds each moment
         self._after: list[int | None] = []  # the first one that holds the time between it and the next

@@ -17,7 +17,8 @@ from asrkit.config import Calibration
 from asrkit.data import Utterance, read_manifest
 from asrkit.data.recordings import measure_recording
 from asrkit.errors import AsrkitError, AudioError
-from asrkit.transcription.recordings import MANIFEST_SUFFIXES, Recording, find_recordings
+from asrkit.transcription.formats import separator_of
+from asrkit.transcription.recordings import Recording, find_recordings, is_manifest
 from asrkit.transcription.transcript import TimedWord, Transcript
 from asrkit.tuning.confidence import Doubt, ExpectedErrors
 
@@ -95,7 +96,7 @@ def list_utterances(inputs: Sequence[Path | str]) -> list[Utterance]:
     """
     speakers: dict[str, str | None] = {}
     for path in map(Path, inputs):
-        if path.suffix.lower() in MANIFEST_SUFFIXES and path.is_file():
+        if is_manifest(path) and path.is_file():
             speakers |= {u.id: u.speaker for u in read_manifest(path, require_text=False, require_audio=False)}
     return [_utterance(recording, speakers) for recording in find_recordings(inputs) if recording.problem is None]
 
@@ -120,7 +121,7 @@ def labelled_by(utterance: Utterance, transcript: Transcript) -> list[Labelled]:
     if transcript.words and transcript.duration_s <= LONGEST_S:
         whole = replace(utterance, text=transcript.text, duration_s=transcript.duration_s)
         return [Labelled(whole, transcript.doubt)]
-    separator = "" if "".join(word.word for word in transcript.words) == transcript.text else " "
+    separator = separator_of(transcript)
     parts = []
     for begin_s, end_s, words in _cut(transcript.words, start_s, start_s + transcript.duration_s):
         part = replace(

@@ -9,29 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from asrkit.alignment import Aligner
-from asrkit.audio import FloatArray, load_waveform
+from asrkit.audio import load_waveform
 from asrkit.config import FeatureConfig
 from asrkit.data import Utterance
 from asrkit.decoder import greedy_decode
 from asrkit.features import extract_features
 from asrkit.text.units import Units
+from asrkit.transcription.recognizer import Network
 
 LEAST_DOUBT = 1.0  # nats a character; below, even a weak model gives no reason to suspect the text
 OUTLIER = 6.0  # robust standard deviations above the median of all utterances
 _SMALLEST_SPREAD = 0.05
 _BATCH = 16
-
-
-class Network(Protocol):
-    """Gives ``(steps, symbols)`` log-probabilities for each ``(frames, bins)``."""
-
-    def emissions(self, features: Sequence[FloatArray]) -> list[FloatArray]:
-        """Run a batch."""
 
 
 @dataclass(frozen=True)

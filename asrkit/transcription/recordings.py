@@ -5,24 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from asrkit.audio import AUDIO_SUFFIXES
+from asrkit.emissions import ForeignEmissions, KeptEmissions
 from asrkit.errors import AsrkitError, ManifestError, MissingPathError, TranscriptionError
 from asrkit.transcription.listing import Listing, Wanted, by_suffix, is_own, is_true, list_input, say_left_out
 from asrkit.transcription.naming import Wish, absolute, common_folder, settle
 
 MANIFEST_SUFFIXES = frozenset({".csv", ".json", ".jsonl", ".tsv"})
-
-
-class StoredEmissions(Protocol):
-    """Emissions on disk."""
-
-    def read(self) -> npt.NDArray[np.float32]:
-        """Return ``(steps, symbols)`` natural-log probabilities."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +41,7 @@ class Recording:
     start_s: float | None = None
     end_s: float | None = None
     problem: str | None = None
-    emissions: StoredEmissions | None = None
+    emissions: KeptEmissions | ForeignEmissions | None = None
     duration_s: float = 0.0
     fingerprint: str = ""
 

@@ -182,25 +182,11 @@ def decode_emissions(
     They are those that ``transcribe(keep_emissions=True)`` kept, and with the same settings the transcripts are the
     same; or, with ``tokens``, arrays of another toolkit: ``.npy``, ``.npz`` and Kaldi archives of ``(steps, outputs)``.
 
-    Args:
-        emissions_dir: Folders and files of emissions; the folder of a run stands for the emissions in it.
-        tokens: File of the labels of the outputs: ``tokens.txt``, ``vocab.json``, a label a line.
-        blank: The output that is the blank; the labels tell unless it is given.
-        words: How labels show words, one of ``WordRule``; the labels tell unless it is given.
-        step_ms: Milliseconds per step.
-        values: What the numbers are, one of ``Values``; the first utterances tell unless it is given.
-        output_dir: As of ``transcribe``, like all other arguments.
-        lm: An n-gram model to decode with.
-        lexicon: How words are spelled with outputs that are no letters; its words are the only ones then.
-        decoding: Settings of the decoder.
-        calibration: As of ``transcribe``, for the model that made the emissions.
-        config: Which files to write, how many jobs.
-        keep_emissions: Store them in our own format below ``emissions/`` of the folder, with their labels.
-        overwrite: Decode everything anew.
-        dry_run: Only say what there is to do.
-        make_decoder: Stands in for the decoder of ``decoding``.
-        make_runner: Stands in for the runner of ``config``.
-        observer: Told about progress.
+    ``emissions_dir`` names folders and files; the folder of a run stands for the emissions in it. ``tokens`` is a file
+    of the labels of the outputs; which is the ``blank``, how labels show ``words`` (one of ``WordRule``) and what the
+    numbers, ``values``, are (one of ``Values``) they tell themselves unless it is given. With a lexicon its words are
+    the only ones; ``keep_emissions`` stores them in our own format, with their labels. The other arguments are those of
+    ``transcribe``.
 
     Raises:
         MissingPathError: A named path does not exist.

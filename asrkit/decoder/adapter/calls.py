@@ -1,15 +1,15 @@
-"""What a call of pyctcdecode's asks of the search, and of the pool that carries it out."""
+"""What a call of pyctcdecode's asks of the search and of the pool that carries it out, and what pieces hand on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext
-from typing import Any
+from typing import Any, Self
 
 from asrkit.config import DecodingConfig
 from asrkit.config.settings import MOST_NUMBER
-from asrkit.decoder.emissions import Emissions
+from asrkit.decoder.hypothesis import Hypothesis
 from asrkit.errors import ConfigError, DecodingError
 
 _NEAR_ZERO = 1e-6
@@ -43,6 +43,46 @@ class Call:
         }
 
 
+@dataclass(frozen=True)
+class LMBeam:
+    """A text so far.
+
+    Args:
+        text: Its words.
+        text_frames: Their frames, counted from the start of the utterance.
+        logit_score: Natural log-probability of the text given the emissions.
+        lm_score: The same with language model, bonus and hotwords.
+    """
+
+    text: str
+    text_frames: list[tuple[int, int]]
+    logit_score: float
+    lm_score: float
+
+    @classmethod
+    def of(cls, h: Hypothesis) -> Self:
+        """Return a hypothesis as a beam."""
+        return cls(h.text, [(word.start_step, word.end_step) for word in h.words], h.acoustic_score, h.score)
+
+
+@dataclass(frozen=True)
+class HotwordScorer:
+    """Words and phrases to prefer in all pieces of an utterance.
+
+    Args:
+        hotwords: The words and phrases.
+        weight: How much, in nats.
+    """
+
+    hotwords: tuple[str, ...]
+    weight: float
+
+    @classmethod
+    def build_scorer(cls, hotwords: Iterable[str] | None = None, weight: float = 10.0) -> Self:
+        """Make one as pyctcdecode does."""
+        return cls(tuple(hotwords or ()), weight)
+
+
 def search_config(settings: Mapping[str, Any]) -> DecodingConfig:
     """Return the settings of our search.
 
@@ -56,25 +96,10 @@ def search_config(settings: Mapping[str, Any]) -> DecodingConfig:
         raise DecodingError(f"{_NAMES.get(name, name)} {problem}") from None
 
 
-def listed(hotwords: Iterable[str] | None) -> tuple[str, ...]:
-    """Return hotwords as what can be compared."""
-    return tuple(hotwords or ())
-
-
 def maps(pool: Any) -> bool:
     """Whether a pool is to spread the work; as in pyctcdecode, one that spawns its processes is not."""
     context = getattr(pool, "_ctx", getattr(pool, "_mp_context", None))
     return hasattr(pool, "map") and not isinstance(context, SpawnContext)
-
-
-def map_with(pool: Any, work: Callable[[Emissions], Any], items: Sequence[Emissions]) -> list[Any]:
-    """Return what a pool makes of each item."""
-    return list(pool.map(work, items))
-
-
-def threads_of(pool: Any) -> int:
-    """Return the number of threads where a pool is one."""
-    return pool if isinstance(pool, int) else 1
 
 
 def check_boundary(score_boundary: bool) -> None:

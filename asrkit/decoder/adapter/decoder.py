@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,10 +14,9 @@ import numpy as np
 
 from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS
-from asrkit.decoder.adapter.calls import Call, check_boundary, listed, map_with, maps, search_config, threads_of
+from asrkit.decoder.adapter.calls import Call, HotwordScorer, LMBeam, check_boundary, maps, search_config
 from asrkit.decoder.adapter.labels import Alphabet
 from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel
-from asrkit.decoder.adapter.partial import HotwordScorer, LMBeam
 from asrkit.decoder.adapter.state import LMState, decode_after
 from asrkit.decoder.beam import BeamSearchDecoder
 from asrkit.decoder.emissions import Emissions, FloatArray
@@ -98,7 +97,7 @@ class BeamSearchDecoderCTC:
         lm_start_state: LMState | None = None,
     ) -> str:
         """Return the best text."""
-        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight, n_best=1)
+        call = Call(beam_width, beam_prune_logp, token_min_logp, tuple(hotwords or ()), hotword_weight)
         return self._decode(logits, call, lm_start_state)[0].text
 
     def decode_beams(
@@ -117,9 +116,9 @@ class BeamSearchDecoderCTC:
         With ``prune_history``, of texts that end with the same words only the best: as many words as the language model
         looks back on, at least one.
         """
-        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight, n_best=beam_width)
+        call = Call(beam_width, beam_prune_logp, token_min_logp, tuple(hotwords or ()), hotword_weight, beam_width)
         found = self._decode(logits, call, lm_start_state)
-        length = self._history_length()
+        length = 0 if self._language_model is None else self._language_model.order - 1
         if prune_history:
             best: dict[tuple[str, ...], Hypothesis] = {}
             for h in found:
@@ -173,13 +172,14 @@ class BeamSearchDecoderCTC:
 
         ``pool`` is None, a number of threads (the fastest, as they do not wait for Python), or a pool with ``map``.
         """
-        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight, n_best=1)
+        call = Call(beam_width, beam_prune_logp, token_min_logp, tuple(hotwords or ()), hotword_weight)
         if maps(pool):
-            return map_with(pool, functools.partial(_decode_text, self, call), logits_list)
+            return list(pool.map(functools.partial(_decode_text, self, call), logits_list))
         search = self._search(call)
         if self._reranks():
             return [self._decode(logits, call)[0].text for logits in logits_list]
-        return search.decode_texts([self._log_probs(logits) for logits in logits_list], threads=threads_of(pool))
+        threads = pool if isinstance(pool, int) else 1
+        return search.decode_texts([self._log_probs(logits) for logits in logits_list], threads=threads)
 
     def decode_beams_batch(
         self,
@@ -200,10 +200,10 @@ class BeamSearchDecoderCTC:
             beam_prune_logp=beam_prune_logp,
             token_min_logp=token_min_logp,
             prune_history=prune_history,
-            hotwords=listed(hotwords),
+            hotwords=tuple(hotwords or ()),
             hotword_weight=hotword_weight,
         )
-        return map_with(pool, decode, logits_list) if maps(pool) else list(map(decode, logits_list))
+        return list((pool.map if maps(pool) else map)(decode, logits_list))
 
     def save_to_dir(self, filepath: Path | str) -> None:
         """Write the decoder into a folder, in pyctcdecode's format.
@@ -339,9 +339,6 @@ class BeamSearchDecoderCTC:
             )
         return to_log_probabilities(values, tell_values([values]))
 
-    def _history_length(self) -> int:
-        return 0 if self._language_model is None else self._language_model.order - 1
-
     def _beam(self, h: Hypothesis, before: LMState | None, length: int) -> OutputBeam:
         frames = [(word.text, (word.start_step, word.end_step)) for word in h.words]
         state = None
@@ -349,6 +346,40 @@ class BeamSearchDecoderCTC:
             words = (*(before.words if before else ()), *_words(h))
             state = LMState(words[max(0, len(words) - length) :])
         return h.text, state, frames, h.acoustic_score, h.score
+
+
+def build_ctcdecoder(
+    labels: Sequence[str],
+    kenlm_model_path: Path | str | None = None,
+    unigrams: Collection[str] | None = None,
+    alpha: float = 0.5,
+    beta: float = 1.5,
+    unk_score_offset: float = -10.0,
+    lm_score_boundary: bool = True,
+) -> BeamSearchDecoderCTC:
+    """Build a decoder as ``pyctcdecode.build_ctcdecoder`` does.
+
+    Args:
+        labels: Text of each output; see ``Alphabet.build_alphabet``.
+        kenlm_model_path: A language model: ARPA, our binary or KenLM's.
+        unigrams: The known words; the model's own when None.
+        alpha: Weight of the language model.
+        beta: Bonus per word.
+        unk_score_offset: See ``LanguageModel``.
+        lm_score_boundary: Must be True: sentences have a begin and an end.
+
+    Raises:
+        DecodingError: The labels are repeated, or ``lm_score_boundary`` is False.
+        LanguageModelError: The language model cannot be used.
+    """
+    alphabet = Alphabet.build_alphabet(labels)
+    if kenlm_model_path is None:
+        check_boundary(lm_score_boundary)
+        return BeamSearchDecoderCTC(alphabet)
+    path = Path(kenlm_model_path)
+    return BeamSearchDecoderCTC(
+        alphabet, LanguageModel(path, unigrams, alpha, beta, unk_score_offset, lm_score_boundary)
+    )
 
 
 def _words(h: Hypothesis) -> tuple[str, ...]:

@@ -34,7 +34,6 @@ class Transcripts:
     document: str | None = None  # the name of the recording, where the file is all of one recording and tells no id
 
     def __len__(self) -> int:
-        """Number of utterances."""
         return len(self.texts)
 
 
