@@ -32,21 +32,15 @@ _FEWEST_ADDED = 3  # symbols that make something said
 
 @dataclass
 class AlignedWord:
-    """When a word was said.
+    """When a word was said."""
 
-    Args:
-        start_step: First step of its first output; -1 where it was not said.
-        end_step: One past the last step of its last output.
-        doubt: How much less likely it is than what was heard, in nats a unit; infinite where it was not said.
-        symbols: Its outputs, with their first step and one past their last.
-        is_spelled: Whether the outputs can spell it.
-    """
-
-    start_step: int = -1
-    end_step: int = -1
+    start_step: int = -1  # first step of its first output; -1 where it was not said
+    end_step: int = -1  # one past the last step of its last output
+    # How much less likely it is than what was heard, in nats a unit; infinite where it was not said.
     doubt: float = float("inf")
+    # Its outputs, with their first step and one past their last.
     symbols: list[tuple[int, int, int]] = field(default_factory=list)
-    is_spelled: bool = True
+    is_spelled: bool = True  # whether the outputs can spell it
 
     @property
     def is_said(self) -> bool:
@@ -61,19 +55,12 @@ class AlignedWord:
 
 @dataclass(frozen=True)
 class Alignment:
-    """All words of a text.
+    """All words of a text."""
 
-    Args:
-        words: In the order of the text.
-        extra: First steps of what is said and not written, and one past the last.
-        order: The stretches of words, ``[start, stop)``, in the order in which they are heard.
-        num_heard: About how many words are heard.
-    """
-
-    words: list[AlignedWord]
-    extra: list[tuple[int, int]]
-    order: list[tuple[int, int]]
-    num_heard: float
+    words: list[AlignedWord]  # in the order of the text
+    extra: list[tuple[int, int]]  # first steps of what is said and not written, and one past the last
+    order: list[tuple[int, int]]  # the stretches of words, ``[start, stop)``, in the order in which they are heard
+    num_heard: float  # about how many words are heard
 
     @property
     def num_sure(self) -> int:
@@ -214,19 +201,12 @@ class _Piece:
 
 @dataclass(frozen=True)
 class _Heard:
-    """The likeliest output of each step, as units of text.
+    """The likeliest output of each step, as units of text."""
 
-    Args:
-        units: ``(units,)``.
-        first: First step of each.
-        end: One past its last.
-        is_pause: ``(steps,)`` whether nothing is heard.
-    """
-
-    units: npt.NDArray[np.int64]
-    first: npt.NDArray[np.intp]
-    end: npt.NDArray[np.intp]
-    is_pause: npt.NDArray[np.bool_]
+    units: npt.NDArray[np.int64]  # ``(units,)``
+    first: npt.NDArray[np.intp]  # first step of each
+    end: npt.NDArray[np.intp]  # one past its last
+    is_pause: npt.NDArray[np.bool_]  # ``(steps,)`` whether nothing is heard
 
     @classmethod
     def of(cls, emissions: FloatArray, symbols: Symbols, *, by_output: bool) -> _Heard:

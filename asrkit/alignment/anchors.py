@@ -38,17 +38,11 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the text that is heard in its order.
+    """A part of the text that is heard in its order."""
 
-    Args:
-        heard: First unit heard and one past the last.
-        text: The same of the text.
-        matches: In their order.
-    """
-
-    heard: tuple[int, int]
-    text: tuple[int, int]
-    matches: tuple[Match, ...] = ()
+    heard: tuple[int, int]  # first unit heard and one past the last
+    text: tuple[int, int]  # the same of the text
+    matches: tuple[Match, ...] = ()  # in their order
 
 
 def find_blocks(heard: Units, text: Units, breaks: Sequence[int] = ()) -> list[Block]:

@@ -18,25 +18,15 @@ WILD = -1  # an output that stands for whatever is said
 
 @dataclass
 class Lattice:
-    """Ways to write a text.
+    """Ways to write a text."""
 
-    Args:
-        starts: The place where each output starts.
-        ends: The place where it ends.
-        outputs: Which output it is.
-        num_places: How many places there are.
-        first: Places where a way may begin.
-        last: Places where it may end.
-        hubs: Of a text of words: the place before each word, and the last place.
-    """
-
-    starts: list[int]
-    ends: list[int]
-    outputs: list[int]
-    num_places: int
-    first: Sequence[int]
-    last: Sequence[int]
-    hubs: Sequence[int] = ()
+    starts: list[int]  # the place where each output starts
+    ends: list[int]  # the place where it ends
+    outputs: list[int]  # which output it is
+    num_places: int  # how many places there are
+    first: Sequence[int]  # places where a way may begin
+    last: Sequence[int]  # places where it may end
+    hubs: Sequence[int] = ()  # of a text of words: the place before each word, and the last place
 
     def add(self, start: int, end: int, output: int) -> None:
         """Let an output lead from one place to another."""

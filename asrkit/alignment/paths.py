@@ -31,26 +31,16 @@ class States:
 
     Beside the text are, where the lattice has hubs, a state at each hub for what is said and not written, and one, in
     which no time passes, for what is written and not said.
-
-    Args:
-        before: ``(most, states)`` states from which each may be entered; ``len(states)`` is none.
-        costs: ``(most, states)`` nats that it takes.
-        emitted: ``(states,)`` column of the emissions; those beyond the outputs are as ``widen`` makes them.
-        first: States in which a path may begin: those before the first step.
-        last: States in which it may end.
-        num_places: How many blanks.
-        hubs: Place of each hub.
-        lengths: Units of the words between hubs.
     """
 
-    before: Indices
-    costs: FloatArray
-    emitted: Indices
-    first: Sequence[int]
-    last: Sequence[int]
-    num_places: int
-    hubs: Indices
-    lengths: npt.NDArray[np.float64]
+    before: Indices  # ``(most, states)`` states from which each may be entered; ``len(states)`` is none
+    costs: FloatArray  # ``(most, states)`` nats that it takes
+    emitted: Indices  # ``(states,)`` column of the emissions; those beyond the outputs are as ``widen`` makes them
+    first: Sequence[int]  # states in which a path may begin: those before the first step
+    last: Sequence[int]  # states in which it may end
+    num_places: int  # how many blanks
+    hubs: Indices  # place of each hub
+    lengths: npt.NDArray[np.float64]  # units of the words between hubs
 
     def __len__(self) -> int:
         return len(self.emitted)

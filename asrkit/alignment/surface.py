@@ -15,17 +15,11 @@ _LONGEST = 100  # tokens read together, so that a number knows its neighbors
 
 @dataclass(frozen=True)
 class Token:
-    """A word of a text.
+    """A word of a text."""
 
-    Args:
-        written: With its punctuation.
-        said: The words that are heard.
-        begins_part: Whether an empty line, or the beginning of the text, stands before it.
-    """
-
-    written: str
-    said: tuple[str, ...]
-    begins_part: bool = False
+    written: str  # with its punctuation
+    said: tuple[str, ...]  # the words that are heard
+    begins_part: bool = False  # whether an empty line, or the beginning of the text, stands before it
 
 
 def read_tokens(text: str, say: Callable[[str], str], *, divides_words: bool = True) -> list[Token]:

@@ -27,25 +27,16 @@ _TAG_BYTES = 64  # fewer bytes behind the samples are no sound
 
 @dataclass(frozen=True)
 class Part:
-    """A recording within a file.
-
-    Args:
-        path: The file.
-        start: Its first byte.
-        size: Its bytes.
-        patches: What to read instead of the bytes at some places: offset within the part -> bytes.
-        is_whole_file: Whether it is all there is, as it lies on the disk.
-        cut: What is missing at its end, as far as its structure tells.
-        remark: What was wrong with its header.
-    """
+    """A recording within a file."""
 
     path: Path
-    start: int
-    size: int
+    start: int  # its first byte
+    size: int  # its bytes
+    # What to read instead of the bytes at some places: offset within the part -> bytes.
     patches: tuple[tuple[int, bytes], ...] = ()
-    is_whole_file: bool = False
-    cut: str | None = None
-    remark: str | None = None
+    is_whole_file: bool = False  # whether it is all there is, as it lies on the disk
+    cut: str | None = None  # what is missing at its end, as far as its structure tells
+    remark: str | None = None  # what was wrong with its header
 
 
 class PartFile(io.RawIOBase):

@@ -24,15 +24,11 @@ _ROOM_SEED = 0x0400_0115  # keeps the rooms apart from what utterances draw
 
 @dataclass(frozen=True)
 class Degraded:
-    """A waveform, and what was done to it.
+    """A waveform, and what was done to it."""
 
-    Attributes:
-        waveform: ``(samples,)``.
-        done: Of what happened: ``room`` (reverberation time in s, or the name of a measured response), ``noise``,
-            ``snr`` (dB), ``clip`` (dB) and ``codec``.
-    """
-
-    waveform: FloatArray
+    waveform: FloatArray  # ``(samples,)``
+    # Of what happened: ``room`` (reverberation time in s, or the name of a measured response), ``noise``, ``snr`` (dB),
+    # ``clip`` (dB) and ``codec``.
     done: dict[str, str | float] = field(default_factory=dict)
 
     @property

@@ -24,21 +24,13 @@ _BFLOAT16 = np.dtype("V2")  # what numpy makes of it on disk
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """Emissions of one utterance in a file of another toolkit.
-
-    Args:
-        path: The file.
-        key: What the file calls it; "" where it holds nothing else.
-        shape: ``(steps, outputs)``.
-        offset: Where it begins in a Kaldi archive.
-        fingerprint: What tells it from another version of it.
-    """
+    """Emissions of one utterance in a file of another toolkit."""
 
     path: Path
-    key: str
-    shape: tuple[int, int]
-    offset: int | None = None
-    fingerprint: str = ""
+    key: str  # what the file calls it; "" where it holds nothing else
+    shape: tuple[int, int]  # ``(steps, outputs)``
+    offset: int | None = None  # where it begins in a Kaldi archive
+    fingerprint: str = ""  # what tells it from another version of it
 
     def read(self) -> FloatArray:
         """Return its values, ``shape``.
@@ -70,15 +62,10 @@ class ArrayFile:
 
 @dataclass(frozen=True)
 class BadArray:
-    """An array that cannot be used.
+    """An array that cannot be used."""
 
-    Args:
-        key: What the file calls it; "" for the whole file.
-        problem: Why, in one line.
-    """
-
-    key: str
-    problem: str
+    key: str  # what the file calls it; "" for the whole file
+    problem: str  # why, in one line
 
 
 def list_npy(path: Path) -> Iterator[ArrayFile | BadArray]:

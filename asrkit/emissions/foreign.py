@@ -19,15 +19,10 @@ _SAMPLE = 8  # utterances that are looked at to tell what the values are
 
 @dataclass(frozen=True)
 class ForeignEmissions:
-    """Emissions in a file of another toolkit, to be read as log-probabilities.
+    """Emissions in a file of another toolkit, to be read as log-probabilities."""
 
-    Args:
-        file: Where they are.
-        values: What the numbers there are.
-    """
-
-    file: ArrayFile
-    values: Values
+    file: ArrayFile  # where they are
+    values: Values  # what the numbers there are
 
     def read(self) -> FloatArray:
         """Return ``(steps, outputs)`` natural-log probabilities.

@@ -29,42 +29,26 @@ _RANGES = {"step_ms": (1e-3, 1e4), "duration_s": (0.0, 1e9)}
 
 @dataclass(frozen=True)
 class EmissionsInfo:
-    """What stored emissions belong to.
-
-    Args:
-        utterance_id: Id of the utterance.
-        symbols: Outputs of the model.
-        step_ms: Milliseconds per step.
-        duration_s: Seconds of audio.
-        audio: Path of the recording.
-        audio_fingerprint: Which version of the recording.
-        model: Name of the model.
-        model_fingerprint: Which version of the model.
-        normalizer: What the model's texts passed, for those who score what is decoded.
-        language: Of its texts.
-    """
+    """What stored emissions belong to."""
 
     utterance_id: str
-    symbols: Symbols
+    symbols: Symbols  # outputs of the model
     step_ms: float
-    duration_s: float
+    duration_s: float  # seconds of audio
     audio: str
-    audio_fingerprint: str
+    audio_fingerprint: str  # which version of the recording
     model: str
-    model_fingerprint: str
+    model_fingerprint: str  # which version of the model
+    # What the model's texts passed, for those who score what is decoded.
     normalizer: str = "standard-1"  # before emissions told it
-    language: str = "en"
+    language: str = "en"  # of its texts
 
 
 @dataclass(frozen=True)
 class KeptEmissions:
-    """Emissions that a run of ours kept.
+    """Emissions that a run of ours kept."""
 
-    Args:
-        path: Their file.
-    """
-
-    path: Path
+    path: Path  # their file
 
     def read(self) -> npt.NDArray[np.float32]:
         """Return ``(steps, symbols)`` natural-log probabilities; see ``read_emissions``."""

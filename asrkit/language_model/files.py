@@ -33,19 +33,12 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model as it lies on the disk.
-
-    Args:
-        path: The file.
-        data: Its bytes, unpacked if it is compressed.
-        status: Of the file that was opened, whatever the path has led to since.
-        is_mapped: Whether the bytes stay on the disk until they are needed.
-    """
+    """A model as it lies on the disk."""
 
     path: Path
-    data: npt.NDArray[np.uint8]
-    status: os.stat_result
-    is_mapped: bool
+    data: npt.NDArray[np.uint8]  # its bytes, unpacked if it is compressed
+    status: os.stat_result  # of the file that was opened, whatever the path has led to since
+    is_mapped: bool  # whether the bytes stay on the disk until they are needed
 
     @property
     def is_binary(self) -> bool:

@@ -27,19 +27,13 @@ _TINY = 1e-250  # the least chance that can still be divided by
 
 @dataclass(frozen=True)
 class _Block:
-    """Words with the same number of letters and of labels.
+    """Words with the same number of letters and of labels."""
 
-    Args:
-        places: Which lines they are.
-        letters: Letters of each word.
-        labels: Labels of each word.
-        units: Sizes, and for each the number of the unit that takes letter i and so many labels from label j on:
-            ``(letters, labels + 1 - size, words)``.
-    """
-
-    places: list[int]
-    letters: int
-    labels: int
+    places: list[int]  # which lines they are
+    letters: int  # of each word
+    labels: int  # of each word
+    # Sizes, and for each the number of the unit that takes letter i and so many labels from label j on: ``(letters,
+    # labels + 1 - size, words)``.
     units: tuple[tuple[int, Integers], ...]
 
 

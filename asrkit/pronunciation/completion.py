@@ -11,17 +11,11 @@ from asrkit.text import Lexicon
 
 
 class Completed(NamedTuple):
-    """A lexicon with words that it lacked.
+    """A lexicon with words that it lacked."""
 
-    Args:
-        lexicon: All its lines, then one for each word that was guessed.
-        guessed: These words.
-        left_out: Words with letters that the lexicon never uses.
-    """
-
-    lexicon: Lexicon
-    guessed: tuple[str, ...]
-    left_out: tuple[str, ...]
+    lexicon: Lexicon  # all its lines, then one for each word that was guessed
+    guessed: tuple[str, ...]  # these words
+    left_out: tuple[str, ...]  # words with letters that the lexicon never uses
 
 
 def complete_lexicon(lexicon: Lexicon, words: Iterable[str]) -> Completed:
