@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,6 +120,13 @@ def read_examples(
     """Decode a few utterances and keep nothing on disk; what cannot be read is left out."""
     decoded = _decoded(utterances, config.features.sample_rate_hz)
     return [_example(u, samples, units, auxiliary) for u, samples in decoded if not isinstance(samples, str)]
+
+
+def require_some(name: str, usable: Collection[object], rejections: Sequence[Rejection]) -> None:
+    """Refuse a set, such as ``training``, in which nothing is usable."""
+    if not usable:
+        why = f"; {rejections[0].id}: {rejections[0].reason}" if rejections else ""
+        raise TrainingError(f"no {name} utterance can be used{why}")
 
 
 def reason_to_refuse(

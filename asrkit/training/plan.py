@@ -19,7 +19,7 @@ from asrkit.memory import peak_mb
 from asrkit.text.units import Units
 from asrkit.training.backend import quiet_backend, require_training
 from asrkit.training.batches import Batch, BatchMaker, num_workers, plan_batches
-from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse
+from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse, require_some
 from asrkit.training.hosts import require_jax
 from asrkit.training.observer import TrainingObserver
 from asrkit.training.run import load_sets, settle
@@ -110,10 +110,8 @@ def plan_run(config: RunConfig, observer: TrainingObserver | None = None, num_ho
     units, auxiliary = units_of_run(config, texts, None, observer), auxiliary_units(config, texts)
     train = _usable(sets[0], units, config, max(config.training.augmentation.speeds), rejections)
     dev = _usable(sets[1], units, config, 1.0, rejections, is_judged=True)
-    for name, part in (("training", train), ("dev", dev)):
-        if not part.utterances:
-            why = f"; {rejections[0].id}: {rejections[0].reason}" if rejections else ""
-            raise TrainingError(f"no {name} utterance can be used{why}")
+    require_some("training", train.utterances, rejections)
+    require_some("dev", dev.utterances, rejections)
     with quiet_backend():
         from asrkit.training.devices import unused_gpu
 

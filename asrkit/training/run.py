@@ -15,7 +15,7 @@ from asrkit.data import Utterance, read_manifest, split_utterances
 from asrkit.data.alphabets import fit_corpus, settle_texts
 from asrkit.data.manifest import left_out
 from asrkit.degrading import Degrader
-from asrkit.errors import ConfigError, TrainingError
+from asrkit.errors import ConfigError
 from asrkit.model.bundle import Bundle
 from asrkit.model.folder import PARTS
 from asrkit.packages import version_of
@@ -24,7 +24,7 @@ from asrkit.text.normalizer import Normalizer, get_normalizer
 from asrkit.text.units import Units
 from asrkit.training.backend import keras_backend, quiet_backend, require_training
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
-from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples
+from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples, require_some
 from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.observer import RunStart, TrainingObserver, told_to_all
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
@@ -238,10 +238,8 @@ def _load_examples(
     dev_examples, dev_rejections = load_examples(
         dev_set, units, config, cache_dir=cache_dir, is_judged=True, progress=observer.decoding_audio, hosts=hosts
     )
-    for name, usable, refused in (("training", examples, rejections), ("dev", dev_examples, dev_rejections)):
-        if not usable:
-            why = f"; {refused[0].id}: {refused[0].reason}" if refused else ""
-            raise TrainingError(f"no {name} utterance can be used{why}")
+    require_some("training", examples, rejections)
+    require_some("dev", dev_examples, dev_rejections)
     return examples, dev_examples, [*rejections, *dev_rejections]
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from asrkit.memory import peak_mb
-from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.local import LocalRunner
 from asrkit.transcription.recipe import Recipe
-from asrkit.transcription.recordings import Recording
+from asrkit.transcription.recordings import Batch, Recording, plan_batches
 
 _SAMPLE_BATCH_S = 30.0  # audio in a batch of the sample
 _BATCHES_PER_JOB = 2

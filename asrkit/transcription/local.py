@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
-from asrkit.transcription.batching import Batch
 from asrkit.transcription.recognizer import Loaded, Outcome, Recognizer
+from asrkit.transcription.recordings import Batch
 
 
 class Runner(Protocol):

@@ -15,9 +15,9 @@ from typing import Any
 from asrkit.cluster import connect, first_line
 from asrkit.errors import AsrkitError, TranscriptionError
 from asrkit.packages import silenced
-from asrkit.transcription.batching import Batch
 from asrkit.transcription.recipe import Recipe
 from asrkit.transcription.recognizer import Outcome, Recognizer
+from asrkit.transcription.recordings import Batch
 
 # A batch whose workers died so often is split, to find the recording that kills them.
 _ATTEMPTS = 3

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asrkit.audio import AUDIO_SUFFIXES
+from asrkit.config import TranscriptionConfig
 from asrkit.emissions import ForeignEmissions, KeptEmissions
 from asrkit.errors import AsrkitError, ManifestError, MissingPathError, TranscriptionError
 from asrkit.transcription.listing import Listing, Wanted, by_suffix, is_own, is_true, list_input, say_left_out
@@ -49,6 +50,9 @@ class Recording:
     def is_segment(self) -> bool:
         """Whether it is a part of its file."""
         return self.start_s is not None or self.end_s is not None
+
+
+Batch = tuple[Recording, ...]  # what goes through the network together
 
 
 def find_recordings(
@@ -216,3 +220,26 @@ def reason(error: Exception, recording: Recording) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     text = text.removeprefix(f"{' '.join(str(recording.path).split())}: ")
     return text if isinstance(error, AsrkitError) else f"{type(error).__name__}: {text}"
+
+
+def plan_batches(recordings: Sequence[Recording], config: TranscriptionConfig) -> Iterator[Batch]:
+    """Group recordings of similar length, the longest first, so that little is padded and no long one comes last.
+
+    A batch holds at most ``batch_size`` recordings and ``batch_seconds`` of padded audio; a recording longer than a
+    window is a batch by itself. How recordings are grouped never changes a transcript.
+    """
+    batch: list[Recording] = []
+    longest_s = 0.0
+    for recording in sorted(recordings, key=lambda r: (-r.duration_s, r.utterance_id)):
+        if batch and (
+            longest_s > config.window_s
+            or len(batch) == config.batch_size
+            or longest_s * (len(batch) + 1) > config.batch_seconds
+        ):
+            yield tuple(batch)
+            batch = []
+        if not batch:
+            longest_s = recording.duration_s
+        batch.append(recording)
+    if batch:
+        yield tuple(batch)

@@ -16,7 +16,6 @@ from asrkit.config.settings import one_of
 from asrkit.emissions import Values
 from asrkit.errors import ConfigError
 from asrkit.text import WordRule
-from asrkit.transcription.batching import Batch, plan_batches
 from asrkit.transcription.estimate import estimate_run
 from asrkit.transcription.folder import OutputFolder, refuse_strangers
 from asrkit.transcription.ledger import Ledger, failure_of
@@ -27,7 +26,7 @@ from asrkit.transcription.outputs import TranscriptFiles
 from asrkit.transcription.pieces import Decoder
 from asrkit.transcription.recipe import Recipe
 from asrkit.transcription.recognizer import Model, Network
-from asrkit.transcription.recordings import Recording, find_recordings
+from asrkit.transcription.recordings import Batch, Recording, find_recordings, plan_batches
 from asrkit.transcription.remote import fetch, is_url
 from asrkit.transcription.scanning import Scanned, Scanner, State
 from asrkit.transcription.shards import merge_shards, of_shard, open_tables
