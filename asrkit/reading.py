@@ -22,6 +22,7 @@ import numpy.typing as npt
 _MOST_ARRAY_BYTES = 4 << 30  # of an array that is compressed, once it is not
 _DEFLATE_RATIO = 1100  # no compressed file is longer than this many times its length
 _PIECE_BYTES = 1 << 24
+_MOST_QUOTED = 300
 
 # What gzip, bz2, lzma and zipfile raise for a damaged file.
 UNPACKING_ERRORS = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error)
@@ -158,7 +159,12 @@ def in_one_line(error: Exception) -> str:
         return f"cannot be read: {error.strerror.lower()}"
     if isinstance(error, zipfile.BadZipFile):
         return f"is not an archive that numpy.savez wrote: {error}"
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(error) or type(error).__name__
+
+
+def one_line(said: object) -> str:
+    """Return what a stranger says, in one line of a bounded length: an error may quote all of an answer."""
+    return " ".join(str(said)[:_MOST_QUOTED].split())
 
 
 def read_npy_header(file: IO[bytes], size: int) -> Header:

@@ -203,3 +203,21 @@ def test_symbols_are_checked(symbols: tuple, message: str) -> None:  # type: ign
 def test_labels_without_any_mark_may_be_whole_words() -> None:
     symbols = Symbols(("", "yes", "no"), 0, WordRule.CONTINUATION)
     assert symbols.spellings[1] == Spelling(b"yes", opens=True, closes=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("labels", ["a", 5]),
+        ("blank_index", float("inf")),
+        ("blank_index", 1.5),
+        ("blank_index", True),
+        ("skipped", [True]),
+        ("skipped", None),
+    ],
+)
+def test_plain_values_of_other_types_are_refused(name: str, value: object) -> None:
+    values = Symbols(("a", "b", ""), 2, WordRule.NONE).to_dict()
+    assert Symbols.from_dict(values).labels == ("a", "b", "")
+    with pytest.raises(TypeError):
+        Symbols.from_dict({**values, name: value})

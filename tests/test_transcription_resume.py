@@ -133,6 +133,25 @@ def test_a_line_of_other_types_is_done_again(done: tuple[Path, Path], change: di
     assert (done[1] / "hyp.txt").read_bytes() == before["hyp.txt"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+@pytest.mark.parametrize("name", ["speaker0", "emissions", ".asrkit.shards"])
+def test_a_folder_that_is_a_link_is_not_written_to(done: tuple[Path, Path], name: str, tmp_path: Path) -> None:
+    """A folder out of an archive may hold a link to anywhere; what it leads to is not the run's."""
+    victim, output = tmp_path / "victim", tmp_path / "linked"
+    for folder in (victim, output):
+        folder.mkdir()
+    (output / name).symlink_to("../victim")
+    shard = "1/2" if name.startswith(".") else None
+    if shard:
+        with pytest.raises(TranscriptionError, match=r"the folder \.asrkit\.shards is a link"):
+            run(done[0], output, config=TranscriptionConfig(shard=shard))
+    else:
+        summary = run(done[0], output, keep_emissions=True)
+        assert summary.num_transcribed + len(summary.failures) == len(list(done[0].rglob("*.wav")))
+        assert summary.failures and all(f"the folder {name} is a link" in row.reason for row in summary.failures)
+    assert not list(victim.iterdir())
+
+
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's")
 @pytest.mark.parametrize("kind", ["link", "dangling", "pipe"])
 def test_results_that_are_no_file_of_ours_are_left_alone(done: tuple[Path, Path], tmp_path: Path, kind: str) -> None:

@@ -139,18 +139,20 @@ class Request:
     @contextmanager
     def inputs_on_disk(self) -> Iterator[list[str]]:
         """Give the inputs, with audio on stdin as a temporary file."""
+        if "-" not in self._inputs:  # a kill leaves no folder behind
+            yield list(self._inputs)
+            return
         with tempfile.TemporaryDirectory(prefix="asrkit-") as folder:
             # Bare samples are known by their suffix; anything else by its first bytes.
             spooled = Path(folder) / ("stdin" if self._flags["raw_rate_hz"] is None else "stdin.raw")
-            if "-" in self._inputs:
-                try:
-                    with spooled.open("wb") as file:
-                        shutil.copyfileobj(sys.stdin.buffer, file)
-                except OSError as error:
-                    why = (error.strerror or str(error)).lower()
-                    raise TranscriptionError(
-                        f"the audio on stdin cannot be kept here ({why}); set TMPDIR to a folder with room", path=folder
-                    ) from None
+            try:
+                with spooled.open("wb") as file:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+            except OSError as error:
+                why = (error.strerror or str(error)).lower()
+                raise TranscriptionError(
+                    f"the audio on stdin cannot be kept here ({why}); set TMPDIR to a folder with room", path=folder
+                ) from None
             yield [str(spooled) if given == "-" else given for given in self._inputs]
 
     def carry_out(self, paths: list[str]) -> TranscriptionSummary:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import shutil
 import tarfile
 import time
@@ -12,8 +13,10 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from asrkit.errors import DownloadError
+from asrkit.reading import one_line
 
 Progress = Callable[[str, int, int], None]  # what is being done, bytes done, bytes in all
 
@@ -31,6 +34,51 @@ class ModestMember(tarfile.TarInfo):
         if self.size > _MOST_HEADER_BYTES and not (self.isreg() or self.isdir()):
             raise tarfile.ReadError(f"a header of {self.size:,} bytes")
         return super()._proc_member(tar)  # type: ignore[misc,no-any-return]
+
+
+class _Watched(io.RawIOBase):
+    """What a server sends, headers and all, as long as it sends enough of it."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw, self._seen, self._since_s = raw, 0, time.monotonic()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        count = self._raw.readinto(buffer)
+        self._seen += count or 0
+        if self._seen >= _LEAST_BYTES:
+            self._seen, self._since_s = 0, time.monotonic()
+        elif time.monotonic() - self._since_s > _TIMEOUT_S:
+            raise TimeoutError(f"fewer than {_LEAST_BYTES:,} bytes came in {_TIMEOUT_S:g} s")
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.fp = io.BufferedReader(_Watched(self.fp.detach()))
+
+
+class _Watching(urllib.request.AbstractHTTPHandler):
+    def do_open(self, http_class: Any, req: urllib.request.Request, **how: Any) -> Any:
+        def connection(*args: Any, **kwargs: Any) -> http.client.HTTPConnection:
+            made: http.client.HTTPConnection = http_class(*args, **kwargs)
+            made.response_class = _Response
+            return made
+
+        return super().do_open(connection, req, **how)
+
+
+class _Http(_Watching, urllib.request.HTTPHandler): ...
+
+
+class _Https(_Watching, urllib.request.HTTPSHandler): ...
 
 
 @dataclass(frozen=True)
@@ -114,16 +162,18 @@ def _download_rest(archive: Archive, part: Path, on_progress: Progress) -> None:
         try:
             _fetch_from(archive, part, have, on_progress)
             reason = "the server closed the connection"
+        except urllib.error.HTTPError as error:
+            if error.code < 500 and error.code != 416:
+                raise DownloadError(
+                    f"{archive.url}: the server answered {error.code} {one_line(error.reason)}"
+                ) from None
+            if error.code == 416:
+                part.unlink(missing_ok=True)  # the server holds less than is here: begin anew
+            reason = f"the server answered {one_line(error)}; try again later"
         except (OSError, http.client.HTTPException, ValueError) as error:  # the last: a redirect to no address
             if error.__class__ is OSError or isinstance(error, PermissionError):  # the disk, not the network
                 raise DownloadError(f"cannot be written: {error}", path=part) from None
-            if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 416:
-                raise DownloadError(f"{archive.url}: the server answered {error.code} {error.reason}") from None
-            if part.exists() and isinstance(error, urllib.error.HTTPError) and error.code == 416:
-                part.unlink()  # the server holds less than is here: begin anew
-            answered = isinstance(error, urllib.error.HTTPError)
-            reason = f"the server answered {error}" if answered else f"{getattr(error, 'reason', None) or error}"
-            reason += "; try again later" if answered else "; is this machine online?"
+            reason = f"{one_line(getattr(error, 'reason', None) or error)}; is this machine online?"
         now = part.stat().st_size if part.exists() else 0
         failures = 0 if now - have >= _LEAST_BYTES else failures + 1
         if failures == _ATTEMPTS:
@@ -138,31 +188,36 @@ def _fetch_from(archive: Archive, part: Path, have: int, on_progress: Progress) 
     request = urllib.request.Request(archive.url, headers={"User-Agent": "asrkit"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
-        resumes = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+    with urllib.request.build_opener(_Http, _Https).open(request, timeout=_TIMEOUT_S) as response:
+        resumes = response.status == 206
+        if resumes and not response.headers.get("Content-Range", "").startswith(
+            f"bytes {have}-{archive.size_bytes - 1}/"
+        ):
+            raise http.client.HTTPException("the server sends another part than that asked for")
         done = have if resumes else 0
-        missing, promised = archive.size_bytes - done, response.headers.get("Content-Length", "")
-        if promised.isdecimal() and int(promised) != missing:  # nothing of it may be taken for the archive
-            raise DownloadError(
-                f"{archive.url}: {int(promised):,} bytes are offered where {missing:,} are missing; it is not "
-                "the known archive, or the network here wants a sign-in first"
-            )
-        with part.open("ab" if resumes else "wb") as file:
-            on_progress("downloading", done, archive.size_bytes)
-            looked_s, seen = time.monotonic(), done
-            while chunk := response.read1(_CHUNK_BYTES):  # what came is written, though no more may come
-                done += len(chunk)
-                if done > archive.size_bytes:
-                    break
-                file.write(chunk)
-                on_progress("downloading", done, archive.size_bytes)
-                if done - seen >= _LEAST_BYTES:
-                    looked_s, seen = time.monotonic(), done
-                elif time.monotonic() - looked_s > _TIMEOUT_S:
-                    raise TimeoutError(f"fewer than {_LEAST_BYTES:,} bytes came in {_TIMEOUT_S:g} s")
-    if done > archive.size_bytes:
-        part.unlink()
-        raise DownloadError(f"{archive.url}: sends more than {archive.size_bytes:,} bytes; it is not the known archive")
+        missing, promised = archive.size_bytes - done, response.headers.get("Content-Length")
+        if promised not in (None, str(missing)):  # nothing of it may be taken for the archive
+            raise _unknown(archive, promised, missing)
+        is_told = resumes or promised is not None
+        if have and not is_told:
+            raise http.client.HTTPException("the server does not say how much it sends")
+        try:
+            with part.open("ab" if resumes else "wb") as file:
+                while done <= archive.size_bytes and (chunk := response.read1(_CHUNK_BYTES)):
+                    done += file.write(chunk)  # though no more may come
+                    on_progress("downloading", done, archive.size_bytes)
+            if done > archive.size_bytes or (done < archive.size_bytes and not is_told):
+                raise _unknown(archive, str(done), archive.size_bytes)
+        finally:
+            if done > archive.size_bytes or (done < archive.size_bytes and not is_told):
+                part.unlink(missing_ok=True)  # a page, or half of the archive: nobody can tell
+
+
+def _unknown(archive: Archive, offered: str, missing: int) -> DownloadError:
+    return DownloadError(
+        f"{archive.url}: {one_line(offered)} bytes are offered where {missing} are missing; it is not the known "
+        "archive, or the network here wants a sign-in first"
+    )
 
 
 def _check_sum(archive: Archive, path: Path, on_progress: Progress) -> None:

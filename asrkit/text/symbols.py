@@ -126,10 +126,10 @@ class Symbols:
             KeyError, TypeError, ValueError: They are not what ``to_dict`` returns.
             ConfigError: They cannot be those of a model.
         """
-        labels, skipped = tuple(values["labels"]), frozenset(values["skipped"])
-        if not all(isinstance(label, str) for label in labels) or not all(isinstance(i, int) for i in skipped):
-            raise TypeError("labels are not texts, or skipped ones not numbers")
-        return Symbols(labels, int(values["blank_index"]), WordRule(values["words"]), skipped)
+        labels, skipped, blank = tuple(values["labels"]), frozenset(values["skipped"]), values["blank_index"]
+        if not all(isinstance(label, str) for label in labels) or any(type(i) is not int for i in (*skipped, blank)):
+            raise TypeError("labels are not texts, or the blank and skipped ones no whole numbers")
+        return Symbols(labels, blank, WordRule(values["words"]), skipped)
 
     def _spell(self, index: int, label: str) -> Spelling:
         try:

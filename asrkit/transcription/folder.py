@@ -25,7 +25,14 @@ from asrkit.transcription.naming import (
     SHARDS_FOLDER,
     file_in,
 )
-from asrkit.transcription.outputs import SUBTITLE_SETTINGS, for_one_recording, is_file, unwritable, write_atomically
+from asrkit.transcription.outputs import (
+    SUBTITLE_SETTINGS,
+    for_one_recording,
+    is_file,
+    refuse_links,
+    unwritable,
+    write_atomically,
+)
 from asrkit.transcription.results import ResultsLog
 from asrkit.writing import TEMPORARY_PATTERN, written_whole
 
@@ -57,6 +64,7 @@ class OutputFolder:
                 )
         if not read_only:
             try:
+                refuse_links(path, whole or path)
                 path.mkdir(parents=True, exist_ok=True)
                 self._lock = _locked(path / LOCK_NAME)
             except OSError as error:
@@ -132,7 +140,7 @@ class OutputFolder:
             TranscriptionError: The disk is full.
         """
         path = self._emissions_path(output)
-        with for_one_recording(path), written_whole(path) as file:
+        with for_one_recording(path, self._emissions.parent), written_whole(path) as file:
             file.write(data)
 
     def has_emissions(self, output: str, audio_fingerprint: str, model_fingerprint: str) -> bool:

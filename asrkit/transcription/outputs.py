@@ -65,7 +65,7 @@ class TranscriptFiles:
             TranscriptionError: The disk is full.
         """
         for form, path in zip(self._formats, self.paths(recording), strict=True):
-            with for_one_recording(path):
+            with for_one_recording(path, self._folder):
                 write_atomically(path, form.render(transcript, self._config))
 
     def write_dialogue(self, recording: Recording, channels: Sequence[Transcript]) -> None:
@@ -78,7 +78,7 @@ class TranscriptFiles:
         turns = turns_of(channels)
         names = [name for name in dict.fromkeys(self._config.format) if name in DIALOGUES]
         for name, path in zip(names, self.dialogues(recording), strict=True):
-            with for_one_recording(path):
+            with for_one_recording(path, self._folder):
                 write_atomically(path, DIALOGUES[name](turns, channels, self._config))
 
     def dialogues(self, recording: Recording) -> list[Path]:
@@ -105,25 +105,44 @@ class TranscriptFiles:
             InTheWayError: One is there and cannot be deleted.
         """
         for path in filter(is_file, [*self.paths(recording), *self.dialogues(recording)]):
-            with for_one_recording(path):
+            with for_one_recording(path, self._folder):
                 path.unlink(missing_ok=True)
 
 
 @contextmanager
-def for_one_recording(path: Path) -> Iterator[None]:
+def for_one_recording(path: Path, folder: Path | None = None) -> Iterator[None]:
     """Make what keeps a file from being written a matter of its recording alone; only a full disk concerns all.
+
+    Args:
+        path: The file.
+        folder: The output folder that it lies in; no folder on the way there may be a link.
 
     Raises:
         InTheWayError: A folder is in the way, the name is too long for the file system, writing there is not allowed.
         TranscriptionError: The disk is full.
     """
     try:
+        if folder is not None:
+            refuse_links(path.parent, folder)
         yield
     except OSError as error:
         if error.errno in DISK_FULL:
             raise unwritable(path, error) from None
         why = (error.strerror or str(error)).lower()
         raise InTheWayError(f"cannot be written ({why}); mend that and run the same command again", path=path) from None
+
+
+def refuse_links(path: Path, folder: Path) -> None:
+    """Keep out of folders that only seem to lie in an output folder: what a link leads to is not the run's.
+
+    Raises:
+        OSError: On the way from ``folder`` to ``path`` is a link.
+    """
+    for part in (path, *path.parents):
+        if part == folder:
+            return
+        if part.is_symlink():
+            raise OSError(errno.ELOOP, f"the folder {part.name} is a link", str(part))
 
 
 def unwritable(path: Path, error: OSError) -> TranscriptionError:
