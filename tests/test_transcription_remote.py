@@ -232,17 +232,26 @@ def test_a_web_server(tmp_path: Path) -> None:
     assert text.read_text().strip() == expected_text(audio)
 
 
+@pytest.mark.parametrize("drips", [False, True])
 @pytest.mark.parametrize(
-    "sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\nRIFF"], ids=["silent", "stalled"]
+    "sent",
+    [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\nRIFF"],
+    ids=["silent", "in a header", "in the content"],
 )
 def test_a_server_that_says_no_more_is_not_waited_for(
-    sent: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sent: bytes, drips: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long a copy takes, bytes must come."""
     pytest.importorskip("fsspec", reason="fsspec is not installed (pip install fsspec)")
     pytest.importorskip("aiohttp", reason="aiohttp is not installed (pip install aiohttp)")
     monkeypatch.setattr("asrkit.transcription.remote._PATIENCE_S", 0.3)
     held: list[socket.socket] = []
+
+    def drip(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # of the end
+            while drips:
+                connection.sendall(b"a")
+                time.sleep(0.1)
 
     def answer() -> None:
         with contextlib.suppress(OSError):  # of the end
@@ -254,13 +263,17 @@ def test_a_server_that_says_no_more_is_not_waited_for(
                     connection.close()
                 elif sent:
                     connection.sendall(sent)
+                    threading.Thread(target=drip, args=(connection,), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer, daemon=True).start()
         began = time.monotonic()
         summary = run([f"http://127.0.0.1:{listener.getsockname()[1]}/a.wav"], tmp_path / "out")
     assert time.monotonic() - began < 30
-    assert summary.exit_code == 1 and "a.wav" in summary.failures[0].reason
+    for connection in held:
+        connection.close()
+    assert summary.exit_code == 1
+    assert "a.wav cannot be copied: fewer than 60,000 bytes came in 0.3 s; " in summary.failures[0].reason
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

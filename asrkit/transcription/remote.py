@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from asrkit.config import cache_folder
 from asrkit.errors import ConfigError, MissingPackageError, TranscriptionError
 from asrkit.packages import needed
+from asrkit.reading import one_line
 from asrkit.text.identifiers import printable
 from asrkit.transcription.listing import Listing, Wanted
 from asrkit.transcription.naming import file_in, plain_path, safe_path
@@ -40,8 +42,8 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 # What tells one version of a remote file from another; file systems differ in what they know.
 _VERSION_FIELDS = ("size", "mtime", "etag", "ETag", "LastModified", "last_modified", "md5Hash", "updated", "created")
 
-_MOST_QUOTED = 300
-_PATIENCE_S = 60.0  # without a byte
+_PATIENCE_S = 60.0  # within which so much must come, or an answer
+_LEAST_BYTES = 60_000
 
 
 def is_url(given: Path | str) -> bool:
@@ -143,8 +145,7 @@ def _open(url: str) -> tuple[AbstractFileSystem, str]:
         if scheme in ("http", "https"):  # whose calls would end after five minutes, however much came
             from aiohttp import ClientTimeout
 
-            patience = ClientTimeout(total=None, sock_connect=_PATIENCE_S, sock_read=_PATIENCE_S)
-            options["client_kwargs"] = {"timeout": patience}
+            options["client_kwargs"] = {"timeout": ClientTimeout(total=None)}
     try:
         system, place = url_to_fs(url, **options)
     except ValueError as error:
@@ -176,8 +177,7 @@ def _problem(url: str, error: Exception) -> str:
         return f"{url} cannot be copied: the server answered {status}; run again to try once more"
     if isinstance(error, FileNotFoundError):
         return f"there is nothing to transcribe at {url}, or it cannot be reached"
-    # of an answer that breaks the rules, an error may quote all of it
-    text = printable(" ".join(str(error)[:_MOST_QUOTED].split())) or type(error).__name__
+    text = printable(one_line(error)) or type(error).__name__
     return f"{url} cannot be copied: {text}; run again to try once more"
 
 
@@ -190,9 +190,34 @@ def _local(root: Path, place: str) -> Path:
     return file_in(root, safe_path("/".join([*parents, name])), "")
 
 
+def _while_it_comes(ask: Callable[[], Any], num_bytes: Callable[[], int]) -> Any:
+    """Return the answer of a server, unless it lets one wait: bytes that drip would keep a run for days."""
+    answers: list[Any] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            answers.append(ask())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)  # nothing but the end of this process may end it
+    thread.start()
+    seen = 0
+    thread.join(_PATIENCE_S)
+    while thread.is_alive():
+        if num_bytes() - seen < _LEAST_BYTES:
+            raise TimeoutError(f"fewer than {_LEAST_BYTES:,} bytes came in {_PATIENCE_S:g} s")
+        seen = num_bytes()
+        thread.join(_PATIENCE_S)
+    if errors:
+        raise errors[0]
+    return answers[0]
+
+
 def _copy(system: AbstractFileSystem, place: str, path: Path) -> None:
     """Copy a file, complete or not at all, unless the copy is that of the same version."""
-    info: dict[str, Any] = system.info(place)
+    info: dict[str, Any] = _while_it_comes(lambda: system.info(place), lambda: 0)
     facts = [info.get(name) for name in _VERSION_FIELDS]
     version = json.dumps([str(fact) for fact in facts])
     is_known = any(fact is not None for fact in facts)  # what nobody knows is never the same
@@ -204,7 +229,7 @@ def _copy(system: AbstractFileSystem, place: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.touch()
     try:
-        system.get_file(place, str(partial))
+        _while_it_comes(lambda: system.get_file(place, str(partial)), lambda: partial.stat().st_size)
         partial.replace(path)
         note.write_text(version, encoding="utf-8")
     except OSError as error:
