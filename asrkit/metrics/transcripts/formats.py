@@ -121,7 +121,9 @@ _REFUSED = (
     (re.compile(r"\s*\[Script Info\]", re.IGNORECASE), "ASS subtitles"),
     (re.compile(r"\s*(?:\{\\rtf|%PDF-|PK\x03\x04|PAR1)"), "a document or a package"),
     (re.compile(r"\s*SPEAKER \S+ \S+ [\d.]+ [\d.]+ <NA>"), "RTTM"),
-    (re.compile(r"\s*(?:\[\d+:\d\d(?:[.:]\d+)?\].*\n\s*){2,}"), "lyrics with times"),
+    (re.compile(r"\s*(?:\[[a-z#]+:.*\]\s*\n)*(?:\[\d+:\d\d(?:[.:]\d+)?\].*\n\s*){2,}"), "lyrics with times"),
+    (re.compile(r"\s*(?:\d+:\d\d:\d\d[.,]\d+,\d+:\d\d:\d\d[.,]\d+\s*\n|\{\d+\}\{\d+\})"), "SBV or MicroDVD subtitles"),
+    (re.compile(r"\s*-?\d+[.,]\d+\t-?\d+[.,]\d+\t"), "labels with times, as Audacity's"),
 )
 
 # What tells the texts of a whole folder, and how it is read.
