@@ -54,10 +54,6 @@ class _Watched(io.RawIOBase):
             raise TimeoutError(f"fewer than {_LEAST_BYTES:,} bytes came in {_TIMEOUT_S:g} s")
         return count
 
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
 
 class _Response(http.client.HTTPResponse):
     def __init__(self, *args: Any, **how: Any) -> None:
@@ -65,7 +61,7 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Watched(self.fp.detach()))
 
 
-class _Watching(urllib.request.AbstractHTTPHandler):
+class _Watching(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
     def do_open(self, http_class: Any, req: urllib.request.Request, **how: Any) -> Any:
         def connection(*args: Any, **kwargs: Any) -> http.client.HTTPConnection:
             made: http.client.HTTPConnection = http_class(*args, **kwargs)
@@ -73,12 +69,6 @@ class _Watching(urllib.request.AbstractHTTPHandler):
             return made
 
         return super().do_open(connection, req, **how)
-
-
-class _Http(_Watching, urllib.request.HTTPHandler): ...
-
-
-class _Https(_Watching, urllib.request.HTTPSHandler): ...
 
 
 @dataclass(frozen=True)
@@ -110,12 +100,8 @@ ARCHIVES = {
 }
 
 
-def _silent(what: str, done_bytes: int, all_bytes: int) -> None:
-    """Report to nobody."""
-
-
 def fetch_corpus(
-    archive: Archive, into: Path | str, keep_archive: bool = False, on_progress: Progress = _silent
+    archive: Archive, into: Path | str, keep_archive: bool = False, on_progress: Progress = lambda *event: None
 ) -> Path:
     """Download, check and unpack a corpus, and return its folder; what is already there is not fetched again.
 
@@ -137,7 +123,7 @@ def fetch_corpus(
     return folder
 
 
-def download(archive: Archive, into: Path, on_progress: Progress = _silent) -> Path:
+def download(archive: Archive, into: Path, on_progress: Progress = lambda *event: None) -> Path:
     """Download an archive; a download cut short goes on where it stopped.
 
     Raises:
@@ -188,7 +174,7 @@ def _fetch_from(archive: Archive, part: Path, have: int, on_progress: Progress) 
     request = urllib.request.Request(archive.url, headers={"User-Agent": "asrkit"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-    with urllib.request.build_opener(_Http, _Https).open(request, timeout=_TIMEOUT_S) as response:
+    with urllib.request.build_opener(_Watching).open(request, timeout=_TIMEOUT_S) as response:
         resumes = response.status == 206
         if resumes and not response.headers.get("Content-Range", "").startswith(
             f"bytes {have}-{archive.size_bytes - 1}/"
@@ -206,11 +192,11 @@ def _fetch_from(archive: Archive, part: Path, have: int, on_progress: Progress) 
                 while done <= archive.size_bytes and (chunk := response.read1(_CHUNK_BYTES)):
                     done += file.write(chunk)  # though no more may come
                     on_progress("downloading", done, archive.size_bytes)
-            if done > archive.size_bytes or (done < archive.size_bytes and not is_told):
-                raise _unknown(archive, str(done), archive.size_bytes)
         finally:
-            if done > archive.size_bytes or (done < archive.size_bytes and not is_told):
+            if is_other := done > archive.size_bytes or (done < archive.size_bytes and not is_told):
                 part.unlink(missing_ok=True)  # a page, or half of the archive: nobody can tell
+        if is_other:
+            raise _unknown(archive, str(done), archive.size_bytes)
 
 
 def _unknown(archive: Archive, offered: str, missing: int) -> DownloadError:
@@ -232,7 +218,7 @@ def _check_sum(archive: Archive, path: Path, on_progress: Progress) -> None:
         raise DownloadError("is damaged: its sha256 is not the published one; it was removed, run again", path=path)
 
 
-def unpack(path: Path, archive: Archive, into: Path, on_progress: Progress = _silent) -> Path:
+def unpack(path: Path, archive: Archive, into: Path, on_progress: Progress = lambda *event: None) -> Path:
     """Unpack an archive into ``into/FOLDER``, which appears whole or not at all.
 
     Only plain files and folders below the archive's one folder are accepted.

@@ -113,12 +113,9 @@ class TranscriptFiles:
 def for_one_recording(path: Path, folder: Path | None = None) -> Iterator[None]:
     """Make what keeps a file from being written a matter of its recording alone; only a full disk concerns all.
 
-    Args:
-        path: The file.
-        folder: The output folder that it lies in; no folder on the way there may be a link.
-
     Raises:
-        InTheWayError: A folder is in the way, the name is too long for the file system, writing there is not allowed.
+        InTheWayError: A folder is in the way, or on the way there from ``folder`` a link; the name is too long for the
+            file system; writing there is not allowed.
         TranscriptionError: The disk is full.
     """
     try:

@@ -12,6 +12,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -192,27 +193,21 @@ def _local(root: Path, place: str) -> Path:
 
 def _while_it_comes(ask: Callable[[], Any], num_bytes: Callable[[], int]) -> Any:
     """Return the answer of a server, unless it lets one wait: bytes that drip would keep a run for days."""
-    answers: list[Any] = []
-    errors: list[BaseException] = []
+    answer: Future[Any] = Future()
 
     def work() -> None:
         try:
-            answers.append(ask())
+            answer.set_result(ask())
         except BaseException as error:
-            errors.append(error)
+            answer.set_exception(error)
 
-    thread = threading.Thread(target=work, daemon=True)  # nothing but the end of this process may end it
-    thread.start()
+    threading.Thread(target=work, daemon=True).start()  # nothing but the end of this process may end it
     seen = 0
-    thread.join(_PATIENCE_S)
-    while thread.is_alive():
+    while not wait([answer], _PATIENCE_S).done:
         if num_bytes() - seen < _LEAST_BYTES:
             raise TimeoutError(f"fewer than {_LEAST_BYTES:,} bytes came in {_PATIENCE_S:g} s")
         seen = num_bytes()
-        thread.join(_PATIENCE_S)
-    if errors:
-        raise errors[0]
-    return answers[0]
+    return answer.result()
 
 
 def _copy(system: AbstractFileSystem, place: str, path: Path) -> None:
