@@ -9,12 +9,14 @@ import errno
 import json
 import lzma
 import math
+import threading
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,7 @@ _MOST_QUOTED = 300
 # What gzip, bz2, lzma and zipfile raise for a damaged file.
 UNPACKING_ERRORS = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error)
 
+_T = TypeVar("_T")
 Header = tuple[tuple[int, ...], np.dtype[Any]]
 
 
@@ -165,6 +168,35 @@ def in_one_line(error: Exception) -> str:
 def one_line(said: object) -> str:
     """Return what a stranger says, in one line of a bounded length: an error may quote all of an answer."""
     return " ".join(str(said)[:_MOST_QUOTED].split())
+
+
+def while_it_comes(ask: Callable[[], _T], num_bytes: Callable[[], int], least_bytes: int, patience_s: float) -> _T:
+    """Return the answer of a server, unless it lets one wait: bytes that drip would keep a run for days.
+
+    Args:
+        ask: Gives the answer; goes on behind, in a thread of its own, when nobody waits for it any more.
+        num_bytes: How many bytes there are.
+        least_bytes: How many must come within ``patience_s``.
+        patience_s: Seconds.
+
+    Raises:
+        TimeoutError: Fewer came.
+    """
+    answer: Future[_T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    seen = num_bytes()
+    while not wait([answer], patience_s).done:
+        before, seen = seen, num_bytes()
+        if 0 <= seen - before < least_bytes:  # with fewer than before, it began anew
+            raise TimeoutError(f"fewer than {least_bytes:,} bytes came in {patience_s:g} s")
+    return answer.result()
 
 
 def read_npy_header(file: IO[bytes], size: int) -> Header:

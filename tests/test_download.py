@@ -234,22 +234,27 @@ BAD_PART = "cannot download .* sends another part than that asked for; .*; 100 b
 @pytest.mark.parametrize(
     ("have", "answer", "message"),
     [
-        pytest.param(0, [OK + b"\r\n<html>"], "6 bytes are offered where .* wants a sign-in first$", id="a page"),
         pytest.param(
-            0, [OK + b"Transfer-Encoding: chunked\r\n\r\n6\r\n<html>\r\n0\r\n\r\n"], "6 bytes are", id="in chunks"
+            0, [OK + b"\r\n<html>"], "who knows how many bytes are offered where .* wants a sign-in first$", id="a page"
         ),
-        pytest.param(0, [OK + b"Transfer-Encoding: chunked\r\n\r\n900\r\n<html>"], "cannot download", id="a page, cut"),
+        pytest.param(
+            0, [OK + b"Transfer-Encoding: chunked\r\n\r\n6\r\n<html>\r\n0\r\n\r\n"], "who knows", id="in chunks"
+        ),
+        pytest.param(0, [OK + b"Transfer-Encoding: chunked\r\n\r\n900\r\n<html>"], "who knows", id="a page, cut"),
         pytest.param(0, [OK + b"Content-Length: " + b"9" * 5_000 + b"\r\n\r\n"], "999 bytes are offered", id="length"),
         pytest.param(0, [b"HTTP/1.1 404 " + b"x" * 9_000 + b"\r\n\r\n"], "answered 404 x{300}$", id="long-winded"),
         pytest.param(0, [b"HTTP/1.1 302 No\r\nLocation: /corpus.tar.bz2\r\n\r\n"], "302 .*loop", id="to itself"),
-        pytest.param(100, [OK + b"\r\n<html>"], "does not say how much it sends; .*; 100 bytes are kept", id="later"),
+        pytest.param(100, [OK + b"\r\n<html>"], "who knows how many", id="later"),
         pytest.param(100, [PART + b"110-" + LAST + b"/*\r\n\r\n" + GOOD[110:]], BAD_PART, id="another part"),
         pytest.param(100, [PART + b"100-199/*\r\n\r\n" + GOOD[100:200]], BAD_PART, id="a smaller part"),
         pytest.param(100, [PART[:-16] + b"\r\n--x\r\n\r\n" + GOOD[100:]], BAD_PART, id="parts"),
         pytest.param(0, itertools.repeat(b"HTTP/1.1 100 Go on\r\n\r\n"), TOO_SLOW, id="without end: go on"),
         pytest.param(0, [OK + b"X: ", *[b"x"] * 999], TOO_SLOW, id="without end: a header"),
         pytest.param(
-            0, [OK + b"Transfer-Encoding: chunked\r\n\r\n", *[b"0"] * 999], TOO_SLOW, id="without end: a size"
+            0,
+            [OK + b"Transfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n" % len(GOOD), *[b"0"] * 999],
+            TOO_SLOW,
+            id="without end: a size",
         ),
     ],
 )
@@ -283,7 +288,7 @@ def test_what_a_server_may_send_instead_is_never_the_archive(
             fetch_corpus(archive, tmp_path)
         listener.shutdown(socket.SHUT_RDWR)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [GOOD[:have]] * bool(have)
+    assert [data for path in tmp_path.iterdir() if (data := path.read_bytes())] == [GOOD[:have]] * bool(have)
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import random
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from asrkit.emissions import EmissionsInfo, pack_emissions, read_emissions
 from asrkit.emissions.arrays import list_npz
 from asrkit.errors import AsrkitError
 from asrkit.model.folder import read_arrays
-from asrkit.reading import UnreadableError, open_npz, parse_json, read_bounded
+from asrkit.reading import UnreadableError, open_npz, parse_json, read_bounded, while_it_comes
 from asrkit.text import Alphabet
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
 from asrkit.tuning import dev_set
@@ -152,3 +154,33 @@ def test_json_that_cannot_be_read_is_a_value_error(text: str | bytes) -> None:
         parse_json(text)
     assert "\n" not in str(refusal.value)
     assert parse_json('{"a": [1]}', object_pairs_hook=list) == [("a", [1])]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "comes"),
+    [
+        ([0, 20, 40, 60], True),
+        ([50, 3, 20, 40], True),  # it began anew
+        ([0, 20, 29], False),
+        ([0, 0], False),
+    ],
+)
+def test_an_answer_is_waited_for_while_enough_comes(sizes: list[int], comes: bool) -> None:
+    asked, is_over = itertools.chain(sizes, itertools.count(1_000, 100)), threading.Event()
+
+    def num_bytes() -> int:
+        now = next(asked)
+        if now == sizes[-1] and comes:
+            is_over.set()
+        return now
+
+    try:
+        assert while_it_comes(lambda: is_over.wait(10), num_bytes, 10, 0.05) and comes
+    except TimeoutError as error:
+        assert not comes and str(error) == "fewer than 10 bytes came in 0.05 s"
+    is_over.set()
+
+
+def test_what_goes_wrong_while_waiting_is_told() -> None:
+    with pytest.raises(ZeroDivisionError):
+        while_it_comes(lambda: 1 // 0, lambda: 0, 10, 5.0)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import io
 import shutil
 import tarfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from asrkit.errors import DownloadError
-from asrkit.reading import one_line
+from asrkit.reading import one_line, while_it_comes
 
 Progress = Callable[[str, int, int], None]  # what is being done, bytes done, bytes in all
 
@@ -34,41 +34,6 @@ class ModestMember(tarfile.TarInfo):
         if self.size > _MOST_HEADER_BYTES and not (self.isreg() or self.isdir()):
             raise tarfile.ReadError(f"a header of {self.size:,} bytes")
         return super()._proc_member(tar)  # type: ignore[misc,no-any-return]
-
-
-class _Watched(io.RawIOBase):
-    """What a server sends, headers and all, as long as it sends enough of it."""
-
-    def __init__(self, raw: io.RawIOBase) -> None:
-        self._raw, self._seen, self._since_s = raw, 0, time.monotonic()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        count = self._raw.readinto(buffer)
-        self._seen += count or 0
-        if self._seen >= _LEAST_BYTES:
-            self._seen, self._since_s = 0, time.monotonic()
-        elif time.monotonic() - self._since_s > _TIMEOUT_S:
-            raise TimeoutError(f"fewer than {_LEAST_BYTES:,} bytes came in {_TIMEOUT_S:g} s")
-        return count
-
-
-class _Response(http.client.HTTPResponse):
-    def __init__(self, *args: Any, **how: Any) -> None:
-        super().__init__(*args, **how)
-        self.fp = io.BufferedReader(_Watched(self.fp.detach()))
-
-
-class _Watching(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
-    def do_open(self, http_class: Any, req: urllib.request.Request, **how: Any) -> Any:
-        def connection(*args: Any, **kwargs: Any) -> http.client.HTTPConnection:
-            made: http.client.HTTPConnection = http_class(*args, **kwargs)
-            made.response_class = _Response
-            return made
-
-        return super().do_open(connection, req, **how)
 
 
 @dataclass(frozen=True)
@@ -145,8 +110,10 @@ def _download_rest(archive: Archive, part: Path, on_progress: Progress) -> None:
     """Fetch what is missing, again and again while something arrives."""
     failures = 0
     while (have := part.stat().st_size if part.exists() else 0) < archive.size_bytes:
+        given_up = threading.Event()
+        fetch = partial(_fetch_from, archive, part, have, on_progress, given_up)
         try:
-            _fetch_from(archive, part, have, on_progress)
+            while_it_comes(fetch, lambda: part.stat().st_size if part.exists() else 0, _LEAST_BYTES, _TIMEOUT_S)
             reason = "the server closed the connection"
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code != 416:
@@ -160,6 +127,8 @@ def _download_rest(archive: Archive, part: Path, on_progress: Progress) -> None:
             if error.__class__ is OSError or isinstance(error, PermissionError):  # the disk, not the network
                 raise DownloadError(f"cannot be written: {error}", path=part) from None
             reason = f"{one_line(getattr(error, 'reason', None) or error)}; is this machine online?"
+        finally:
+            given_up.set()
         now = part.stat().st_size if part.exists() else 0
         failures = 0 if now - have >= _LEAST_BYTES else failures + 1
         if failures == _ATTEMPTS:
@@ -169,41 +138,28 @@ def _download_rest(archive: Archive, part: Path, on_progress: Progress) -> None:
             time.sleep(min(2.0**failures, 10.0) / 4)
 
 
-def _fetch_from(archive: Archive, part: Path, have: int, on_progress: Progress) -> None:
+def _fetch_from(archive: Archive, part: Path, have: int, on_progress: Progress, given_up: threading.Event) -> None:
     """Append to what is there; start over when the server does not know ranges."""
     request = urllib.request.Request(archive.url, headers={"User-Agent": "asrkit"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-    with urllib.request.build_opener(_Watching).open(request, timeout=_TIMEOUT_S) as response:
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
         resumes = response.status == 206
         if resumes and not response.headers.get("Content-Range", "").startswith(
             f"bytes {have}-{archive.size_bytes - 1}/"
         ):
             raise http.client.HTTPException("the server sends another part than that asked for")
         done = have if resumes else 0
-        missing, promised = archive.size_bytes - done, response.headers.get("Content-Length")
-        if promised not in (None, str(missing)):  # nothing of it may be taken for the archive
-            raise _unknown(archive, promised, missing)
-        is_told = resumes or promised is not None
-        if have and not is_told:
-            raise http.client.HTTPException("the server does not say how much it sends")
-        try:
-            with part.open("ab" if resumes else "wb") as file:
-                while done <= archive.size_bytes and (chunk := response.read1(_CHUNK_BYTES)):
-                    done += file.write(chunk)  # though no more may come
-                    on_progress("downloading", done, archive.size_bytes)
-        finally:
-            if is_other := done > archive.size_bytes or (done < archive.size_bytes and not is_told):
-                part.unlink(missing_ok=True)  # a page, or half of the archive: nobody can tell
-        if is_other:
-            raise _unknown(archive, str(done), archive.size_bytes)
-
-
-def _unknown(archive: Archive, offered: str, missing: int) -> DownloadError:
-    return DownloadError(
-        f"{archive.url}: {one_line(offered)} bytes are offered where {missing} are missing; it is not the known "
-        "archive, or the network here wants a sign-in first"
-    )
+        promised, missing = response.headers.get("Content-Length"), str(archive.size_bytes - done)
+        if promised != missing:  # nothing of it may be taken for the archive
+            raise DownloadError(
+                f"{archive.url}: {one_line(promised or 'who knows how many')} bytes are offered where {missing} are "
+                "missing; it is not the known archive, or the network here wants a sign-in first"
+            )
+        with part.open("ab" if resumes else "wb", buffering=0) as file:  # what came is there, though no more may come
+            while done < archive.size_bytes and (chunk := response.read1(_CHUNK_BYTES)) and not given_up.is_set():
+                done += file.write(chunk[: archive.size_bytes - done])
+                on_progress("downloading", done, archive.size_bytes)
 
 
 def _check_sum(archive: Archive, path: Path, on_progress: Progress) -> None:

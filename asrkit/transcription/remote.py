@@ -10,17 +10,16 @@ import hashlib
 import json
 import os
 import re
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from asrkit.config import cache_folder
 from asrkit.errors import ConfigError, MissingPackageError, TranscriptionError
 from asrkit.packages import needed
-from asrkit.reading import one_line
+from asrkit.reading import one_line, while_it_comes
 from asrkit.text.identifiers import printable
 from asrkit.transcription.listing import Listing, Wanted
 from asrkit.transcription.naming import file_in, plain_path, safe_path
@@ -191,41 +190,23 @@ def _local(root: Path, place: str) -> Path:
     return file_in(root, safe_path("/".join([*parents, name])), "")
 
 
-def _while_it_comes(ask: Callable[[], Any], num_bytes: Callable[[], int]) -> Any:
-    """Return the answer of a server, unless it lets one wait: bytes that drip would keep a run for days."""
-    answer: Future[Any] = Future()
-
-    def work() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=work, daemon=True).start()  # nothing but the end of this process may end it
-    seen = 0
-    while not wait([answer], _PATIENCE_S).done:
-        if num_bytes() - seen < _LEAST_BYTES:
-            raise TimeoutError(f"fewer than {_LEAST_BYTES:,} bytes came in {_PATIENCE_S:g} s")
-        seen = num_bytes()
-    return answer.result()
-
-
 def _copy(system: AbstractFileSystem, place: str, path: Path) -> None:
     """Copy a file, complete or not at all, unless the copy is that of the same version."""
-    info: dict[str, Any] = _while_it_comes(lambda: system.info(place), lambda: 0)
+    info: dict[str, Any] = while_it_comes(lambda: system.info(place), lambda: 0, _LEAST_BYTES, _PATIENCE_S)
     facts = [info.get(name) for name in _VERSION_FIELDS]
     version = json.dumps([str(fact) for fact in facts])
     is_known = any(fact is not None for fact in facts)  # what nobody knows is never the same
     note = file_in(path.parent, f".{path.name}", ".version")
     if is_known and path.is_file() and note.is_file() and note.read_text(encoding="utf-8") == version:
         return
-    partial = file_in(path.parent, f".{path.name}", ".part")
+    part = file_in(path.parent, f".{path.name}", ".part")
     with for_one_recording(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
+        part.touch()
     try:
-        _while_it_comes(lambda: system.get_file(place, str(partial)), lambda: partial.stat().st_size)
-        partial.replace(path)
+        copy = partial(system.get_file, place, str(part))
+        while_it_comes(copy, lambda: part.stat().st_size, _LEAST_BYTES, _PATIENCE_S)
+        part.replace(path)
         note.write_text(version, encoding="utf-8")
     except OSError as error:
         if error.errno in DISK_FULL:
