@@ -16,7 +16,7 @@ from test_decoder_search import AB, ARPA, WIDE, random_emissions
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
-from asrkit.emissions import to_half
+from asrkit.emissions import as_stored
 from asrkit.errors import LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.text.symbols import Symbols, WordRule
@@ -254,7 +254,7 @@ def test_what_a_large_vocabulary_leaves_out_when_it_is_stored_changes_no_text(mo
         logits = rng.normal(0, 4, (25, len(symbols)))
         logits[:, 0] += 6
         exact = (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
-        stored = to_half(exact).astype(np.float32)
+        stored = as_stored(exact)
         dense = exact.astype(np.float16).astype(np.float32)
         assert (stored != dense).mean() > 0.1
         assert decoder.decode(stored)[0].text == decoder.decode(dense)[0].text

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from asrkit.config.recognition import GUIDED_THRESHOLDS, LEXICON_MARGIN, UNGUIDED_THRESHOLDS
-from asrkit.emissions import EmissionsInfo, pack_emissions, read_emissions, read_info, to_half
+from asrkit.emissions import EmissionsInfo, as_stored, pack_emissions, read_emissions, read_info
 from asrkit.errors import DecodingError
 from asrkit.text import Alphabet, Symbols, WordRule
 
@@ -21,13 +21,13 @@ INFO = EmissionsInfo("u", Alphabet(" ab"), 40.0, 1.5, "/u.wav", "10-20", "m", "f
 def test_emissions_survive_storage_as_they_are_decoded(tmp_path: Path) -> None:
     emissions = np.log(np.random.default_rng(1).dirichlet(np.ones(4), size=9)).astype(np.float32)
     emissions[0, 0] = -np.inf
-    half = to_half(emissions)
-    assert np.isfinite(half).all()
-    assert np.abs(half[1:].astype(np.float32) / emissions[1:] - 1).max() < 1e-3
-    (tmp_path / "e.npz").write_bytes(pack_emissions(half, INFO))
-    info, stored = read_emissions(tmp_path / "e.npz")
+    stored = as_stored(emissions)
+    assert np.isfinite(stored).all()
+    assert np.abs(stored[1:].astype(np.float32) / emissions[1:] - 1).max() < 1e-3
+    (tmp_path / "e.npz").write_bytes(pack_emissions(stored, INFO))
+    info, read = read_emissions(tmp_path / "e.npz")
     assert info == INFO == read_info(tmp_path / "e.npz")
-    np.testing.assert_array_equal(stored, half.astype(np.float32))
+    np.testing.assert_array_equal(read, stored)
 
 
 def test_a_large_vocabulary_is_packed_to_what_a_search_may_try(tmp_path: Path) -> None:
@@ -37,20 +37,21 @@ def test_a_large_vocabulary_is_packed_to_what_a_search_may_try(tmp_path: Path) -
     logits[0] = 0  # nothing is rare
     logits[1] = [0, *[-np.inf] * 2999]
     emissions = (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
-    half = to_half(emissions)
+    stored = as_stored(emissions)
     thresholds = [symbol for modes in (GUIDED_THRESHOLDS, UNGUIDED_THRESHOLDS) for _, symbol in modes.values()]
     assert max(thresholds) + LEXICON_MARGIN < 14
     likely = emissions >= -14
     assert likely[2:].mean() < 0.1
-    np.testing.assert_array_equal(half[likely], emissions[likely].astype(np.float16))
-    np.testing.assert_allclose(np.exp(half.astype(np.float64)).sum(axis=1), 1, atol=2e-3)
-    assert half[~likely].max() < -14
-    assert all(len(np.unique(row[rare])) == 1 for row, rare in zip(half[1:], ~likely[1:], strict=True))
-    np.testing.assert_array_equal(to_half(half.astype(np.float32)), half)  # what is decoded again is kept as it is
+    np.testing.assert_array_equal(stored[likely], emissions[likely].astype(np.float16))
+    np.testing.assert_allclose(np.exp(stored.astype(np.float64)).sum(axis=1), 1, atol=2e-3)
+    assert stored[~likely].max() < -14
+    assert all(len(np.unique(row[rare])) == 1 for row, rare in zip(stored[1:], ~likely[1:], strict=True))
+    np.testing.assert_array_equal(as_stored(stored), stored)  # what is decoded again is kept as it is
     info = replace(INFO, symbols=Symbols(tuple(f"▁{i}" for i in range(3000)), 0, WordRule.PIECE))
-    (tmp_path / "e.npz").write_bytes(pack_emissions(half, info))
-    np.testing.assert_array_equal(read_emissions(tmp_path / "e.npz")[1], half.astype(np.float32))
-    assert (tmp_path / "e.npz").stat().st_size < half.nbytes / 5
+    (tmp_path / "e.npz").write_bytes(pack_emissions(stored, info))
+    np.testing.assert_array_equal(read_emissions(tmp_path / "e.npz")[1], stored)
+    assert (tmp_path / "e.npz").stat().st_size < stored.nbytes / 10
+    assert np.isnan(as_stored(np.full((1, 3000), np.nan, np.float32))).all(), "what is no number is not made one"
 
 
 def test_emissions_of_earlier_versions_stay_readable(tmp_path: Path) -> None:

@@ -100,6 +100,21 @@ def test_a_step_without_any_possible_output_is_named(kind: Values) -> None:
         to_log_probabilities(array, kind)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", Values)
+def test_many_outputs_are_converted_as_few_are_and_the_faulty_step_is_named(kind: Values, dtype: type) -> None:
+    shares = softmax(300, 3000, sharpness=2.0)
+    given = {Values.PROBABILITIES: shares, Values.LOG_PROBABILITIES: np.log(shares), Values.LOGITS: np.log(shares) - 90}
+    array = given[kind].astype(dtype)
+    found = to_log_probabilities(array, kind)
+    np.testing.assert_allclose(found, np.log(shares), atol=2e-5)
+    for row in (0, 99, 299):
+        assert np.array_equal(to_log_probabilities(array[row : row + 1], kind)[0], found[row]), "alone as in company"
+    array[287, 2999] = np.nan
+    with pytest.raises(DecodingError, match="NaN at step 287"):
+        to_log_probabilities(array, kind)
+
+
 @pytest.mark.parametrize("kind", Values)
 @pytest.mark.filterwarnings("error")
 def test_nothing_is_taken_without_a_word(kind: Values) -> None:

@@ -86,12 +86,12 @@ def test_the_command_finds_emissions_and_settings(tmp_path: Path, monkeypatch: p
     from typer.testing import CliRunner
 
     from asrkit.cli.whole import app
-    from asrkit.emissions import EmissionsInfo, pack_emissions, to_half
+    from asrkit.emissions import EmissionsInfo, as_stored, pack_emissions
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run" / "emissions").mkdir(parents=True)
     info = EmissionsInfo("u1", Alphabet(ALPHABET), 20.0, 1.0, "u1.wav", "f", "model", "f")
-    emissions = to_half(emissions_of("bat", doubts={0: ("c", 0.6)}))
+    emissions = as_stored(emissions_of("bat", doubts={0: ("c", 0.6)}))
     (tmp_path / "run" / "emissions" / "u1.emissions.npz").write_bytes(pack_emissions(emissions, info))
     decoding: dict[str, object] = {"lm_weight": 2.0, "word_bonus": 0.0}
     row = {"utterance_id": "u1", "text": "bat", "provenance": {"decoding": decoding}}
@@ -130,12 +130,12 @@ def test_a_model_of_phonemes_is_judged_with_its_lexicon(tmp_path: Path, monkeypa
     from typer.testing import CliRunner
 
     from asrkit.cli.whole import app
-    from asrkit.emissions import EmissionsInfo, pack_emissions, to_half
+    from asrkit.emissions import EmissionsInfo, as_stored, pack_emissions
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "run" / "emissions").mkdir(parents=True)
     info = EmissionsInfo("u1", Alphabet(ALPHABET), 20.0, 1.0, "u1.wav", "f", "model", "f")
-    emissions = to_half(emissions_of("bat", doubts={0: ("c", 0.6)}))
+    emissions = as_stored(emissions_of("bat", doubts={0: ("c", 0.6)}))
     (tmp_path / "run" / "emissions" / "u1.emissions.npz").write_bytes(pack_emissions(emissions, info))
     (tmp_path / "lexicon.tsv").write_text("pat\tb a t\nkat\tc a t\n")
     provenance = {"decoding": {"lm_weight": 2.0, "word_bonus": 0.0}, "lexicon": "lexicon.tsv"}
@@ -162,7 +162,7 @@ def test_the_model_of_a_run_brings_lexicon_and_language_model(
 
     from asrkit.cli.settings import boxed_models
     from asrkit.cli.whole import app
-    from asrkit.emissions import EmissionsInfo, pack_emissions, to_half
+    from asrkit.emissions import EmissionsInfo, as_stored, pack_emissions
     from asrkit.model.bundle import Bundle
 
     monkeypatch.chdir(tmp_path)
@@ -174,7 +174,7 @@ def test_the_model_of_a_run_brings_lexicon_and_language_model(
         heard[step, bundle.symbols.blank_index if label is None else labels.index(label)] = np.log(0.99)
     (tmp_path / "run" / "emissions").mkdir(parents=True)
     info = EmissionsInfo("u1", bundle.symbols, 20.0, 1.0, "u1.wav", "f", "model", "f")
-    (tmp_path / "run" / "emissions" / "u1.emissions.npz").write_bytes(pack_emissions(to_half(heard), info))
+    (tmp_path / "run" / "emissions" / "u1.emissions.npz").write_bytes(pack_emissions(as_stored(heard), info))
     provenance = {
         "decoding": {"lm_weight": 1.0, "word_bonus": 0.0},
         "model": bundle.name,

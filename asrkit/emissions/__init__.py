@@ -5,10 +5,10 @@ from asrkit.emissions.store import (
     EMISSIONS_SUFFIX,
     EmissionsInfo,
     KeptEmissions,
+    as_stored,
     pack_emissions,
     read_emissions,
     read_info,
-    to_half,
 )
 from asrkit.emissions.values import Values, tell_values, to_log_probabilities
 
@@ -19,12 +19,12 @@ __all__ = [
     "ForeignEmissions",
     "KeptEmissions",
     "Values",
+    "as_stored",
     "list_arrays",
     "pack_emissions",
     "read_emissions",
     "read_info",
     "tell_values",
     "tell_values_of",
-    "to_half",
     "to_log_probabilities",
 ]

@@ -23,7 +23,8 @@ from asrkit.text import Alphabet, Symbols
 EMISSIONS_SUFFIX = ".emissions.npz"
 _LOWEST_LOG_PROB = -6e4  # float16 ends at -65504
 _MOST_DENSE = 256  # outputs; of more, most of a step is as good as impossible
-_RARE = -14.0  # beyond what any mode of the search tries
+_RARE, _AS_RARE = -14.0, -17.0  # beyond what any mode of the search tries, and what that becomes
+_CHUNK_STEPS = 16  # looked at together, so that they stay near the processor
 _RANGES = {"step_ms": (1e-3, 1e4), "duration_s": (0.0, 1e9)}
 
 
@@ -55,27 +56,29 @@ class KeptEmissions:
         return read_emissions(self.path)[1]
 
 
-def to_half(emissions: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
-    """Round emissions to what is stored; decoding uses the same values, so decoding again gives the same answer.
+def as_stored(emissions: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+    """Return emissions as they are after storage; these are decoded, so decoding again gives the same answer.
 
-    In a large vocabulary, the outputs of a step that are less likely than exp(-14) become as likely as they are on
-    average: no search tries them, each step still sums to one, and equal numbers are packed to almost nothing.
+    They are rounded to 16 bits. In a large vocabulary, outputs of a step that are less likely than exp(-14) all become
+    exp(-17): no search tries them, a step still sums to about one, and equal numbers are packed to almost nothing.
     """
-    half = np.maximum(emissions, _LOWEST_LOG_PROB).astype(np.float16)
-    if emissions.shape[1] > _MOST_DENSE:
-        for step, stored in zip(emissions, half, strict=True):
-            is_rare = step < _RARE
-            if is_rare.any():
-                stored[is_rare] = np.log(np.maximum(np.exp(step[is_rare]).mean(), np.finfo(np.float32).tiny))
-    return half
+    if emissions.shape[1] <= _MOST_DENSE:
+        return np.maximum(emissions, _LOWEST_LOG_PROB).astype(np.float16).astype(np.float32)
+    stored = np.full(emissions.shape, _AS_RARE, np.float32)
+    for first in range(0, len(stored), _CHUNK_STEPS):
+        values, rounded = (array[first : first + _CHUNK_STEPS].reshape(-1) for array in (emissions, stored))
+        likely = np.flatnonzero(~(values < _RARE))  # NaN, too
+        rounded[likely] = values[likely].astype(np.float16)
+    return stored
 
 
-def pack_emissions(emissions: npt.NDArray[np.float16], info: EmissionsInfo) -> bytes:
-    """Return the bytes of an emissions file for ``(steps, symbols)`` log-probabilities."""
+def pack_emissions(emissions: npt.NDArray[np.floating[Any]], info: EmissionsInfo) -> bytes:
+    """Return the bytes of an emissions file for ``(steps, symbols)`` log-probabilities, as ``as_stored`` gives them."""
     description = json.dumps(_symbols_to_json(info.symbols) | {k: v for k, v in vars(info).items() if k != "symbols"})
     buffer = io.BytesIO()
     save = np.savez_compressed if emissions.shape[1] > _MOST_DENSE else np.savez
-    save(buffer, log_probs=emissions, description=np.frombuffer(description.encode(), np.uint8))
+    half = emissions.astype(np.float16, copy=False)
+    save(buffer, log_probs=half, description=np.frombuffer(description.encode(), np.uint8))
     return buffer.getvalue()
 
 

@@ -15,8 +15,9 @@ FloatArray = npt.NDArray[np.float32]
 
 _TOLERANCE = 1e-2  # of a sum of probabilities, and of a log-softmax in 16 bits above zero
 _LOST_BY_ROUNDING = 0.1  # of the usual sum of probabilities, with very many outputs
-_MOST_LOG_SUM = 0.5  # of log-probabilities: no rounding takes a sum so far above one
+_MOST_SUM = 1.65  # of probabilities whose logarithms are given: no rounding takes a sum so far above one
 _LEAST_PROBABILITY = 1e-15  # what rounding made 0 is not impossible
+_CHUNK_VALUES = 1 << 18  # converted at once, so that they stay near the processor
 
 
 class Values(StrEnum):
@@ -56,51 +57,67 @@ def tell_values(arrays: Iterable[npt.NDArray[Any]]) -> Values:
     return Values.LOGITS
 
 
-def to_log_probabilities(values: npt.NDArray[Any], kind: Values) -> FloatArray:
+def to_log_probabilities(values: npt.NDArray[Any], kind: Values, out: FloatArray | None = None) -> FloatArray:
     """Return ``(steps, outputs)`` as natural logarithms of probabilities.
+
+    Args:
+        values: What a model wrote.
+        kind: What that is.
+        out: Where the answer goes, maybe the values themselves; None: to a new array.
 
     Raises:
         DecodingError: There is a NaN, a step without any possible output, or a value that cannot be of this kind; the
             step is named.
     """
-    # single precision is enough where a step is normalized, and half the time with thousands of outputs
-    array = values.astype(np.result_type(values.dtype, np.float32) if kind is Values.LOGITS else np.float64)
+    out = np.empty(values.shape, np.float32) if out is None else out
+    if kind is Values.LOGITS and values.size and values[0].min() >= 0 and values.min() >= 0:
+        _refuse_other_kinds(values)
+    size = max(1, _CHUNK_VALUES // max(1, values.shape[1]))
+    for first in range(0, len(values), size):
+        chunk = values[first : first + size]
+        # single precision is enough where a step is normalized, and half the time with thousands of outputs
+        chunk = chunk.astype(np.result_type(chunk.dtype, np.float32), copy=False)
+        _convert(chunk, kind, first, out[first : first + size])
+    return out
+
+
+def _convert(array: npt.NDArray[Any], kind: Values, first: int, result: FloatArray) -> None:
+    """Write the log-probabilities of the steps from ``first`` on into an array."""
+
+    def refuse(is_faulty: npt.NDArray[np.bool_], message: str) -> None:
+        if is_faulty.any():
+            raise DecodingError(message.format(step=first + int(is_faulty.argmax())))
+
     peak = array.max(axis=1, keepdims=True, initial=-np.inf)
-    _refuse(np.isnan(peak[:, 0]), "NaN at step {step}; the model diverged or its input was broken")
+    refuse(np.isnan(peak[:, 0]), "NaN at step {step}; the model diverged or its input was broken")
     if kind is Values.PROBABILITIES:
-        _refuse((array < 0).any(axis=1), "a negative probability at step {step}, where the others are probabilities")
-        _refuse(array.max(axis=1, initial=1) > 1 + _TOLERANCE, "a probability above 1 at step {step}")
-        _refuse(array.max(axis=1, initial=0) == 0, "step {step} gives every output the probability 0")
-        array = np.log(np.maximum(array, _LEAST_PROBABILITY))
-        array -= np.logaddexp.reduce(array, axis=1, keepdims=True)
-    else:
-        array = _normalized(array, peak, kind)
-    log_probabilities: FloatArray = array.astype(np.float32, copy=False)
-    return log_probabilities
-
-
-def _normalized(array: npt.NDArray[Any], peak: npt.NDArray[Any], kind: Values) -> npt.NDArray[Any]:
-    _refuse(np.isneginf(peak[:, 0]), "step {step} gives every output the probability 0")
+        lowest = array.min(axis=1, initial=0)
+        refuse(lowest < 0, "a negative probability at step {step}, where the others are probabilities")
+        refuse(peak[:, 0] > 1 + _TOLERANCE, "a probability above 1 at step {step}")
+        refuse(peak[:, 0] == 0, "step {step} gives every output the probability 0")
+        shares = np.maximum(array, _LEAST_PROBABILITY)
+        shares /= shares.sum(axis=1, keepdims=True)
+        np.log(shares, out=result, casting="same_kind")
+        return
+    refuse(np.isneginf(peak[:, 0]), "step {step} gives every output the probability 0")
     if kind is Values.LOG_PROBABILITIES:
-        _refuse(
+        refuse(
             peak[:, 0] > _TOLERANCE,
             "a positive log-probability at step {step}, where the others are logarithms of probabilities",
         )
-        is_above = np.logaddexp.reduce(array, axis=1) > _MOST_LOG_SUM
-        _refuse(is_above, "the probabilities of step {step} sum to far more than 1; cut off what pads the utterance")
-        return array
-    if len(array) and array.min(initial=np.inf) >= 0:
-        for name, shares in (("probabilities", array), ("negated log-probabilities", np.exp(-array))):
-            is_other = abs(np.median(shares.sum(axis=1)) - 1) <= _TOLERANCE
-            _refuse(
-                np.array([is_other]), f"holds {name}, which are taken for logits; say what they are, or convert them"
-            )
-    _refuse(np.isposinf(peak[:, 0]), "an infinite value at step {step}")
-    array -= peak
-    array -= np.log(np.exp(array).sum(axis=1, keepdims=True, dtype=np.float64))
-    return array
+        is_above = np.exp(array).sum(axis=1) > _MOST_SUM
+        refuse(is_above, "the probabilities of step {step} sum to far more than 1; cut off what pads the utterance")
+        result[:] = array
+        return
+    refuse(np.isposinf(peak[:, 0]), "an infinite value at step {step}")
+    shares = array - peak
+    np.exp(shares, out=shares)
+    np.subtract(array, peak + np.log(shares.sum(axis=1, keepdims=True)), out=result, casting="same_kind")
 
 
-def _refuse(is_faulty: npt.NDArray[np.bool_], message: str) -> None:
-    if is_faulty.any():
-        raise DecodingError(message.format(step=int(is_faulty.argmax())))
+def _refuse_other_kinds(logits: npt.NDArray[Any]) -> None:
+    """Refuse numbers above zero that are none, as their sums show."""
+    logits = logits.astype(np.result_type(logits.dtype, np.float32), copy=False)
+    for name, shares in (("probabilities", logits), ("negated log-probabilities", np.exp(-logits))):
+        if abs(np.median(shares.sum(axis=1)) - 1) <= _TOLERANCE:
+            raise DecodingError(f"holds {name}, which are taken for logits; say what they are, or convert them")

@@ -86,10 +86,12 @@ class Emitter:
             steps = [int(length) for length in outputs[1]]
         else:
             steps = [graph.num_steps(len(f)) for f in features]
-        cut = (rows[graph.drop_steps : length] for rows, length in zip(outputs[0], steps, strict=True))
-        if graph.values == Values.LOG_PROBABILITIES:
-            return [rows.astype(np.float32, copy=False) for rows in cut]
-        return [to_log_probabilities(rows, Values(graph.values)) for rows in cut]
+        answers = outputs[0].astype(np.float32, copy=False)
+        cut = [rows[graph.drop_steps : length] for rows, length in zip(answers, steps, strict=True)]
+        if graph.values != Values.LOG_PROBABILITIES:
+            for rows in cut:  # in place: new memory for thousands of outputs takes longer than the arithmetic
+                to_log_probabilities(rows, Values(graph.values), out=rows)
+        return cut
 
 
 def _may_be(told: Sequence[Any], size: int) -> bool:

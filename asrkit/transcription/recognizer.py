@@ -23,7 +23,7 @@ import numpy.typing as npt
 from asrkit.audio import FloatArray, Reading, iterate_waveform, load_waveform
 from asrkit.config import FeatureConfig, TranscriptionConfig
 from asrkit.decoder import Hypothesis
-from asrkit.emissions import to_half
+from asrkit.emissions import as_stored
 from asrkit.features import extract_features, is_silent, sound_span
 from asrkit.text import Symbols
 from asrkit.transcription.pieces import Decoder, WholeDecoder, decode_in_pieces
@@ -350,11 +350,10 @@ class Recognizer:
     ) -> Outcome:
         if isinstance(emissions, Exception):
             raise emissions
-        if not np.isfinite(emissions).all() and np.isnan(emissions).any():
+        if np.isnan(emissions.max(initial=-np.inf)):
             return Outcome(recording, problem="the model gives NaN for it; check the model with `asrkit model info`")
-        half = to_half(emissions)
+        heard = as_stored(emissions)
         with self.times.measure("decoder_s"):
-            heard = half.astype(np.float32)
             hypotheses = self._hypotheses(recording, heard)
             sure = None if self._judge is None else self._judge.judge(heard, hypotheses[0].words)
         transcript = transcript_from(
@@ -365,7 +364,7 @@ class Recognizer:
             provenance=self._provenance,
             reading=reading,
         )
-        return Outcome(recording, transcript, emissions=half if self._keep_emissions else None)
+        return Outcome(recording, transcript, emissions=heard.astype(np.float16) if self._keep_emissions else None)
 
     def _hypotheses(self, recording: Recording, emissions: FloatArray) -> Sequence[Hypothesis]:
         decoder = self._decoder()

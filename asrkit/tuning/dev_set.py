@@ -15,7 +15,7 @@ import numpy as np
 from asrkit.audio import FloatArray
 from asrkit.config import cache_folder
 from asrkit.data import Utterance
-from asrkit.emissions import to_half
+from asrkit.emissions import as_stored
 from asrkit.errors import DecodingError
 from asrkit.features import extract_features
 from asrkit.reading import UnreadableError, open_npz
@@ -80,7 +80,7 @@ def _emit(bundle: Bundle, utterances: Sequence[Utterance], progress: Callable[[f
         batch = by_length[start : start + _BATCH_UTTERANCES]
         features = [_features(bundle, utterances[i]) for i in batch]
         for i, array in zip(batch, emitter.emissions(features), strict=True):
-            emissions[i] = to_half(array).astype(np.float32)  # the same with and without the cache
+            emissions[i] = as_stored(array)  # the same with and without the cache
         progress(len(emissions) / len(utterances))
     return tuple(emissions[i] for i in range(len(utterances)))
 
@@ -124,4 +124,4 @@ def _write(path: Path, emissions: Sequence[FloatArray]) -> None:
     """Fill the cache; a folder that cannot be written to only costs the time next time."""
     lengths = np.array([len(array) for array in emissions], np.int64)
     with contextlib.suppress(OSError), written_whole(path) as file:
-        np.savez(file, log_probs=to_half(np.concatenate(emissions)), lengths=lengths)
+        np.savez(file, log_probs=np.concatenate(emissions).astype(np.float16), lengths=lengths)
