@@ -256,7 +256,7 @@ def test_emissions_that_all_fail_are_an_error(here: Path, asrkit: Command) -> No
         (["u.npy", "--tokens", "none.txt"], 2, "none.txt: no such file of labels"),
         (["none.npy", "--tokens", "tokens.txt"], 2, "none.npy: no such folder or file"),
         (["empty", "--tokens", "tokens.txt"], 1, "nothing to transcribe in"),
-        (["u.npy", "--tokens", "pieces.txt"], 2, "pieces.txt: has 10 labels, the emissions have 13 outputs"),
+        (["u.npy", "--tokens", "pieces.txt"], 2, "pieces.txt: has 10 labels, the model has 13 outputs"),
         (["u.npy", "--tokens", "holes.txt"], 2, "holes.txt: no label has the id 1"),
         (["u.npy", "--tokens", "tokens.txt", "--blank", "13"], 2, "the blank cannot be output 13 of 13"),
         (["u.npy", "--tokens", "tokens.txt", "--words", "x"], 2, "words must be one of space, |"),

@@ -141,8 +141,19 @@ def test_what_cannot_be_a_ctc_model_is_refused_by_what_it_is(tmp_path, graph, re
 
 
 def test_labels_that_do_not_fit_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="has 3 labels, the emissions have 4 outputs"):
+    with pytest.raises(ConfigError, match="has 3 labels, the model has 4 outputs"):
         import_features(tmp_path, graph_of_features(), tokens="<blank> 0\n▁a 1\nb 2\n")
+
+
+@pytest.mark.parametrize("labels", ["<blank> 0\n▁a 1\nb 2\n", "<blank> 0\n▁a 1\nb 2\nc 3\nd 4\n", "▁a 0\n▁b 1\n"])
+def test_labels_that_do_not_fit_are_told_after_the_first_answer_where_the_graph_is_silent(tmp_path, labels):
+    graph = constant_answer()  # which later answers show
+    graph.graph.output[0].type.tensor_type.shape.dim[2].dim_param = "v"
+    with pytest.raises(
+        ConfigError, match=r"tokens\.txt: has . labels, the model has 4 outputs; name the file of its own"
+    ):
+        import_features(tmp_path, graph, tokens=labels)
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_a_blank_that_has_no_label_comes_last(tmp_path):

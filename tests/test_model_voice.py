@@ -92,7 +92,7 @@ def test_labels_of_something_else_fail_before_the_graph_is_run(trained: Path, tm
     prose = tmp_path / "notes.txt"
     count = len(Bundle.load(BOXED).symbols)
     for text, reason in (
-        ("Dear all,\n\nplease find attached\n", f"has 3 labels, the emissions have {count} outputs"),
+        ("Dear all,\n\nplease find attached\n", f"has 3 labels, the model has {count} outputs"),
         ("\n".join(f"line {chr(97 + i)} of a letter" for i in range(count)), "no label looks like the blank"),
     ):
         prose.write_text(text)

@@ -127,13 +127,13 @@ def test_the_blank_comes_last_where_the_model_has_one_output_more(tmp_path: Path
     assert len(read_symbols(path, 3)) == 3
     with pytest.raises(ConfigError, match="no label looks like the blank"):
         read_symbols(path, 2)
-    with pytest.raises(ConfigError, match="has 2 labels, the emissions have 4 outputs"):
+    with pytest.raises(ConfigError, match="has 2 labels, the model has 4 outputs"):
         read_symbols(path, 4)
 
 
 def test_labels_must_fit_the_model(tmp_path: Path) -> None:
     path = write(tmp_path / "vocab.txt", "<blk>\n▁a\nb\n")
-    with pytest.raises(ConfigError, match="has 3 labels, the emissions have 4 outputs"):
+    with pytest.raises(ConfigError, match="has 3 labels, the model has 4 outputs"):
         read_symbols(path, 4)
     with pytest.raises(ConfigError, match="the blank cannot be output 3 of 3"):
         read_symbols(path, 3, blank=3)

@@ -6,9 +6,11 @@ memory there is, costs no more than those limits. It tells what it finds in line
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +67,7 @@ def examine(
     constants: Mapping[str, int],
     *,
     num_bytes: int,
+    accept: Callable[[int], object] = lambda num_outputs: None,
     longest_s: float = _LENGTHS_S[-1],
     most_s: float = _MOST_S,
     most_bytes: int = _MOST_BYTES,
@@ -76,6 +79,7 @@ def examine(
         features: What it is to be fed with; None: the samples, if that is what it takes.
         constants: Values of inputs that no sound decides.
         num_bytes: Size of the graph with all its tensors.
+        accept: Told how many outputs it has after its first answer; what it raises ends the examination.
         longest_s: The longest input to try, from 5 s on.
         most_s: Seconds it may take, for a graph of no size.
         most_bytes: Memory it may take, for a graph of no size.
@@ -92,20 +96,27 @@ def examine(
     }
     most_s *= 1 + num_bytes / 1e9
     command = [sys.executable, "-c", "from asrkit.model.examination import main; main()"]
-    try:
-        done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, timeout=most_s)
-        lines, ended = done.stdout, done.returncode
-    except subprocess.TimeoutExpired as error:
-        lines, ended = (error.stdout or b"").decode(), None
     told: dict[str, Any] = {}
-    for line in lines.splitlines():
-        told |= json.loads(line)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        timer = threading.Timer(most_s, process.kill)
+        timer.start()
+        try:
+            assert process.stdin is not None and process.stdout is not None
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                json.dump(request, process.stdin)
+            for line in process.stdout:
+                told |= (found := json.loads(line))
+                if "num_outputs" in found:
+                    accept(found["num_outputs"])
+            is_late = not timer.is_alive()
+        finally:
+            timer.cancel()
+            process.kill()
     if "problem" in told:
         raise BundleError(told["problem"], path=path)
     if "longest_s" not in told:
-        reason = (
-            f"does not answer within {most_s:.0f} s" if ended is None else "cannot be run in the memory it may take"
-        )
+        reason = f"does not answer within {most_s:.0f} s" if is_late else "cannot be run in the memory it may take"
         raise BundleError(f"the graph {reason}; refusing it", path=path)
     graph = GraphConfig.from_dict(told.pop("graph")).replace(longest_s=told["longest_s"])
     return Findings(graph, told.pop("num_outputs"), told)
@@ -157,7 +168,9 @@ class _Examination:
         self._types = {value.name: numpy_type(value) for value in self._session.get_inputs()}
         tell(features=features.to_dict())
         sounds = [self._hear(seconds, seed) for seed, seconds in enumerate(_COMPARED_S)]
-        rows = [self._ask([sound])[0][0] for sound in sounds]
+        rows = [self._ask([sounds[0]])[0][0]]
+        tell(num_outputs=rows[0].shape[1])
+        rows += [self._ask([sound])[0][0] for sound in sounds[1:]]
         self._check_answers(rows, sounds)
         values = tell_values(rows)
         self._graph = self._graph.replace(values=values.value)
@@ -166,7 +179,6 @@ class _Examination:
         self._graph = self._graph.replace(batching=_batching(padded, equal))
         tell(
             graph=self._graph.to_dict(),
-            num_outputs=rows[0].shape[1],
             step_ms=features.row_ms * self._graph.stride_frames,
             values=values.value,
             padding_changes=padded,

@@ -98,7 +98,12 @@ def import_model(
     num_bytes = len(checked.data) + sum((source.graph.parent / name).stat().st_size for name in checked.external)
     tell("asking the graph what it is; this takes up to a minute")
     findings = examine(
-        source.graph, source.front_end, source.constants, num_bytes=num_bytes, longest_s=wishes.longest_s
+        source.graph,
+        source.front_end,
+        source.constants,
+        num_bytes=num_bytes,
+        accept=source.symbols,
+        longest_s=wishes.longest_s,
     )
     if "float16" in checked.numbers:  # rounded to them, an answer depends on the batch, sooner or later
         findings = replace(findings, graph=findings.graph.replace(batching="alone"))
