@@ -5,7 +5,7 @@ are padded into the same batches and given to a session, and nothing else is don
 clock starts. What ours takes outside of the session is measured too: turns on a busy machine differ by more. Beside
 it stands what the decoders take then.
 
-``--outputs N`` makes models of so many outputs that answer each in its own way, of 38 million weights and the last layer.
+``--outputs N`` makes three models of so many outputs, with 38 million weights below the last layer.
 
     OMP_NUM_THREADS=1 python benchmarks/foreign.py models/hama models/other --audio wavs --outputs 12000
 """
@@ -114,8 +114,8 @@ def measure(path: Path, sounds: Sequence[FloatArray], rounds: int) -> list[str]:
     ]
 
 
-def made_model(folder: Path, num_outputs: int, values: str) -> Path:
-    """Import a model of Kaldi's features as wide as a transformer, which is sure of its answers."""
+def made_graph(num_outputs: int, values: str, num_layers: int) -> onnx.ModelProto:
+    """Return a network of Kaldi's features that is as wide as a transformer and sure of its answers."""
     rng = np.random.default_rng(1)
 
     def weights(name: str, *shape: int, scale: float = 1.0) -> Any:
@@ -129,7 +129,7 @@ def made_model(folder: Path, num_outputs: int, values: str) -> Path:
     ]
     kernel = tensor("kernel", rng.standard_normal((WIDTH, 80, STEP_FRAMES)) / 20)
     constants = [kernel, tensor("ones", np.ones(WIDTH)), tensor("zeros", np.zeros(WIDTH))]
-    for i in range(LAYERS):
+    for i in range(num_layers):
         constants += [weights(f"in{i}", WIDTH, 4 * WIDTH), weights(f"out{i}", 4 * WIDTH, WIDTH)]
         nodes += [
             node("LayerNormalization", [f"x{i}", "ones", "zeros"], [f"n{i}"], axis=-1),
@@ -141,17 +141,24 @@ def made_model(folder: Path, num_outputs: int, values: str) -> Path:
     constants.append(weights("last", WIDTH, num_outputs, scale=8.0))
     options = {} if values == "logits" else {"axis": -1}
     nodes += [
-        node("LayerNormalization", [f"x{LAYERS}", "ones", "zeros"], ["n"], axis=-1),
+        node("LayerNormalization", [f"x{num_layers}", "ones", "zeros"], ["n"], axis=-1),
         node("MatMul", ["n", "last"], ["y"]),
         node(ANSWERS[values], ["y"], ["answers"], **options),
     ]
     inputs, outputs = [value("speech", ["b", "t", 80])], [value("answers", ["b", "u", num_outputs])]
+    return model_of(nodes, inputs, outputs, constants)
+
+
+def made_model(folder: Path, num_outputs: int, values: str) -> Path:
+    """Import a network without its layers, which is soon examined, and give it its layers then."""
     folder.mkdir()
-    onnx.save(model_of(nodes, inputs, outputs, constants), str(folder / "model.onnx"))
+    onnx.save(made_graph(num_outputs, values, 0), str(folder / "model.onnx"))
     labels = ["<blank>", *(chr(0x3400 + i) for i in range(num_outputs - 2)), "<unk>"]
     (folder / "tokens.txt").write_text("".join(f"{label} {i}\n" for i, label in enumerate(labels)), encoding="utf-8")
     wishes = Wishes(front_end=front_end_named("kaldi", {}), name="made", longest_s=5.0)
-    return import_model(folder / "model.onnx", folder / "bundle", wishes).path
+    path = import_model(folder / "model.onnx", folder / "bundle", wishes).path
+    onnx.save(made_graph(num_outputs, values, LAYERS), str(path / GRAPH))
+    return path
 
 
 def main() -> None:

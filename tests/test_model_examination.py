@@ -149,9 +149,7 @@ def test_labels_that_do_not_fit_are_refused(tmp_path):
 def test_labels_that_do_not_fit_are_told_after_the_first_answer_where_the_graph_is_silent(tmp_path, labels):
     graph = constant_answer()  # which later answers show
     graph.graph.output[0].type.tensor_type.shape.dim[2].dim_param = "v"
-    with pytest.raises(
-        ConfigError, match=r"tokens\.txt: has . labels, the model has 4 outputs; name the file of its own"
-    ):
+    with pytest.raises(ConfigError, match=r"tokens\.txt: has . labels, the model has 4 outputs; name its own file"):
         import_features(tmp_path, graph, tokens=labels)
     assert not (tmp_path / "bundle").exists()
 

@@ -97,8 +97,8 @@ def examine(
     most_s *= 1 + num_bytes / 1e9
     command = [sys.executable, "-c", "from asrkit.model.examination import main; main()"]
     told: dict[str, Any] = {}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, text=True, **pipes) as process:
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, text=True) as process:
         timer = threading.Timer(most_s, process.kill)
         timer.start()
         try:

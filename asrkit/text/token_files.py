@@ -62,9 +62,7 @@ def read_symbols(
     """
     labels = read_labels(path)
     if num_outputs is not None and num_outputs - len(labels) not in (0, 1):
-        raise ConfigError(
-            f"{path}: has {len(labels)} labels, the model has {num_outputs} outputs; name the file of its own"
-        )
+        raise ConfigError(f"{path}: has {len(labels)} labels, the model has {num_outputs} outputs; name its own file")
     if blank is not None and num_outputs == len(labels) and blank == num_outputs:
         raise ConfigError(f"the blank cannot be output {blank} of {num_outputs}; they count from 0")
     try:
@@ -74,9 +72,7 @@ def read_symbols(
             raise ConfigError(f"{path}: {error}") from None
         return read_symbols(path, num_outputs, len(labels), words)
     if num_outputs is not None and num_outputs != len(symbols):
-        raise ConfigError(
-            f"{path}: has {len(labels)} labels, the model has {num_outputs} outputs; name the file of its own"
-        )
+        raise ConfigError(f"{path}: has {len(labels)} labels, the model has {num_outputs} outputs; name its own file")
     return symbols
 
 
