@@ -159,11 +159,22 @@ def test_a_foreign_bundle_can_be_shown_and_not_be_trained_on(planted):
     bundle = planted[0]
     rows = dict(zip(*(list(column.cells) for column in model_table(bundle).columns), strict=True))
     assert "any lengths together" in str(rows["batches"])
+    assert str(rows["alphabet"]) == "4 symbols: ' abc'"
     assert bundle.describe()["graph"]["stride_frames"] == FRAME
     with pytest.raises(BundleError, match="made elsewhere"):
         _ = bundle.model
     with pytest.raises(BundleError, match=r"weights\.npz is missing"):
         bundle.weights()
+
+
+def test_of_thousands_of_letters_a_few_are_shown(planted, tmp_path):
+    from asrkit.report.model_card import model_table
+
+    shutil.copytree(planted[0].path, tmp_path / "model")
+    change_description(tmp_path / "model", alphabet="".join(chr(0x4E00 + i) for i in range(9000)))
+    cells = [str(cell) for column in model_table(Bundle.load(tmp_path / "model")).columns for cell in column.cells]
+    assert max(map(len, cells)) < 200
+    assert any(cell.startswith("9000 symbols: ") and cell.endswith("' and 8,880 more") for cell in cells)
 
 
 def test_the_fingerprint_changes_with_what_decides_an_answer_and_with_nothing_else(planted, tmp_path):

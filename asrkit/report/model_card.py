@@ -12,6 +12,8 @@ from asrkit.config import FeatureConfig, GraphConfig, ModelConfig
 from asrkit.model.bundle import Bundle
 from asrkit.text.identifiers import printable
 
+_MOST_LETTERS = 120  # of an alphabet that are shown
+
 
 def model_table(bundle: Bundle) -> Table:
     """Return what a bundle is as a table of two columns."""
@@ -35,7 +37,7 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
         ("features", _features_in_words(features)),
         ("step", f"{bundle.step_ms:g} ms"),
         ("units", f"{bundle.kind}: {len(bundle.symbols)} outputs, the blank counted"),
-        ("alphabet", f"{len(bundle.alphabet.symbols)} symbols: {bundle.alphabet.symbols!r}"),
+        ("alphabet", _alphabet_in_words(bundle.alphabet.symbols)),
         ("decoding", settings_in_words(bundle.decoding) or "defaults"),
     ]
     if bundle.is_foreign:
@@ -59,6 +61,11 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
     if card.get("versions"):
         rows.append(("made with", ", ".join(f"{k} {v}" for k, v in dict(card["versions"]).items())))
     return rows
+
+
+def _alphabet_in_words(letters: str) -> str:
+    more = f" and {len(letters) - _MOST_LETTERS:,} more" if len(letters) > _MOST_LETTERS else ""
+    return f"{len(letters)} symbols: {letters[:_MOST_LETTERS]!r}{more}"
 
 
 def _network_in_words(model: ModelConfig) -> str:
