@@ -89,9 +89,11 @@ def test_a_blank_that_silence_does_not_show_is_a_warning(tmp_path):
     assert "--blank 0" in warning
 
 
-def two_inputs(name, shape, kind=TensorProto.FLOAT):
+def two_inputs(name, shape, kind=TensorProto.FLOAT, frames="t"):
     nodes = [helper.make_node("Identity", ["x"], ["log_probs"])]
-    return model_of(nodes, [value("x", ["b", "t", 4]), value(name, shape, kind)], [value("log_probs", ["b", "t", 4])])
+    return model_of(
+        nodes, [value("x", ["b", frames, 4]), value(name, shape, kind)], [value("log_probs", ["b", "t", 4])]
+    )
 
 
 def constant_answer():
@@ -123,6 +125,7 @@ def no_number():
         (two_inputs("encoder_states", ["b", 3]), "streaming graph"),
         (two_inputs("decoder_input_ids", ["b", "u"], TensorProto.INT64), "only CTC models"),
         (two_inputs("other", ["b", "t", 9]), "not one input"),
+        (two_inputs("lengths", ["b"], TensorProto.INT64, frames=98), r"one length only, x \['b', 98, 4\]"),
         (constant_answer(), "the same answer whatever it hears"),
         (random_answer(), "differently each time"),
         (no_number(), "NaN"),

@@ -4,13 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from foreign_graphs import (
-    write_json,
-)
+from foreign_graphs import hugging_face_folder, write_json
 
 from asrkit.config import front_end_named
 from asrkit.errors import BundleError, ConfigError, MissingPathError
-from asrkit.model.sources import apply_metadata, find_source, read_cmvn
+from asrkit.model.sources import Source, apply_metadata, find_source, read_cmvn
 
 
 @pytest.mark.parametrize(
@@ -143,7 +141,63 @@ def test_means_and_deviations_are_read_as_toolkits_write_them(tmp_path, name, te
     np.testing.assert_allclose(deviation, [2**0.5, 8**0.5])
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[ 1 2", "\0", "[" * 9999, "<AddShift>"])
+EXTRACTOR = {"feature_extractor_type": "Wav2Vec2FeatureExtractor"}
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("config.json", {"architectures": {"a": 1}}, "its JSON files hold what cannot be used"),
+        ("config.json", {"architectures": 3}, "its JSON files hold what cannot be used"),
+        ("config.json", {"architectures": [None]}, "is a None"),
+        ("config.json", {"architectures": "BertModel"}, "is a BertModel"),
+        ("preprocessor_config.json", {"feature_extractor": [1]}, "cannot be used"),
+        ("preprocessor_config.json", {"feature_extractor": "x"}, "cannot be used"),
+        ("preprocessor_config.json", {**EXTRACTOR, "sampling_rate": "16000"}, "sample_rate_hz must be of type int"),
+        ("preprocessor_config.json", {**EXTRACTOR, "sampling_rate": 10**30}, "name the graph itself, with --tokens"),
+        ("language_model/attrs.json", {"alpha": 10**400}, "too large"),
+        ("language_model/attrs.json", {"alpha": float("nan")}, "lm_weight must be"),
+        ("language_model/attrs.json", {"alpha": 1e9}, "lm_weight must lie between"),
+    ],
+)
+def test_strange_values_of_a_hugging_face_folder_are_one_error(tmp_path, file, content, reason):
+    folder = hugging_face_folder(tmp_path / "hf")
+    (folder / "language_model").mkdir()
+    write_json(folder / file, content)
+    with pytest.raises(BundleError, match=reason) as caught:
+        find_source(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_number_is_no_blank_where_it_is_a_truth(tmp_path):
+    folder = hugging_face_folder(tmp_path / "hf")
+    write_json(folder / "config.json", {"architectures": "Wav2Vec2ForCTC", "pad_token_id": True})
+    assert find_source(folder).blank is None
+
+
+@pytest.mark.parametrize(
+    ("metadata", "reason"),
+    [
+        ({"neg_mean": "1,x", "inv_stddev": "1,1"}, "could not convert string to float"),
+        ({"neg_mean": "1,1", "inv_stddev": "0,1"}, "division by zero"),
+        ({"neg_mean": "nan,1", "inv_stddev": "1,1"}, "must be a number"),
+        ({"neg_mean": ",".join(["1"] * 560), "inv_stddev": ",".join(["1"] * 560), "lfr_window_shift": "999"}, "stack_"),
+        ({"model_type": "EncDecCTCModelBPE", "feat_dim": "-5"}, "mel_bins must be positive"),
+    ],
+)
+def test_strange_numbers_in_a_graph_are_one_error(tmp_path, metadata, reason):
+    source = Source("a folder", tmp_path / "model.onnx")
+    with pytest.raises(
+        BundleError, match=f"its metadata hold what cannot be used .*{reason}.*; export the model again"
+    ):
+        apply_metadata(source, {"model_type": "sense_voice_ctc", **metadata})
+
+
+HUGE = '{"mean_stat": [1' + "0" * 400 + '], "var_stat": [1], "frame_num": 1}'
+NO_NUMBER = '{"mean_stat": [NaN], "var_stat": [1], "frame_num": 1}'
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[ 1 2", HUGE, NO_NUMBER, "\0", "[" * 9999, "<AddShift>"])
 def test_what_is_no_file_of_means_is_one_error(tmp_path, text):
     (tmp_path / "cmvn").write_text(text)
     with pytest.raises(ConfigError, match="neither WeNet's"):

@@ -77,7 +77,7 @@ def check_graph(path: Path) -> CheckedGraph:
         raise BundleError(str(error), path=path) from None
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     shapes = [output.type.tensor_type.shape.dim for output in model.graph.output]
-    widths = tuple(shape[2].dim_value for shape in shapes if len(shape) == 3 and shape[2].dim_value)
+    widths = tuple(shape[2].dim_value for shape in shapes if len(shape) == 3 and shape[2].dim_value > 0)
     return CheckedGraph(data, tuple(sorted(external)), metadata, numbers, widths)
 
 

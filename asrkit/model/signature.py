@@ -81,6 +81,13 @@ def read_signature(
         sound = "samples (batch, samples)" if rank == 2 else "features of three axes"
         raise BundleError(f"has not one input for {sound}; its inputs: {wants}; name another --front-end")
     (heard,) = sounds
+    layout = "waveform" if rank == 2 else _layout(heard, features)
+    time = heard.shape[2 if layout == "bins-time" else 1]
+    if isinstance(time, int) and time > 0:
+        raise BundleError(
+            f"takes inputs of one length only, {heard.name} {list(heard.shape)}; export it with a free (dynamic) axis "
+            "of time"
+        )
     others = [port for port in inputs if port is not heard and port.name not in constants]
     if len(others) > 1:
         names = ", ".join(port.name for port in others)
@@ -94,7 +101,7 @@ def read_signature(
     ]
     return GraphConfig(
         input=heard.name,
-        layout="waveform" if rank == 2 else _layout(heard, features),
+        layout=layout,
         lengths="" if length is None else length.name,
         lengths_kind="frames" if length is None else _kind_of_length(length),
         constants=tuple(f"{name}={value}" for name, value in constants.items()),

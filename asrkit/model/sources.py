@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from asrkit.config import FeatureConfig, front_end_named
+from asrkit.config import DecodingConfig, FeatureConfig, front_end_named
 from asrkit.errors import BundleError, ConfigError, MissingPathError
-from asrkit.reading import read_bounded
+from asrkit.reading import in_one_line, read_bounded
 from asrkit.text import Symbols
 from asrkit.text.symbols import WordRule
 from asrkit.text.token_files import read_labels, read_symbols
@@ -106,13 +108,24 @@ def find_source(path: Path) -> Source:
     if (path / "bundle.json").is_file():
         raise BundleError("is a bundle of asrkit already; name it with --model", path=path)
     config = _json(path / "config.json")
-    if "architectures" in config or (path / "preprocessor_config.json").is_file():
-        return _hugging_face(path, config)
-    return _onnx_asr(path, config) if "model_type" in config else _tokens_beside(path)
+    with _strange_values_refused("its JSON files hold", path, "name the graph itself, with --tokens and --front-end"):
+        if "architectures" in config or (path / "preprocessor_config.json").is_file():
+            return _hugging_face(path, config)
+        return _onnx_asr(path, config) if "model_type" in config else _tokens_beside(path)
+
+
+@contextmanager
+def _strange_values_refused(where: str, path: Path, remedy: str) -> Iterator[None]:
+    """Turn what values of strange types or sizes lead to into one error."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        raise BundleError(f"{where} what cannot be used ({in_one_line(error)}); {remedy}", path=path) from None
 
 
 def _hugging_face(path: Path, config: Mapping[str, Any]) -> Source:
-    architecture = str((config.get("architectures") or [f"{config.get('model_type', 'model')}ForCTC"])[0])
+    named = config.get("architectures") or f"{config.get('model_type', 'model')}ForCTC"
+    architecture = str(named if isinstance(named, str) else named[0])
     _refuse_other_kinds(path, architecture)
     if not architecture.endswith(("ForCTC", "CTC")):
         raise BundleError(f"is a {architecture}; {_ONLY_CTC} (their architecture ends in ForCTC)", path=path)
@@ -126,12 +139,13 @@ def _hugging_face(path: Path, config: Mapping[str, Any]) -> Source:
         for ours, theirs in (("lm_weight", "alpha"), ("word_bonus", "beta"))
         if isinstance(attributes.get(theirs), int | float)
     }
+    DecodingConfig.from_dict(decoding)  # they are in range
     return Source(
         f"a Hugging Face folder ({architecture})",
         _graph_in(path),
         _first(path, ("vocab.json", "tokenizer.json", "tokens.txt")),
         _front_end_of_extractor(hearing, path),
-        pad if isinstance(pad, int) else None,
+        pad if type(pad) is int else None,
         WordRule.BAR if _json(path / "tokenizer_config.json").get("word_delimiter_token") == "|" else None,
         language_model=next((f for f in sorted(folder.glob("*")) if f.name.endswith(_LM_SUFFIXES)), None),
         decoding=decoding,
@@ -193,8 +207,11 @@ def apply_metadata(source: Source, metadata: Mapping[str, str]) -> Source:
     license_name = metadata.get("license")
     if license_name and "license" not in source.card:
         source = replace(source, card={**source.card, "license": license_name})
-    if source.front_end is not None:
-        return source
+    with _strange_values_refused("its metadata hold", source.graph, "export the model again"):
+        return source if source.front_end is not None else _with_front_end(source, kind, metadata)
+
+
+def _with_front_end(source: Source, kind: str, metadata: Mapping[str, str]) -> Source:
     if kind.startswith("EncDec"):
         bins = _number(metadata.get("feat_dim")) or 80
         normalize = "utterance" if metadata.get("normalize_type", "per_feature") == "per_feature" else "none"
@@ -243,10 +260,12 @@ def read_cmvn(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]]:
             sums, squares, count = rows[0][:-1], rows[1][: len(rows[0]) - 1], rows[0][-1]
         mean = tuple(total / count for total in sums)
         spread = (max(total / count - m * m, 1e-20) ** 0.5 for total, m in zip(squares, mean, strict=True))
+        if not all(map(math.isfinite, mean)):
+            raise ValueError("a mean is no number")
         return mean, tuple(spread)
     except FileNotFoundError:
         raise MissingPathError("there is no such file of means", path=path) from None
-    except (OSError, ValueError, KeyError, IndexError, TypeError, ZeroDivisionError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError, ArithmeticError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(
             f"{path}: is neither WeNet's global_cmvn, nor Kaldi's statistics as text, nor am.mvn ({reason})"
