@@ -8,6 +8,7 @@ import io
 import itertools
 import lzma
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -309,3 +310,16 @@ def test_a_small_file_does_not_unpack_to_gigabytes(
     with pytest.raises(LanguageModelError, match=reason):
         list(TextSource([path], normalizer=None))
     assert read <= 1 << 15
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_a_file_that_cannot_be_read_is_named_once(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.txt"
+    loop.symlink_to(loop)
+    for read in (
+        lambda: build_ngram(TextSource([loop], normalizer=None), tmp_path / "o.arpa"),
+        lambda: NgramModel.load(loop),
+    ):
+        with pytest.raises(AsrkitError) as caught:
+            read()
+        assert str(caught.value).count("loop.txt") == 1

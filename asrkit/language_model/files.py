@@ -75,7 +75,7 @@ def open_model(path: Path) -> ModelFile:
     except LanguageModelError:  # which is a ValueError, too
         raise
     except UNPACKING_ERRORS as error:
-        raise LanguageModelError(f"cannot be read: {error}", path=path) from error
+        raise LanguageModelError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
 
 
 def _unpack(stream: IO[bytes], packed_bytes: int, path: Path) -> bytearray:

@@ -153,7 +153,8 @@ def _whole_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
         try:
             block = file.read(_BLOCK_BYTES)
         except Exception as error:  # each codec has errors of its own
-            raise LanguageModelError(f"cannot be read: {error}", path=path) from error
+            reason = getattr(error, "strerror", None) or error  # which names the file once more
+            raise LanguageModelError(f"cannot be read: {reason}", path=path) from error
         if not block:
             break
         end = block.rfind(b"\n") + 1
