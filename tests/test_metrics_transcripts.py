@@ -230,7 +230,7 @@ def test_a_ctm_word_of_an_unknown_recording_is_an_error(tmp_path: Path) -> None:
             "r 1 ann 0.0 1.0 a\nr 1 bob 0.0 1.0 b\n",
             ["a", ""],
             ["r-1-ann-0.0-1.0", "r-1-bob-0.0-1.0"],
-            "1 segments overlap",
+            "1 segment overlaps",
         ),
         (
             "ignored",

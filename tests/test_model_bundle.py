@@ -129,6 +129,58 @@ def test_a_description_that_makes_no_sense_is_refused(bundle, change, reason):
         Bundle.load(bundle.path)
 
 
+CARD = {
+    "name": "n",
+    "about": "a",
+    "epoch": 3,
+    "data": {"train": "t", "train_hours": 1.5},
+    "dev": {"wer_percent": 5.0},
+    "versions": {"keras": "3"},
+    "sources": [{"name": "s"}],
+    "results": ["r"],
+    "certificate": {
+        "weights": {"float32": 0.9, "float16": 0.1},
+        "silence": {"output": 0, "share": 0.9},
+        "padding_changes": 0.1,
+        "neighbors_change": 0.2,
+        "speed": 3,
+    },
+}
+OTHER_VALUES = (None, True, -1, 10**400, float("nan"), "", "x", [], [[]], {}, {"a": []})
+
+
+def places(value, at=()):
+    yield at
+    for key, child in value.items() if isinstance(value, dict) else ():
+        yield from places(child, (*at, key))
+
+
+def with_value(table, at, value):
+    key, *rest = at
+    return {**table, key: with_value(table[key], rest, value) if rest else value}
+
+
+@pytest.mark.parametrize("other", OTHER_VALUES, ids=lambda value: repr(value)[:9])
+def test_whatever_a_description_holds_a_model_is_shown_or_refused(bundle, other):
+    graph = {"graph": {"input": "features", "output": "log_probs", "longest_s": 9.0}, "kind": "foreign"}
+    own = json.loads((bundle.path / "bundle.json").read_text()) | {
+        "card": CARD,
+        "language": "de",
+        "normalizer": "basic",
+    }
+    for whole in (own, own | graph):
+        for at in [place for place in places(whole) if place]:
+            (bundle.path / "bundle.json").write_text(json.dumps(with_value(whole, at, other)))
+            try:
+                loaded = Bundle.load(bundle.path)
+            except BundleError as error:
+                assert "\n" not in str(error)
+                continue
+            model_table(loaded)
+            assert isinstance(loaded.language + loaded.normalizer + loaded.kind, str)
+            json.dumps(loaded.describe())
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1]", b"[" * 100_000])
 def test_a_broken_description_is_one_error(bundle, content):
     (bundle.path / "bundle.json").write_bytes(content)

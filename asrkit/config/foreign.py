@@ -151,6 +151,7 @@ class GraphConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require(bool(self.input and self.output), "a graph has an input and an output, each with a name")
         one_of("layout", self.layout, ("time-bins", "bins-time", "waveform"))
         one_of("lengths_kind", self.lengths_kind, ("frames", "mask", "share"))
         one_of("values", self.values, ("log-probabilities", "probabilities", "logits"))

@@ -121,7 +121,7 @@ def read_description(path: Path) -> dict[str, Any]:
     if not isinstance(description, dict) or description.get("format") != "asrkit-bundle":
         raise BundleError("bundle.json does not describe an asrkit model", path=path)
     version = description.get("format_version")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise BundleError(f"unknown format version {version!r}", path=path)
     if version > FORMAT_VERSION:
         raise BundleError(

@@ -27,8 +27,7 @@ def model_table(bundle: Bundle) -> Table:
 
 def _rows(bundle: Bundle) -> list[tuple[str, str]]:
     features, card = bundle.features, bundle.card
-    data: dict[str, Any] = dict(card.get("data", {}))
-    dev: dict[str, Any] = dict(card.get("dev", {}))
+    data, dev = card.get("data", {}), card.get("dev", {})
     rows = [
         ("model", f"{bundle.name} ({bundle.path})"),
         *((name, str(card[name])) for name in ("about", "source", "license", "limits") if card.get(name)),
@@ -59,7 +58,7 @@ def _rows(bundle: Bundle) -> list[tuple[str, str]]:
     rows += [("source", _in_words(source)) for source in card.get("sources", ())]
     rows += [("result", _in_words(result)) for result in card.get("results", ())]
     if card.get("versions"):
-        rows.append(("made with", ", ".join(f"{k} {v}" for k, v in dict(card["versions"]).items())))
+        rows.append(("made with", ", ".join(f"{k} {v}" for k, v in card["versions"].items())))
     return rows
 
 
@@ -88,15 +87,23 @@ def _certificate(graph: GraphConfig, measured: Mapping[str, Any]) -> list[tuple[
         ("answers", graph.values),
         ("batches", _BATCHING[graph.batching] + _changes(measured)),
     ]
-    if weights := measured.get("weights"):
+    if weights := _shares(measured, "weights"):
         shares = sorted(weights.items(), key=lambda item: -item[1])
         rows.insert(1, ("weights", ", ".join(f"{kind} ({100 * share:.0f} %)" for kind, share in shares)))
-    if isinstance(silence := measured.get("silence"), Mapping):
-        rows.append(("in silence", f"output {silence.get('output')} in {100 * silence.get('share', 0):.0f} % of steps"))
+    if "share" in (silence := _shares(measured, "silence")):
+        output = measured["silence"].get("output")
+        rows.append(("in silence", f"output {output} in {100 * silence['share']:.0f} % of steps"))
     if graph.longest_s is not None:
         cost = f"; {measured.get('speed')} x real time on one core, {measured.get('memory_mb')} MB"
         rows.append(("longest input", f"{graph.longest_s:g} s tried{cost if 'speed' in measured else ''}"))
     return rows
+
+
+def _shares(measured: Mapping[str, Any], name: str) -> dict[str, float]:
+    """Return the numbers of a table that lie between 0 and 1."""
+    table = measured.get(name)
+    found = table.items() if isinstance(table, Mapping) else ()
+    return {key: value for key, value in found if isinstance(value, int | float) and 0 <= value <= 1}
 
 
 _BATCHING = {
@@ -108,9 +115,9 @@ _BATCHING = {
 
 def _changes(measured: Mapping[str, Any]) -> str:
     values = measured.get("padding_changes"), measured.get("neighbors_change")
-    if not all(isinstance(value, int | float) for value in values):
+    if not all(isinstance(value, float | int) and abs(value) < 1e9 for value in values):
         return ": the graph takes no more" if "padding_changes" in measured else ""
-    why = ", as float16 rounds otherwise in company" if "float16" in measured.get("weights", ()) else ""
+    why = ", as float16 rounds otherwise in company" if "float16" in _shares(measured, "weights") else ""
     return why + ": padding changes an answer by {:.2g} nats, neighbors of its length by {:.2g}".format(*values)
 
 

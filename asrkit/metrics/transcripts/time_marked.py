@@ -253,7 +253,7 @@ def _notes(
     overlaps = sum(track.num_overlaps for track in tracks.values())
     if overlaps:
         yield (
-            f"{reference_path}: {overlaps:,} segments overlap an earlier one of their channel; a word in both belongs "
+            f"{reference_path}: {overlaps:,} segment{'s overlap' if overlaps != 1 else ' overlaps'} an earlier one of their channel; a word in both belongs "
             "to one of them"
         )
     changed = [(one, other) for one, other in known.items() if one != other]
