@@ -252,10 +252,8 @@ def _notes(
 ) -> Iterator[str]:
     overlaps = sum(track.num_overlaps for track in tracks.values())
     if overlaps:
-        yield (
-            f"{reference_path}: {overlaps:,} segment{'s overlap' if overlaps != 1 else ' overlaps'} an earlier one of their channel; a word in both belongs "
-            "to one of them"
-        )
+        which = "1 segment overlaps" if overlaps == 1 else f"{overlaps:,} segments overlap"
+        yield f"{reference_path}: {which} an earlier one of their channel; a word in both belongs to one of them"
     changed = [(one, other) for one, other in known.items() if one != other]
     if changed:
         one, other = (" ".join(name) for name in changed[0])
