@@ -15,10 +15,11 @@ import pytest
 import soundfile
 from random_bundle import random_bundle
 
-import asrkit.cli
+import asrkit.cli.whole  # main is called for several commands
 from asrkit.cli import main
 from asrkit.cli.console import Console
 from asrkit.cli.showing import show
+from asrkit.text.identifiers import harmless
 
 PRINTS = r"(?<![\w.])print\(|\becho\(|secho\(|sys\.std(out|err)\.(buffer\.)?write|import Console$"
 EVIL = "\x1b]0;PWN\x07\x1b[31m\u202eowt"
@@ -32,6 +33,34 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *arg
     shown = out + err
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown
     return shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\u2068日本\u2069 b \u2068שלום\u2069", "\u2068日本\u2069 b \u2068שלום\u2069"),
+        ("\u2068я\x1b[31m\u2069", "%E2%81%A8я%1B[31m%E2%81%A9"),
+        ("\u2068я \u202eb\u2069", "%E2%81%A8я %E2%80%AEb%E2%81%A9"),
+        ("\u2068never ends", "%E2%81%A8never ends"),
+        ("\u2069\u2068", "%E2%81%A9%E2%81%A8"),
+        ("a\u2068b\nc\u2069", "a\u2068b\nc\u2069"),
+    ],
+)
+def test_an_isolate_that_ends_steers_nothing(text: str, shown: str) -> None:
+    assert harmless(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"), [("купил хлеба", "купила хлеба"), ("שלום עולם", "שלומ עולם"), ("日 本", "日 語")]
+)
+def test_words_of_every_script_are_shown_as_they_are(
+    said: str, heard: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ref.txt").write_text(f"{said}\n", encoding="utf-8")
+    (tmp_path / "hyp.txt").write_text(f"{heard}\n", encoding="utf-8")
+    shown = run(monkeypatch, capfd, "score", str(tmp_path / "hyp.txt"), str(tmp_path / "ref.txt"))
+    assert set(said.split()) | set(heard.split()) <= set(re.sub("[\u2068\u2069]", "", shown).split())
+    assert "%E2" not in shown
 
 
 def test_the_name_of_a_model(

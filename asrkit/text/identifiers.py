@@ -15,7 +15,9 @@ _UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202
 
 
 # The same but for what leaves a terminal as it is: line feeds, tabs and the other kinds of space.
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_STEERS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+# A word in an isolate that ends with it, as our alignments have them, steers nothing outside of it.
+_STEERING = re.compile(f"(\u2068[^{_STEERS}]*\u2069)|[{_STEERS}]")
 
 
 def escape_id(name: str) -> str:
@@ -38,7 +40,11 @@ def harmless(text: str) -> str:
 
     What files of strangers say of themselves may hold anything, and errors and remarks quote it.
     """
-    return text if text.isascii() and text.isprintable() else _STEERING.sub(_encoded, text)
+    return (
+        text
+        if text.isascii() and text.isprintable()
+        else _STEERING.sub(lambda found: found[1] or _encoded(found), text)
+    )
 
 
 def is_id(text: str) -> bool:
