@@ -76,6 +76,26 @@ def test_the_language_reaches_the_texts() -> None:
         normalizer_of(ScoringConfig(normalizer="basic", language="turkish"))
 
 
+@pytest.mark.parametrize(
+    ("text", "settings", "is_told"),
+    [
+        ("купил 50 рублей", {}, True),
+        ("价格 是 50 块", {}, True),
+        ("купил хлеба", {}, False),
+        ("for 50 euros, naïve café", {}, False),
+        ("for 50 euros", {}, False),
+        ("купил 50 рублей", {"normalizer": "basic"}, False),
+        ("купил 50 рублей", {"normalizer": "standard-1"}, True),
+    ],
+)
+def test_numbers_read_in_the_language_of_another_script_are_told(
+    text: str, settings: dict[str, str], is_told: bool
+) -> None:
+    for pair in ([text], ["x"]), (["x"], [text]):
+        report = score(*pair, ScoringConfig(**settings))
+        assert any("read in English" in note for note in report.notes) == is_told
+
+
 def write_mixed(folder: Path, languages: list[str | None], column: str = "language") -> tuple[Path, Path]:
     texts = [
         ("Es kostet 21 Euro.", "es kostet einundzwanzig euro"),

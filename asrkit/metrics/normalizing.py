@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError
 from asrkit.reading import parse_json
+from asrkit.text.languages import primary_language
 from asrkit.text.normalizer import Normalizer, get_normalizer
 from asrkit.text.replacements import read_replacements
 from asrkit.text.scripts import is_unspaced, separate
@@ -17,6 +19,7 @@ from asrkit.text.scripts import is_unspaced, separate
 # Runs and models of the time before they recorded their normalizer.
 _UNRECORDED = "standard-1"
 _UNKNOWN = ("standard", "en")
+_DIGIT, _LAST_LATIN = re.compile("[0-9]"), "\u024f"
 _LANGUAGE_COLUMNS = ("language", "lang", "locale")
 
 
@@ -38,6 +41,17 @@ def settle(config: ScoringConfig, references: Sequence[str], hypothesis_path: st
         unit = "mixed" if is_unspaced(references) else "word"
     characters = "char-nospace" if unit == "mixed" and config.characters == "char" else config.characters
     return config.replace(normalizer=name, language=language, unit=unit, characters=characters)
+
+
+def misreads_numbers(config: ScoringConfig, texts: Iterable[str]) -> bool:
+    """Tell whether a settled configuration reads numbers in English that stand among letters of another script."""
+    if not config.normalizer.startswith("standard") or primary_language(config.language) != "en":
+        return False
+    return any(
+        sum(letter > _LAST_LATIN for letter in text if letter.isalpha()) > len(text) / 4 and _DIGIT.search(text)
+        for text in texts
+        if not text.isascii()
+    )
 
 
 def languages_of(columns: Mapping[str, Sequence[object]]) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from asrkit.metrics.alignment import Step, align
 from asrkit.metrics.counting import CountTable, IntArray, count_pairs
 from asrkit.metrics.intervals import Interval, rate_interval
 from asrkit.metrics.joining import Pairs, add_columns, join, read_pair
-from asrkit.metrics.normalizing import languages_of, normalizer_of, raw_normalizer_of, settle
+from asrkit.metrics.normalizing import languages_of, misreads_numbers, normalizer_of, raw_normalizer_of, settle
 from asrkit.metrics.notation import resolve, uses_notation
 from asrkit.metrics.transcripts import Transcripts
 from asrkit.packages import version_of
@@ -273,6 +274,12 @@ def score_pairs(
             *notes,
             "the references put no spaces between words: each character of such a script counts as a word "
             "(--unit word takes what stands between spaces)",
+        ]
+    if languages is None and misreads_numbers(config, chain(pairs.references, pairs.hypotheses)):
+        notes = [
+            *notes,
+            "numbers among letters of another script were read in English: name the language (--language ru), or leave "
+            "numbers as they are (--normalizer basic)",
         ]
     effect = None if normalized is raw else _normalizer_effect(raw, normalized)
     if normalized.words.inexact:
