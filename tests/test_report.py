@@ -40,8 +40,8 @@ def test_alignments_stay_in_columns_with_wide_and_right_to_left_words() -> None:
     report = score(["日本 b שלום", "a"], ["日本語 b שלומ c", "a"], ScoringConfig(normalizer="none"))
     text = alignment_text(report.align(0)).plain
     assert text.splitlines() == [
-        "ref  \u2068日本語\u2069 b \u2068שלומ\u2069 c",
-        "hyp  \u2068日本\u2069   b \u2068שלום\u2069",
+        "ref  日本語 b \u2068שלומ\u2069 c",
+        "hyp  日本   b \u2068שלום\u2069",
         "     S        S    D",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
@@ -19,7 +20,8 @@ _ISOLATE, _POP = "\u2068", "\u2069"
 def _cell(word: str | None, width: int) -> str:
     text = "" if word is None else visible(word)
     padding = " " * (width - cell_len(text))
-    return (f"{_ISOLATE}{text}{_POP}" if not text.isascii() else text) + padding
+    is_leftward = not text.isascii() and any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in text)
+    return (f"{_ISOLATE}{text}{_POP}" if is_leftward else text) + padding
 
 
 def _widths(steps: Sequence[Step]) -> list[int]:
