@@ -199,7 +199,7 @@ def apply_metadata(source: Source, metadata: Mapping[str, str]) -> Source:
     Raises:
         BundleError: It says that it is no CTC model.
     """
-    kind = metadata.get("model_type", "")
+    kind = " ".join(metadata.get("model_type", "").split())
     _refuse_other_kinds(source.graph, "" if "CTC" in kind else kind)
     if not kind:
         return source
