@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS, MOST_HOTWORD_PAY
 from asrkit.decoder.coverage import check_coverage, check_lexicon, unknown_floor
-from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, check_batch
+from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision
 from asrkit.decoder.hypothesis import Decoder, Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
 from asrkit.decoder.units import (
@@ -161,29 +161,8 @@ class BeamSearchDecoder(Decoder):
         self._built_for = self._key(config)
         self._configure(config)
 
-    def decode_batch(
-        self,
-        emissions: Sequence[Emissions] | Emissions,
-        lengths: Lengths | None = None,
-        *,
-        threads: int = 1,
-        names: Sequence[str] | None = None,
-    ) -> list[list[Hypothesis]]:
-        """Decode many utterances; the result does not depend on the batch or the number of threads.
-
-        Args:
-            emissions: A list of ``(steps, symbols)``, or a padded ``(utterances, steps, symbols)``.
-            lengths: Steps that count, of each utterance; all when None.
-            threads: Threads to use; Python's lock is released meanwhile.
-            names: What to call the utterances in an error.
-
-        Returns:
-            The hypotheses of each utterance, as ``decode`` gives them.
-
-        Raises:
-            DecodingError: Emissions have the wrong shape or impossible values; the utterance is named.
-        """
-        arrays = self._prepare(emissions, lengths, threads, names)
+    def _decode_all(self, emissions: Sequence[FloatArray], threads: int) -> list[list[Hypothesis]]:
+        arrays = [self._divide(array) for array in emissions]
         return [[hypothesis_of(d) for d in decoded] for decoded in self._native.decode_batch(arrays, threads)]
 
     def decode_texts(
@@ -205,19 +184,8 @@ class BeamSearchDecoder(Decoder):
         Raises:
             DecodingError: Emissions have the wrong shape or impossible values; the utterance is named.
         """
-        arrays = self._prepare(emissions, lengths, threads, names)
+        arrays = [self._divide(array) for array in self._checked(emissions, lengths, threads, names)]
         return self._native.decode_texts(arrays, threads)
-
-    def _prepare(
-        self,
-        emissions: Sequence[Emissions] | Emissions,
-        lengths: Lengths | None,
-        threads: int,
-        names: Sequence[str] | None,
-    ) -> list[FloatArray]:
-        if threads < 1:
-            raise DecodingError(f"threads must be positive, not {threads}")
-        return [self._divide(array) for array in check_batch(emissions, lengths, self.num_symbols, names)]
 
     def with_config(self, config: DecodingConfig, *, hotwords: Mapping[str, float] | None = None) -> Self:
         """Return a decoder with other settings and hotwords that shares the language model and its lexicon.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,6 +48,9 @@ class GreedyDecoder(Decoder):
             self._said = {}
             for word, outputs in lexicon.spell(symbols)[0]:
                 self._said.setdefault(tuple(outputs), word)
+
+    def _decode_all(self, emissions: Sequence[FloatArray], threads: int) -> list[list[Hypothesis]]:
+        return [self._decode(array) for array in emissions]
 
     def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
         hypothesis, outputs = _read_off(emissions, self._symbols)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, check_batch
+from asrkit.errors import DecodingError
 
 if TYPE_CHECKING:
     from asrkit import _native
@@ -66,7 +68,7 @@ def hypothesis_of(decoded: _native.Decoded) -> Hypothesis:
     )
 
 
-class Decoder:
+class Decoder(ABC):
     """Emissions to hypotheses."""
 
     num_symbols: int
@@ -94,8 +96,33 @@ class Decoder:
         threads: int = 1,
         names: Sequence[str] | None = None,
     ) -> list[list[Hypothesis]]:
-        """Decode many utterances, one after the other; ``BeamSearchDecoder.decode_batch`` tells the arguments."""
-        return [self._decode(array) for array in check_batch(emissions, lengths, self.num_symbols, names)]
+        """Decode many utterances; the result does not depend on the batch or the number of threads.
 
-    def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
-        raise NotImplementedError
+        Args:
+            emissions: A list of ``(steps, symbols)``, or a padded ``(utterances, steps, symbols)``.
+            lengths: Steps that count, of each utterance; all when None.
+            threads: Threads to use; Python's lock is released meanwhile.
+            names: What to call the utterances in an error.
+
+        Returns:
+            The hypotheses of each utterance, as ``decode`` gives them.
+
+        Raises:
+            DecodingError: Emissions have the wrong shape or impossible values; the utterance is named.
+        """
+        return self._decode_all(self._checked(emissions, lengths, threads, names), threads)
+
+    def _checked(
+        self,
+        emissions: Sequence[Emissions] | Emissions,
+        lengths: Lengths | None,
+        threads: int,
+        names: Sequence[str] | None,
+    ) -> list[FloatArray]:
+        if threads < 1:
+            raise DecodingError(f"threads must be positive, not {threads}")
+        return check_batch(emissions, lengths, self.num_symbols, names)
+
+    @abstractmethod
+    def _decode_all(self, emissions: Sequence[FloatArray], threads: int) -> list[list[Hypothesis]]:
+        """Decode utterances that were checked."""

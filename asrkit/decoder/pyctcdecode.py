@@ -6,6 +6,7 @@ import logging
 import math
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,9 @@ class PyctcdecodeDecoder(Decoder):
             with plain.open("wb") as file:
                 shutil.copyfileobj(decompressed(packed, path), file)
             return self._module.build_ctcdecoder(labels, str(plain), **arguments)
+
+    def _decode_all(self, emissions: Sequence[FloatArray], threads: int) -> list[list[Hypothesis]]:
+        return [self._decode(array) for array in emissions]
 
     def _decode(self, emissions: FloatArray) -> list[Hypothesis]:
         if len(emissions) == 0:

@@ -106,11 +106,11 @@ class Bundle:
         if not (path / GRAPH).is_file() and not (path / WEIGHTS).is_file():
             raise BundleError("model.onnx is missing; the bundle is incomplete, export or copy it again", path=path)
         try:
-            decoding = _table(description, "decoding")
-            tuned = tuple(_table({"tuned": settings}, "tuned") for settings in description.get("tuned", ()))
+            decoding = _table(description.get("decoding", {}), "decoding")
+            tuned = tuple(_table(settings, "tuned") for settings in description.get("tuned", ()))
             for settings in (decoding, *tuned):
                 DecodingConfig.from_dict(settings)
-            alphabet = Alphabet(_text(description, "alphabet", None))
+            alphabet = Alphabet(_text(description["alphabet"], "alphabet"))
             units = description.get("units")
             if description.get("kind") == FOREIGN:
                 network, graph = None, GraphConfig.from_dict(description["graph"])
@@ -121,16 +121,16 @@ class Bundle:
                 path=path,
                 alphabet=alphabet,
                 symbols=alphabet if units is None else Symbols.from_dict(units),
-                kind=Characters.kind if units is None else _text(units, "kind", None),
+                kind=Characters.kind if units is None else _text(units["kind"], "kind"),
                 features=read_features(description["features"]),
                 network=network,
                 graph=graph,
                 decoding=decoding,
                 tuned=tuned,
                 calibration=tuple(map(Calibration.from_dict, description.get("calibration", ()))),
-                card=_card(description),
-                normalizer=_text(description, "normalizer", _FIRST_NORMALIZER),
-                language=_text(description, "language", "en"),
+                card=_card(description.get("card", {})),
+                normalizer=_text(description.get("normalizer", _FIRST_NORMALIZER), "normalizer"),
+                language=_text(description.get("language", "en"), "language"),
             )
         except (KeyError, TypeError, ValueError, AttributeError, AsrkitError) as error:
             raise BundleError(f"bundle.json is not usable: {error}", path=path) from None
@@ -306,24 +306,22 @@ class Bundle:
         return Bundle.load(self.path)
 
 
-def _text(table: Mapping[str, Any], name: str, default: str | None) -> str:
-    value = table.get(name, default)
+def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be text, not {str(value)[:40]!r}")
     return value
 
 
-def _table(table: Mapping[str, Any], name: str) -> dict[str, Any]:
-    value = table.get(name, {})
+def _table(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a table, not {str(value)[:40]!r}")
     return dict(value)
 
 
-def _card(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a bundle tells people; its tables and lists are some, whatever they hold."""
-    card = _table(description, "card")
-    card |= {name: _table(card, name) for name in ("data", "dev", "versions", "certificate") if name in card}
+def _card(value: Any) -> dict[str, Any]:
+    """Return what a bundle tells people; what its tables and lists hold may be anything."""
+    card = _table(value, "card")
+    card |= {name: _table(card[name], name) for name in ("data", "dev", "versions", "certificate") if name in card}
     for name in ("sources", "results"):
         if not isinstance(card.get(name, []), list):
             raise TypeError(f"{name} must be a list, not {str(card[name])[:40]!r}")
