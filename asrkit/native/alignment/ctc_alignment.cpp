@@ -25,9 +25,9 @@ void CtcAligner::build_states(const TextGraph& graph) {
   graph_ = &graph;
   states_.clear();
   first_states_.assign(1, 0);
-  reach_.assign(graph.places.size(), 0);
+  reach_.assign(are_chains_ ? 0 : graph.places.size(), 0);
   const auto state_of = [&](std::uint32_t place, Symbol symbol) {
-    if (place == kNone) return kNone;
+    if (are_chains_ || place == kNone) return kNone;
     for (std::uint32_t s = first_states_[place]; s + 1 < first_states_[place + 1]; ++s) {
       if (states_[s].symbol == symbol) return s;
     }
@@ -36,7 +36,7 @@ void CtcAligner::build_states(const TextGraph& graph) {
   std::uint32_t arc = 0;
   for (std::uint32_t place = 0; place < graph.places.size(); ++place) {
     const auto reach_from = [&](std::uint32_t from) {
-      if (from != kNone) reach_[from] = std::max(reach_[from], place + 1);
+      if (!are_chains_ && from != kNone) reach_[from] = std::max(reach_[from], place + 1);
     };
     for (; arc < graph.arcs.size() && graph.arcs[arc].to == place; ++arc) {
       const TextGraph::Arc& a = graph.arcs[arc];
@@ -79,16 +79,23 @@ Alignment CtcAligner::align(const float* log_probs, std::size_t num_steps, const
 
 // Leaves places (of chains: states) with no more than the limit out of the window, from both ends.
 void CtcAligner::narrow(double limit, Window& window) {
+  double* sums = sums_.data();
+  float* bests = bests_.data();
   const auto forget = [&](std::uint32_t begin, std::uint32_t end) {
-    std::fill(sums_.begin() + begin, sums_.begin() + end, 0.0);
-    std::fill(bests_.begin() + begin, bests_.begin() + end, kImpossible);
+    for (std::uint32_t s = begin; s < end; ++s) {
+      sums[s] = 0.0;
+      bests[s] = kImpossible;
+    }
   };
   if (are_chains_) {
-    const Window old = window;
-    while (window.begin + 1 < window.end && sums_[window.begin] <= limit) ++window.begin;
-    while (window.begin + 1 < window.end && sums_[window.end - 1] <= limit) --window.end;
-    forget(old.begin, window.begin);
-    return forget(window.end, old.end);
+    std::uint32_t begin = window.begin, end = window.end;
+    while (begin + 1 < end && sums[begin] <= limit) ++begin;
+    while (begin + 1 < end && sums[end - 1] <= limit) --end;
+    forget(window.begin, begin);
+    forget(end, window.end);
+    window.begin = begin;
+    window.end = end;
+    return;
   }
   const auto is_below = [&](std::uint32_t place) {
     return std::all_of(sums_.begin() + first_states_[place], sums_.begin() + first_states_[place + 1],
@@ -113,7 +120,7 @@ bool CtcAligner::run(const float* log_probs, std::size_t num_steps, double negli
   emission_cache_.assign(symbols_.size(), 0.0);
   cache_step_.assign(symbols_.size(), 0);
   windows_.clear();
-  moves_.clear();
+  num_moves_ = 0;
   step_ = 0;
   sums_[first_states_[1] - 1] = 1.0;
   bests_[first_states_[1] - 1] = 0.0f;
@@ -198,8 +205,10 @@ void CtcAligner::start_step(const float* row, Window& window) {
     end_place_ = reach_[end_place_ - 1];
     window.end = first_states_[end_place_];
   }
-  window.moves = moves_.size();
+  window.moves = num_moves_;
   windows_.push_back(window);
+  num_moves_ += window.end - window.begin;
+  if (moves_.size() < num_moves_) moves_.resize(2 * num_moves_);
 }
 
 // Moves all states of the window one step on, where each is entered from those before it: in place, from the last to the
@@ -208,18 +217,18 @@ double CtcAligner::advance_letters(const float* row, const Window& window) {
   const double blank_or_space = emission(row, symbols_.blank) + space_;
   const float best_blank_or_space = std::max(row[symbols_.blank], log_space_);
   const std::uint32_t begin = window.begin, end = window.end;
-  moves_.resize(window.moves + (end - begin));
   std::uint16_t* moves = moves_.data() + window.moves;
   const State* states = states_.data();
   double* sums = sums_.data();
   float* bests = bests_.data();
   double most = 0.0;
-  for (std::uint32_t s = end; s-- > begin;) {
+  // States outside the window hold nothing, so that but for the first two all are entered alike.
+  const auto enter = [&](std::uint32_t s, std::uint32_t num_before) {
     const State& state = states[s];
-    double entering = s > begin ? sums[s - 1] : 0.0;
-    float best_entering = s > begin ? bests[s - 1] : kImpossible;
+    double entering = num_before > 0 ? sums[s - 1] : 0.0;
+    float best_entering = num_before > 0 ? bests[s - 1] : kImpossible;
     std::uint16_t move = 1;
-    if (state.can_skip && s > begin + 1) {
+    if (state.can_skip && num_before > 1) {
       entering += sums[s - 2];
       if (bests[s - 2] > best_entering) {
         best_entering = bests[s - 2];
@@ -235,7 +244,9 @@ double CtcAligner::advance_letters(const float* row, const Window& window) {
     const float stayed = bests[s] + log_stay, entered = best_entering + log_enter;
     bests[s] = std::max(stayed, entered);
     moves[s - begin] = stayed >= entered ? 0 : move;
-  }
+  };
+  for (std::uint32_t s = end; s-- > std::max(begin, 2u);) enter(s, 2);
+  for (std::uint32_t s = std::min(end, 2u); s-- > begin;) enter(s, s);
   return most;
 }
 
@@ -243,6 +254,7 @@ double CtcAligner::advance_letters(const float* row, const Window& window) {
 double CtcAligner::advance(const float* row, const Window& window) {
   const double blank = emission(row, symbols_.blank);
   const float log_blank = row[symbols_.blank];
+  std::uint16_t* moves = moves_.data() + window.moves;
   for (std::uint32_t place = first_place_; place < end_place_; ++place) {
     gather(place);
     const std::uint32_t rest = first_states_[place + 1] - 1;
@@ -262,7 +274,7 @@ double CtcAligner::advance(const float* row, const Window& window) {
       }
       next_sums_[s] = (sums_[s] + entering) * emission(row, state.symbol);
       next_bests_[s] = best + row[state.symbol];
-      moves_.push_back(static_cast<std::uint16_t>(s - move));
+      *moves++ = static_cast<std::uint16_t>(s - move);
     }
     const TextGraph::Place& here = graph_->places[place];
     double sum = arrived_[place].sum * (here.is_between_words ? blank + space_ : blank);
@@ -278,7 +290,7 @@ double CtcAligner::advance(const float* row, const Window& window) {
     }
     next_sums_[rest] = sum;
     next_bests_[rest] = best;
-    moves_.push_back(static_cast<std::uint16_t>(rest - move));
+    *moves++ = static_cast<std::uint16_t>(rest - move);
   }
   double most = 0.0;
   for (std::uint32_t s = window.begin; s < window.end; ++s) {

@@ -108,7 +108,8 @@ class CtcAligner {
   std::vector<float> bests_, next_bests_;    // Viterbi scores of the states
   std::vector<Arrived> arrived_;             // of the places of the window
   std::vector<Window> windows_;
-  std::vector<std::uint16_t> moves_;         // how many states back each cell came from
+  std::vector<std::uint16_t> moves_;         // how many states back each cell came from; never made smaller
+  std::size_t num_moves_ = 0;                // of this run
   std::vector<double> emission_cache_;
   std::vector<std::uint32_t> cache_step_;
   std::uint32_t first_place_ = 0, end_place_ = 1;  // of the window, but for chains

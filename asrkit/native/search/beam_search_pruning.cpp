@@ -31,8 +31,10 @@ std::size_t count_at_least(const float* values, std::size_t size, float limit) {
 void BeamSearch::keep_best() {
   const std::size_t num_masses = next_.size + candidates_.size;
   if (masses_.size() < num_masses) masses_.resize(2 * num_masses);
-  for (std::size_t i = 0; i < next_.size; ++i) masses_[i] = or_none(next_.blank[i] + next_.other[i]);
-  for (std::size_t i = 0; i < candidates_.size; ++i) masses_[next_.size + i] = or_none(candidates_.masses[i]);
+  const float *blanks = next_.blank.data(), *others = next_.other.data(), *candidates = candidates_.masses.data();
+  float *masses = masses_.data(), *candidate_masses = masses + next_.size;
+  for (std::size_t i = 0; i < next_.size; ++i) masses[i] = or_none(blanks[i] + others[i]);
+  for (std::size_t i = 0; i < candidates_.size; ++i) candidate_masses[i] = or_none(candidates[i]);
   // Something has a mass and the best stays, however wide or narrow the threshold and however sums were rounded.
   limit_ = std::max(std::min(limit_, 0.9999f * maximum_), std::numeric_limits<float>::min());
   const auto beam = static_cast<std::size_t>(model_.options.beam);
