@@ -141,6 +141,15 @@ def test_odd_hotwords_do_no_harm() -> None:
     assert decoder.decode(logits, hotwords=["bugs"], hotword_weight=9_999_999) == "bugs bunny"
 
 
+def test_one_text_is_no_list_of_hotwords() -> None:
+    decoder = build_ctcdecoder(SMALL)
+    for call in (decoder.decode, decoder.decode_beams):
+        with pytest.raises(DecodingError, match=r"such as \['bugs'\]"):
+            call(spoken("bugs"), hotwords="bugs")
+    with pytest.raises(DecodingError, match="not one text"):
+        HotwordScorer.build_scorer("bugs")
+
+
 @pytest.mark.parametrize(
     "labels",
     [

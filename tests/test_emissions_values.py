@@ -41,6 +41,13 @@ def test_rounding_and_16_bits_keep_probabilities_what_they_are() -> None:
         assert np.isfinite(found).all(), "what rounding made 0 is not impossible"
 
 
+@pytest.mark.parametrize(("outputs", "best"), [(29, 0.6), (29, 0.3), (60, 0.5), (80, 0.5)])
+def test_probabilities_of_a_network_in_doubt_may_lose_much_by_two_decimals(outputs: int, best: float) -> None:
+    shares = np.full((100, outputs), (1 - best) / (outputs - 1))
+    shares[:, 3] = best
+    assert tell_values([shares.round(2)]) is Values.PROBABILITIES, "sums of 0.86 to 1.29"
+
+
 def test_one_utterance_with_faulty_steps_does_not_change_the_kind() -> None:
     good = np.log(softmax(50, 8))
     faulty = good.copy()

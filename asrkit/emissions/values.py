@@ -14,7 +14,7 @@ from asrkit.errors import DecodingError
 FloatArray = npt.NDArray[np.float32]
 
 _TOLERANCE = 1e-2  # of a sum of probabilities, and of a log-softmax in 16 bits above zero
-_LOST_BY_ROUNDING = 0.1  # of the usual sum of probabilities, with very many outputs
+_LOST_BY_ROUNDING = 0.35  # of the usual sum of probabilities, with many outputs or two decimals; no logits lie so
 _MOST_SUM = 1.65  # of probabilities whose logarithms are given: no rounding takes a sum so far above one
 _LEAST_PROBABILITY = 1e-15  # what rounding made 0 is not impossible
 _CHUNK_VALUES = 1 << 18  # converted at once, so that they stay near the processor
@@ -120,4 +120,6 @@ def _refuse_other_kinds(logits: npt.NDArray[Any]) -> None:
     logits = logits.astype(np.result_type(logits.dtype, np.float32), copy=False)
     for name, shares in (("probabilities", logits), ("negated log-probabilities", np.exp(-logits))):
         if abs(np.median(shares.sum(axis=1)) - 1) <= _TOLERANCE:
-            raise DecodingError(f"holds {name}, which are taken for logits; say what they are, or convert them")
+            raise DecodingError(
+                f"holds {name}, which are taken for logits; say what they are (--values), or convert them"
+            )

@@ -250,7 +250,7 @@ def _find_blank(labels: tuple[str, ...]) -> int:
     if len(ends) == 1:
         return ends[0]
     raise ConfigError(
-        "no label looks like the blank ('<blank>', '<blk>', '<pad>', '', '_'); say which output it is, "
+        "no label looks like the blank ('<blank>', '<blk>', '<pad>', '', '_'); say which output it is (--blank), "
         f"0 to {len(labels)} (after the last label)"
     )
 

@@ -80,7 +80,18 @@ class HotwordScorer:
     @classmethod
     def build_scorer(cls, hotwords: Iterable[str] | None = None, weight: float = 10.0) -> Self:
         """Make one as pyctcdecode does."""
-        return cls(tuple(hotwords or ()), weight)
+        return cls(listed(hotwords), weight)
+
+
+def listed(hotwords: Iterable[str] | None) -> tuple[str, ...]:
+    """Return the hotwords of a call.
+
+    Raises:
+        DecodingError: They are one text, whose letters would be taken for words.
+    """
+    if isinstance(hotwords, str):
+        raise DecodingError(f"hotwords are a list of words and phrases, such as [{hotwords!r}], not one text")
+    return tuple(hotwords or ())
 
 
 def search_config(settings: Mapping[str, Any]) -> DecodingConfig:

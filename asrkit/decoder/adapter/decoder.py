@@ -14,7 +14,7 @@ import numpy as np
 
 from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS
-from asrkit.decoder.adapter.calls import Call, HotwordScorer, LMBeam, check_boundary, maps, search_config
+from asrkit.decoder.adapter.calls import Call, HotwordScorer, LMBeam, check_boundary, listed, maps, search_config
 from asrkit.decoder.adapter.labels import Alphabet
 from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel
 from asrkit.decoder.adapter.state import LMState, decode_after
@@ -97,7 +97,7 @@ class BeamSearchDecoderCTC:
         lm_start_state: LMState | None = None,
     ) -> str:
         """Return the best text."""
-        call = Call(beam_width, beam_prune_logp, token_min_logp, tuple(hotwords or ()), hotword_weight)
+        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight)
         return self._decode(logits, call, lm_start_state)[0].text
 
     def decode_beams(
@@ -116,7 +116,7 @@ class BeamSearchDecoderCTC:
         With ``prune_history``, of texts that end with the same words only the best: as many words as the language model
         looks back on, at least one.
         """
-        call = Call(beam_width, beam_prune_logp, token_min_logp, tuple(hotwords or ()), hotword_weight, beam_width)
+        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight, beam_width)
         found = self._decode(logits, call, lm_start_state)
         length = 0 if self._language_model is None else self._language_model.order - 1
         if prune_history:
@@ -172,7 +172,7 @@ class BeamSearchDecoderCTC:
 
         ``pool`` is None, a number of threads (the fastest, as they do not wait for Python), or a pool with ``map``.
         """
-        call = Call(beam_width, beam_prune_logp, token_min_logp, tuple(hotwords or ()), hotword_weight)
+        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight)
         if maps(pool):
             return list(pool.map(functools.partial(_decode_text, self, call), logits_list))
         search = self._search(call)
@@ -200,7 +200,7 @@ class BeamSearchDecoderCTC:
             beam_prune_logp=beam_prune_logp,
             token_min_logp=token_min_logp,
             prune_history=prune_history,
-            hotwords=tuple(hotwords or ()),
+            hotwords=listed(hotwords),
             hotword_weight=hotword_weight,
         )
         return list((pool.map if maps(pool) else map)(decode, logits_list))
