@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib
 import os
 import shutil
 import signal
@@ -31,7 +32,9 @@ pytest_plugins = ["report_pages", "transcribe_project"]  # fixtures of several f
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# typer makes all commands anew for each call of one, which costs more than most of what is tested by calls
+# typer makes all commands anew for each call of one, which costs more than most of what is tested by calls: they
+# are made once, and so with all of them read before
+importlib.import_module("asrkit.cli.whole")
 typer.main.get_command = functools.cache(typer.main.get_command)
 
 settings.register_profile("asrkit", deadline=None)  # a busy machine is no failure

@@ -15,7 +15,6 @@ import pytest
 import soundfile
 from random_bundle import random_bundle
 
-import asrkit.cli.whole  # main is called for several commands
 from asrkit.cli import main
 from asrkit.cli.console import Console
 from asrkit.cli.showing import show
