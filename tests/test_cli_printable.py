@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from random_bundle import random_bundle
 
+import asrkit.cli
 from asrkit.cli import main
 from asrkit.cli.console import Console
 from asrkit.cli.showing import show
