@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 
 from asrkit.config import front_end_named
 from asrkit.errors import BundleError
+from asrkit.model import examination
 from asrkit.model.examination import examine
 from asrkit.model.graph import check_graph
 
@@ -151,7 +152,8 @@ def cycle():
     ],
     ids=["endless", "growing", "cycle"],
 )
-def test_what_only_running_shows_costs_no_more_than_the_limits(model, most_s, reason, tmp_path):
+def test_what_only_running_shows_costs_no_more_than_the_limits(model, most_s, reason, tmp_path, monkeypatch):
+    monkeypatch.setattr(examination, "_PATIENCE", 1000.0)  # what counts is the processor's time
     path = tmp_path / "model.onnx"
     path.write_bytes(model.SerializeToString())
     check_graph(path)
@@ -161,6 +163,14 @@ def test_what_only_running_shows_costs_no_more_than_the_limits(model, most_s, re
     assert "\n" not in str(caught.value)
     assert time.monotonic() - began < 60
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_a_machine_with_other_work_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(examination, "_PATIENCE", 0.01)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(endless_loop().SerializeToString())
+    with pytest.raises(BundleError, match="does not answer within 100 s"):
+        examine(path, KALDI, {}, num_bytes=1000, most_s=99.9)
 
 
 def test_data_beside_a_graph_is_taken_where_it_is_what_it_should_be(tmp_path):
