@@ -313,9 +313,33 @@ def test_start_and_end_cut_a_part_by_any_of_their_names(tmp_path: Path, names: s
     assert [len(part.waveform(8_000)) for part in parts] == [8_000, 12_000, 8_000]
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("path;text;start;end", "a.wav;one, two;0.5;1.5"),  # as Excel writes where a comma is in numbers
+        ("audio,begin,end,sentence", 'a.wav,0.5,1.5,"one, two"'),
+        ("file\tstart\tend\ttranscript", "a.wav\t0.5\t1.5\tone, two"),
+        ("filename,wav,offset,duration,text,transcription", 'a.wav,b.wav,0.5,1,"one, two",else'),
+        ('{"audio": "a.wav", "begin": 0.5, "end": 1.5, "transcript": "one, two"}', ""),
+        ('{"wav": "b.wav", "path": "a.wav", "start": 0.5, "duration": 1, "sentence": "else", "text": "one, two"}', ""),
+    ],
+)
+def test_columns_are_read_by_the_names_that_people_give_them(folder: Path, header: str, row: str) -> None:
+    (utterance,) = read_manifest(write(folder / "m.csv", f"{header}\n{row}\n"))
+    assert utterance.audio_path == folder / "a.wav"
+    assert (utterance.text, utterance.start_s, utterance.end_s) == ("one, two", 0.5, 1.5)
+
+
+def test_channels_without_ids_are_utterances_of_their_own(folder: Path) -> None:
+    found = read_manifest(write(folder / "m.csv", "path,channel,text\na.wav,1,one\na.wav,2,two\n"))
+    assert [(utterance.id, utterance.channel) for utterance in found] == [("a-ch1", 1), ("a-ch2", 2)]
+
+
 def test_columns_that_nobody_reads_are_named(tmp_path: Path) -> None:
     for content, ignored in (
-        ("path\tbegin\ttext\tvotes\n", ["begin", "votes"]),
+        ("path\tbegins\ttext\tvotes\n", ["begins", "votes"]),
+        ("Path;Text;From;Votes\n", ["From", "Votes"]),
+        ("file,path,sentence,text\n", ["file", "sentence"]),  # of two that could be one, one is
         ("path,text,from s\n", ["from s"]),
         ('{"audio_filepath": "a.wav", "text": "a", "lang": "de"}\n', ["lang"]),
         ("utterance_id\tpath\tseconds\ttext\n", []),

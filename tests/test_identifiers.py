@@ -55,12 +55,17 @@ def test_different_names_give_different_ids(first: str, second: str) -> None:
     ],
 )
 def test_rows_without_ids_are_called_after_their_files(rows: list[tuple[str, object]], ids: list[str]) -> None:
-    assert ids_of_rows(rows) == ids
+    assert ids_of_rows([(*row, None) for row in rows]) == ids
+
+
+def test_channels_of_a_recording_are_told_apart() -> None:
+    rows = [("c.wav", None, 1), ("c.wav", "", "2"), ("c.wav", 1.5, 2), ("d.wav", None, 1)]
+    assert ids_of_rows(rows) == ["c-ch1", "c-ch2", "c-1.5-ch2", "d"]
 
 
 @given(st.lists(st.from_regex(r"\A(?:[ab] ?/){0,2}[xX% ]{1,2}(?:\.(?:wav|mp3)){0,2}\Z"), unique=True, max_size=8))
 def test_rows_of_different_files_have_ids_and_order_does_not_matter(paths: list[str]) -> None:
-    rows: list[tuple[str, object]] = [(path, None) for path in paths]
+    rows: list[tuple[str, object, object]] = [(path, None, None) for path in paths]
     ids = ids_of_rows(rows)
     assert all(map(is_id, ids))
     assert dict(zip(reversed(rows), ids_of_rows(rows[::-1]), strict=True)) == dict(zip(rows, ids, strict=True))

@@ -16,7 +16,7 @@ from asrkit.data.layouts import LAYOUTS, Layout, is_ljspeech, read_layout
 from asrkit.data.lhotse import is_lhotse_table, read_lhotse
 from asrkit.data.lines import read_lines
 from asrkit.data.rows import Problem, Row, check_rows
-from asrkit.data.tables import read_csv, read_jsonl, read_tsv, unread_columns
+from asrkit.data.tables import read_csv, read_jsonl, read_tsv, separator, unread_columns
 from asrkit.data.utterance import Utterance
 from asrkit.errors import ManifestError, MissingPathError
 from asrkit.writing import written_whole
@@ -89,7 +89,7 @@ def left_out(path: Path | str) -> list[str]:
     ):
         return []
     first = next((line for line in read_lines(path) if line.strip()), "")
-    columns = unread_columns(first, is_csv="\t" not in first and "," in first)
+    columns = unread_columns(first)
     return [f"columns that are not read: {', '.join(columns)}"] if columns else []
 
 
@@ -141,9 +141,7 @@ def _read_file(path: Path) -> Iterator[Row | Problem]:
         raise ManifestError("is empty; write a header and a line for each recording", path=path)
     if first.lstrip().startswith("{"):
         return read_jsonl(path, lines)
-    if "\t" not in first and "," in first:
-        return read_csv(path, lines)
-    return read_tsv(path, lines)
+    return (read_tsv if separator(first) == "\t" else read_csv)(path, lines)
 
 
 def _tsv_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Sequence[str]]) -> Iterator[str]:

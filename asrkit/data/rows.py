@@ -150,7 +150,7 @@ def _number(value: str | float | None, name: str, what: str = "number of seconds
 def _with_ids(rows: list[Row | Problem]) -> Iterator[Row | Problem]:
     """Name rows without an id after their file."""
     nameless = [row for row in rows if isinstance(row, Row) and row.utterance_id is None]
-    ids = iter(ids_of_rows([(str(row.audio), row.start_s) for row in nameless]))
+    ids = iter(ids_of_rows([(str(row.audio), row.start_s, row.channel) for row in nameless]))
     for row in rows:
         if isinstance(row, Row) and row.utterance_id is None:
             row = dataclasses.replace(row, utterance_id=next(ids))

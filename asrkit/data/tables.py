@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +11,23 @@ from asrkit.data.rows import Problem, Row
 from asrkit.errors import ManifestError
 from asrkit.reading import parse_json
 
-# Column or key -> field of a row. Ours and NeMo's, then Common Voice's, Coqui's and Hugging Face's.
-_FIELDS = {
-    "utterance_id": "utterance_id",
-    "id": "utterance_id",
-    "path": "audio",
-    "audio_filepath": "audio",
-    "wav_filename": "audio",
-    "file_name": "audio",
-    "seconds": "duration_s",
-    "duration": "duration_s",
-    "start": "start_s",
-    "start_time": "start_s",
-    "offset": "start_s",
-    "end": "end_s",
-    "end_time": "end_s",
-    "channel": "channel",
-    "speaker": "speaker",
-    "speaker_id": "speaker",
-    "client_id": "speaker",
-    "corpus": "corpus",
-    "weight": "weight",
-    "text": "text",
-    "sentence": "text",
-    "transcript": "text",
-    "transcription": "text",
-}
+# Field of a row -> its columns or keys: ours and NeMo's first, then those of Common Voice, Coqui and Hugging Face, and
+# what people call them. Of several the first counts.
+_NAMES = {
+    "utterance_id": ("utterance_id", "id"),
+    "audio": (
+        "path", "audio_filepath", "wav_filename", "file_name", "audio", "audio_path", "audio_file", "filename", "file",
+        "wav",
+    ),
+    "duration_s": ("seconds", "duration"),
+    "start_s": ("start", "start_time", "offset", "begin"),
+    "end_s": ("end", "end_time"),
+    "channel": ("channel",),
+    "speaker": ("speaker", "speaker_id", "client_id"),
+    "corpus": ("corpus",),
+    "weight": ("weight",),
+    "text": ("text", "sentence", "transcript", "transcription"),
+}  # fmt: skip
 _NUMBERS = ("duration_s", "start_s", "end_s", "weight")
 # What our own manifests tell beside it, for people and for `asrkit score --by`.
 _TOLD = {"recording", "confidence", "room", "noise", "snr", "clip", "codec"}
@@ -56,13 +47,19 @@ def read_tsv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
             yield _table_row(path, line, fields, content.split("\t"), clips)
 
 
+def separator(first_line: str) -> str:
+    """Return what separates the columns of a table: a tab, a comma, or what Excel writes where that is in numbers."""
+    return next((sign for sign in "\t,;" if sign in first_line), "\t")
+
+
 def read_csv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
-    """Read a comma-separated table with the usual quoting.
+    """Read a table whose columns are separated by a sign, with the usual quoting.
 
     Raises:
         ManifestError: The header names no audio.
     """
-    reader = csv.reader((f"{line}\n" for line in lines), strict=True)
+    sign = separator(next((line for line in lines if line.strip()), ","))
+    reader = csv.reader((f"{line}\n" for line in lines), strict=True, delimiter=sign)
     try:
         header = next(reader)
     except csv.Error as error:
@@ -94,7 +91,8 @@ def read_jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
         if not isinstance(entry, dict):
             yield Problem(path, line, "is not a JSON object")
             continue
-        values = {_FIELDS[key]: value for key, value in entry.items() if key in _FIELDS and value is not None}
+        columns = _columns(key for key, value in entry.items() if value is not None)
+        values = {field: entry[key] for field, key in columns.items()}
         wrong = [key for key, value in values.items() if key not in _NUMBERS and not isinstance(value, str | int)]
         if wrong or any(isinstance(value, bool) for key, value in values.items() if key not in _NUMBERS):
             yield Problem(path, line, f"{wrong[0] if wrong else 'a name'} must be a string")
@@ -104,36 +102,45 @@ def read_jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
 
 def named_values(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plain values of an object whose keys are known, by the names that manifests have; the audio is not."""
-    names = {"utterance_id": "utterance_id", "text": "text", "speaker": "speaker"}
-    found = {_FIELDS.get(key): value for key, value in entry.items() if isinstance(value, str | int)}
-    return {name: str(found[name]) for name in names if found.get(name) not in (None, "")}
+    names = ("utterance_id", "text", "speaker")
+    columns = _columns(key for key, value in entry.items() if isinstance(value, str | int))
+    return {name: str(entry[columns[name]]) for name in names if columns.get(name) and entry[columns[name]] != ""}
 
 
-def unread_columns(first_line: str, *, is_csv: bool) -> list[str]:
+def unread_columns(first_line: str) -> list[str]:
     """Return the columns of a header, or the keys of a JSON object, that no field is read from, but for our own."""
     names: Sequence[str]
     try:
         if first_line.lstrip().startswith("{"):
             names = [*parse_json(first_line)]
         else:
-            names = next(csv.reader([first_line])) if is_csv else first_line.split("\t")
+            names = next(csv.reader([first_line], delimiter=separator(first_line)))
     except (ValueError, csv.Error):
         return []
-    known = {"", *_FIELDS, *_TOLD}
-    return [name for name in names if name.strip().lower() not in known]
+    lowered = [name.strip().lower() for name in names]
+    known = {"", *_TOLD, *_columns(lowered).values()}
+    return [name for name, low in zip(names, lowered, strict=True) if low not in known]
+
+
+def _columns(names: Iterable[str]) -> dict[str, str]:
+    """Return which of some names stands for each field that has one."""
+    given = set(names)
+    found = {field: next((name for name in known if name in given), "") for field, known in _NAMES.items()}
+    return {field: name for field, name in found.items() if name}
 
 
 def _fields(path: Path, header: Sequence[str]) -> list[str | None]:
     """Return the field of each column, None for columns nobody needs."""
-    fields = [_FIELDS.get(column.strip().lower()) for column in header]
-    if "audio" not in fields:
+    lowered = [column.strip().lower() for column in header]
+    fields = {name: field for field, name in _columns(lowered).items()}
+    if "audio" not in fields.values():
         raise ManifestError(
             f"is no manifest: the header {' '.join(header)[:60]!r} lacks a column 'path'; expected tab-separated "
             "columns utterance_id, path, seconds, speaker, corpus, text, or JSON lines",
             path=path,
             line=1,
         )
-    return fields
+    return [fields.get(name) for name in lowered]
 
 
 def _table_row(

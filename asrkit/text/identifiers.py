@@ -57,28 +57,29 @@ def without_suffix(path: str) -> str:
     return path.removesuffix(PurePosixPath(path).suffix)
 
 
-def ids_of_rows(rows: Sequence[tuple[str, object]]) -> list[str]:
+def ids_of_rows(rows: Sequence[tuple[str, object, object]]) -> list[str]:
     """Return ids for the rows of a table that names recordings, but has no ids.
 
     Args:
-        rows: Path of the recording, as it stands in the table, and the start of the part that is meant; None or
-            empty: the beginning.
+        rows: Path of the recording, as it stands in the table, and the start and channel of the part that is meant;
+            None or empty: the beginning, and all of them.
 
     Returns:
-        The name of the file without its suffix; where names collide, the path and the start, with the suffix only where
-        it takes that to tell two files. Rows that name the same part of the same file get the same id.
+        The name of the file without its suffix; where names collide, the path, start and channel, with the suffix only
+        where it takes that to tell two files. Rows that name the same part of the same file get the same id.
     """
-    paths = [PurePosixPath(audio.replace("\\", "/")) for audio, _ in rows]
+    paths = [PurePosixPath(audio.replace("\\", "/")) for audio, _, _ in rows]
     stems = Counter(without_suffix(path.name) for path in paths)
     full = {path: "-".join(part for part in path.parts if part not in (path.anchor, ".", "..")) for path in set(paths)}
     cut = Counter(without_suffix(name) for name in full.values())
     names = []
-    for path, (_, start) in zip(paths, rows, strict=True):
+    for path, (_, start, channel) in zip(paths, rows, strict=True):
         name = without_suffix(path.name)
         if stems[name] > 1:
             name = without_suffix(full[path])
             name = full[path] if cut[name] > 1 else name
             name += "" if start in (None, "") else f"-{start}"
+            name += "" if channel in (None, "") else f"-ch{channel}"
         names.append(escape_id(name))
     return names
 

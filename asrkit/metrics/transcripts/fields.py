@@ -206,8 +206,8 @@ def _ids_from_audio(records: Sequence[Record]) -> list[str] | None:
     for name in _AUDIO_FIELDS:
         found = [_audio_path(record.values.get(name)) for record in records]
         if all(found):
-            starts = [find(record.values, _START_FIELDS) for record in records]
-            return ids_of_rows(list(zip(found, starts, strict=True)))
+            parts = [(find(values, _START_FIELDS), values.get("channel")) for _, values in records]
+            return ids_of_rows([(audio, *part) for audio, part in zip(found, parts, strict=True)])
     return None
 
 
