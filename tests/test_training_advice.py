@@ -7,10 +7,24 @@ from tone_speech import EVEN, write_corpus
 from asrkit.config import TrainingConfig
 from asrkit.errors import TrainingError
 from asrkit.model.bundle import Bundle
-from asrkit.training.advice import cause_of_bad_loss, find_trouble
+from asrkit.training.advice import cause_of_bad_loss, find_trouble, next_step
 from asrkit.training.run import train
 
 Trainer = pytest.importorskip("asrkit.training.trainer").Trainer
+
+
+@pytest.mark.parametrize(
+    ("wer_percent", "step"),
+    [
+        (100.0, "go on training (the same command with --epochs 8)"),
+        (90.0, "go on training"),
+        (89.9, "asrkit transcribe ./wavs --model m"),
+        (None, "asrkit transcribe ./wavs --model m"),  # a run that had no dev set when it was made
+    ],
+)
+def test_nobody_is_sent_to_transcribe_with_a_model_that_hears_nothing(wer_percent, step):
+    assert next_step(wer_percent, 2, "m").startswith(step)
+
 
 TRAINING = TrainingConfig(learning_rate=3e-3, warmup_steps=200)
 

@@ -164,6 +164,7 @@ def _train(
 ) -> None:
     from asrkit.cli.console import Console
     from asrkit.report.training_view import TrainingView
+    from asrkit.training.advice import next_step
     from asrkit.training.checkpoint import CHECKPOINT
     from asrkit.training.run import point_latest_at
     from asrkit.training.worker import Job
@@ -193,7 +194,8 @@ def _train(
         show(f"{rates} (greedy, epoch {bundle.card.get('epoch')}); {found_by}", err=True)
         if page is not None:
             show(f"curves, sentences and settings: {page}", err=True)
-        show(f"next: asrkit transcribe ./wavs --model {bundle.path}", err=True)
+        epochs = run.training.epochs
+        show(f"next: {next_step(dev.get('wer_percent'), epochs, str(bundle.path))}", err=True)
 
 
 def _plan(run: RunConfig, num_hosts: int, *, quiet: bool) -> None:

@@ -13,6 +13,7 @@ from asrkit.config import TrainingConfig
 _BLANK_RATE = 0.98
 _CER_PERCENT = 97.0
 _PLATEAU_FALL = 0.97  # the loss still falls when it is below this share of what it was two epochs before
+_USELESS_WER_PERCENT = 90.0  # on dev, greedily: nobody wants to read such transcripts
 # A word of warning after so many collapsed epochs; the end after so many epochs and steps, or after so many epochs.
 _WARN_EPOCHS = 2
 _STOP_EPOCHS, _STOP_STEPS = 3, 1500
@@ -42,6 +43,16 @@ def find_trouble(
         Divergence or blank collapse, or None while the run is well.
     """
     return _divergence(history, training) or _collapse(history, steps_per_epoch, training)
+
+
+def next_step(wer_percent: float | None, epochs: int, bundle: str) -> str:
+    """Return what to do with a model that has so many errors on dev after so many epochs, in one line."""
+    if wer_percent is None or wer_percent < _USELESS_WER_PERCENT:
+        return f"asrkit transcribe ./wavs --model {bundle}"
+    return (
+        f"go on training (the same command with --epochs {4 * epochs}), with more speech or --from a model that hears "
+        "words already; this one hears hardly any"
+    )
 
 
 def _divergence(history: Sequence[Mapping[str, Any]], training: TrainingConfig) -> Trouble | None:
