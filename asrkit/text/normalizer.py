@@ -134,7 +134,7 @@ def normalize(text: str, version: str = STANDARD_VERSION) -> str:
     else:
         text = _unify(text, str.casefold)
     if version != "1" and "." in text:
-        text = _INITIALS.sub(lambda match: f" {match[0].replace('.', '')} ", text)
+        text = _INITIALS.sub(lambda match: f"{match[0].replace('.', '')} ", text)
     if _DIGIT.search(text) or (version != "1" and "#" in text):
         text = spell_numbers(text, version)
     words = _words(text.translate(_STRIP), is_ascii)

@@ -56,6 +56,8 @@ _MONTHS = (
 def _money(match: re.Match[str]) -> str:
     groups = match.groupdict()
     one, many, one_cent, many_cents = _CURRENCIES[match["sign"] or groups["apart"]]
+    if groups.get("article") is not None:  # a twenty dollar note
+        many, many_cents = one, one_cent
     whole, fraction = match["whole"] or "0", match["fraction"]
     scale = match["scale"] or _SHORT_SCALES.get(groups.get("short") or "", "")
     if scale:
@@ -185,6 +187,7 @@ _RANGE: Rule = (
 )
 # a sign with space around it belongs to the number before it: 20 € 30
 _SIGN_FIRST: Rule = (
+    r"(?P<article>(?<=\ba\s)|(?<=\ban\s))?"
     rf"(?:(?<![0-9])(?P<sign>{_SIGN})|(?<![0-9])(?<![0-9] )(?P<apart>{_SIGN})\s)(?=\.?[0-9]){_AMOUNT}{_SCALE}",
     _money,
 )
@@ -208,11 +211,17 @@ _DAY_FIRST: Rule = (
     ),
     lambda match: f" {ordinal(int(match['day']))} of {match['month'] or match['other']} ",
 )
+# 1500s are years
 _HUNDREDS: Rule = (
-    r"(?<![0-9.,])1000?s\b",
-    lambda match: " hundreds " if match[0] == "100s" else " thousands ",
+    r"(?<![0-9.,])(?!1[1-9]00'?s)(?P<whole>[1-9][0-9]{0,9}00|[1-9][0-9]{0,2}(?:,[0-9]{3}){0,3},000)'?s\b",
+    lambda match: f" {re.sub(r'^one (?=[a-z]+$)', '', plural(whole_number(match['whole'])))} ",
 )
-_NUMBER_SIGN: Rule = (r"#\s?(?=[0-9])", lambda match: " number ")
+_NUMBER_SIGN: Rule = (r"(?:#|\bno\.)\s?(?=[0-9])", lambda match: " number ")
+# the fractions that are no dates; a greater number before them has them as its part: 2 1/2
+_SLASHED: Rule = (
+    r"(?<![\w.,/-])(1/[2-5]|2/[35]|3/[45])(?![\w/-]|[.,][0-9])",
+    lambda match: match[0].replace("/", "\u2044"),
+)
 _SHARP: Rule = (r"\b(?P<note>[a-g])#(?!\w)", lambda match: f" {match['note']} sharp ")
 _DEGREES: Rule = (
     r"°\s?(?P<scale>[cf])\b",
@@ -239,8 +248,9 @@ _RULES: dict[str, Sequence[Rule]] = {
     ),
     "2": (
         *(_SPACED, _PHONE, _MINUS, _RANGE, _SIGN_FIRST, _SIGN_LAST, (_TIME[0], _short_time), (_HOUR[0], _short_time)),
-        *(_MONTH_FIRST, _DAY_FIRST, _RANK),
-        *(_HUNDREDS, _DECADE, _NUMBER_SIGN, _SHARP, _DEGREES, _FRACTION, _NUMBER),
+        *(_MONTH_FIRST, _DAY_FIRST, _RANK, _HUNDREDS, _DECADE, _NUMBER_SIGN, _SHARP, _DEGREES, _SLASHED),
+        (_FRACTION[0], lambda match: _fraction(match).replace(" and one ", " and a ")),
+        _NUMBER,
     ),
 }
 
