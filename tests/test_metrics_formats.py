@@ -107,6 +107,14 @@ def test_only_what_was_said_counts(
         ("0:00:00.000,0:00:02.000\nhello word\n", "is SBV or MicroDVD"),
         ("{0}{25}hello word\n", "is SBV or MicroDVD"),
         ("0.000000\t1.000000\thello\n1.0\t2.0\tword\n", "is labels with times"),
+        ("0.00 1.20 hello\n1.20 2.00 word\n", "is lines that begin with their times"),
+        ("00:00:01 hello\n00:00:04.5 word", "is lines that begin with their times"),
+        ("(0:00:01) hello\n(0:00:04) word\n", "is lines that begin with their times"),
+        ("0:00\nhello\n0:04\nword\n", "is lines between lines of their times"),
+        ("Speaker 1: hello word\n", "is a dialogue that names its speakers"),
+        ("[SPEAKER_00]: hello word\n", "is a dialogue that names its speakers"),
+        ("| id | text |\n|----|:----|\n| u1 | hello word |\n", "is a Markdown table"),
+        ("- id: u1\n  text: hello word\n", "is YAML"),
         ('{"text": "hello', "is not JSON"),
         ('[{"id": 1}', "is not JSON"),
         ('{"answer": 42}', "without a text that is known"),
@@ -115,6 +123,19 @@ def test_only_what_was_said_counts(
 def test_marks_are_never_words(content: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ScoringError, match=message):
         read_transcripts(write(tmp_path / "a.txt", content), "hypothesis")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "6:15 flight departs\n7:20 flight lands\n",
+        "3.5 4.2 and so on\nit ends\n",
+        "speaker one: hello\n",
+        "- and so\n- on\n",
+    ],
+)
+def test_what_only_resembles_marks_is_said(text: str, tmp_path: Path) -> None:
+    assert read_transcripts(write(tmp_path / "a.txt", text)).texts == text.splitlines()
 
 
 BOTH = '{"audio_filepath":"a.wav","text":"hello world","pred_text":%s}\n'

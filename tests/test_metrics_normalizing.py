@@ -9,7 +9,7 @@ import pytest
 
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError
-from asrkit.metrics.normalizing import _normalizer, normalizer_of, settle
+from asrkit.metrics.normalizing import _normalizer, misreads_numbers, normalizer_of, settle
 from asrkit.metrics.scoring import score
 from asrkit.text.normalizer import Normalizer
 
@@ -94,6 +94,22 @@ def test_numbers_read_in_the_language_of_another_script_are_told(
     for pair in ([text], ["x"]), (["x"], [text]):
         report = score(*pair, ScoringConfig(**settings))
         assert any("read in English" in note for note in report.notes) == is_told
+
+
+@pytest.mark.parametrize(
+    ("texts", "column", "is_told", "why"),
+    [
+        (["das kostet 20 Mark", "für dich", "schön", "über uns", "drüben"], {}, True, "umlauts in most"),
+        (["das kostet viel", "für dich", "schön", "über uns", "drüben"], {}, False, "no number to misread"),
+        (["a 20 mark note", "for you", "fine", "naïve", "over there"], {}, False, "a loan word"),
+        (["dat kost 20 euro", "voor jou"], {"language": ["nl", "nl"]}, True, "the manifest tells it"),
+        (["it costs 20 euros", "for you"], {"locale": ["en-GB", "en"]}, False, "the manifest says English"),
+    ],
+)
+def test_numbers_read_in_the_language_of_other_texts_are_told(
+    texts: list[str], column: dict[str, list[str]], is_told: bool, why: str
+) -> None:
+    assert misreads_numbers(settle(ScoringConfig(), texts), [*texts, *texts], column) == is_told, why
 
 
 def write_mixed(folder: Path, languages: list[str | None], column: str = "language") -> tuple[Path, Path]:

@@ -30,6 +30,7 @@ def joined(folder: Path, hyp: str | bytes, ref: str | bytes, **options: str) -> 
     [
         ("a.txt", "x y\n\nz\n", "lines", None, ["x y", "", "z"]),
         ("a.txt", "x\r\ny\r\n", "lines", None, ["x", "y"]),
+        ("a.txt", "x\ry\r", "lines", None, ["x", "y"]),
         ("a.txt", "\ufeffx\ny", "lines", None, ["x", "y"]),
         ("a.txt", "a\u2028b\x0cc\n", "lines", None, ["a\u2028b\x0cc"]),
         ("a.txt", "", "lines", None, []),

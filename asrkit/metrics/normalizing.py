@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from asrkit.text.scripts import is_unspaced, separate
 # Runs and models of the time before they recorded their normalizer.
 _UNRECORDED = "standard-1"
 _UNKNOWN = ("standard", "en")
-_DIGIT, _LAST_LATIN = re.compile("[0-9]"), "\u024f"
+_DIGIT, _OTHER_LETTER, _LAST_LATIN = re.compile("[0-9]"), re.compile(r"[^\W\d_A-Za-z]"), "\u024f"
 _LANGUAGE_COLUMNS = ("language", "lang", "locale")
 
 
@@ -43,14 +43,18 @@ def settle(config: ScoringConfig, references: Sequence[str], hypothesis_path: st
     return config.replace(normalizer=name, language=language, unit=unit, characters=characters)
 
 
-def misreads_numbers(config: ScoringConfig, texts: Iterable[str]) -> bool:
-    """Tell whether a settled configuration reads numbers in English that stand among letters of another script."""
+def misreads_numbers(config: ScoringConfig, texts: Sequence[str], columns: Mapping[str, Sequence[object]]) -> bool:
+    """Tell whether a settled configuration reads numbers in English in what looks, or is told, to be something else."""
     if not config.normalizer.startswith("standard") or primary_language(config.language) != "en":
         return False
+    told = next((columns[name] for name in _LANGUAGE_COLUMNS if name in columns), ())
+    other = [text for text in texts if not text.isascii() and _OTHER_LETTER.search(text)]
+    is_told = any(isinstance(value, str) and value and not value.lower().startswith("en") for value in told)
+    if is_told or len(other) > max(5, len(texts) / 5):  # naïve cafés are rarer in English
+        return any(map(_DIGIT.search, texts))
     return any(
         sum(letter > _LAST_LATIN for letter in text if letter.isalpha()) > len(text) / 4 and _DIGIT.search(text)
-        for text in texts
-        if not text.isascii()
+        for text in other
     )
 
 

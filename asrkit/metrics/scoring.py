@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -275,11 +274,11 @@ def score_pairs(
             "the references put no spaces between words: each character of such a script counts as a word "
             "(--unit word takes what stands between spaces)",
         ]
-    if languages is None and misreads_numbers(config, chain(pairs.references, pairs.hypotheses)):
+    if languages is None and misreads_numbers(config, [*pairs.references, *pairs.hypotheses], pairs.columns):
         notes = [
             *notes,
-            "numbers among letters of another script were read in English: name the language (--language ru), or leave "
-            "numbers as they are (--normalizer basic)",
+            "numbers were read in English, in texts of another language it seems: name it (--language de, or column "
+            "where a manifest tells it), or leave numbers as they are (--normalizer basic)",
         ]
     effect = None if normalized is raw else _normalizer_effect(raw, normalized)
     if normalized.words.inexact:

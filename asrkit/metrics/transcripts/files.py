@@ -40,7 +40,8 @@ def read_text(path: Path | str) -> str:
         raise MissingPathError("no such file", path=path) from None
     except OSError as error:
         raise ScoringError(f"cannot be read: {error.strerror}", path=path) from None
-    return _decode(path, _unpack(path, data)).replace("\r\n", "\n")
+    text = _decode(path, _unpack(path, data)).replace("\r\n", "\n")
+    return text if "\n" in text else text.replace("\r", "\n")  # old Macs ended lines with it
 
 
 def _unpack(path: Path | str, data: bytes) -> bytes:
