@@ -112,6 +112,17 @@ def test_numbers_read_in_the_language_of_other_texts_are_told(
     assert misreads_numbers(settle(ScoringConfig(), texts), [*texts, *texts], column) == is_told, why
 
 
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [("<s> so it is </s>", "<s>"), ("<|en|> so it is", "<|en|>"), ("it <unk> is", "<unk>"), ("{w>hlh 3 < 4 > 2", "")],
+)
+def test_marks_that_count_as_words_are_told(text: str, mark: str) -> None:
+    for pair in ([text], ["so it is"]), (["so it is"], [text]):
+        told = [note for note in score(*pair).notes if "count as words" in note]
+        assert bool(told) == bool(mark)
+        assert all(f"'{mark}'" in note for note in told)
+
+
 def write_mixed(folder: Path, languages: list[str | None], column: str = "language") -> tuple[Path, Path]:
     texts = [
         ("Es kostet 21 Euro.", "es kostet einundzwanzig euro"),
