@@ -270,6 +270,9 @@ def test_the_page_fits_its_window(open_page: Any, page: str, width: int) -> None
     tab.set_viewport_size({"width": width, "height": 800})
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.evaluate("document.getElementById('player').getBoundingClientRect().bottom") == 800
+    tab.evaluate("document.getElementById('evidence').open = true")
+    cut = "all => all.filter(box => box.scrollWidth > box.clientWidth).map(box => box.innerText)"
+    assert tab.locator("#evidence .wide").evaluate_all(cut) == []
     tab.evaluate("find('bottles')")
     row = drawn_row(tab, "u1").bounding_box()
     assert row["y"] < 800

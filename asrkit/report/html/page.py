@@ -109,7 +109,9 @@ def _workbench(
     rates = "".join(section(content.title, table(content, stacks=True)) for content in tables)
     rates += "".join(tag("p", text(line), class_="note") for line in lines)
     overview = tag("div", rates, class_="rates") + tag("div", "".join(charts[:2]))
-    told = "".join(section(content.title, table(content)) for content in evidence if content.rows)
+    told = "".join(
+        section(content.title, table(content, stacks=len(content.columns) > 6)) for content in evidence if content.rows
+    )
     beside = tag("details", tag("summary", "Where the errors lie") + told, id="evidence", open="") if told else ""
     parts = [
         *(tag("p", text(line)) for line in dict.fromkeys(map(wording.describe_join, reports))),
@@ -210,7 +212,7 @@ def _bench(reports: Sequence[ScoreReport], has_causes: bool) -> str:
     }
     search = tag(
         "label",
-        '<input id="search" type="search" placeholder="word, id, said=&gt;heard, speaker:name" autocomplete="off" '
+        '<input id="search" type="search" placeholder="word, id, said=&gt;heard" autocomplete="off" '
         'spellcheck="false" aria-label="Search">',
         class_="search",
     )
