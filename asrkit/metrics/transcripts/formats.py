@@ -124,9 +124,9 @@ _REFUSED = (
     (re.compile(r"\s*(?:\[[a-z#]+:.*\]\s*\n)*(?:\[\d+:\d\d(?:[.:]\d+)?\].*\n\s*){2,}"), "lyrics with times"),
     (re.compile(r"\s*(?:\d+:\d\d:\d\d[.,]\d+,\d+:\d\d:\d\d[.,]\d+\s*\n|\{\d+\}\{\d+\})"), "SBV or MicroDVD subtitles"),
     (re.compile(r"\s*-?\d+[.,]\d+\t-?\d+[.,]\d+\t"), "labels with times, as Audacity's"),
-    (re.compile(r"\s*(?:\d+\.\d+ +\d+\.\d+ .*\n?\s*){2,}"), "lines that begin with their times"),
-    (re.compile(r"\s*(?:\(?\d+:\d\d:\d\d(?:[.,]\d+)?\)?\s.*\n?\s*){2,}"), "lines that begin with their times"),
-    (re.compile(r"\s*(?:\d+:\d\d(?::\d\d)?[ \t]*\n.*\D.*\n?\s*){2,}"), "lines between lines of their times"),
+    (re.compile(r"\s*(?:\d+\.\d+ +\d+\.\d+ .*(?:\n\s*|\Z)){2,}"), "lines that begin with their times"),
+    (re.compile(r"\s*(?:\(?\d+:\d\d:\d\d(?:[.,]\d+)?\)?\s.*(?:\n\s*|\Z)){2,}"), "lines that begin with their times"),
+    (re.compile(r"\s*(?:\d+:\d\d(?::\d\d)?[ \t]*\n.*\D.*(?:\n\s*|\Z)){2,}"), "lines between lines of their times"),
     (
         re.compile(r"\s*\[?(?:speaker|spk)[ _]?(?:\d+|[a-z])\]?\s*:", re.IGNORECASE),
         "a dialogue that names its speakers",
