@@ -13,7 +13,6 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -182,6 +181,8 @@ def while_it_comes(ask: Callable[[], _T], num_bytes: Callable[[], int], least_by
     Raises:
         TimeoutError: Fewer came.
     """
+    from concurrent.futures import Future, wait  # which load logging: nothing that every start has to pay for
+
     answer: Future[_T] = Future()
 
     def work() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from asrkit.metrics.blame import Blame
 from asrkit.metrics.breakdown import Breakdown, break_down
 from asrkit.metrics.confidence import Calibration, Oracle, calibrate, oracle_rates
 from asrkit.metrics.scoring import ScoreReport
+
+if TYPE_CHECKING:
+    from asrkit.metrics.blame import Blame
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +103,13 @@ def _influences(errors: IntArray, num_reference: IntArray) -> FloatArray | None:
     return np.asarray((errors - errors.sum() / total * num_reference) / rest)
 
 
+def _normal_quantile(confidence: float) -> float:
+    """Return how many standard deviations on both sides of the mean hold this share of a normal distribution."""
+    from statistics import NormalDist  # slow to load, and nothing of one utterance has an interval
+
+    return NormalDist().inv_cdf((1.0 + confidence) / 2.0)
+
+
 def _half_width(influences: FloatArray, sizes: IntArray, confidence: float) -> float:
     """Return half the width of an interval, of units that together hold ``sizes`` words each."""
     number = len(influences)
@@ -137,7 +143,7 @@ def rate_interval(
         return None
     total = int(values[:, 1].sum())
     rate = float(values[:, 0].sum()) / total
-    normal = NormalDist().inv_cdf((1.0 + confidence) / 2.0)
+    normal = _normal_quantile(confidence)
     if rate == 0.0:
         scale = normal**2 / total
     else:
@@ -170,7 +176,7 @@ def difference_interval(values: IntArray, confidence: float, unit: str) -> Inter
     difference = float(totals[0] / totals[1] - totals[2] / totals[3])
     sizes = values[:, 1] + values[:, 3]
     apart = max(1, int(np.abs(values[:, 0] - values[:, 2]).sum()))
-    least = NormalDist().inv_cdf((1.0 + confidence) / 2.0) * float(np.sqrt(apart)) * 2.0 / int(sizes.sum())
+    least = _normal_quantile(confidence) * float(np.sqrt(apart)) * 2.0 / int(sizes.sum())
     half = max(_half_width(first - second, sizes, confidence), least)
     return Interval(difference - half, difference + half, confidence, unit, len(values))
 

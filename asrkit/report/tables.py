@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from asrkit.metrics.blame import Blame
 from asrkit.metrics.breakdown import Breakdown, GroupScore
 from asrkit.metrics.confidence import Calibration, Oracle
 from asrkit.metrics.counts import ErrorCounts
@@ -15,6 +15,9 @@ from asrkit.metrics.intervals import Interval
 from asrkit.metrics.scoring import ScoreReport, View
 from asrkit.report import wording
 from asrkit.report.queries import confused, in_group, with_word
+
+if TYPE_CHECKING:
+    from asrkit.metrics.blame import Blame
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,17 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asrkit.metrics.alignment import trace
-from asrkit.metrics.blame import Blame
 from asrkit.metrics.confidence import match_words
 from asrkit.metrics.ranking import system_name
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.report.html.audio import Players
 from asrkit.report.queries import group_key
+
+if TYPE_CHECKING:
+    from asrkit.metrics.blame import Blame
 
 Groups = Mapping[str, Mapping[str, Sequence[int]]]
 

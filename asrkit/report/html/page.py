@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asrkit.metrics.blame import Blame
 from asrkit.metrics.breakdown import GroupScore, break_down
 from asrkit.metrics.comparison import Comparison
 from asrkit.metrics.counts import ErrorCounts
@@ -24,6 +24,9 @@ from asrkit.report.html.markup import section, table, tag, text
 from asrkit.report.queries import ANY, confused, in_group, in_range
 from asrkit.report.tables import ReportTable, detail_tables, field_table, rate_table
 from asrkit.report.verdicts import comparison_table, group_changes, ranking_tables, verdict, word_changes
+
+if TYPE_CHECKING:
+    from asrkit.metrics.blame import Blame
 
 _MOST_ROWS = 200
 _MOST_BARS = 8
