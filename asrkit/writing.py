@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -38,6 +39,19 @@ def written_whole(path: Path, *, lasting: bool = False) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def refuse_links(path: Path, folder: Path) -> None:
+    """Keep to what lies in a folder: what a link there leads to is not ours to write.
+
+    Raises:
+        OSError: ``path``, or something on the way to it from ``folder``, is a link.
+    """
+    for part in (path, *path.parents):
+        if part == folder:
+            return
+        if part.is_symlink():
+            raise OSError(errno.ELOOP, f"{part.name} is a link", str(part))
 
 
 def sync(file: IO[bytes]) -> None:

@@ -17,7 +17,7 @@ from test_data_imports import lay
 from typer.testing import CliRunner
 
 from asrkit.cli.whole import app
-from asrkit.data import read_manifest, scan_manifest
+from asrkit.data import archives, lhotse, read_manifest, scan_manifest
 from asrkit.data.archives import unpack
 from asrkit.data.manifest import left_out
 from asrkit.errors import ManifestError
@@ -179,6 +179,16 @@ def test_lhotse_is_read_without_lhotse(tmp_path: Path, packed: bool) -> None:
     assert problems[0].message.startswith("is no cut of one recording")
 
 
+def test_a_line_that_never_ends_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lhotse, "_MOST_IN_A_LINE", 100)
+    path = tmp_path / "cuts.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{}\n{"id": "' + b"a" * 1_000))
+    with pytest.raises(ManifestError, match="line 2 is longer than 100 characters"):
+        scan_manifest(path)
+    path.write_bytes(gzip.compress(b"{}" + b" " * 97 + b"\n"))
+    assert scan_manifest(path)[1]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -290,3 +300,37 @@ def test_parquet_with_the_audio_inside(tmp_path: Path) -> None:
     (utterance,) = read_manifest(manifest)
     assert (utterance.id, utterance.text, utterance.speaker) == ("a", "one", "x")
     assert len(utterance.waveform(16_000)) == 1600
+
+
+@pytest.mark.parametrize("kind", ["many", "one", "parquet"])
+def test_what_unpacks_to_many_times_its_size_fills_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(archives, "_FREE_BYTES", 100_000)
+    silence, path = wav()[:44] + bytes(60_000), tmp_path / "a.tar.gz"
+    if kind == "parquet":
+        pyarrow = pytest.importorskip("pyarrow", reason="reads parquet (pip install pyarrow)")
+        parquet, path = pytest.importorskip("pyarrow.parquet"), tmp_path / "a.parquet"
+        rows = [{"audio": {"bytes": silence + bytes([place]), "path": "a.wav"}, "text": "one"} for place in range(2)]
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path, compression="zstd")
+    else:
+        with tarfile.open(path, "w:gz") as file:
+            for name in ("a", "b"):
+                for suffix, content in ((".wav", silence * (1 + (kind == "one"))), (".txt", b"one")):
+                    member = tarfile.TarInfo(name + suffix)
+                    member.size = len(content)
+                    file.addfile(member, io.BytesIO(content))
+    said = problem_of(unpack, path, tmp_path / "out")
+    assert ("is too large" if kind == "one" else "unpacks to over 50 times its size") in said
+    assert sum(made.stat().st_size for made in (tmp_path / "out").iterdir()) < 100_000
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_recordings_are_not_unpacked_through_a_link(tmp_path: Path) -> None:
+    tar_of(tmp_path / "a.tar", {"a.wav": wav(), "a.txt": b"one"})
+    (tmp_path / "out").mkdir()
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "out" / "0000001.wav").symlink_to(tmp_path / "victim")
+    (found,) = read_manifest(unpack(tmp_path / "a.tar", tmp_path / "out"))
+    assert len(found.waveform(16_000)) == 1600
+    assert (tmp_path / "victim").read_text() == "precious"

@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import io
 import itertools
+import os
+import re
 import socket
 import tarfile
 import threading
@@ -174,6 +176,24 @@ def test_a_page_in_place_of_the_archive_is_not_kept(server: Server, tmp_path: Pa
     with pytest.raises(DownloadError, match=r"20 bytes are offered where .* wants a sign-in first"):
         fetch_corpus(archive, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+@pytest.mark.parametrize("name", ["corpus.tar.bz2.part", "corpus.tar.bz2", ".Corpus.part"])
+@pytest.mark.parametrize("kind", ["file", "folder", "nothing"])
+def test_what_a_link_leads_to_is_not_written_to(server: Server, tmp_path: Path, name: str, kind: str) -> None:
+    archive, victim, into = offer(server), tmp_path / "victim", tmp_path / "into"
+    into.mkdir()
+    if kind == "file":
+        victim.write_text("precious")
+    elif kind == "folder":
+        victim.mkdir()
+    (into / name).symlink_to(victim)
+    with pytest.raises(DownloadError, match=f"cannot be written: {re.escape(name)} is a link"):
+        fetch_corpus(archive, into)
+    assert not server.requests
+    assert victim.exists() == (kind != "nothing")
+    assert victim.read_text() == "precious" if kind == "file" else kind == "nothing" or not list(victim.iterdir())
 
 
 @pytest.mark.parametrize(("status", "location"), [(503, ""), (500, ""), (302, "http://[::1")])

@@ -6,8 +6,10 @@ import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from asrkit.audio import write_waveform
 from asrkit.writing import write_whole, written_whole
 
 
@@ -58,3 +60,15 @@ def test_what_is_to_last_is_on_the_disk_before_it_has_its_name(tmp_path: Path, m
     synced.clear()
     write_whole(path, "text")
     assert synced == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's")
+def test_what_a_link_leads_to_stays_as_it_is(tmp_path: Path) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "a.wav"
+    victim.write_text("precious")
+    for write in (lambda: write_whole(path, "new"), lambda: write_waveform(path, np.zeros(100, np.float32))):
+        path.unlink(missing_ok=True)
+        path.symlink_to(victim)
+        write()
+        assert path.is_file() and not path.is_symlink()
+        assert victim.read_text() == "precious"

@@ -134,9 +134,11 @@ def measure_duration_s(path: Path | str, *, raw_rate_hz: int | None = None) -> f
 
 
 def write_waveform(path: Path | str, waveform: FloatArray, sample_rate_hz: int = 16_000) -> None:
-    """Write a mono waveform in [-1, 1] as 16-bit WAV (or FLAC, by the suffix)."""
+    """Write a mono waveform in [-1, 1] as 16-bit WAV (or FLAC, by the suffix); what a link leads to stays as it is."""
     import soundfile
 
+    if Path(path).is_symlink():
+        Path(path).unlink()
     soundfile.write(str(path), waveform, sample_rate_hz, subtype="PCM_16")
 
 

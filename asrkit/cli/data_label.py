@@ -13,6 +13,7 @@ from asrkit.cli import transcribe_options as options
 from asrkit.cli.data import PARTLY_FAILED, data_app, list_some, say
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
+from asrkit.writing import write_whole
 
 if TYPE_CHECKING:
     from asrkit.config import Calibration, DecodingConfig
@@ -91,7 +92,7 @@ def label_command(
     say(f"{len(kept):,} of {len(labelled):,} utterances kept, {hours:.2f} h: {expected}")
     facts = {"target_wer": target_wer, "kept": len(kept), "of": len(labelled), "hours": hours}
     told = {**facts, "expected": expected.to_dict(), "excluded": reasons}
-    (output / "label.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_whole(output / "label.json", json.dumps(told, indent=2) + "\n")
     if reasons:
         say(f"{len(reasons):,} never taken:")
         list_some([f"{name}: {reason}" for name, reason in reasons.items()])

@@ -11,6 +11,7 @@ from asrkit.cli.data import data_app, say
 from asrkit.cli.showing import show
 from asrkit.cli.train import run_settings
 from asrkit.packages import require_installed
+from asrkit.writing import write_whole
 
 
 @data_app.command("preview", epilog="Example: asrkit data preview data/an4/train.tsv -o preview")
@@ -34,6 +35,6 @@ def preview_command(
     run = run_settings(manifest, None, preset, config, None, list(setting or []))
     previews = preview_augmentation(run, output, count=count, epochs=epochs)
     page = output / "index.html"
-    page.write_text(render_preview(previews, run.training.augmentation.to_dict(), output), encoding="utf-8")
+    write_whole(page, render_preview(previews, run.training.augmentation.to_dict(), output))
     show(page, exact=True)
     say(f"{len(previews)} utterances in {epochs + 1} takes each; open the page to listen")

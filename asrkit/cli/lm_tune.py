@@ -14,6 +14,7 @@ from asrkit.cli.lm import Json, Progress, Quiet, lm_app, progress_bars, remark
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError, DecodingError, MissingPackageError
 from asrkit.packages import require_installed
+from asrkit.writing import write_whole
 
 if TYPE_CHECKING:
     from asrkit.config import Calibration, DecodingConfig
@@ -122,7 +123,7 @@ def tune(
     place = figure_path.with_suffix(".toml") if bundle is None else bundle.path
     if not dry_run:
         if bundle is None:
-            place.write_text(_as_toml(result.settings), encoding="utf-8")
+            write_whole(place, _as_toml(result.settings))
         else:
             bundle.with_decoding(result.settings, result.settings_of_others, calibration)
     figure = None

@@ -18,6 +18,7 @@ from asrkit.cli.settings import Project, named_model, parse_assignment
 from asrkit.cli.showing import show
 from asrkit.errors import AsrkitError, ConfigError, MissingPackageError, MissingPathError
 from asrkit.training.backend import require_training
+from asrkit.writing import write_whole
 
 if TYPE_CHECKING:
     from asrkit.config import RunConfig
@@ -228,7 +229,7 @@ def _report(output: Path) -> Path | None:
             draw_learning_curve(history, output / "learning_curve.png")
         except MissingPackageError as error:
             show(f"asrkit: no learning_curve.png: {error}", err=True)
-        page.write_text(render_training(history, Bundle.load(output).card, left_out), encoding="utf-8")
+        write_whole(page, render_training(history, Bundle.load(output).card, left_out))
     except (OSError, AsrkitError):
         return None  # why the run ended is more worth telling
     return page

@@ -130,7 +130,7 @@ DEVICES = ("auto", "cpu", "cuda")
 class TranscriptionConfig(Settings):
     """A batch transcription: what to read, how to spread the work, what to write."""
 
-    MOST: ClassVar = {"raw_rate_hz": 1_000_000, "jobs": 10_000, "threads": 10_000, "batch_size": 1_000_000}
+    MOST: ClassVar = {"raw_rate_hz": 1_000_000, "jobs": 10_000, "threads": 512, "batch_size": 1_000_000}
 
     recursive: bool = True
     include: tuple[str, ...] = ()  # patterns of names to take from folders; default: every audio suffix

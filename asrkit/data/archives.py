@@ -20,8 +20,11 @@ from asrkit.writing import written_whole
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 _MAX_AUDIO_BYTES = 1 << 30
+# Recordings shrink to a half or so. What unpacks to much more than that fills memory and disk on purpose.
+_MOST_UNPACKED = 50
+_FREE_BYTES = 1 << 26
 _MAX_TEXT_BYTES = 16 << 20
-_ROWS = 64  # of a parquet file in memory
+_ROWS = 8  # of a parquet file in memory
 
 
 @dataclass
@@ -62,10 +65,17 @@ def unpack(source: Path, folder: Path) -> Path:
     count = 0
     with written_whole(manifest) as file:
         for archive in archives_of(source):
+            left = _most_bytes(archive)
             for item in _items(archive):
                 count += 1
+                left -= len(item.audio)
+                if left < 0:
+                    raise ManifestError(
+                        f"unpacks to over {_MOST_UNPACKED} times its size, as no corpus does", path=archive
+                    )
                 name = f"{count:07}{item.suffix}"
-                (folder / name).write_bytes(item.audio)
+                with written_whole(folder / name) as recording:
+                    recording.write(item.audio)
                 row = {"utterance_id": "-".join(item.key.split()), **item.values, "audio_filepath": name}
                 file.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
         if not count:
@@ -75,6 +85,10 @@ def unpack(source: Path, folder: Path) -> Path:
 
 def _kind(path: Path) -> str:
     return "parquet" if path.suffix == ".parquet" else "tar" if path.name.endswith(_TARS) else ""
+
+
+def _most_bytes(archive: Path) -> int:
+    return max(_FREE_BYTES, _MOST_UNPACKED * archive.stat().st_size)
 
 
 def _items(archive: Path) -> Iterator[_Item]:
@@ -99,7 +113,7 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
                 yield from _item(key, audio, values)
                 key, audio, values = str(path.parent / stem), None, {}
             is_audio = PurePosixPath(suffix).suffix in AUDIO_SUFFIXES or suffix in AUDIO_SUFFIXES
-            if member.size > (_MAX_AUDIO_BYTES if is_audio else _MAX_TEXT_BYTES):
+            if member.size > min(_most_bytes(archive), _MAX_AUDIO_BYTES if is_audio else _MAX_TEXT_BYTES):
                 raise ManifestError(f"its member {member.name!r} is too large", path=archive)
             file = tar.extractfile(member)
             content = b"" if file is None else file.read()
@@ -134,7 +148,11 @@ def _of_parquet(archive: Path) -> Iterator[_Item]:
     with needed("parquet files", "pyarrow"):
         from pyarrow import ArrowException, parquet
     try:
-        for batch in parquet.ParquetFile(archive).iter_batches(_ROWS):
+        file = parquet.ParquetFile(archive)
+        groups = map(file.metadata.row_group, range(file.num_row_groups))
+        if sum(group.total_byte_size for group in groups) > _most_bytes(archive):
+            raise ManifestError(f"unpacks to over {_MOST_UNPACKED} times its size, as no corpus does", path=archive)
+        for batch in file.iter_batches(_ROWS):
             for row in batch.to_pylist():
                 audio = next((v for v in row.values() if isinstance(v, dict) and v.get("bytes")), None)
                 values = named_values({key: value for key, value in row.items() if value is not audio})

@@ -24,6 +24,7 @@ from asrkit.errors import AudioError, ManifestError
 from asrkit.text import Alphabet
 from asrkit.text.alphabet import steps_needed
 from asrkit.text.normalizer import Normalizer, get_normalizer
+from asrkit.writing import write_whole
 
 SILENT_DB = -60.0
 CLIPPED_SHARE = 0.001
@@ -160,8 +161,7 @@ def write_report(report: CheckReport, output_dir: Path | str) -> list[Path]:
         ]
         lines = ("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in rows)
         try:
-            output_dir.mkdir(parents=True, exist_ok=True)
-            paths[-1].write_text("".join(lines), encoding="utf-8")
+            write_whole(paths[-1], "".join(lines))
         except OSError as error:
             raise ManifestError(f"cannot be written: {error.strerror}", path=paths[-1]) from None
     return paths

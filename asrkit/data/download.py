@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from asrkit.errors import DownloadError
 from asrkit.reading import one_line, while_it_comes
+from asrkit.writing import refuse_links
 
 Progress = Callable[[str, int, int], None]  # what is being done, bytes done, bytes in all
 
@@ -79,6 +80,8 @@ def fetch_corpus(
         return folder
     try:
         into.mkdir(parents=True, exist_ok=True)
+        for name in (f"{archive.file_name}.part", archive.file_name, f".{archive.folder}.part"):
+            refuse_links(into / name, into)
         path = download(archive, into, on_progress)
         unpack(path, archive, into, on_progress)
         if not keep_archive:

@@ -17,6 +17,7 @@ from asrkit.data.lines import read_lines
 from asrkit.data.rows import Problem, Row
 from asrkit.data.utterance import Utterance
 from asrkit.errors import ManifestError
+from asrkit.writing import write_whole
 
 _UNPACKERS = ("flac", "sph2pipe")
 _TO_THE_END = re.compile(r"-1(?:\.0*)?")
@@ -86,10 +87,9 @@ def write_kaldi(folder: Path | str, utterances: Sequence[Utterance]) -> None:
     if has_parts:
         tables["segments"] = segments
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, lines in tables.items():
             if lines:
-                (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+                write_whole(folder / name, "".join(f"{line}\n" for line in lines))
     except OSError as error:
         raise ManifestError(f"cannot be written: {error.strerror}", path=folder) from None
 

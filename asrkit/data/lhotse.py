@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from asrkit.data.rows import Problem, Row
 from asrkit.errors import ManifestError
 from asrkit.reading import UNPACKING_ERRORS, parse_json
 
-_MAX_BYTES = 4 << 30
+_MOST_IN_A_LINE = 1 << 24  # characters; whatever is packed more tightly fills the memory on purpose
 _SUFFIXES = (".jsonl", ".jsonl.gz")
 
 
@@ -99,7 +100,9 @@ def _tables(folder: Path, kind: str) -> list[Path]:
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
-            for line, content in enumerate(file, 1):
+            for line, content in enumerate(iter(partial(file.readline, _MOST_IN_A_LINE + 1), ""), 1):
+                if len(content) > _MOST_IN_A_LINE:
+                    raise ValueError(f"line {line} is longer than {_MOST_IN_A_LINE:,} characters")
                 value = parse_json(content) if content.strip() else None
                 if isinstance(value, dict):
                     yield line, value

@@ -148,7 +148,7 @@ class TextSource:
 
 def _whole_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
     """Read a file in blocks that end where a line ends."""
-    rest = b""
+    rest = bytearray()
     while True:
         try:
             block = file.read(_BLOCK_BYTES)
@@ -165,10 +165,10 @@ def _whole_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
             if len(rest) > _MOST_LINE_BYTES:
                 raise LanguageModelError(f"a line is longer than {_MOST_LINE_BYTES >> 20} MB", path=path)
             continue
-        yield rest + block[:end]
-        rest = block[end:]
+        yield bytes(rest) + block[:end]
+        rest = bytearray(block[end:])
     if rest:
-        yield rest
+        yield bytes(rest)
 
 
 def _decode(block: bytes, path: Path, first_line: int) -> str:

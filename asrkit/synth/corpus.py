@@ -15,6 +15,7 @@ from asrkit.data import Utterance, write_manifest
 from asrkit.errors import SynthesisError
 from asrkit.synth.espeak import FloatArray, Voice, synthesize
 from asrkit.synth.sentences import distinct_sentences
+from asrkit.writing import write_whole
 
 SAMPLE_RATE_HZ = 16_000
 CORPUS_NAME = "synth"
@@ -114,6 +115,5 @@ def _roughen(waveform: FloatArray, rng: random.Random) -> FloatArray:
 def _write_set(output_dir: Path, name: str, utterances: Sequence[Utterance]) -> Path:
     manifest = output_dir / f"{name}.tsv"
     write_manifest(manifest, utterances)
-    lines = "".join(f"{utterance.text}\n" for utterance in utterances)
-    manifest.with_suffix(".txt").write_text(lines, encoding="utf-8")
+    write_whole(manifest.with_suffix(".txt"), "".join(f"{utterance.text}\n" for utterance in utterances))
     return manifest

@@ -29,12 +29,11 @@ from asrkit.transcription.outputs import (
     SUBTITLE_SETTINGS,
     for_one_recording,
     is_file,
-    refuse_links,
     unwritable,
     write_atomically,
 )
 from asrkit.transcription.results import ResultsLog
-from asrkit.writing import TEMPORARY_PATTERN, written_whole
+from asrkit.writing import TEMPORARY_PATTERN, refuse_links, written_whole
 
 
 class OutputFolder:

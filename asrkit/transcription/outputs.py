@@ -15,7 +15,7 @@ from asrkit.transcription.formats import FORMATS, Format
 from asrkit.transcription.naming import file_in, without_channel
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript
-from asrkit.writing import written_whole
+from asrkit.writing import refuse_links, written_whole
 
 SUBTITLE_SETTINGS = ("subtitle_width", "subtitle_lines", "subtitle_min_s", "subtitle_max_s")
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -127,19 +127,6 @@ def for_one_recording(path: Path, folder: Path | None = None) -> Iterator[None]:
             raise unwritable(path, error) from None
         why = (error.strerror or str(error)).lower()
         raise InTheWayError(f"cannot be written ({why}); mend that and run the same command again", path=path) from None
-
-
-def refuse_links(path: Path, folder: Path) -> None:
-    """Keep out of folders that only seem to lie in an output folder: what a link leads to is not the run's.
-
-    Raises:
-        OSError: On the way from ``folder`` to ``path`` is a link.
-    """
-    for part in (path, *path.parents):
-        if part == folder:
-            return
-        if part.is_symlink():
-            raise OSError(errno.ELOOP, f"the folder {part.name} is a link", str(part))
 
 
 def unwritable(path: Path, error: OSError) -> TranscriptionError:

@@ -21,7 +21,7 @@ from asrkit.transcription.recognizer import Model, Network
 from asrkit.transcription.results import read_results
 from asrkit.transcription.summary import Observer, TranscriptionSummary
 from asrkit.transcription.transcript import TimedWord, Transcript
-from asrkit.writing import write_whole
+from asrkit.writing import refuse_links, write_whole
 
 SHORTEST_S, LONGEST_S = 2.0, 15.0
 LEAST_CONFIDENCE = 0.3
@@ -103,6 +103,7 @@ def segment(
     if not transcripts:
         raise TranscriptionError("no recording could be aligned; failures.tsv says why", path=folder / ALIGNED)
     segments = [cut_transcript(transcript) for transcript in transcripts]
+    refuse_links(folder / AUDIO, folder)  # where files are removed, too
     (folder / AUDIO).mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(config.jobs or os.cpu_count() or 1) as pool:
         list(pool.map(_write_audio, transcripts, segments, repeat(folder)))

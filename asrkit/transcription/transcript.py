@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from asrkit.audio import Reading
+from asrkit.text.identifiers import is_id
 from asrkit.tuning.confidence import Doubt
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 
 _MOST_SECONDS = 1e9  # no recording is as long
+# Of a known text: what each passage that does not match has, the text last.
+_PASSAGES = {"unsaid": ("after_s", "first_word", "text"), "unwritten": ("start_s", "end_s", "heard")}
 
 
 @dataclass(frozen=True)
@@ -111,19 +114,27 @@ class Transcript:
         read.text.encode()  # half a character of UTF-16 can be written nowhere
         numbers = [read.duration_s, read.confidence]
         numbers += [number for word in read.words for number in (word.start_s, word.end_s, word.confidence)]
+        texts = [word.word for word in read.words] + [item.text for item in read.nbest]
+        for key, (*names, text) in _PASSAGES.items():
+            for passage in (read.alignment or {}).get(key, ()):
+                numbers += [passage[name] for name in names]
+                texts.append(passage[text])
+        for label, start_s, end_s in (read.alignment or {}).get("symbols", ()):
+            numbers += [start_s, end_s]
+            texts.append(label)
         scores = [n for item in read.nbest for n in list(vars(item).values())[1:]]
         is_ours = (
-            [read.utterance_id] == read.utterance_id.split()
+            is_id(read.utterance_id)
             and not {"\n", "\r"} & {*read.text}
             and isinstance(read.audio, str)
             and isinstance(read.audio_fingerprint, str)
             and isinstance(read.provenance, Mapping)
             and all(isinstance(number, int | float) and abs(number) < _MOST_SECONDS for number in numbers)
             and all(isinstance(score, int | float) for score in scores)
-            and all(isinstance(item, str) for item in [w.word for w in read.words] + [n.text for n in read.nbest])
-            and all(isinstance(remark, str) for remark in read.remarks)
+            and all(isinstance(text, str) for text in [*texts, *read.remarks])
             and isinstance(read.damage, str | None)
             and isinstance(read.alignment, Mapping | None)
+            and all(isinstance(passage["first_word"], int) for passage in (read.alignment or {}).get("unsaid", ()))
         )
         if not is_ours:
             raise TypeError("a value has another type")
