@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import itertools
 import json
 import os
 import re
@@ -54,6 +55,14 @@ def test_the_bare_command_says_of_each_what_it_says_of_itself() -> None:
     assert said == {name: purpose for name, (purpose, _) in APP_MODULE._COMMANDS.items()}
     shown = " ".join(run("--help").stdout.replace("│", " ").split())
     assert all(f"{name} {purpose}" in shown for name, purpose in said.items())
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_paragraphs_of_the_help_break_where_the_terminal_ends(path: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "60", "TERMINAL_WIDTH": "60"}).stdout
+    prose = [line.strip() for line in shown.split("╭")[0].splitlines()]
+    early = [one for one, next_ in itertools.pairwise(prose) if one and next_ and len(f"{one} {next_.split()[0]}") < 58]
+    assert prose and not early
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["transcribble"]])

@@ -264,7 +264,8 @@ def test_emissions_that_all_fail_are_an_error(here: Path, asrkit: Command) -> No
         (["u.npy", "--tokens", "tokens.txt", "--values", "x"], 2, "values must be one of log-probabilities"),
         (["u.npy", "--tokens", "tokens.txt", "--step-ms", "0"], 2, "step_ms must be milliseconds"),
         (["u.pt", "--tokens", "tokens.txt"], 1, "is a pickle, which could run code"),
-        (["u.npy", "v/u.npy", "w.npz", "--tokens", "tokens.txt"], 1, "two inputs have the id 'u'"),
+        (["u.npy", "v/u.npy", "w.npz", "--tokens", "tokens.txt"], 2, "/w.npz have the id 'u'; rename one"),
+        (["a.ark", "--tokens", "tokens.txt"], 2, "/a.ark have the id 'u'; rename one"),
     ],
 )
 def test_unusable_input_is_one_line(here: Path, asrkit: Command, arguments: list[str], code: int, message: str) -> None:
@@ -274,6 +275,7 @@ def test_unusable_input_is_one_line(here: Path, asrkit: Command, arguments: list
     np.save("v/u.npy", spoken("a"))
     np.savez("w.npz", u=spoken("a"), v=spoken("b"))
     Path("u.pt").write_bytes(b"")
+    Path("a.ark").write_bytes((b"u " + kaldi_matrix(spoken("a"))) * 2)
     Path("holes.txt").write_text("<blk> 0\na 2\n")
     done = asrkit("decode", *arguments, "--decoder", "greedy")
     assert (done.code, done.err.strip().count("\n")) == (code, 0), done.err

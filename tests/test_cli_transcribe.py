@@ -21,6 +21,7 @@ from asrkit.cli.progress import TranscriptionProgress
 from asrkit.cli.whole import app
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.transcription import Transcript, TranscriptionSummary
+from asrkit.transcription.summary import Failure
 
 
 def test_a_folder_is_transcribed_into_transcripts(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
@@ -328,6 +329,33 @@ def test_an_interrupted_run_says_how_much_is_done() -> None:
     with pytest.raises(KeyboardInterrupt) as end, view:
         raise KeyboardInterrupt
     assert end.value.__notes__ == ["0 of 3 done; nothing is kept; name a folder with -o"]
+
+
+def test_a_log_tells_the_time_left_once_something_is_heard(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("asrkit.cli.progress.time.monotonic", lambda: now[0])
+    view = TranscriptionProgress()
+    view.found(2)
+    for act in (
+        lambda: view.scanned(2, 0, 7_210.0),  # nothing is heard yet
+        lambda: view.heard("hour", 900.0),  # a part of a recording
+        lambda: view.heard("hour", 900.0),
+        lambda: view.transcribed(Transcript("hour", "/hour.wav", 3_600.0, "word", 1.0)),  # counts once
+        lambda: view.heard("broken", 1_800.0),
+        lambda: view.failed(Failure("broken", "/broken.wav", "is broken")),
+    ):
+        now[0] += 100.0
+        act()
+    assert [line for line in capsys.readouterr().err.splitlines() if "real time" in line] == [
+        "0 of 2, 0.0 s of 2.00 h, 0x real time",
+        "0 of 2, 0.25 h of 2.00 h, 4x real time, about 1,402 s left",
+        "0 of 2, 0.50 h of 2.00 h, 6x real time, about 902 s left",
+        "1 of 2, 1.00 h of 2.00 h, 9x real time, about 401 s left",
+        "1 of 2, 1.50 h of 2.00 h, 11x real time, about 168 s left",
+        "2 of 2, 1.00 h of 2.00 h, 6x real time, about 602 s left",
+    ]
 
 
 def test_of_a_long_transcript_the_beginning_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

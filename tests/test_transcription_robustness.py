@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tracemalloc
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from asrkit.config import TranscriptionConfig
 from asrkit.decoder import Hypothesis
 from asrkit.model.bundle import Bundle
 from asrkit.transcription import transcribe
+from asrkit.transcription.summary import Observer
 
 OWN_FILES = ("run.json", ".asrkit.lock")
 
@@ -32,6 +34,16 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+class Listener(Observer):
+    """Keeps the parts of each recording that are told one by one."""
+
+    def __init__(self) -> None:
+        self.parts: defaultdict[str, list[float]] = defaultdict(list)
+
+    def heard(self, utterance_id: str, seconds: float) -> None:
+        self.parts[utterance_id].append(seconds)
+
+
 def test_transcripts_times_and_confidences_are_the_same_for_any_batching(bundle: Bundle, tmp_path: Path) -> None:
     for index in range(30):
         write_speech(tmp_path / f"in/{index}.wav", 0.1 + (index * 7 % 30) / 10, seed=index)
@@ -41,8 +53,10 @@ def test_transcripts_times_and_confidences_are_the_same_for_any_batching(bundle:
     for number, spread in enumerate(spreads):
         config = TranscriptionConfig(window_s=8.0, overlap_s=2.0, **spread)  # type: ignore[arg-type]
         out = tmp_path / str(number)
-        transcribe([tmp_path / "in"], bundle, output_dir=out, config=config, keep_emissions=True)
+        told = Listener()
+        transcribe([tmp_path / "in"], bundle, output_dir=out, config=config, keep_emissions=True, observer=told)
         results.append(contents(out))
+        assert {*told.parts} == {"long"} and sum(told.parts["long"]) == 4 * 6.0  # strides of its windows
     assert len(results[0]) == 64  # transcripts and emissions of 31 recordings, results.jsonl, hyp.txt
     assert results[0] == results[1] == results[2]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from inspect import getdoc
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -111,6 +113,16 @@ def load_what_is_asked(arguments: Sequence[str]) -> None:
 def _load(modules: Iterable[str]) -> None:
     for module in modules:
         import_module(f"asrkit.cli.{module}")
+    _let_paragraphs_flow(app)
+
+
+def _let_paragraphs_flow(commands: typer.Typer) -> None:
+    """Let the help break lines where the terminal ends, not where a docstring does."""
+    for command in commands.registered_commands:
+        command.help = re.sub(r"(?<=\S)\n(?=\S)", " ", command.help or getdoc(command.callback) or "")
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _let_paragraphs_flow(group.typer_instance)
 
 
 def main() -> None:

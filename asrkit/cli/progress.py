@@ -16,6 +16,7 @@ from asrkit.transcription.transcript import Transcript
 
 _LOG_EVERY_S = 30.0  # where nobody watches a bar
 _SHOWN_FAILURES = 10
+_DOING = {"transcribed": "Transcribing", "aligned": "Aligning"}
 USE_FILES = "name a folder with -o, or print them as txt, jsonl or ctm"
 _SHOWN_CHARACTERS = 1_000
 _FEW = 3  # so few transcripts are shown at once
@@ -65,6 +66,7 @@ class TranscriptionProgress(Observer):
         self._started_s = self._logged_s = time.monotonic()
         self._num_looked_at = self._num_todo = self._num_done = self._num_failed = 0
         self._todo_s = self._done_s = 0.0
+        self._heard_s: dict[str, float] = {}  # of long recordings under way
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -112,7 +114,7 @@ class TranscriptionProgress(Observer):
                 raise ConfigError(f"{self._too_many} ({num_recordings:,} recordings are named)")
             raise ConfigError(f"{num_recordings:,} recordings of such a format cannot share stdout; {USE_FILES}")
         self.num_found = num_recordings
-        self._task = self._bar.add_task("Transcribing", total=None, state=f"0 of {num_recordings:,}")
+        self._task = self._bar.add_task(_DOING[self._verb], total=None, state=f"0 of {num_recordings:,}")
 
     def scanned(self, num_recordings: int, num_reused: int, audio_s: float) -> None:
         """Know more about how much there is to do."""
@@ -121,8 +123,14 @@ class TranscriptionProgress(Observer):
         self._todo_s += audio_s
         self._update()
 
+    def heard(self, utterance_id: str, seconds: float) -> None:
+        """Move the bar within a long recording."""
+        self._heard_s[utterance_id] = self._heard_s.get(utterance_id, 0.0) + seconds
+        self._update()
+
     def transcribed(self, transcript: Transcript) -> None:
         """Move the bar."""
+        self._heard_s.pop(transcript.utterance_id, None)
         self._num_done += 1
         self._done_s += transcript.duration_s
         if self._keep or self.num_found <= _FEW:
@@ -133,6 +141,7 @@ class TranscriptionProgress(Observer):
 
     def failed(self, failure: Failure) -> None:
         """Name what failed."""
+        self._heard_s.pop(failure.utterance_id, None)
         self._num_failed += 1
         if self._verbose or self._keep or self._num_failed <= _SHOWN_FAILURES:
             self._errors.print(f"failed: {failure.utterance_id}: {printable(failure.reason)}", markup=False)
@@ -167,18 +176,18 @@ class TranscriptionProgress(Observer):
         self.say(f"{transcript.utterance_id}: {text}")
 
     def _update(self) -> None:
-        speed = self._done_s / max(time.monotonic() - self._started_s, 1e-9)
+        done_s = self._done_s + sum(self._heard_s.values())
+        speed = done_s / max(time.monotonic() - self._started_s, 1e-9)
         total_s = self._todo_s * self.num_found / max(1, self._num_looked_at)
         state = (
             f"{self._num_done + self._num_failed:,} of {self._num_todo + self.num_found - self._num_looked_at:,}, "
-            f"{_hours(self._done_s)} of {_hours(total_s)}, {speed:,.0f}x real time"
+            f"{_hours(done_s)} of {_hours(total_s)}, {speed:,.0f}x real time"
         )
         if self._task is not None:
-            self._bar.update(self._task, completed=self._done_s, total=total_s or None, state=state)
+            self._bar.update(self._task, completed=done_s, total=total_s or None, state=state)
         if not self._console.is_terminal and time.monotonic() - self._logged_s > _LOG_EVERY_S:
             self._logged_s = time.monotonic()
-            left_s = (total_s - self._done_s) / max(speed, 1e-9)
-            self.say(f"{state}, about {left_s:,.0f} s left")
+            self.say(f"{state}, about {max(0.0, total_s - done_s) / speed:,.0f} s left" if done_s else state)
 
 
 def _hours(seconds: float) -> str:

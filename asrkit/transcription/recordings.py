@@ -138,14 +138,15 @@ def named(wishes: Sequence[tuple[Wish, Recording]], *, split_channels: bool = Fa
     """Give recordings their ids and outputs, and sort them by id.
 
     Raises:
-        TranscriptionError: Two bring the same id.
+        ManifestError: Two bring the same id.
     """
     settled = settle([wish for wish, _ in wishes], split_channels=split_channels)
     recordings: dict[str, Recording] = {}
     for (utterance_id, output), (_, recording) in zip(settled, wishes, strict=True):
         if utterance_id in recordings:
-            raise TranscriptionError(
-                f"two inputs have the id {utterance_id!r}; transcribe them into different output folders"
+            where = " and ".join(dict.fromkeys(str(one.path) for one in (recordings[utterance_id], recording)))
+            raise ManifestError(
+                f"two utterances of {where} have the id {utterance_id!r}; rename one, or keep them in different folders"
             )
         recordings[utterance_id] = replace(recording, utterance_id=utterance_id, output=output)
     return [recordings[utterance_id] for utterance_id in sorted(recordings)]

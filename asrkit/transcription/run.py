@@ -346,6 +346,7 @@ def _runner(recipe: Recipe, observer: Observer) -> Runner:
 
         return RayRunner(recipe, recipe.config.ray_address)
     recognizer = recipe.build()
+    recognizer.heard = observer.heard
     if recognizer.device not in (None, "cpu") or recipe.config.device != TranscriptionConfig.device:
         observer.remark(f"the network runs on {recognizer.device}")
     return LocalRunner(recognizer, recipe.config.jobs)

@@ -94,6 +94,9 @@ class Observer:
     def scanned(self, num_recordings: int, num_reused: int, audio_s: float) -> None:
         """So many more were looked at; so many of them are done already, the others last so long."""
 
+    def heard(self, utterance_id: str, seconds: float) -> None:
+        """So much more of a long recording was heard; called from any thread."""
+
     def transcribed(self, transcript: Transcript) -> None:
         """A recording was transcribed and written."""
 
