@@ -341,7 +341,7 @@ def test_a_log_tells_the_time_left_once_something_is_heard(
     for act in (
         lambda: view.scanned(2, 0, 7_210.0),  # nothing is heard yet
         lambda: view.heard("hour", 900.0),  # a part of a recording
-        lambda: view.heard("hour", 900.0),
+        lambda: view.heard("hour", 1_800.0),
         lambda: view.transcribed(Transcript("hour", "/hour.wav", 3_600.0, "word", 1.0)),  # counts once
         lambda: view.heard("broken", 1_800.0),
         lambda: view.failed(Failure("broken", "/broken.wav", "is broken")),

@@ -144,6 +144,17 @@ def test_a_text_that_cannot_be_right_is_a_failure_and_nothing_is_written(
     assert not (tmp_path / "out" / "a.ctm").exists()
 
 
+@pytest.mark.parametrize("text", ["в начале было слово", "...", None])
+def test_what_the_text_alone_tells_is_told_before_anybody_listens(tmp_path: Path, text: str | None) -> None:
+    recordings = [record(tmp_path / f"{name}.wav") for name in "ab"]
+    texts = KnownTexts(tmp_path, {"c": SAID} if text is None else {"": text})
+    deaf = Network(SAID)
+    deaf.emissions = None  # type: ignore[assignment, method-assign]
+    summary = align(recordings, Model(), texts, network=deaf, output_dir=tmp_path / "out")
+    assert [f.utterance_id for f in summary.failures] == ["a", "b"]
+    assert not any("NoneType" in f.reason for f in summary.failures)
+
+
 def test_a_long_text_has_nothing_to_do_with_a_short_recording(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     words = SAID.split()

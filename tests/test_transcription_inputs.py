@@ -193,7 +193,9 @@ def test_files_passed_over_for_their_suffix_are_counted(tree: Path) -> None:
 
 
 def test_what_is_left_out_is_one_line() -> None:
-    assert say_left_out({"mp2": 1}) == "1 file with another suffix left out (mp2 1); --include takes them"
+    assert (
+        say_left_out({"mp2": 1}) == "1 file with another suffix left out (mp2 1); name them, or a pattern, to take them"
+    )
     many = {f"s{number}": 2_000 for number in range(12)}
     assert say_left_out(many).startswith("24,000 files with other suffixes left out (s0 2,000, s1")
     assert "s9 2,000 and 2 more kinds)" in say_left_out(many)

@@ -110,17 +110,21 @@ def test_samples_are_cut_from_blocks_of_any_size(size: int) -> None:
     assert [list(samples) for samples in cut] == [list(range(5, 20)), list(range(20, 31)), list(range(70, 99))]
 
 
-def make(tmp_path: Path) -> SegmentedCorpus:
-    if not (tmp_path / "long.wav").exists():
+def make(tmp_path: Path, named: str = "long.wav") -> SegmentedCorpus:
+    if not (tmp_path / "book.txt").exists():
         samples = np.random.default_rng(0).uniform(-0.1, 0.1, round(2 * len(SAID) * STEP_S * 16_000))
         soundfile.write(tmp_path / "long.wav", samples, 16_000)
         (tmp_path / "book.txt").write_text(f"A title.\n\n{SAID}.\n\nAnother chapter!", encoding="utf-8")
     texts = KnownTexts.read(tmp_path / "book.txt")
-    return segment([tmp_path / "long.wav"], Model(), texts, tmp_path / "corpus", network=Network(SAID))
+    return segment([tmp_path / named], Model(), texts, tmp_path / "corpus", network=Network(SAID))
 
 
-def test_a_corpus_can_be_trained_on_and_is_the_same_however_often_it_is_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", ["long.wav", ".", "corpus"])  # of a folder, what it wrote there is no recording
+def test_a_corpus_can_be_trained_on_and_is_the_same_however_often_it_is_made(tmp_path: Path, named: str) -> None:
     corpus = make(tmp_path)
+    if named == "corpus":
+        (tmp_path / "long.wav").rename(tmp_path / "corpus" / "long.wav")
+        corpus = make(tmp_path, named)
     folder = tmp_path / "corpus"
     (utterance,) = read_manifest(folder / "corpus.tsv")
     assert utterance.text == f"{SAID}."
@@ -131,10 +135,10 @@ def test_a_corpus_can_be_trained_on_and_is_the_same_however_often_it_is_made(tmp
     ]
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "run.json"}
     stamp = utterance.audio_path.stat().st_mtime_ns
-    assert make(tmp_path).summary.num_reused == 1
+    assert make(tmp_path, named).summary.num_reused == 1
     assert utterance.audio_path.stat().st_mtime_ns == stamp
     utterance.audio_path.unlink()
-    make(tmp_path)
+    make(tmp_path, named)
     assert {path: path.read_bytes() for path in before} == before
 
 

@@ -49,7 +49,7 @@ def align(
     """Find when each word of a known text is said, in recordings of any length.
 
     Words keep their punctuation and figures. What is said and not written, or written and not said, is told and moves
-    no other word; a recording whose text is something else fails (exit code 3). A second run does only what is missing.
+    no other word; a recording whose text is something else fails. A second run does only what is missing.
     """
     from asrkit.cli.progress import TranscriptionProgress
     from asrkit.cli.settings import Project, load_model, resolve

@@ -125,7 +125,7 @@ class TranscriptionProgress(Observer):
 
     def heard(self, utterance_id: str, seconds: float) -> None:
         """Move the bar within a long recording."""
-        self._heard_s[utterance_id] = self._heard_s.get(utterance_id, 0.0) + seconds
+        self._heard_s[utterance_id] = seconds
         self._update()
 
     def transcribed(self, transcript: Transcript) -> None:

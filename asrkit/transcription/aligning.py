@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from asrkit.alignment import GLUE, AlignedWord, Aligner, Alignment, Token, read_tokens
+from asrkit.alignment.lattice import Speller
 from asrkit.audio import FloatArray
 from asrkit.config import DecodingConfig, TranscriptionConfig
 from asrkit.data import scan_manifest
@@ -146,6 +147,20 @@ class TextAligner:
         self._texts = texts
         self._say: Callable[[str], str] = get_normalizer(model.normalizer, model.language).said
         self._with_symbols = with_symbols
+        self._usable: set[str] = set()  # texts: recordings may share one
+
+    def problem_of(self, recording: Recording) -> str | None:
+        """Return why a recording cannot be aligned, as far as its text tells."""
+        try:
+            if (text := self._texts.of(recording)) not in self._usable:
+                _require_spelled(self.aligner.speller, [word for token in self._tokens(text) for word in token.said])
+                self._usable.add(text)
+        except TranscriptionError as error:
+            return str(error)
+        return None
+
+    def _tokens(self, text: str) -> Sequence[Token]:
+        return read_tokens(text, self._say, divides_words=self.aligner.speller.divides_words)
 
     def decode(self, emissions: FloatArray) -> list[Any]:
         """Refuse emissions of which nobody knows whose they are."""
@@ -157,8 +172,7 @@ class TextAligner:
         Raises:
             TranscriptionError: It has no text, or its text is not what is said.
         """
-        tokens = read_tokens(self._texts.of(recording), self._say, divides_words=self.aligner.speller.divides_words)
-        found = align_tokens(self.aligner, emissions, tokens)
+        found = align_tokens(self.aligner, emissions, self._tokens(self._texts.of(recording)))
         words = [word for token in found.tokens for word in token.words]
         said = sorted((token for token in found.tokens if token.is_said), key=lambda token: token.start_step)
         details = self._details(found, recording, emissions)
@@ -266,15 +280,7 @@ def align_tokens(aligner: Aligner, emissions: FloatArray, tokens: Sequence[Token
     """
     words = [word for token in tokens for word in token.said]
     starts = np.cumsum([0, *(len(token.said) for token in tokens)])
-    speller = aligner.speller
-    num_unspelled = sum(speller.units(speller.fold(word)) is None for word in words)
-    if not words:
-        raise TranscriptionError("its text holds no words")
-    if num_unspelled > len(words) / 2:
-        raise TranscriptionError(
-            f"the model cannot spell {num_unspelled:,} of {len(words):,} words of its text, such as "
-            f"{next(w for w in words if speller.units(speller.fold(w)) is None)!r}; name a model of its language"
-        )
+    _require_spelled(aligner.speller, words)
     breaks = [int(starts[place]) for place, token in enumerate(tokens) if token.begins_part]
     found = aligner.align(emissions, words, breaks)
     if found.agreement < LEAST_AGREEMENT:
@@ -284,6 +290,17 @@ def align_tokens(aligner: Aligner, emissions: FloatArray, tokens: Sequence[Token
         )
     parts = [found.words[low:high] for low, high in pairwise(starts)]
     return AlignedText([AlignedToken(t, w) for t, w in zip(tokens, parts, strict=True)], found)
+
+
+def _require_spelled(speller: Speller, words: Sequence[str]) -> None:
+    unspelled = [word for word in words if speller.units(speller.fold(word)) is None]
+    if not words:
+        raise TranscriptionError("its text holds no words")
+    if len(unspelled) > len(words) / 2:
+        raise TranscriptionError(
+            f"the model cannot spell {len(unspelled):,} of {len(words):,} words of its text, such as {unspelled[0]!r}; "
+            "name a model of its language"
+        )
 
 
 def _remarks(found: AlignedText, details: Mapping[str, Any]) -> tuple[str, ...]:
@@ -355,5 +372,6 @@ def align(
         overwrite=overwrite,
         network=network,
         make_decoder=lambda: aligner,
+        problem_of=aligner.problem_of,
         observer=observer,
     )

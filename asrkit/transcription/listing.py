@@ -64,7 +64,7 @@ def say_left_out(counts: Mapping[str, int]) -> str:
     more = f" and {len(counts) - len(shown)} more kinds" if len(counts) > len(shown) else ""
     number = sum(counts.values())
     files = "1 file with another suffix" if number == 1 else f"{number:,} files with other suffixes"
-    return f"{files} left out ({', '.join(shown)}{more}); --include takes them"
+    return f"{files} left out ({', '.join(shown)}{more}); name them, or a pattern, to take them"
 
 
 def is_own(path: Path) -> bool:

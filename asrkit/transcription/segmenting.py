@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from asrkit.config import TranscriptionConfig
 from asrkit.data import Utterance, write_manifest
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.aligning import KnownTexts, align
+from asrkit.transcription.naming import absolute
 from asrkit.transcription.recognizer import Model, Network
 from asrkit.transcription.results import read_results
 from asrkit.transcription.summary import Observer, TranscriptionSummary
@@ -94,7 +96,10 @@ def segment(
         TranscriptionError: Nothing can be used of the recordings, or the folder cannot be written.
     """
     folder = Path(output_dir)
-    config = (config or TranscriptionConfig()).replace(format=("json",))
+    config = config or TranscriptionConfig()
+    own = absolute(folder / AUDIO)  # of an earlier run, where the corpus lies below the recordings
+    below = [glob.escape(own.relative_to(top).as_posix()) for top in map(absolute, inputs) if own.is_relative_to(top)]
+    config = config.replace(format=("json",), exclude=(*config.exclude, *(f"{path}/*" for path in below)))
     summary = align(
         inputs, model, texts, output_dir=folder / ALIGNED, config=config, network=network, observer=observer
     )

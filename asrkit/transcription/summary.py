@@ -95,7 +95,7 @@ class Observer:
         """So many more were looked at; so many of them are done already, the others last so long."""
 
     def heard(self, utterance_id: str, seconds: float) -> None:
-        """So much more of a long recording was heard; called from any thread."""
+        """So many seconds of a long recording are heard; called from any thread."""
 
     def transcribed(self, transcript: Transcript) -> None:
         """A recording was transcribed and written."""
