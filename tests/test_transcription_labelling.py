@@ -168,6 +168,13 @@ def test_the_command_writes_a_manifest_to_train_on(corpus: Path) -> None:
     assert Path("out/train.tsv").read_bytes() == first
 
 
+def test_what_cannot_be_read_is_told(corpus: Path) -> None:
+    Path("wavs/gone.wav").symlink_to("nowhere.wav")
+    code, text = label("--lm", "lm.arpa", "--target-wer", "90")
+    assert (code, "wavs/gone.wav'; correct the path" in text) == (3, True), text
+    assert not any(one.id == "gone" for one in read_manifest("out/train.tsv"))
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

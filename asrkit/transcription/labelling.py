@@ -98,7 +98,7 @@ def list_utterances(inputs: Sequence[Path | str]) -> list[Utterance]:
     for path in map(Path, inputs):
         if is_manifest(path) and path.is_file():
             speakers |= {u.id: u.speaker for u in read_manifest(path, require_text=False, require_audio=False)}
-    return [_utterance(recording, speakers) for recording in find_recordings(inputs) if recording.problem is None]
+    return [_utterance(recording, speakers) for recording in find_recordings(inputs)]
 
 
 def _utterance(recording: Recording, speakers: Mapping[str, str | None]) -> Utterance:
