@@ -25,7 +25,7 @@ TEXT ?=
 .PHONY: help setup demo test test-slow test-all test-jax test-torch test-ray test-gpu engine-jax engine-torch lint docs-fresh check bench bench-decoder bench-decoder-pieces bench-lm bench-score bench-transcribe bench-train bench-robustness sanitize train transcribe score lm model format docs lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-21s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ## setup --------------------------------------------------------------------------------------------------------------
 

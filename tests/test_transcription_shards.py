@@ -52,10 +52,10 @@ def merged(out: Path) -> dict[str, bytes]:
 def test_every_recording_falls_to_one_shard(inputs: Path) -> None:
     recordings = find_recordings([inputs])
     for count in (1, 2, 3, 7):
-        parts = [of_shard(recordings, number, count) for number in range(1, count + 1)]
+        parts = [of_shard(recordings, (number, count)) for number in range(1, count + 1)]
         assert sorted(one.utterance_id for part in parts for one in part) == [one.utterance_id for one in recordings]
-    fewer = of_shard(recordings[1:], 1, 2)  # and does not move when others come or go
-    assert fewer == [one for one in of_shard(recordings, 1, 2) if one != recordings[0]]
+    fewer = of_shard(recordings[1:], (1, 2))  # and does not move when others come or go
+    assert fewer == [one for one in of_shard(recordings, (1, 2)) if one != recordings[0]]
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "4", "/4", "1/", "a/b", "1/4/2", "-1/4", "1/0", "²/3"])

@@ -21,13 +21,15 @@ class Bars:
 
         from asrkit.cli.console import Console
 
+        console = Console(stderr=True)
         counts: list[ProgressColumn] = [DownloadColumn(), TransferSpeedColumn()] if bytewise else [MofNCompleteColumn()]
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             *counts,
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console,
+            disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
 

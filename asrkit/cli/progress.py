@@ -176,7 +176,7 @@ class TranscriptionProgress(Observer):
         self.say(f"{transcript.utterance_id}: {text}")
 
     def _update(self) -> None:
-        done_s = self._done_s + sum(self._heard_s.values())
+        done_s = self._done_s + sum([*self._heard_s.values()])  # threads add to it
         speed = done_s / max(time.monotonic() - self._started_s, 1e-9)
         total_s = self._todo_s * self.num_found / max(1, self._num_looked_at)
         state = (

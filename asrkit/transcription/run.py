@@ -113,9 +113,8 @@ def transcribe(
         calibration=calibration,
     )
     left_out: set[Path] = set()
-    recordings = _share(
-        _find(inputs, listed, recipe.config, audio_root, observer, left_out, in_place=in_place), recipe.config
-    )
+    found = _find(inputs, listed, recipe.config, audio_root, observer, left_out, in_place=in_place)
+    recordings = of_shard(found, recipe.config.shard_of)
     if problem_of is not None:
         recordings = [replace(one, problem=one.problem or problem_of(one)) for one in recordings]
     if recipe.provenance.get("vad") == LOUDNESS:
@@ -153,11 +152,6 @@ def _find(
         in_place=in_place,
         left_out=left_out,
     )
-
-
-def _share(recordings: list[Recording], config: TranscriptionConfig) -> list[Recording]:
-    """Return the recordings of a shard, where the run is one."""
-    return recordings if config.shard_of is None else of_shard(recordings, *config.shard_of)
 
 
 def decode_emissions(
@@ -211,7 +205,7 @@ def decode_emissions(
         lexicon=lexicon,
         calibration=calibration,
     )
-    recordings = _share(recordings, recipe.config)
+    recordings = of_shard(recordings, recipe.config.shard_of)
     run = _Run(recipe, output_dir, make_runner, observer, overwrite=overwrite)
     return run.list(recordings) if dry_run else run.carry_out(recordings)
 
@@ -297,8 +291,7 @@ class _Run:
                     )
                 ids = [recording.utterance_id for recording in recordings]
                 folder.begin(ids, self.recipe.provenance, None if self.files is None else self.files.layout)
-            about = (self.recipe.model, self.recipe.calibration)
-            ledger = Ledger(folder, self.files, *about, self.summary, self.observer)
+            ledger = Ledger(folder, self.files, self.recipe.model, self.recipe.calibration, self.summary, self.observer)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder, ledger))))  # type: ignore[type-var]
             for batch in outcomes:
                 ledger.take(batch)
@@ -313,8 +306,7 @@ class _Run:
         if self.output_dir is None or self.files is None:
             return None
         if not self.overwrite:
-            # Beside the audio, each recording is looked at for itself.
-            written = () if self.files.beside_audio else map(self.files.paths, recordings)
+            written = () if self.files.beside_audio else map(self.files.paths, recordings)  # else each is looked at
             refuse_strangers(self.output_dir, chain.from_iterable(written))
         return open_tables(self.output_dir, self.config.shard_of)
 

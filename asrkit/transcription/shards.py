@@ -24,8 +24,11 @@ from asrkit.transcription.status import RunStatus, read_failures, read_status
 from asrkit.tuning.confidence import ExpectedErrors
 
 
-def of_shard(recordings: Sequence[Recording], number: int, count: int) -> list[Recording]:
-    """Return the recordings that fall to one of ``count`` shards; ``number`` counts from 1."""
+def of_shard(recordings: Sequence[Recording], shard_of: tuple[int, int] | None) -> list[Recording]:
+    """Return the recordings that fall to a shard, by its number from 1 and how many there are; None: all."""
+    if shard_of is None:
+        return [*recordings]
+    number, count = shard_of
     return [recording for recording in recordings if _draw(recording.utterance_id) % count == number - 1]
 
 
