@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -220,6 +221,20 @@ def test_the_command_stores_its_choice(
     shown = CliRunner().invoke(app, [*map(str, arguments), "--plot", str(plot), "--dry-run"], catch_exceptions=False)
     assert "chosen" in shown.stdout
     assert "not stored" in shown.stdout
+
+
+def test_the_language_model_that_comes_with_the_model_needs_no_naming(
+    tmp_path: Path, corpus: Path, lm: NgramModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASRKIT_CACHE_DIR", str(tmp_path / "cache"))
+    bundle = random_bundle(tmp_path / "bundle")
+    arguments = ["lm", "tune", "--model", str(bundle.path), "--data", str(corpus), "--candidates", "1", "--dry-run"]
+    alone = CliRunner().invoke(app, arguments)
+    assert isinstance(alone.exception, ConfigError) and "--lm; none comes along" in str(alone.exception)
+    assert lm.path is not None
+    shutil.copy(lm.path, bundle.path / f"language_model{lm.path.suffix}")
+    shown = CliRunner().invoke(app, [*arguments, "--plot", str(tmp_path / "f.png")], catch_exceptions=False)
+    assert "chosen" in shown.stdout
 
 
 def test_the_model_in_the_box_stays_as_it_is(

@@ -30,7 +30,9 @@ def tune(
     data: Annotated[
         Path, typer.Option(help="Dev set: a manifest or corpus folder with texts; with --emissions, texts with ids.")
     ],
-    lm: Annotated[Path, typer.Option(help="The language model.")],
+    lm: Annotated[
+        Path | None, typer.Option(help="The language model; default: the one that comes with the model.")
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(envvar="ASRKIT_MODEL", help="The model bundle; default: models/latest.")
     ] = None,
@@ -83,6 +85,9 @@ def tune(
         raise ConfigError("--emissions takes the place of a model; name one or the other")
     if bundle is not None and (tokens is not None or blank is not None):
         raise ConfigError("--tokens and --blank tell what --emissions are; name these too")
+    lm = lm or (None if bundle is None else bundle.language_model)
+    if lm is None:
+        raise ConfigError("name the language model to tune for with --lm; none comes along")
     language_model = NgramModel.load(lm)
     said = lexicon or (None if bundle is None else bundle.lexicon)
     if only_calibrate and bundle is None:
