@@ -149,6 +149,18 @@ def test_missing_hypotheses_as_deletions_are_counted_loudly(asrkit_score, folder
     assert "missing:deletions" in out
 
 
+def test_a_vocabulary_is_normalized_as_the_texts_are(asrkit_score, folder: Path) -> None:
+    words = {word for line in REF.splitlines() for word in line.split()[1:]}
+    unknown = []
+    for name, change in (("lower", str.lower), ("upper", str.upper)):
+        (folder / f"{name}.txt").write_text("".join(f"{change(word)}\n" for word in sorted(words)[1:]))
+        code, out, _ = asrkit_score("hyp.txt", "ref.txt", "--vocabulary", f"{name}.txt", "--json")
+        assert code == 0
+        unknown.append(json.loads(out)["details"]["out_of_vocabulary"])
+    assert unknown[0] == unknown[1]
+    assert 0 < unknown[1]["occurrences"] < unknown[1]["num_reference"]
+
+
 def test_swapped_sides_are_mentioned_on_stderr(asrkit_score) -> None:
     code, _, err = asrkit_score("ref.txt", "hyp.txt")
     assert code == 0

@@ -41,6 +41,7 @@ def joined(folder: Path, hyp: str | bytes, ref: str | bytes, **options: str) -> 
         ("a.txt", "path\tspeaker\ttext\nd/u1.wav\ts\tx\n", "tsv", ["u1"], ["x"]),
         ("a.json", '{"id": 7, "text": "x"}\n\n{"id": 8, "text": ""}\n', "jsonl", ["7", "8"], ["x", ""]),
         ("a.stm", ";; c\nr 1 s 0.0 1.5 <o,f0,m> x y\nr 1 s 1.5 2 \n", "stm", ["r-1-0.0-1.5", "r-1-1.5-2"], ["x y", ""]),
+        ("a.stm", "r 1 ann 0.0 1.0 x\nr 1 bob 0.0 1.0 y\n", "stm", ["r-1-ann-0.0-1.0", "r-1-bob-0.0-1.0"], ["x", "y"]),
     ],
 )
 def test_formats_are_told_apart(
