@@ -59,8 +59,8 @@ class TextFit:
         if self.unread_ids:
             examples = ", ".join(self.unread_ids[:_NUM_EXAMPLES])
             lines.append(
-                f"{len(self.unread_ids):,} left out, their digits or signs cannot be spelled (data.language = 'de' "
-                f"reads numbers in German, data.normalizer = 'standard' in English): {examples}"
+                f"{len(self.unread_ids):,} left out, their digits or signs cannot be spelled (data.language says in "
+                f"which language they are read, 'de' for one; data.normalizer = 'standard' reads English): {examples}"
             )
         for counts, what in ((self.folded, "folded to base letters"), (self.removed, "removed")):
             for character, count in counts.most_common():
