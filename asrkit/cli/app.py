@@ -113,10 +113,10 @@ def load_what_is_asked(arguments: Sequence[str]) -> None:
 def _load(modules: Iterable[str]) -> None:
     for module in modules:
         import_module(f"asrkit.cli.{module}")
-    _let_paragraphs_flow(app)
+    _let_paragraphs_flow()
 
 
-def _let_paragraphs_flow(commands: typer.Typer) -> None:
+def _let_paragraphs_flow(commands: typer.Typer = app) -> None:
     """Let the help break lines where the terminal ends, not where a docstring does."""
     for command in commands.registered_commands:
         command.help = re.sub(r"(?<=\S)\n(?=\S)", " ", command.help or getdoc(command.callback) or "")
