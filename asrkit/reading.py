@@ -23,6 +23,7 @@ import numpy.typing as npt
 _MOST_ARRAY_BYTES = 4 << 30  # of an array that is compressed, once it is not
 _DEFLATE_RATIO = 1100  # no compressed file is longer than this many times its length
 _PIECE_BYTES = 1 << 24
+_MOST_TEXT_BYTES, _MOST_PIPED_BYTES = 4 << 30, 1 << 29
 _MOST_QUOTED = 300
 
 # What gzip, bz2, lzma and zipfile raise for a damaged file.
@@ -59,6 +60,15 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
             if len(data) > most_bytes:
                 raise OSError(errno.EFBIG, f"is larger than {most_bytes >> 20:,} MB; refusing it", str(path))
     return bytes(data)
+
+
+def read_whole(path: Path) -> bytes:
+    """Return the content of a text of any size that makes sense: less where a pipe or a device may go on for ever.
+
+    Raises:
+        OSError: It cannot be read, or holds more bytes.
+    """
+    return read_bounded(path, _MOST_TEXT_BYTES if path.is_file() else _MOST_PIPED_BYTES)
 
 
 def parse_json(text: str | bytes, **how: Any) -> Any:

@@ -37,8 +37,10 @@ def phrases(hotwords: Sequence[str], path: Path | None) -> list[str]:
 
 
 def _lines_of(path: Path, kind: str) -> list[str]:
+    from asrkit.reading import read_whole  # which loads NumPy: nothing that --help should wait for
+
     try:
-        return _lines(path.read_bytes())
+        return _lines(read_whole(path))
     except FileNotFoundError:
         raise MissingPathError(f"no such {kind}", path=path) from None
     except IsADirectoryError:

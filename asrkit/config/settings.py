@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 from asrkit.errors import ConfigError, MissingPathError
 
 _SHOWN_DIGITS = 24
+_MOST_TOML_BYTES = 16 << 20
 MOST_NUMBER = 1e9  # how far from zero the number of a setting may lie, unless its class says otherwise
 
 
@@ -178,7 +179,11 @@ def read_toml(path: Path | str) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            data = file.read(_MOST_TOML_BYTES + 1)
+        if len(data) > _MOST_TOML_BYTES:
+            raise ValueError(f"no settings take {_MOST_TOML_BYTES >> 20} MB")
+        return tomllib.loads(data.decode("utf-8-sig"))
     except FileNotFoundError:
         raise MissingPathError("no such file", path=path) from None
     except ValueError as error:

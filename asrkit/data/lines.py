@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asrkit.errors import ManifestError
+from asrkit.reading import read_whole
 
 
 def read_lines(path: Path) -> list[str]:
@@ -14,7 +15,7 @@ def read_lines(path: Path) -> list[str]:
         ManifestError: The file cannot be read or is not UTF-8.
     """
     try:
-        content = path.read_bytes()
+        content = read_whole(path)
     except OSError as error:
         raise ManifestError(f"cannot be read: {error.strerror}", path=path) from None
     try:

@@ -12,6 +12,7 @@ from typing import Any
 from asrkit.config import Calibration, DecodingConfig, TranscriptionConfig
 from asrkit.errors import LanguageModelError, MissingPathError
 from asrkit.packages import version_of
+from asrkit.reading import require_plain
 from asrkit.transcription.speech import detection_method
 
 _WHOLE_BYTES = 64 << 20
@@ -28,6 +29,7 @@ def file_fingerprint(path: Path, kind: str = "language model") -> str:
         LanguageModelError: It cannot be read.
     """
     try:
+        require_plain(path)
         with path.open("rb") as file:
             size = path.stat().st_size
             digest = hashlib.sha256(str(size).encode())

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from asrkit.errors import MissingPathError, ScoringError
-from asrkit.reading import UNPACKING_ERRORS
+from asrkit.reading import UNPACKING_ERRORS, read_whole
 
 PACKED_SUFFIXES = (".gz", ".xz", ".bz2")
 _MOST_BYTES = 1 << 29  # of an unpacked file: a thousand hours of transcripts are a tenth of it
@@ -35,7 +35,7 @@ def read_text(path: Path | str) -> str:
         ScoringError: The file is no such text; the message tells the line and the column.
     """
     try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
+        data = sys.stdin.buffer.read() if str(path) == "-" else read_whole(Path(path))
     except FileNotFoundError:
         raise MissingPathError("no such file", path=path) from None
     except OSError as error:
