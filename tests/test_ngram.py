@@ -62,6 +62,11 @@ def test_queries_follow_the_definition(tiny: NgramModel, words: list[str], bos: 
     assert [known for _, known in scores][: len(words)] == [word != "zebra" for word in words]
 
 
+@given(st.text(st.sampled_from("the cat\t\n\r\v\f\x1c\x85\u00a0ß"), max_size=30))
+def test_a_sentence_is_the_sum_of_its_words_whatever_it_holds(tiny: NgramModel, sentence: str) -> None:
+    assert tiny.score(sentence) == sum(log10_prob for log10_prob, _ in tiny.score_words(sentence))
+
+
 @st.composite
 def arpa_texts(draw: st.DrawFn) -> tuple[str, int]:
     """A random model over few words, in which every suffix and prefix relation can occur."""

@@ -120,6 +120,10 @@ class NgramModel:
             bos: Begin at the start of a sentence, not in the middle of one.
             eos: Include the end of the sentence.
         """
+        if bos and eos and "\n" not in sentence:  # as perplexities are measured, without a list of words
+            totals = self._engine.score_text(sentence.encode("utf-8", "surrogatepass"))
+            if totals.num_sentences:
+                return totals.log10_prob
         return sum(log10_prob for log10_prob, _ in self.score_words(sentence, bos=bos, eos=eos))
 
     def score_words(self, sentence: str, *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
