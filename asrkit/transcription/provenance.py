@@ -29,7 +29,8 @@ def file_fingerprint(path: Path, kind: str = "language model") -> str:
         LanguageModelError: It cannot be read.
     """
     try:
-        require_plain(path)
+        if not path.is_dir():  # opening says what that is
+            require_plain(path)
         with path.open("rb") as file:
             size = path.stat().st_size
             digest = hashlib.sha256(str(size).encode())
