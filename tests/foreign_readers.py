@@ -309,7 +309,7 @@ JSONS = [transcripts.WHISPER, transcripts.WHISPERX, transcripts.WHISPER_CPP, tra
 JSONS += [transcripts.GOOGLE, transcripts.SEGMENTS, [{"id": name, "text": text} for name, text in TEXTS.items()]]
 
 _BUNDLE = (errors.BundleError, errors.ConfigError, errors.TranscriptionError)
-_EMISSIONS = (errors.DecodingError, errors.ConfigError, errors.TranscriptionError)
+_EMISSIONS = (errors.DecodingError, errors.ConfigError, errors.TranscriptionError, errors.ManifestError)
 _LM = errors.LanguageModelError
 _CHANGED = "binary models, changed after the check"
 NATIVE = (

@@ -92,7 +92,8 @@ def find_emissions(
 
     Raises:
         MissingPathError: A named path does not exist.
-        TranscriptionError: There are no emissions, those of several models, or two with the same id.
+        TranscriptionError: There are no emissions, or those of several models.
+        ManifestError: Two have the same id.
         ConfigError: The labels cannot be used, or there are none where they are needed, or some where they are not.
     """
     paths = _paths(inputs)
