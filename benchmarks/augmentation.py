@@ -114,12 +114,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="a manifest")
     parser.add_argument("--noises", help="a folder of recordings")
-    parser.add_argument("--utterances", type=int, default=30)
+    parser.add_argument("--utterances", type=int, default=30, help="of the table")
+    parser.add_argument("--batched", type=int, default=200, help="utterances that make the batches")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="of processor time for each")
     options = parser.parse_args()
-    waveforms = [u.waveform(RATE_HZ) for u in read_manifest(options.data)[: options.utterances]]
+    utterances = read_manifest(options.data)
+    waveforms = [u.waveform(RATE_HZ) for u in utterances[: options.utterances]]
     rows = []
     for name, settings in cases(options.noises).items():
         rows.append([name, f"{speed(waveforms, augmenting(waveforms, settings), options.seconds):,.0f}"])
@@ -127,6 +129,7 @@ def main() -> None:
     rate = speed(waveforms, lambda place, epoch: extract_features(waveforms[place], features), options.seconds)
     rows.append(["features", f"{rate:,.0f}"])
     print(f"{machine()}\n", *markdown_table(["what", "audio a second"], rows), sep="\n")
+    waveforms = [u.waveform(RATE_HZ) for u in utterances[: options.batched]]
     made = {str(workers): batches_made(waveforms, workers) for workers in (1, options.workers)}
     one, several = interleaved(made, options.rounds).values()
     audio_s = sum(map(len, waveforms)) / RATE_HZ

@@ -1,5 +1,7 @@
 """Batches and augmentation: everything once, within limits, the same for the same seed."""
 
+from threading import Event
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -77,6 +79,21 @@ def test_batches_arrive_in_order():
     plan = [[i] for i in range(25)]
     made = prefetch(lambda indices: {"i": np.array(indices)}, plan, workers=3)
     assert [int(batch["i"][0]) for batch in made] == list(range(25))
+
+
+def test_the_other_threads_go_on_while_a_slow_batch_is_made():
+    others, enough = [], Event()
+
+    def make(indices):
+        if indices == [0]:
+            assert enough.wait(60), f"only {others} were made"
+        others.append(indices)
+        if len(others) == 8:
+            enough.set()
+        return indices
+
+    plan = [[index] for index in range(20)]
+    assert list(prefetch(make, plan, workers=2)) == plan
 
 
 def test_an_error_while_making_a_batch_is_raised():
@@ -157,9 +174,9 @@ def test_batches_are_made_ahead_but_not_without_end_and_do_not_depend_on_threads
         made.append(indices)
         return maker.batch(indices, 3)
 
-    plan = [[index, index + 1] for index in range(0, 24, 2)]
+    plan = [[index] for index in range(24)]
     for position, batch in enumerate(prefetch(make, plan, workers=workers)):
-        assert len(made) <= position + 1 + workers + 2
+        assert len(made) <= position + 1 + workers + 8
         for name, values in maker.batch(plan[position], 3).items():
             np.testing.assert_array_equal(batch[name], values)
     assert made and sorted(made) == plan

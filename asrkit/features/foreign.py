@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from asrkit.config import ForeignFeatures
 from asrkit.config.foreign import NEMO, WAVEFORM
-from asrkit.features.log_power import mel_filters, power_in_filters
+from asrkit.features.log_power import FilterBank, filter_bank, mel_filters, power_in_filters
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -96,7 +96,7 @@ def _kaldi_window(config: ForeignFeatures) -> npt.NDArray[np.float64]:
 def _log_mel(framed: FloatArray, window: npt.NDArray[np.float64], config: ForeignFeatures) -> FloatArray:
     """Return the logarithms of the filters' power, ``(frames, mel_bins)``."""
     is_nemo = config.kind == NEMO
-    filters = _slaney_filters(config) if is_nemo else mel_filters(config).astype(np.float64)
+    bank = _filter_bank(config)
     features = np.empty((len(framed), config.mel_bins), np.float32)
     for start in range(0, len(framed), _CHUNK_FRAMES):
         chunk = framed[start : start + _CHUNK_FRAMES].astype(np.float64)
@@ -104,7 +104,7 @@ def _log_mel(framed: FloatArray, window: npt.NDArray[np.float64], config: Foreig
             chunk -= chunk.mean(axis=1, keepdims=True)
             chunk -= _PRE_EMPHASIS * np.concatenate([chunk[:, :1], chunk[:, :-1]], axis=1)
         spectrum = np.fft.rfft(chunk * window, config.fft_size)
-        power = power_in_filters((np.abs(spectrum) ** 2).astype(np.float64), filters)
+        power = power_in_filters((np.abs(spectrum) ** 2).astype(np.float64), bank)
         features[start : start + len(chunk)] = np.log(
             power + _NEMO_FLOOR if is_nemo else np.maximum(power, _KALDI_FLOOR)
         )
@@ -112,6 +112,10 @@ def _log_mel(framed: FloatArray, window: npt.NDArray[np.float64], config: Foreig
 
 
 @lru_cache(maxsize=8)
+def _filter_bank(config: ForeignFeatures) -> FilterBank:
+    return filter_bank(_slaney_filters(config) if config.kind == NEMO else mel_filters(config).astype(np.float64))
+
+
 def _slaney_filters(config: ForeignFeatures) -> npt.NDArray[np.float64]:
     """Return triangles in Hz of equal area, ``(fft_size // 2 + 1, mel_bins)``, on the scale of Slaney's toolbox.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ _DEVIATION_FLOOR = 1e-3
 _FAINTEST_SAMPLE = 2.0**-16
 # What frames of digital silence become: about the lowest values of speech, in which networks hear a pause.
 _SILENCE = -2.0
-# Frames transformed at once: bounds memory for recordings of hours.
-_CHUNK_FRAMES = 4096
+# Frames transformed at once: their spectra stay in a core's cache, and threads need no new memory from the system.
+_CHUNK_FRAMES = 256
 
 
 def num_frames(num_samples: int, config: FeatureConfig) -> int:
@@ -103,33 +103,44 @@ def _chunk_power(chunk: FloatArray, config: FeatureConfig) -> FloatArray:
     size = config.fft_size if config.kind == "log_mel" else config.window_samples
     spectrum = np.fft.rfft(chunk, size)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    if config.kind == "linear":
-        return power
-    return power_in_filters(power, mel_filters(config))
+    return power if config.kind == "linear" else power_in_filters(power, _mel_bank(config))
 
 
 Numbers = TypeVar("Numbers", np.float32, np.float64)
 
 
-def power_in_filters(power: npt.NDArray[Numbers], filters: npt.NDArray[Numbers]) -> npt.NDArray[Numbers]:
-    """Return the power that each filter lets through.
+class FilterBank(NamedTuple):
+    """Filters as passes over the spectrum: each adds one more bin to all filters that have so many.
+
+    Attributes:
+        passes: The bin and the weight of each filter, ``(filters,)`` and ``(filters, 1)``, the widest filter first.
+        places: Where each filter stands in that order.
+    """
+
+    passes: list[tuple[npt.NDArray[np.intp], npt.NDArray[Any]]]
+    places: npt.NDArray[np.intp]
+
+
+def filter_bank(filters: npt.NDArray[Any]) -> FilterBank:
+    """Return the passes of a matrix of filters, ``(bins, filters)``, mostly zeros."""
+    num_bins = np.count_nonzero(filters, axis=0)
+    order = np.argsort(-num_bins, kind="stable")
+    bins = np.argsort(filters[:, order] == 0, axis=0, kind="stable")  # those that count, in their order, then the rest
+    still = [bins[number, : np.count_nonzero(num_bins > number)] for number in range(num_bins.max())]
+    return FilterBank([(at, filters[at, order[: len(at)], None]) for at in still], np.argsort(order))
+
+
+def power_in_filters(power: npt.NDArray[Numbers], bank: FilterBank) -> npt.NDArray[Numbers]:
+    """Return the power that each filter lets through, ``(frames, filters)`` of ``(frames, bins)``.
 
     A matrix product would be shorter, but its last digits depend on the number of threads, and with them on the
     machine; sums in the order of the bins do not.
-
-    Args:
-        power: ``(frames, bins)``.
-        filters: ``(bins, filters)``, mostly zeros.
-
-    Returns:
-        ``(frames, filters)``.
     """
     by_bin = np.ascontiguousarray(power.T)
-    sums = np.zeros((filters.shape[1], len(power)), power.dtype)
-    for row, weights in zip(sums, filters.T, strict=True):
-        for place in np.flatnonzero(weights):
-            row += by_bin[place] * weights[place]
-    return sums.T
+    sums = np.zeros((len(bank.places), len(power)), power.dtype)
+    for bins, weights in bank.passes:
+        sums[: len(bins)] += by_bin[bins] * weights
+    return sums[bank.places].T
 
 
 def _normalize(features: FloatArray, counted: slice | npt.NDArray[np.bool_]) -> None:
@@ -143,6 +154,11 @@ def _normalize(features: FloatArray, counted: slice | npt.NDArray[np.bool_]) -> 
 def _hann(size: int) -> FloatArray:
     # The periodic window, as short-time Fourier analysis uses it.
     return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size), np.float32)
+
+
+@lru_cache(maxsize=8)
+def _mel_bank(config: FeatureConfig) -> FilterBank:
+    return filter_bank(mel_filters(config))
 
 
 @lru_cache(maxsize=8)

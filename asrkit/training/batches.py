@@ -31,6 +31,8 @@ _LENGTH_JITTER = 0.1
 # Tells the generator that draws labels from the one that draws sounds.
 _OF_LABELS = 1
 _MOST_WORKERS = 24
+# Batches made beyond one a thread: while one that draws slow codecs is made, as slow as ten others, they go on.
+_AHEAD = 8
 
 
 def plan_batches(frames: Sequence[int], config: TrainingConfig, epoch: int) -> list[list[int]]:
@@ -209,10 +211,11 @@ def prefetch(
 ) -> Generator[Made, None, None]:
     """Yield the batches of a plan, lists of indices, in order, prepared ahead by as many threads as there are cores.
 
-    NumPy and soxr let other threads run while they compute. Two batches more than there are threads are held at most.
+    NumPy and soxr let other threads run while they compute. So many batches as there are threads, and a
+    few more, are held at most.
     """
     workers = workers or num_workers()
-    ahead = workers + 2
+    ahead = workers + _AHEAD
     with ThreadPoolExecutor(workers) as pool:
         waiting = [pool.submit(make, indices) for indices in plan[:ahead]]
         try:
