@@ -78,7 +78,7 @@ def measure(path: Path, sounds: Sequence[FloatArray], rounds: int) -> list[str]:
     def ours() -> None:
         for group in groups:
             for emissions in emitter.emissions(group):
-                as_stored(emissions)
+                as_stored(emissions, out=emissions)
 
     def by_hand() -> None:
         for group in groups:

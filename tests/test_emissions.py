@@ -47,6 +47,13 @@ def test_a_large_vocabulary_is_packed_to_what_a_search_may_try(tmp_path: Path) -
     assert stored[~likely].max() < -14
     assert all(len(np.unique(row[rare])) == 1 for row, rare in zip(stored[1:], ~likely[1:], strict=True))
     np.testing.assert_array_equal(as_stored(stored), stored)  # what is decoded again is kept as it is
+    for given in (
+        emissions.copy(),
+        np.asfortranarray(emissions),
+        np.frombuffer(emissions.tobytes(), "f4").reshape(40, -1),
+    ):
+        np.testing.assert_array_equal(as_stored(given, out=given), stored)
+        assert np.array_equal(given, stored) == (given.flags.c_contiguous and given.flags.writeable)
     info = replace(INFO, symbols=Symbols(tuple(f"▁{i}" for i in range(3000)), 0, WordRule.PIECE))
     (tmp_path / "e.npz").write_bytes(pack_emissions(stored, info))
     np.testing.assert_array_equal(read_emissions(tmp_path / "e.npz")[1], stored)

@@ -24,7 +24,7 @@ EMISSIONS_SUFFIX = ".emissions.npz"
 _LOWEST_LOG_PROB = -6e4  # float16 ends at -65504
 _MOST_DENSE = 256  # outputs; of more, most of a step is as good as impossible
 _RARE, _AS_RARE = -14.0, -17.0  # beyond what any mode of the search tries, and what that becomes
-_CHUNK_STEPS = 16  # looked at together, so that they stay near the processor
+_CHUNK_STEPS = 8  # looked at together, so that they stay near the processor
 _RANGES = {"step_ms": (1e-3, 1e4), "duration_s": (0.0, 1e9)}
 
 
@@ -56,20 +56,31 @@ class KeptEmissions:
         return read_emissions(self.path)[1]
 
 
-def as_stored(emissions: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+def as_stored(
+    emissions: npt.NDArray[np.floating[Any]], out: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
     """Return emissions as they are after storage; these are decoded, so decoding again gives the same answer.
 
     They are rounded to 16 bits. In a large vocabulary, outputs of a step that are less likely than exp(-14) all become
     exp(-17): no search tries them, a step still sums to about one, and equal numbers are packed to almost nothing.
+
+    Args:
+        emissions: ``(steps, symbols)`` natural-log probabilities.
+        out: What may be written over, such as the emissions themselves: new memory for thousands of outputs takes
+            longer than the rounding.
     """
+    if out is None or not (out.flags.c_contiguous and out.flags.writeable):
+        out = np.empty(emissions.shape, np.float32)
     if emissions.shape[1] <= _MOST_DENSE:
-        return np.maximum(emissions, _LOWEST_LOG_PROB).astype(np.float16).astype(np.float32)
-    stored = np.full(emissions.shape, _AS_RARE, np.float32)
-    for first in range(0, len(stored), _CHUNK_STEPS):
-        values, rounded = (array[first : first + _CHUNK_STEPS].reshape(-1) for array in (emissions, stored))
+        out[:] = np.maximum(emissions, _LOWEST_LOG_PROB).astype(np.float16)
+        return out
+    for first in range(0, len(out), _CHUNK_STEPS):
+        values, rounded = (array[first : first + _CHUNK_STEPS].reshape(-1) for array in (emissions, out))
         likely = np.flatnonzero(~(values < _RARE))  # NaN, too
-        rounded[likely] = values[likely].astype(np.float16)
-    return stored
+        kept = values[likely].astype(np.float16)
+        rounded[:] = _AS_RARE
+        rounded[likely] = kept
+    return out
 
 
 def pack_emissions(emissions: npt.NDArray[np.floating[Any]], info: EmissionsInfo) -> bytes:

@@ -355,7 +355,7 @@ class Recognizer:
             raise emissions
         if np.isnan(emissions.max(initial=-np.inf)):
             return Outcome(recording, problem="the model gives NaN for it; check the model with `asrkit model info`")
-        heard = as_stored(emissions)
+        heard = as_stored(emissions, out=emissions)
         with self.times.measure("decoder_s"):
             hypotheses = self._hypotheses(recording, heard)
             sure = None if self._judge is None else self._judge.judge(heard, hypotheses[0].words)

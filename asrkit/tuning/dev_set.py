@@ -80,7 +80,7 @@ def _emit(bundle: Bundle, utterances: Sequence[Utterance], progress: Callable[[f
         batch = by_length[start : start + _BATCH_UTTERANCES]
         features = [_features(bundle, utterances[i]) for i in batch]
         for i, array in zip(batch, emitter.emissions(features), strict=True):
-            emissions[i] = as_stored(array)  # the same with and without the cache
+            emissions[i] = as_stored(array, out=array)  # the same with and without the cache
         progress(len(emissions) / len(utterances))
     return tuple(emissions[i] for i in range(len(utterances)))
 
