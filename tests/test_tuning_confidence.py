@@ -28,7 +28,16 @@ from asrkit.model.export import export_bundle
 from asrkit.text import Alphabet, Lexicon, Symbols, WordRule
 from asrkit.transcription.provenance import file_fingerprint
 from asrkit.tuning import DevSet
-from asrkit.tuning.confidence import Doubt, ExpectedErrors, WordJudge, WordListener, fit_calibration
+from asrkit.tuning.confidence import (
+    Doubt,
+    ExpectedErrors,
+    WordJudge,
+    WordListener,
+    calibrate,
+    confidences,
+    fit_calibration,
+    judge_dev_set,
+)
 
 ALPHABET = Alphabet(" abc")
 SYMBOLS = symbols_of(ALPHABET)
@@ -257,6 +266,25 @@ def test_voices_that_differ_widen_the_interval(decoder: BeamSearchDecoder) -> No
     assert unlike.spread > 2 * alike.spread
     alone = fit_calibration(decoder, emissions, texts, lm="", speakers=["one"] * 120)
     assert alone.spread == 0.3  # what one voice shows of all others is little
+
+
+def test_an_estimate_of_utterances_that_were_left_out_is_that_of_a_run(decoder: BeamSearchDecoder) -> None:
+    emissions, texts = corpus(200, seed=8)
+    texts[-1] += " abcabc"  # nobody said it
+    judged = judge_dev_set(decoder, emissions, texts, speakers=[f"s{i % 8}" for i in range(200)])
+    assert judged[-1] is not None and judged[-1].deletions >= 1
+    part = calibrate(judged[:160], decoder.config, lm="")
+    speakers = [f"s{i % 8}" for i in range(160)]
+    assert part == fit_calibration(decoder, emissions[:160], texts[:160], lm="", speakers=speakers)
+    judge = WordJudge(SYMBOLS, part)
+    for one, array in zip(judged[160:], emissions[160:], strict=True):
+        assert one is not None
+        assert confidences(part, one.heard) == judge.judge(array, decoder.decode(array)[0].words)
+    expected = ExpectedErrors.of(part, [Doubt.of(confidences(part, one.heard)) for one in judged[160:] if one])
+    low, high = expected.interval or (1.0, 0.0)
+    assert (
+        low <= sum(one.errors for one in judged[160:] if one) / sum(len(text.split()) for text in texts[160:]) <= high
+    )
 
 
 def test_bundles_keep_it(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from asrkit.alignment import Aligner
 from asrkit.audio import FloatArray
-from asrkit.config import Calibration
+from asrkit.config import Calibration, DecodingConfig
 from asrkit.decoder import BeamSearchDecoder, Word
 from asrkit.errors import DecodingError
 from asrkit.metrics.alignment import trace
@@ -93,11 +93,16 @@ class WordJudge:
 
     def __init__(self, symbols: Symbols, calibration: Calibration, lexicon: Lexicon | None = None) -> None:
         self._listener = WordListener(symbols, lexicon)
-        self._weights = np.array(calibration.weights)
+        self._calibration = calibration
 
     def judge(self, emissions: FloatArray, words: Sequence[Word]) -> list[float]:
         """Return the probability that each word is right; arguments as of ``WordListener.listen``."""
-        return list(map(float, _logistic(self._weights, self._listener.listen(emissions, words))))
+        return confidences(self._calibration, self._listener.listen(emissions, words))
+
+
+def confidences(calibration: Calibration, heard: DoubleArray) -> list[float]:
+    """Return the probability that each word is right, of what ``WordListener.listen`` heard of it."""
+    return list(map(float, _logistic(np.array(calibration.weights), heard)))
 
 
 def _logistic(weights: DoubleArray, heard: DoubleArray) -> DoubleArray:
@@ -178,16 +183,21 @@ class ExpectedErrors:
         return f"estimated WER {self.rate:.1%} [{low:.1%}, {high:.1%}]"
 
 
-class _Judged(NamedTuple):
-    """An utterance of the dev set: what was heard of its words, which are right, and what was missed or too many."""
+class Judged(NamedTuple):
+    """An utterance of the dev set: what was heard of its words, which are right, and what was missed or too many.
+
+    ``heard`` is what ``WordListener.listen`` returns, ``right`` 1 or 0 of each of these words, ``(words,)``.
+    """
 
     heard: DoubleArray
     right: DoubleArray
     deletions: int
     insertions: int
+    speaker: str | None = None
 
     @property
     def errors(self) -> int:
+        """Word errors: substitutions, insertions and deletions."""
         return int(len(self.right) - self.right.sum()) + self.deletions
 
 
@@ -215,12 +225,34 @@ def fit_calibration(
     Raises:
         DecodingError: There are too few words, or too few right or wrong ones, to learn from.
     """
-    config, listener = decoder.config, WordListener(decoder.symbols, decoder.lexicon)
+    judged = judge_dev_set(decoder, emissions, references, speakers=speakers, threads=threads)
+    return calibrate(judged, decoder.config, lm=lm, seed=seed)
+
+
+def judge_dev_set(
+    decoder: BeamSearchDecoder,
+    emissions: Sequence[FloatArray],
+    references: Sequence[str],
+    *,
+    speakers: Sequence[str | None] | None = None,
+    threads: int | None = None,
+) -> list[Judged | None]:
+    """Decode a dev set and tell of each utterance which words are right; arguments as of ``fit_calibration``.
+
+    It is None of an utterance whose words are not those that are scored.
+    """
+    listener = WordListener(decoder.symbols, decoder.lexicon)
     decoded = decoder.decode_batch(emissions, threads=threads or os.cpu_count() or 1)
-    judged = [
-        _judge(listener, array, reference, hypotheses[0].words if hypotheses else (), decoder.symbols)
-        for array, reference, hypotheses in zip(emissions, references, decoded, strict=True)
+    return [
+        _judge(listener, array, reference, hypotheses[0].words if hypotheses else (), decoder.symbols, speaker)
+        for array, reference, hypotheses, speaker in zip(
+            emissions, references, decoded, speakers or [None] * len(references), strict=True
+        )
     ]
+
+
+def calibrate(judged: Sequence[Judged | None], config: DecodingConfig, *, lm: str, seed: int = 1) -> Calibration:
+    """Learn from judged utterances how sure words are that were found with some settings; see ``fit_calibration``."""
     kept = [one for one in judged if one is not None]
     num_words, num_right = sum(len(one.right) for one in kept), sum(one.right.sum() for one in kept)
     if num_words < _LEAST_WORDS or not 0.1 * _LEAST_WORDS <= num_right <= num_words - 0.1 * _LEAST_WORDS:
@@ -235,7 +267,6 @@ def fit_calibration(
     expected = [_expected(weights, one, deletions) for one in kept]
     clumping = sum((one.errors - mean) ** 2 for one, (mean, _) in zip(kept, expected, strict=True))
     clumping = max(1.0, clumping / max(1e-9, sum(variance for _, variance in expected)))
-    names = [name for name, one in zip(speakers or [None] * len(judged), judged, strict=True) if one is not None]
     return Calibration(
         lm=lm,
         **{name: getattr(config, name) for name in ("lm_weight", "word_bonus", "prior_scale")},
@@ -243,7 +274,7 @@ def fit_calibration(
         weights=tuple(float(round(weight, 6)) for weight in weights),
         deletions=round(deletions, 4),
         insertions=round(insertions, 4),
-        spread=round(_spread(kept, expected, names, clumping), 4),
+        spread=round(_spread(kept, expected, clumping), 4),
         clumping=round(clumping, 4),
         error=round(_held_out_error(kept, seed), 4),
         num_words=num_words,
@@ -256,7 +287,8 @@ def _judge(
     reference: str,
     words: Sequence[Word],
     symbols: Symbols,
-) -> _Judged | None:
+    speaker: str | None,
+) -> Judged | None:
     """Return what is right of an utterance; None where its words are not those that are scored."""
     # Some models write capitals, digits and signs, which references do not have.
     texts = [word.text if word.text in reference else normalize(word.text) for word in words]
@@ -265,10 +297,10 @@ def _judge(
     said = list(reference.replace(" ", "")) if symbols.words is WordRule.NONE else reference.split()
     steps = trace(texts, said)
     right = np.array([step == "=" for step in steps if step != "D"], float)
-    return _Judged(listener.listen(emissions, words), right, steps.count("D"), steps.count("I"))
+    return Judged(listener.listen(emissions, words), right, steps.count("D"), steps.count("I"), speaker)
 
 
-def _fit(judged: Sequence[_Judged]) -> DoubleArray:
+def _fit(judged: Sequence[Judged]) -> DoubleArray:
     """Return the weights of the most likely logistic map, by Newton's method."""
     heard, right = np.concatenate([one.heard for one in judged]), np.concatenate([one.right for one in judged])
     mean, deviation = heard.mean(axis=0), heard.std(axis=0) + 1e-9
@@ -283,14 +315,14 @@ def _fit(judged: Sequence[_Judged]) -> DoubleArray:
     return np.array([weights[0] - plain @ mean, *plain])
 
 
-def _expected(weights: DoubleArray, judged: _Judged, deletions: float) -> tuple[float, float]:
+def _expected(weights: DoubleArray, judged: Judged, deletions: float) -> tuple[float, float]:
     """Return the errors to be expected in an utterance, and their variance if words were wrong by chance alone."""
     sure = _logistic(weights, judged.heard)
     factor = 1.0 + deletions
     return factor * float((1.0 - sure).sum()), factor**2 * float((sure * (1.0 - sure)).sum())
 
 
-def _held_out_error(judged: Sequence[_Judged], seed: int) -> float:
+def _held_out_error(judged: Sequence[Judged], seed: int) -> float:
     """Return the expected calibration error of maps fitted on one half of the utterances, on the other, both ways."""
     order = np.random.default_rng(seed).permutation(len(judged))
     halves = [[judged[i] for i in part] for part in np.array_split(order, 2)]
@@ -302,15 +334,14 @@ def _held_out_error(judged: Sequence[_Judged], seed: int) -> float:
 
 
 def _spread(
-    judged: Sequence[_Judged],
+    judged: Sequence[Judged],
     expected: Sequence[tuple[float, float]],
-    speakers: Sequence[str | None],
     clumping: float,
 ) -> float:
     """Return how much the errors of voices differ from what is expected, beyond chance; see ``Calibration``."""
     sums: dict[str | None, list[float]] = {}
-    for one, (mean, variance), speaker in zip(judged, expected, speakers, strict=True):
-        total = sums.setdefault(speaker, [0.0, 0.0, 0.0, 0.0])
+    for one, (mean, variance) in zip(judged, expected, strict=True):
+        total = sums.setdefault(one.speaker, [0.0, 0.0, 0.0, 0.0])
         for place, value in enumerate((len(one.right), one.errors, mean, variance)):
             total[place] += value
     squares = [
