@@ -179,9 +179,9 @@ def test_files_passed_over_for_their_suffix_are_counted(tree: Path) -> None:
     for name in ("run.json", "hyp.txt", "y.txt"):  # a run's own, though no recording is beside them
         (tree / "wavs/out" / name).write_bytes(b"0")
     for options, counts in (
-        ({}, {"mpc": 2, "none": 1, "pdf": 1, "tta": 1, "txt": 1}),
-        ({"exclude": ["*.pdf", "deep/*"]}, {"mpc": 2, "none": 1, "txt": 1}),
-        ({"recursive": False}, {"mpc": 2, "none": 1, "pdf": 1, "txt": 1}),
+        ({}, {"mpc": 2, "hidden": 1, "none": 1, "pdf": 1, "tta": 1, "txt": 1}),
+        ({"exclude": ["*.pdf", "deep/*"]}, {"mpc": 2, "hidden": 1, "none": 1, "txt": 1}),
+        ({"recursive": False}, {"mpc": 2, "hidden": 1, "none": 1, "pdf": 1, "txt": 1}),
         ({"include": ["*.wav"]}, {}),  # whoever says what to take knows what is left
     ):
         left_out: set[Path] = set()
@@ -192,18 +192,24 @@ def test_files_passed_over_for_their_suffix_are_counted(tree: Path) -> None:
     assert by_suffix(named)["mpc"] == 1
 
 
+def test_hidden_recordings_are_counted_but_not_what_macos_keeps_beside_files(tmp_path: Path) -> None:
+    for name in ("a.wav", ".b.wav", "._a.wav", ".DS_Store", ".c.txt"):
+        (tmp_path / name).write_bytes(b"0")
+    left_out: set[Path] = set()
+    assert [one.path.name for one in find_recordings([tmp_path], left_out=left_out)] == ["a.wav"]
+    assert by_suffix(left_out) == {"hidden": 1}
+
+
 def test_what_is_left_out_is_one_line() -> None:
-    assert (
-        say_left_out({"mp2": 1}) == "1 file with another suffix left out (mp2 1); name them, or a pattern, to take them"
-    )
+    assert say_left_out({"mp2": 1}) == "1 file left out (mp2 1); name them, or a pattern, to take them"
     many = {f"s{number}": 2_000 for number in range(12)}
-    assert say_left_out(many).startswith("24,000 files with other suffixes left out (s0 2,000, s1")
+    assert say_left_out(many).startswith("24,000 files left out (s0 2,000, s1")
     assert "s9 2,000 and 2 more kinds)" in say_left_out(many)
 
 
 def test_a_folder_of_other_files_says_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "a.mpc").write_bytes(b"0")
-    with pytest.raises(TranscriptionError, match=r"1 file with another suffix left out \(mpc 1\)"):
+    with pytest.raises(TranscriptionError, match=r"1 file left out \(mpc 1\)"):
         find_recordings([tmp_path])
 
 

@@ -399,7 +399,7 @@ def test_what_was_left_out_is_said_and_kept(done: tuple[Path, Path]) -> None:
     (inputs / "speaker0/a.mpc").touch()
     listener = Listener()
     summary = run(inputs, out, observer=listener)
-    assert listener.remarks == ["1 file with another suffix left out (mpc 1); name them, or a pattern, to take them"]
+    assert listener.remarks == ["1 file left out (mpc 1); name them, or a pattern, to take them"]
     assert (summary.left_out, summary.exit_code) == ({"mpc": 1}, 0)
     assert json.loads((out / "run.json").read_text())["summary"]["left_out"] == {"mpc": 1}
 

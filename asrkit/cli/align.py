@@ -32,7 +32,12 @@ def align(
     ] = Path("aligned"),
     format: Annotated[
         list[str] | None,
-        typer.Option("--format", "-f", help="ctm, textgrid, srt, vtt, json, tsv and more; repeatable; default: ctm."),
+        typer.Option(
+            "--format",
+            "-f",
+            callback=options.each_named,
+            help="One or more of ctm, textgrid, srt, vtt, json, tsv, txt, jsonl (-f ctm,srt); default: ctm.",
+        ),
     ] = None,
     symbols: Annotated[
         bool, typer.Option("--symbols", help="Also the times of the model's outputs, in json and textgrid.")

@@ -22,6 +22,13 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=0, help="Batches at once; 0 is one per core; default: 0.", envvar="ASRKIT_JOBS"),
 ]
+
+
+def each_named(values: list[str] | None) -> list[str] | None:
+    """Return what a repeatable option names, each time one or several: ``-f txt,srt -f json``."""
+    return values and [name.strip() for value in values for name in value.split(",")]
+
+
 SubtitleWidth = Annotated[int | None, typer.Option(min=1, help="Characters in a line of srt and vtt; default: 42.")]
 SubtitleLines = Annotated[int | None, typer.Option(min=1, help="Lines in one subtitle at most; default: 2.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a summary as JSON.")]
@@ -156,7 +163,10 @@ class Output:
     format: Annotated[
         list[str] | None,
         typer.Option(
-            "--format", "-f", help="txt, json, jsonl, srt, vtt, tsv, ctm, textgrid; repeatable; default: txt."
+            "--format",
+            "-f",
+            callback=each_named,
+            help="One or more of txt, json, jsonl, srt, vtt, tsv, ctm, textgrid (-f txt,srt); default: txt.",
         ),
     ] = None
     subtitle_width: SubtitleWidth = None

@@ -25,7 +25,7 @@ class Listing:
 
     root: Path  # the folder that was meant; ids count from it
     files: Mapping[Path, str | None]  # the files, and for those that are no use the reason
-    left_out: Collection[Path] = ()  # files of folders that are passed over for their suffix
+    left_out: Collection[Path] = ()  # files of folders that are passed over for their names
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,11 @@ class Wanted:
         return _matches(path, top, self.include) if self.include else path.suffix.lower() in self.suffixes
 
     def passes_over(self, path: Path, top: Path) -> bool:
-        """Whether a file is none for its suffix alone, and nobody said so."""
-        return not (self.include or path.name.startswith(".") or self(path, top) or _matches(path, top, self.exclude))
+        """Whether a file is none for its suffix or as a hidden recording, and nobody said so."""
+        if self.include or self(path, top) or _matches(path, top, self.exclude):
+            return False
+        # of hidden files, ._NAME is what macOS keeps beside NAME
+        return not path.name.startswith(".") or (path.suffix in self.suffixes and not path.name.startswith("._"))
 
 
 def _matches(path: Path, top: Path, patterns: Sequence[str]) -> bool:
@@ -53,8 +56,8 @@ def _matches(path: Path, top: Path, patterns: Sequence[str]) -> bool:
 
 
 def by_suffix(left_out: Iterable[Path]) -> dict[str, int]:
-    """Count files by their suffixes, the most frequent first."""
-    counts = Counter(path.suffix[1:].lower() or "none" for path in left_out)
+    """Count files by their suffixes, the most frequent first, and hidden ones."""
+    counts = Counter("hidden" if path.name.startswith(".") else path.suffix[1:].lower() or "none" for path in left_out)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -63,7 +66,7 @@ def say_left_out(counts: Mapping[str, int]) -> str:
     shown = [f"{suffix} {number:,}" for suffix, number in counts.items()][:_SHOWN_SUFFIXES]
     more = f" and {len(counts) - len(shown)} more kinds" if len(counts) > len(shown) else ""
     number = sum(counts.values())
-    files = "1 file with another suffix" if number == 1 else f"{number:,} files with other suffixes"
+    files = "1 file" if number == 1 else f"{number:,} files"
     return f"{files} left out ({', '.join(shown)}{more}); name them, or a pattern, to take them"
 
 

@@ -85,7 +85,7 @@ def find_recordings(
         suffixes: What counts as audio in a folder.
         split_channels: Whether each channel gets a transcript of its own.
         in_place: Whether transcripts go beside the recordings.
-        left_out: The files that were passed over for their suffix are added to it.
+        left_out: The files that were passed over for their names are added to it.
 
     Raises:
         MissingPathError: A named path does not exist or a pattern matches nothing.

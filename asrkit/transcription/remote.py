@@ -117,7 +117,7 @@ class _Fetcher:
         return Listing(_local(root, top), copies, [_local(root, file) for file in left_out])
 
     def _list(self, system: AbstractFileSystem, url: str, place: str) -> tuple[str, list[str], list[str]]:
-        """Return the folder that is meant, its files and those passed over for their suffix; or a file and itself."""
+        """Return the folder that is meant, its files and those passed over for their names; or a file and itself."""
         left_out: list[str] = []
         is_web = url.lower().startswith("http")
         if any(sign in place for sign in "*[") and not is_web:

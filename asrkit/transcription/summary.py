@@ -36,7 +36,7 @@ class TranscriptionSummary:
         stage_cpu_s: CPU seconds by stage.
         planned: Of a dry run: what there is to do, as id, state and path.
         estimate: Of a plan: what the run will cost.
-        left_out: Files of folders that were passed over for their suffix: how many of each.
+        left_out: Files of folders that were passed over: how many of each suffix, and hidden ones.
         orphans: Ids of earlier results whose recording is gone, or has another id now.
         expected: Word errors that all transcripts asked for, those made before among them, are to be expected to have;
             None where confidences are not calibrated.
