@@ -200,6 +200,20 @@ def test_hidden_recordings_are_counted_but_not_what_macos_keeps_beside_files(tmp
     assert by_suffix(left_out) == {"hidden": 1}
 
 
+@pytest.mark.parametrize("given", ["wavs", "wavs/**/*.wav", "other/../wavs/**/*.wav"])
+@pytest.mark.parametrize("exclude", ["a/*", "b.wav", "{top}/wavs/a/*", "*/a/*"])
+def test_what_is_excluded_is_in_no_folder_and_no_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, exclude: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    for name in ("wavs/a/b.wav", "wavs/c.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"0")
+    found = find_recordings([given], exclude=[exclude.format(top=tmp_path)])
+    assert [one.path.name for one in found] == ["c.wav"]
+
+
 def test_what_is_left_out_is_one_line() -> None:
     assert say_left_out({"mp2": 1}) == "1 file left out (mp2 1); name them, or a pattern, to take them"
     many = {f"s{number}": 2_000 for number in range(12)}

@@ -32,27 +32,31 @@ class Listing:
 class Wanted:
     """Which files below a folder are recordings."""
 
-    include: Sequence[str] = ()  # patterns of names or relative paths to take; none takes what has one of the suffixes
-    exclude: Sequence[str] = ()  # patterns of names or relative paths to leave out
+    include: Sequence[str] = ()  # patterns of names or paths to take; none takes what has one of the suffixes
+    exclude: Sequence[str] = ()  # patterns of names or paths, relative or absolute, to leave out
     suffixes: Collection[str] = field(default=AUDIO_SUFFIXES)  # what counts as audio
 
     def __call__(self, path: Path, top: Path) -> bool:
         """Whether a file is one."""
-        if path.name.startswith(".") or _matches(path, top, self.exclude):
+        if path.name.startswith(".") or self.excludes(path, top):
             return False
         return _matches(path, top, self.include) if self.include else path.suffix.lower() in self.suffixes
 
+    def excludes(self, path: Path, top: Path) -> bool:
+        """Whether a file is one that somebody wants left out."""
+        return _matches(path, top, self.exclude)
+
     def passes_over(self, path: Path, top: Path) -> bool:
         """Whether a file is none for its suffix or as a hidden recording, and nobody said so."""
-        if self.include or self(path, top) or _matches(path, top, self.exclude):
+        if self.include or self(path, top) or self.excludes(path, top):
             return False
         # of hidden files, ._NAME is what macOS keeps beside NAME
         return not path.name.startswith(".") or (path.suffix in self.suffixes and not path.name.startswith("._"))
 
 
 def _matches(path: Path, top: Path, patterns: Sequence[str]) -> bool:
-    relative = path.relative_to(top).as_posix() if patterns else ""
-    return any(fnmatch.fnmatch(path.name, pattern) or fnmatch.fnmatch(relative, pattern) for pattern in patterns)
+    forms = (path.name, path.relative_to(top).as_posix(), path.as_posix()) if patterns else ()
+    return any(fnmatch.fnmatch(form, pattern) for form in forms for pattern in patterns)
 
 
 def by_suffix(left_out: Iterable[Path]) -> dict[str, int]:
@@ -112,12 +116,13 @@ def list_input(given: Path | str, recursive: bool, wanted: Wanted) -> Listing | 
     if _is_there(path):
         return Listing(path.parent, {path: _problem(path)})
     files: dict[Path, str | None] = {}
+    top = _fixed_part(str(given))
     for match in _expand(str(given)):
         if match.is_dir():
             files |= dict(_walk(match, recursive, wanted, left_out))
-        elif not is_own(match):
+        elif not is_own(match) and not wanted.excludes(match, absolute(top)):
             files[match] = _problem(match)
-    return Listing(_fixed_part(str(given)), files, left_out) if files else None
+    return Listing(top, files, left_out) if files else None
 
 
 def is_true(look: Callable[[], bool]) -> bool:
@@ -198,5 +203,5 @@ def _expand(pattern: str) -> list[Path]:
 def _fixed_part(pattern: str) -> Path:
     """Return the folder before the first wildcard of a pattern."""
     parts = Path(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    fixed = next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return Path(*parts[:fixed])

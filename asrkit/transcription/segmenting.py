@@ -97,9 +97,8 @@ def segment(
     """
     folder = Path(output_dir)
     config = config or TranscriptionConfig()
-    own = absolute(folder / AUDIO)  # of an earlier run, where the corpus lies below the recordings
-    below = [glob.escape(own.relative_to(top).as_posix()) for top in map(absolute, inputs) if own.is_relative_to(top)]
-    config = config.replace(format=("json",), exclude=(*config.exclude, *(f"{path}/*" for path in below)))
+    own = glob.escape(absolute(folder / AUDIO).as_posix())  # of an earlier run, where it lies below the recordings
+    config = config.replace(format=("json",), exclude=(*config.exclude, f"{own}/*"))
     summary = align(
         inputs, model, texts, output_dir=folder / ALIGNED, config=config, network=network, observer=observer
     )
