@@ -39,8 +39,6 @@ class TrainingView(TrainingObserver):
         self._task = self._progress.add_task("reading audio", total=None, status="")
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
         self._num_epochs = 0
-        self._audio_s = 0.0
-        self._rate = ""
 
     def __enter__(self) -> TrainingView:
         if self.is_live:
