@@ -1,34 +1,45 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and never where a link leads."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 TEMPORARY_PATTERN = ".asrkit-*.part"  # what a kill may leave behind
+_SYSTEM_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")  # links in them are how the system names what is open
 
 
 @contextmanager
-def written_whole(path: Path, *, lasting: bool = False) -> Iterator[IO[bytes]]:
-    """Open a file that takes its name, and the place of an older one, when the block ends well.
+def written_whole(path: Path, *, lasting: bool = False, part: Path | None = None) -> Iterator[IO[bytes]]:
+    """Open a file that takes its name, and the place of an older one or of a link, when the block ends well.
 
-    Its folder is made where there is none; an error leaves nothing behind.
+    Its folder is made where there is none; an error leaves nothing behind. A device or a pipe keeps its place: it is
+    written to at once.
 
     Args:
         path: The file.
         lasting: Whether it is to be whole after a power cut, too; without that, a kill alone cannot halve it.
+        part: What it is called meanwhile, where one that a kill left is to be replaced by the next.
 
     Raises:
-        OSError: The disk is full, or the folder cannot be written to.
+        OSError: The disk is full, the folder cannot be written to, nobody reads the pipe, or it is a whole disk.
     """
+    if _is_open_ended(path):
+        with _opened(path) as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".asrkit-{secrets.token_hex(6)}.part")  # short, however long the name is
+    temporary = part or path.with_name(f".asrkit-{secrets.token_hex(6)}.part")  # short, however long the name is
     try:
+        if part is not None:
+            part.unlink(missing_ok=True)
         with temporary.open("xb") as file:
             yield file
             if lasting:
@@ -39,6 +50,33 @@ def written_whole(path: Path, *, lasting: bool = False) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _is_open_ended(path: Path) -> bool:
+    """Whether a path is a device or a pipe, or a name of what is open already, such as ``/dev/stdout``."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    if stat.S_ISLNK(mode):
+        return str(path.parent) in _SYSTEM_FOLDERS
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a device or a pipe to write, without waiting until somebody reads it."""
+    try:
+        opened = os.open(path, os.O_WRONLY | os.O_TRUNC | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "nobody reads from it", str(path)) from None
+        raise
+    if stat.S_ISBLK(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise OSError(errno.EINVAL, "is a whole disk", str(path))
+    if os.name == "posix":
+        os.set_blocking(opened, True)
+    return os.fdopen(opened, "wb")
 
 
 def refuse_links(path: Path, folder: Path) -> None:
@@ -80,3 +118,13 @@ def write_whole(path: Path, text: str, *, lasting: bool = False) -> None:
     """
     with written_whole(path, lasting=lasting) as file:
         file.write(text.encode())
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """Copy a file; see ``written_whole``.
+
+    Raises:
+        OSError: It cannot be read, the disk is full, or the folder cannot be written to.
+    """
+    with source.open("rb") as original, written_whole(path) as file:
+        shutil.copyfileobj(original, file)

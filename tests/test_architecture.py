@@ -121,6 +121,40 @@ def test_library_code_does_not_print() -> None:
     assert printing == []
 
 
+# who opens a path to write without asrkit.writing: into a new folder, or one that was looked at for links and pipes
+OWN_WRITERS = (
+    "writing.py",
+    "cli/transcribe.py",
+    "data/download.py",
+    "decoder/pyctcdecode.py",
+    "model/bundle.py",
+    "model/export.py",
+    "model/folder.py",
+    "model/importing.py",
+    "transcription/folder.py",
+    "transcription/results.py",
+)
+
+
+def writes_to_a_path(node: ast.AST) -> bool:
+    """Whether a node opens a file by its name to write, follows a link there, and waits for whoever reads a pipe."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    modes = [part.value for value in given for part in ast.walk(value) if isinstance(part, ast.Constant)]
+    is_open = name == "open" and any(
+        re.fullmatch(r"[rwax]b?\+?b?t?", str(mode)) and mode not in ("r", "rb") for mode in modes
+    )
+    is_copy = ast.unparse(node.func).startswith("shutil.") and name in ("copy", "copy2", "copyfile", "copytree", "move")
+    return is_open or is_copy or name in ("write_text", "write_bytes", "touch")
+
+
+def test_what_is_written_appears_whole_and_not_where_a_link_leads() -> None:
+    writers = {path.relative_to(PACKAGE).as_posix() for path in SOURCES if any(map(writes_to_a_path, syntax(path)))}
+    assert writers == set(OWN_WRITERS)
+
+
 def test_nothing_imports_scripts_tests_or_benchmarks() -> None:
     outsiders = {"scripts", "tests", "benchmarks", "lm"}
     assert [path.name for path in SOURCES if imports(path) & outsiders] == []

@@ -196,6 +196,14 @@ def test_what_a_link_leads_to_is_not_written_to(server: Server, tmp_path: Path, 
     assert victim.read_text() == "precious" if kind == "file" else kind == "nothing" or not list(victim.iterdir())
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX's")
+@pytest.mark.parametrize("name", ["corpus.tar.bz2.part", "corpus.tar.bz2"])
+def test_a_pipe_in_the_place_of_the_archive_keeps_nobody_waiting(server: Server, tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DownloadError, match="cannot be written: is no regular file"):
+        fetch_corpus(offer(server), tmp_path)
+
+
 @pytest.mark.parametrize(("status", "location"), [(503, ""), (500, ""), (302, "http://[::1")])
 def test_what_may_pass_is_tried_five_times_and_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, location: str

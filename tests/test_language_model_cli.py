@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import oracles
@@ -151,3 +152,12 @@ def test_wrong_use_is_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     assert message in refused(*arguments)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX's")
+def test_a_model_is_not_written_to_a_pipe(tmp_path: Path) -> None:
+    """What was written is read again; a file would take the pipe's place."""
+    path = tmp_path / "pipe.arpa"
+    os.mkfifo(path)
+    assert refused("convert", TINY, path) == f"{path}: cannot be written: is no regular file"
+    assert path.is_fifo()

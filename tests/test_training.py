@@ -1,6 +1,7 @@
 """Runs: they learn, go on exactly where they stopped, and say what is wrong."""
 
 import json
+import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -332,6 +333,20 @@ def test_a_model_in_the_place_of_latest_is_never_touched(has_links, tmp_path, mo
     assert point_latest_at(tmp_path / "new") is None
     assert {path.read_text() for path in (tmp_path / "latest").iterdir()} == {"latest"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "new"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_a_copy_of_the_latest_is_not_written_where_a_link_leads(tmp_path, monkeypatch):
+    (tmp_path / "victim").write_text("precious")
+    for name in ("latest", "new"):
+        (tmp_path / name).mkdir()
+    for part in PARTS:
+        (tmp_path / "new" / part).write_text("new")
+        (tmp_path / "latest" / part).symlink_to(tmp_path / "victim")
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    latest = point_latest_at(tmp_path / "new")
+    assert {path.name: path.read_text() for path in latest.iterdir()} == dict.fromkeys(PARTS, "new")
+    assert (tmp_path / "victim").read_text() == "precious"
 
 
 def test_latest_is_a_copy_where_there_are_no_links(tmp_path, monkeypatch):

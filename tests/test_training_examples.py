@@ -201,3 +201,19 @@ def test_what_killed_runs_left_in_the_cache_is_removed(tmp_path):
     os.utime(kept, (1, 1))
     load([utterance(recording(tmp_path / "a.wav", 0.5))], tmp_path)
     assert [path.exists() for path in (dead, alive, elsewhere, old, kept)] == [False, True, True, False, True]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_decoded_audio_is_not_written_where_a_link_leads(tmp_path):
+    (tmp_path / "victim").write_text("precious")
+    load([utterance(recording(tmp_path / "a.wav", 0.5))], tmp_path)
+    kept = sorted((tmp_path / "cache").iterdir())
+    contents = [path.read_bytes() for path in kept]
+    (samples,) = (path for path in kept if path.suffix == ".int16")
+    for path in (*kept, samples.with_name(f"{samples.name}.{platform.node()}-{os.getpid()}")):
+        path.unlink(missing_ok=True)
+        path.symlink_to(tmp_path / "victim")
+    load([utterance(tmp_path / "a.wav")], tmp_path)
+    assert sorted((tmp_path / "cache").iterdir()) == kept
+    assert [path.read_bytes() for path in kept] == contents
+    assert (tmp_path / "victim").read_text() == "precious"

@@ -1,5 +1,6 @@
 """TensorBoard: the event files hold what the log holds."""
 
+import os
 import sys
 
 import pytest
@@ -61,6 +62,16 @@ def test_a_run_writes_events_when_asked(tmp_path, monkeypatch):
         with pytest.raises(RuntimeError, match="enough"):
             train(settings(corpus, training={"tensorboard": asked}), tmp_path / "run", cache_dir=tmp_path)
     assert folders == [tmp_path / "run" / "tensorboard"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_events_are_not_written_where_a_link_leads(tmp_path):
+    pytest.importorskip("tensorflow")
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "tensorboard").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError, match="tensorboard is a link"):
+        TensorBoardLog(tmp_path / "tensorboard")
+    assert not list((tmp_path / "victim").iterdir())
 
 
 def test_without_tensorflow_the_error_says_what_to_do(tmp_path, monkeypatch):

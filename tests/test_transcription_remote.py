@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import socket
 import sys
 import threading
@@ -313,3 +314,19 @@ def test_unknown_kinds_of_url_are_an_error(tmp_path: Path) -> None:
 )
 def test_urls_are_told_from_paths(given: Path | str, expected: bool) -> None:
     assert is_url(given) is expected
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_a_copy_is_not_written_where_a_link_leads(memory: Any, tmp_path: Path, cache: Path) -> None:
+    run(["memory://corpus/a/one.wav"], tmp_path / "out")
+    (copy,) = cache.rglob("one.wav")
+    kept = {path: path.read_bytes() for path in copy.parent.iterdir()}
+    assert len(kept) == 2  # and its version
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    for path in (*kept, copy.with_name(".one.wav.part")):
+        path.unlink(missing_ok=True)
+        path.symlink_to(victim)
+    run(["memory://corpus/a/one.wav"], tmp_path / "out")
+    assert {path: path.read_bytes() for path in copy.parent.iterdir()} == kept
+    assert victim.read_text() == "precious"

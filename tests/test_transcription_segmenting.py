@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from test_transcription_aligning import SAID, STEP_S, Model, Network
 
 from asrkit.data import read_manifest
+from asrkit.errors import TranscriptionError
 from asrkit.report.segments_page import render_segments
 from asrkit.transcription.aligning import KnownTexts
 from asrkit.transcription.segmenting import (
@@ -160,6 +162,36 @@ def test_what_is_left_of_another_cut_goes(tmp_path: Path) -> None:
     (tmp_path / "corpus" / "audio" / "long-1-2.flac").write_bytes(b"")
     make(tmp_path)
     assert len([*(tmp_path / "corpus" / "audio").glob("*.flac")]) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+@pytest.mark.parametrize("name", ["audio", "aligned"])
+def test_a_folder_of_the_corpus_that_is_a_link_is_refused_before_the_work(name: str, tmp_path: Path) -> None:
+    """Utterances would be written where it leads, and what is not of this cut be removed there."""
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "precious.flac").write_bytes(b"precious")
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / name).symlink_to(tmp_path / "victim")
+    with pytest.raises(TranscriptionError, match=f"corpus/{name}: cannot be written \\({name} is a link\\)"):
+        make(tmp_path)
+    assert [path.name for path in (tmp_path / "victim").iterdir()] == ["precious.flac"]
+    assert [path.name for path in (tmp_path / "corpus").iterdir()] == [name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_an_utterance_in_the_place_of_a_link_replaces_it(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    make(tmp_path)
+    folder = tmp_path / "corpus"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "run.json"}
+    for path in (folder / "audio").iterdir():
+        path.unlink()
+        path.symlink_to(victim)
+    make(tmp_path)
+    assert {path: path.read_bytes() for path in before} == before
+    assert not any(path.is_symlink() for path in folder.rglob("*"))
+    assert victim.read_bytes() == b"precious"
 
 
 def test_the_page_plays_the_least_certain_first(tmp_path: Path) -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from random_bundle import random_bundle
 
 from asrkit.audio import write_waveform
-from asrkit.writing import write_whole, written_whole
+from asrkit.decoder.adapter.language_model import LanguageModel
+from asrkit.model.export import export_bundle
+from asrkit.report.learning_curve import draw_learning_curve
+from asrkit.training.checkpoint import RunState, save_checkpoint
+from asrkit.writing import copy_whole, write_whole, written_whole
+
+MODEL = Path(__file__).parent / "golden/ab.arpa"
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -62,13 +71,103 @@ def test_what_is_to_last_is_on_the_disk_before_it_has_its_name(tmp_path: Path, m
     assert synced == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's")
-def test_what_a_link_leads_to_stays_as_it_is(tmp_path: Path) -> None:
-    victim, path = tmp_path / "victim", tmp_path / "a.wav"
-    victim.write_text("precious")
-    for write in (lambda: write_whole(path, "new"), lambda: write_waveform(path, np.zeros(100, np.float32))):
-        path.unlink(missing_ok=True)
-        path.symlink_to(victim)
-        write()
-        assert path.is_file() and not path.is_symlink()
-        assert victim.read_text() == "precious"
+def copy(path: Path) -> None:
+    (path.parent / "original").write_text("new")
+    copy_whole(path.parent / "original", path)
+
+
+def draw(path: Path) -> None:
+    row = {"epoch": 0, "loss": 2.0, "dev_loss": 2.0, "dev_wer": 50.0, "dev_cer": 20.0}
+    draw_learning_curve([row], path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a.txt", lambda path: write_whole(path, "new")),
+        ("a.txt", copy),
+        ("a.wav", lambda path: write_waveform(path, np.zeros(100, np.float32))),
+        ("learning_curve.png", draw),
+        ("checkpoint.npz", lambda path: save_checkpoint(path, RunState(), {})),
+        (".checkpoint.npz.tmp", lambda path: save_checkpoint(path.with_name("checkpoint.npz"), RunState(), {})),
+        ("attrs.json", lambda path: LanguageModel(MODEL, ["a"]).save_to_dir(path.parent)),
+        ("unigrams.txt", lambda path: LanguageModel(MODEL, ["a"]).save_to_dir(path.parent)),
+        (MODEL.name, lambda path: LanguageModel(MODEL, ["a"]).save_to_dir(path.parent)),
+    ],
+)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_a_link_leads_to_stays_as_it_is(
+    name: str, write: Callable[[Path], object], is_there: bool, tmp_path: Path
+) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "out" / name
+    if is_there:
+        victim.write_text("precious")
+    path.parent.mkdir()
+    path.symlink_to(victim)
+    write(path)
+    assert not path.is_symlink()
+    assert victim.exists() == is_there
+    assert not is_there or victim.read_text() == "precious"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX's")
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="nobody reads from it"):  # and nobody waits
+        write_whole(path, "text")
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(path, "text", lasting=True)
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert path.is_fifo() and [found.name for found in tmp_path.iterdir()] == ["pipe"]
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="this system has no names of what is open")
+def test_what_the_system_names_is_no_link_to_replace() -> None:
+    """``-o /dev/stdout``, and ``-o >(gzip > file)``, which a shell spells ``/dev/fd/63``."""
+    ends = os.pipe()
+    path = Path(f"/dev/fd/{ends[1]}")
+    write_whole(path, "text")
+    os.close(ends[1])
+    assert os.read(ends[0], 100) == b"text"
+    os.close(ends[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "mknod"), reason="this system makes no devices")
+def test_a_device_stays_a_device(tmp_path: Path) -> None:
+    """Who may write everywhere would put a file in the place of ``/dev/null``, for every program."""
+    path = tmp_path / "null"  # never the machine's own: a test that fails would break it
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o666, Path("/dev/null").stat().st_rdev)
+        path.write_bytes(b"")
+    except OSError:
+        pytest.skip("devices can be made, and used here, by root alone")
+    write_whole(path, "text", lasting=True)
+    assert path.is_char_device() and [found.name for found in tmp_path.iterdir()] == ["null"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_a_graph_is_not_exported_where_a_link_leads(tmp_path: Path) -> None:
+    bundle = random_bundle(tmp_path / "model")
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "graph.onnx").symlink_to(tmp_path / "victim")
+    export_bundle(bundle, tmp_path / "graph.onnx")
+    assert (tmp_path / "graph.onnx").read_bytes() == (bundle.path / "model.onnx").read_bytes()
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
+def test_the_folder_of_a_bundle_may_be_another_disk(tmp_path: Path) -> None:
+    """Its parts are staged where they can be renamed from: in a container the folder is often mounted."""
+    disk = Path("/dev/shm")
+    if not disk.is_dir() or disk.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is one disk only")
+    with tempfile.TemporaryDirectory(dir=disk) as other:
+        (tmp_path / "model").symlink_to(other)
+        bundle = random_bundle(tmp_path / "model")
+        parts = sorted(path.name for path in Path(other).iterdir())
+        export_bundle(bundle, tmp_path / "copy")
+        export_bundle(bundle, tmp_path / "model", half=True)
+        assert sorted(path.name for path in Path(other).iterdir()) == parts
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "model"]

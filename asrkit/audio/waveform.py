@@ -16,6 +16,7 @@ import numpy as np
 from asrkit.audio.opening import open_recording
 from asrkit.audio.source import FloatArray, Reading, Source
 from asrkit.errors import AudioError
+from asrkit.writing import written_whole
 
 _LARGEST_SAMPLE = 64.0  # integers stored as floats reach 32,768; loud but honest floats stay far below
 _JUDGED_S = 30.0  # of a recording tell whether its channels cancel each other
@@ -134,12 +135,18 @@ def measure_duration_s(path: Path | str, *, raw_rate_hz: int | None = None) -> f
 
 
 def write_waveform(path: Path | str, waveform: FloatArray, sample_rate_hz: int = 16_000) -> None:
-    """Write a mono waveform in [-1, 1] as 16-bit WAV (or FLAC, by the suffix); what a link leads to stays as it is."""
+    """Write a mono waveform in [-1, 1] as 16-bit WAV, or FLAC, by the suffix.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written to.
+    """
     import soundfile
 
-    if Path(path).is_symlink():
-        Path(path).unlink()
-    soundfile.write(str(path), waveform, sample_rate_hz, subtype="PCM_16")
+    path = Path(path)
+    with written_whole(path) as file:
+        soundfile.write(
+            file.fileno(), waveform, sample_rate_hz, subtype="PCM_16", format=path.suffix[1:], closefd=False
+        )
 
 
 def _resampled_blocks(

@@ -13,7 +13,7 @@ from asrkit.cli import transcribe_options as options
 from asrkit.cli.data import PARTLY_FAILED, data_app, list_some, say
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
-from asrkit.writing import write_whole
+from asrkit.writing import refuse_links, write_whole
 
 if TYPE_CHECKING:
     from asrkit.config import Calibration, DecodingConfig
@@ -66,6 +66,7 @@ def label_command(
     if not found:
         raise ConfigError("all recordings are in excluded sets; nothing is left to label")
     output.mkdir(parents=True, exist_ok=True)
+    refuse_links(output / "transcripts", output)
     listed = output / "untranscribed.tsv"
     write_manifest(listed, found)
     with TranscriptionProgress() as view:

@@ -79,7 +79,6 @@ def degrade_set(
         except AudioError as error:
             return error
         loudest = max(1.0, float(np.abs(degraded.waveform).max()))
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_waveform(path, degraded.waveform / np.float32(loudest), sample_rate_hz)
         duration_s = len(degraded.waveform) / sample_rate_hz
         return replace(utterance, audio_path=path, duration_s=duration_s, start_s=None, end_s=None), degraded.cells

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from asrkit.errors import DownloadError
-from asrkit.reading import one_line, while_it_comes
+from asrkit.reading import one_line, require_plain, while_it_comes
 from asrkit.writing import refuse_links
 
 Progress = Callable[[str, int, int], None]  # what is being done, bytes done, bytes in all
@@ -82,6 +82,8 @@ def fetch_corpus(
         into.mkdir(parents=True, exist_ok=True)
         for name in (f"{archive.file_name}.part", archive.file_name, f".{archive.folder}.part"):
             refuse_links(into / name, into)
+            if not (into / name).is_dir():
+                require_plain(into / name)
         path = download(archive, into, on_progress)
         unpack(path, archive, into, on_progress)
         if not keep_archive:

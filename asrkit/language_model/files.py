@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from asrkit.errors import ConfigError, LanguageModelError, MissingPathError
 from asrkit.packages import needed
-from asrkit.reading import UNPACKING_ERRORS
+from asrkit.reading import UNPACKING_ERRORS, require_plain
 from asrkit.writing import written_whole
 
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
@@ -155,6 +155,7 @@ def model_file(path: Path, *, compress: bool = True) -> Iterator[IO[bytes]]:
         LanguageModelError: The disk is full, or the folder cannot be written to.
     """
     try:
+        require_plain(path)  # who makes a model reads it next
         with written_whole(path) as raw:
             output = decompressed(raw, path, "wb") if compress else raw
             yield output

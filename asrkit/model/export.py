@@ -13,8 +13,9 @@ import numpy as np
 
 from asrkit.errors import BundleError, MissingPathError
 from asrkit.model.bundle import Bundle, save_bundle
-from asrkit.model.folder import DESCRIPTION, GRAPH, PARTS
+from asrkit.model.folder import DESCRIPTION, GRAPH, PARTS, room_for
 from asrkit.model.inference import Emitter
+from asrkit.writing import copy_whole
 
 # Utterances of these lengths, in frames, are compared; their features are random.
 _CHECKED_FRAMES = (1, 37, 200, 613)
@@ -64,8 +65,7 @@ def export_bundle(
         raise MissingPathError("no such language model", path=lm)
     if not is_graph and output.exists() and any(output.iterdir()) and not (output / "bundle.json").exists():
         raise BundleError("the folder holds other things; name an empty or a new one", path=output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=output.parent) as staging:
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=room_for(output)) as staging:
         copy = save_bundle(
             Path(staging) / "bundle",
             alphabet=bundle.alphabet,
@@ -83,7 +83,7 @@ def export_bundle(
         )
         difference = largest_difference(bundle, copy)
         if is_graph:
-            (copy.path / GRAPH).replace(output)
+            copy_whole(copy.path / GRAPH, output)
             files = [output]
         else:
             if compact:
@@ -108,7 +108,7 @@ def _replace_bundle(source: Path, target: Path) -> list[Path]:
         if old.name not in names and (old.name in PARTS or old.name.startswith("language_model.")):
             old.unlink()
     for name in names:
-        shutil.move(source / name, target / name)
+        (source / name).replace(target / name)
     return [target / name for name in names]
 
 

@@ -37,8 +37,7 @@ def staged(path: Path) -> Iterator[Path]:
         BundleError: There can be no such folder.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=room_for(path)))
     except OSError as error:
         raise BundleError(f"no folder can be made there: {error.strerror or error}", path=path) from None
     try:
@@ -52,6 +51,14 @@ def staged(path: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
     sync_folder(path)
     sync_folder(path.parent)
+
+
+def room_for(path: Path) -> Path:
+    """Return the folder to stage the parts of a bundle in: they are renamed, and a bundle's own may be another disk."""
+    if path.is_dir():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent
 
 
 def write_description(staging: Path, description: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from asrkit.errors import ConfigError
 from asrkit.packages import needed
+from asrkit.writing import written_whole
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -24,6 +25,7 @@ def save_figure(figure: Any, path: Path) -> None:
         ConfigError: The file cannot be written, or matplotlib does not know the suffix.
     """
     try:
-        figure.savefig(path, dpi=120)
+        with written_whole(path) as file:
+            figure.savefig(file, format=path.suffix[1:] or None, dpi=120)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: the figure cannot be written: {error}") from None

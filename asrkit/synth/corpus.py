@@ -15,7 +15,7 @@ from asrkit.data import Utterance, write_manifest
 from asrkit.errors import SynthesisError
 from asrkit.synth.espeak import FloatArray, Voice, synthesize
 from asrkit.synth.sentences import distinct_sentences
-from asrkit.writing import write_whole
+from asrkit.writing import refuse_links, write_whole
 
 SAMPLE_RATE_HZ = 16_000
 CORPUS_NAME = "synth"
@@ -79,6 +79,7 @@ def synthesize_corpus(
     manifests: dict[str, Path] = {}
     done = 0
     for name in ("test", "dev", "train"):
+        refuse_links(output_dir / name, output_dir)
         chosen = list(islice(source, getattr(sizes, name)))
         if len(chosen) < getattr(sizes, name):
             raise SynthesisError(f"{total:,} distinct sentences are needed; give more or ask for fewer utterances")
@@ -98,7 +99,6 @@ def _speak_utterance(output_dir: Path, name: str, index: int, text: str, seed: i
     voice = Voice(language + voices[index % len(voices)], rng.randint(*SPEEDS_WPM), rng.randint(*PITCHES))
     waveform = _roughen(synthesize(text, voice, SAMPLE_RATE_HZ), rng)
     path = output_dir / name / f"{name}-{index:04}.wav"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_waveform(path, waveform, SAMPLE_RATE_HZ)
     return Utterance(path.stem, path, text, len(waveform) / SAMPLE_RATE_HZ, voice.name, CORPUS_NAME)
 

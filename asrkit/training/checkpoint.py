@@ -16,7 +16,7 @@ from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
 from asrkit.presets import merge
 from asrkit.reading import open_npz
-from asrkit.writing import sync, sync_folder
+from asrkit.writing import written_whole
 
 FORMAT_VERSION = 1
 CHECKPOINT = "checkpoint.npz"
@@ -55,20 +55,13 @@ def save_checkpoint(path: Path, state: RunState, arrays: Mapping[str, Sequence[A
     """
     header = json.dumps({"format_version": FORMAT_VERSION, **dataclasses.asdict(state)})
     members = {f"{name}/{index}": array for name, items in arrays.items() for index, array in enumerate(items)}
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        temporary.unlink(missing_ok=True)  # of a killed run
-        with temporary.open("xb") as file:
+        with written_whole(path, lasting=True, part=path.with_name(f".{path.name}.tmp")) as file:
             np.savez(file, header=np.frombuffer(header.encode(), np.uint8), **members)
-            sync(file)
-        temporary.replace(path)
-        sync_folder(path.parent)
     except OSError as error:
         raise TrainingError(
             f"cannot write the checkpoint: {error.strerror}; the last good one is kept", path=path
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> tuple[RunState, dict[str, list[Array]]]:

@@ -25,7 +25,7 @@ from asrkit.model.lengths import output_lengths
 from asrkit.text.alphabet import steps_needed
 from asrkit.text.units import Units
 from asrkit.training.hosts import ALONE, Hosts
-from asrkit.writing import sync, write_whole
+from asrkit.writing import write_whole, written_whole
 
 _SAMPLED_BYTES = 4096
 _STALE_S = 24 * 3600.0
@@ -204,14 +204,13 @@ def _write_store(
     sample_rate_hz: int,
     progress: Callable[[int, int], None] | None,
 ) -> _Index:
-    path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path.parent)
     temporary = path.with_name(f"{path.name}.{platform.node()}-{os.getpid()}")
     spans: dict[str, tuple[int, int]] = {}
     failures: dict[str, str] = {}
     position = 0
     try:
-        with temporary.open("wb") as file:
+        with written_whole(path, lasting=True, part=temporary) as file:
             for done, (utterance, samples) in enumerate(_decoded(utterances, sample_rate_hz), 1):
                 if isinstance(samples, str):
                     failures[utterance.id] = samples
@@ -221,8 +220,6 @@ def _write_store(
                     position += len(samples)
                 if progress is not None:
                     progress(done, len(utterances))
-            sync(file)
-        temporary.replace(path)
         # The index comes last: its presence says that the samples are complete.
         index = {"spans": [(id, *span) for id, span in spans.items()], "failures": failures}
         write_whole(path.with_suffix(".json"), json.dumps(index), lasting=True)
@@ -232,8 +229,6 @@ def _write_store(
             "ASRKIT_CACHE_DIR",
             path=path.parent,
         ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return spans, failures
 
 

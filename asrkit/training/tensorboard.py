@@ -9,6 +9,7 @@ import numpy as np
 
 from asrkit.packages import needed
 from asrkit.training.observer import BatchDone, EpochDone, RunStart, TrainingObserver
+from asrkit.writing import refuse_links
 
 EVENTS = "tensorboard"
 # Of TensorFlow's summary.proto: a number, and a tensor.
@@ -26,12 +27,14 @@ class TensorBoardLog(TrainingObserver):
 
     Raises:
         MissingPackageError: TensorFlow is not installed.
+        OSError: The folder is a link.
     """
 
     def __init__(self, folder: Path) -> None:
         instead = "leave --tensorboard away (log.jsonl and report.html hold the same figures)"
         with needed("training.tensorboard", "tensorflow", instead=instead):
             import tensorflow as tf
+        refuse_links(folder, folder.parent)
         self._tf: Any = tf
         self._writer: Any = tf.summary.create_file_writer(str(folder))
 

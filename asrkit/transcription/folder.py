@@ -56,10 +56,11 @@ class OutputFolder:
         self._failures: list[tuple[str, str, str]] = []
         self._description: dict[str, Any] = {}
         for name in OWN_NAMES:
-            if (path / name).is_dir():
+            own = path / name
+            if own.is_dir() or (not read_only and own.exists() and not own.is_file()):
+                kind = "a folder" if own.is_dir() else "no regular file"
                 raise TranscriptionError(
-                    "is a folder where the run keeps a file of its own; move it or name another folder with -o",
-                    path=path / name,
+                    f"is {kind} where the run keeps a file of its own; move it or name another folder with -o", path=own
                 )
         if not read_only:
             try:

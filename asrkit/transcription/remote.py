@@ -25,6 +25,7 @@ from asrkit.transcription.listing import Listing, Wanted
 from asrkit.transcription.naming import file_in, plain_path, safe_path
 from asrkit.transcription.outputs import DISK_FULL, InTheWayError, for_one_recording, unwritable
 from asrkit.transcription.recordings import is_manifest
+from asrkit.writing import write_whole, written_whole
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped,unused-ignore]
@@ -202,12 +203,11 @@ def _copy(system: AbstractFileSystem, place: str, path: Path) -> None:
     part = file_in(path.parent, f".{path.name}", ".part")
     with for_one_recording(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
     try:
-        copy = partial(system.get_file, place, str(part))
-        while_it_comes(copy, lambda: part.stat().st_size, _LEAST_BYTES, _PATIENCE_S)
-        part.replace(path)
-        note.write_text(version, encoding="utf-8")
+        with written_whole(path, part=part):
+            copy = partial(system.get_file, place, str(part))  # some file systems write to names only
+            while_it_comes(copy, lambda: part.stat().st_size, _LEAST_BYTES, _PATIENCE_S)
+        write_whole(note, version)
     except OSError as error:
         if error.errno in DISK_FULL:
             raise unwritable(path, error) from None

@@ -19,6 +19,7 @@ from asrkit.data import Utterance, write_manifest
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.aligning import KnownTexts, align
 from asrkit.transcription.naming import absolute
+from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.recognizer import Model, Network
 from asrkit.transcription.results import read_results
 from asrkit.transcription.summary import Observer, TranscriptionSummary
@@ -96,6 +97,11 @@ def segment(
         TranscriptionError: Nothing can be used of the recordings, or the folder cannot be written.
     """
     folder = Path(output_dir)
+    for name in (AUDIO, ALIGNED):  # where files are removed, too
+        try:
+            refuse_links(folder / name, folder)
+        except OSError as error:
+            raise unwritable(folder / name, error) from None
     config = config or TranscriptionConfig()
     own = glob.escape(absolute(folder / AUDIO).as_posix())  # of an earlier run, where it lies below the recordings
     config = config.replace(format=("json",), exclude=(*config.exclude, f"{own}/*"))
@@ -107,7 +113,6 @@ def segment(
     if not transcripts:
         raise TranscriptionError("no recording could be aligned; failures.tsv says why", path=folder / ALIGNED)
     segments = [cut_transcript(transcript) for transcript in transcripts]
-    refuse_links(folder / AUDIO, folder)  # where files are removed, too
     (folder / AUDIO).mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(config.jobs or os.cpu_count() or 1) as pool:
         list(pool.map(_write_audio, transcripts, segments, repeat(folder)))
@@ -262,9 +267,7 @@ def _write_audio(transcript: Transcript, parts: Sequence[Segment], folder: Path)
         rate_hz = probe(Path(transcript.audio)).sample_rate_hz
         blocks = iterate_waveform(Path(transcript.audio), rate_hz, _BLOCK_S)
         for part, waveform in zip(missing, cut_waveform(blocks, rate_hz, missing), strict=True):
-            temporary = folder / AUDIO / f".{part.id}.flac"
-            write_waveform(temporary, waveform, rate_hz)
-            temporary.replace(folder / AUDIO / f"{part.id}.flac")
+            write_waveform(folder / AUDIO / f"{part.id}.flac", waveform, rate_hz)
         write_whole(stamp, made_from)
 
 

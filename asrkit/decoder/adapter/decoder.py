@@ -24,6 +24,7 @@ from asrkit.decoder.hypothesis import Hypothesis
 from asrkit.emissions import tell_values, to_log_probabilities
 from asrkit.errors import DecodingError
 from asrkit.packages import needed
+from asrkit.writing import write_whole
 
 # text, language model state, frames of the words, acoustic score, total score
 OutputBeam = tuple[str, LMState | None, list[tuple[str, tuple[int, int]]], float, float]
@@ -214,8 +215,7 @@ class BeamSearchDecoderCTC:
         if isinstance(self._language_model, MultiLanguageModel):
             raise DecodingError("a MultiLanguageModel cannot be saved; save its language models one by one")
         folder = Path(filepath)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _ALPHABET_NAME).write_text(self._alphabet.dumps(), encoding="utf-8")
+        write_whole(folder / _ALPHABET_NAME, self._alphabet.dumps())
         if self._language_model is not None:
             self._language_model.save_to_dir(folder / _MODEL_FOLDER)
 

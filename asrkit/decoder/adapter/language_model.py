@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import weakref
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from asrkit.errors import DecodingError, LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.language_model.ngram import load_shared
 from asrkit.reading import parse_json
+from asrkit.writing import copy_whole, write_whole, written_whole
 
 if TYPE_CHECKING:
     from asrkit import _native
@@ -94,12 +94,12 @@ class LanguageModel:
     def save_to_dir(self, filepath: Path | str, unigram_encoding: str | None = None) -> None:
         """Write the weights, the unigrams and a copy of the model into a folder, as pyctcdecode does."""
         folder = Path(filepath)
-        folder.mkdir(parents=True, exist_ok=True)
         attributes = {name: getattr(self, name) for name in _ATTRIBUTES}
-        (folder / _ATTRIBUTES_NAME).write_text(json.dumps(attributes), encoding="utf-8")
+        write_whole(folder / _ATTRIBUTES_NAME, json.dumps(attributes))
         words = "".join(f"{word}\n" for word in sorted(self.unigrams))
-        (folder / _UNIGRAMS_NAME).write_text(words, encoding=unigram_encoding or "utf-8")
-        shutil.copy2(self.path, folder / self.path.name)
+        with written_whole(folder / _UNIGRAMS_NAME) as file:
+            file.write(words.encode(unigram_encoding or "utf-8"))
+        copy_whole(self.path, folder / self.path.name)
 
     @staticmethod
     def parse_directory_contents(filepath: Path | str) -> dict[str, str]:
