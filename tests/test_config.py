@@ -23,6 +23,7 @@ from asrkit.config import (
     RunConfig,
     Settings,
     TrainingConfig,
+    TranscriptionConfig,
     cache_folder,
     read_toml,
 )
@@ -287,6 +288,15 @@ def test_the_numbers_of_a_search_are_bounded(settings: dict[str, Any], message: 
     """They come with bundles of strangers, and what leaves the range of a float would be no number in the search."""
     with pytest.raises(ConfigError, match=message):
         DecodingConfig.from_dict(settings)
+
+
+@pytest.mark.parametrize(("threads", "is_fine"), [(512, True), (513, False), (10**9, False), (0, False)])
+def test_threads_are_no_more_than_a_machine_starts(threads: int, is_fine: bool) -> None:
+    if is_fine:
+        assert TranscriptionConfig(threads=threads).threads == threads
+    else:
+        with pytest.raises(ConfigError, match=r"threads must (lie within 512 of 0|be positive), not"):
+            TranscriptionConfig(threads=threads)
 
 
 def test_the_cache_lies_where_it_is_named_then_where_the_variable_says(

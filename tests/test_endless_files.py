@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,3 +54,19 @@ def test_a_file_may_be_larger_than_what_comes_from_a_pipe(tmp_path: Path, monkey
     with pytest.raises(OSError, match="refusing it"):
         read_whole(Path(f"/dev/fd/{ends[0]}"))
     os.close(ends[0])
+
+
+def test_a_line_that_never_ends_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    """A text that comes through a pipe has no size to look at."""
+    build = [sys.executable, "-m", "asrkit", "lm", "build", "-", "--order", "2", "-o", str(tmp_path / "lm.arpa")]
+    command = ["bash", "-c", 'ulimit -v 2000000; exec "$@"', "bash", *build]  # KB of addresses, libraries included
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stderr is not None
+        with contextlib.suppress(BrokenPipeError):
+            while True:
+                process.stdin.write(b"ab cd " * 100_000)
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (1, b"asrkit: <stdin>: a line is longer than 256 MB\n")
+    assert list(tmp_path.iterdir()) == []
