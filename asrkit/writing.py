@@ -7,10 +7,11 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 TEMPORARY_PATTERN = ".asrkit-*.part"  # what a kill may leave behind
 _SYSTEM_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")  # links in them are how the system names what is open
@@ -118,6 +119,22 @@ def write_whole(path: Path, text: str, *, lasting: bool = False) -> None:
     """
     with written_whole(path, lasting=lasting) as file:
         file.write(text.encode())
+
+
+def write_arrays(file: IO[bytes], arrays: Mapping[str, Any], *, compress: bool = False) -> None:
+    """Write arrays as ``numpy.savez`` does, which leaves its archive open on a full disk: Python then complains, too.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    import numpy as np  # not at the start of each command
+    from numpy.lib import format as npy
+
+    write: Any = npy.write_array
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                write(member, np.asanyarray(array), allow_pickle=False)
 
 
 def copy_whole(source: Path, path: Path) -> None:

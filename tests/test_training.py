@@ -20,6 +20,7 @@ from asrkit.errors import AudioError, ConfigError, ManifestError, TrainingError
 from asrkit.model.bundle import Bundle
 from asrkit.model.folder import PARTS
 from asrkit.presets import run_config
+from asrkit.training import checkpoint
 from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
 from asrkit.training.run import LEFT_OUT, point_latest_at, settle, train
 
@@ -135,7 +136,7 @@ class Moments:
         self.planned, self.done = [], []
         self._plan(monkeypatch, DeepSpeech2, "train_on_batch", 2)  # the weights have moved, nothing is counted
         self._plan(monkeypatch, DeepSpeech2, "predict_on_batch", 1)  # the dev set is being heard, by averaged weights
-        self._plan(monkeypatch, np, "savez", 4)  # after two interrupted parts and a bundle: the checkpoint of an epoch
+        self._plan(monkeypatch, checkpoint, "write_arrays", 3)  # after two interrupted parts: that of an epoch
 
     def _plan(self, monkeypatch, owner, name, call):
         real, calls = getattr(owner, name), []
@@ -272,7 +273,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_one(tmp_path, monke
     def full_disk(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full_disk)
+    monkeypatch.setattr(checkpoint, "write_arrays", full_disk)
     with pytest.raises(TrainingError, match="No space left"):
         save_checkpoint(tmp_path / "c.npz", RunState(epoch=2), {})
     assert load_checkpoint(tmp_path / "c.npz")[0].epoch == 1

@@ -7,6 +7,7 @@ from tone_speech import EVEN, write_corpus
 
 from asrkit.data import read_manifest
 from asrkit.errors import ManifestError, TrainingError
+from asrkit.training import checkpoint
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.run import train
 
@@ -50,21 +51,19 @@ def test_audio_that_vanishes_during_a_run_does_not_stop_it_and_is_named_before_t
 
 
 def test_a_full_disk_ends_a_run_that_goes_on_when_there_is_room(corpus, tmp_path, monkeypatch):
-    savez = np.savez
+    write_arrays = checkpoint.write_arrays
 
     def fill(event):
-        def full(file, *arrays, **named):
-            if "header" in named:
-                file.write(b"the beginning")
-                raise OSError(28, "No space left on device")
-            savez(file, *arrays, **named)
+        def full(file, arrays):
+            file.write(b"the beginning")
+            raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(np, "savez", full)
+        monkeypatch.setattr(checkpoint, "write_arrays", full)
 
     config = smallest(corpus)
     with pytest.raises(TrainingError, match=r"checkpoint\.npz: .*No space left on device; the last good one is kept"):
         train(config, tmp_path / "run", cache_dir=tmp_path, observer=Meddler(fill))
-    monkeypatch.setattr(np, "savez", savez)
+    monkeypatch.setattr(checkpoint, "write_arrays", write_arrays)
     assert load_checkpoint(tmp_path / "run" / CHECKPOINT)[0].epoch == 1
     recorder = Recorder()
     train(config, tmp_path / "run", cache_dir=tmp_path, observer=recorder)

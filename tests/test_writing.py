@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from asrkit.decoder.adapter.language_model import LanguageModel
 from asrkit.model.export import export_bundle
 from asrkit.report.learning_curve import draw_learning_curve
 from asrkit.training.checkpoint import RunState, save_checkpoint
-from asrkit.writing import copy_whole, write_whole, written_whole
+from asrkit.writing import copy_whole, write_arrays, write_whole, written_whole
 
 MODEL = Path(__file__).parent / "golden/ab.arpa"
 
@@ -171,3 +173,55 @@ def test_the_folder_of_a_bundle_may_be_another_disk(tmp_path: Path) -> None:
         export_bundle(bundle, tmp_path / "model", half=True)
         assert sorted(path.name for path in Path(other).iterdir()) == parts
         assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "model"]
+
+
+def test_arrays_are_written_as_numpy_writes_them(tmp_path: Path) -> None:
+    arrays = {"a/0": np.arange(6.0).reshape(2, 3), "number": np.int64(4), "order": np.asfortranarray(np.eye(2, 3))}
+    for compress, save in ((False, np.savez), (True, np.savez_compressed)):
+        save(tmp_path / "theirs.npz", **arrays)
+        with written_whole(tmp_path / "ours.npz") as file:
+            write_arrays(file, arrays, compress=compress)
+        assert (tmp_path / "ours.npz").read_bytes() == (tmp_path / "theirs.npz").read_bytes()
+
+
+FULL_DISK = """
+import resource
+import sys
+from pathlib import Path
+
+import numpy as np
+from random_bundle import random_bundle
+
+from asrkit.cli import doctor, main
+from asrkit.training.checkpoint import RunState, save_checkpoint
+
+kind, most_bytes = sys.argv[1:]
+
+def work():
+    if kind == "checkpoint":
+        save_checkpoint(Path("c.npz"), RunState(), {"network": [np.random.default_rng(0).random(100_000)] * 4})
+    else:
+        random_bundle(Path("model"))
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(most_bytes), int(most_bytes)))
+doctor.diagnose = work
+sys.argv = ["asrkit", "doctor"]
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a file's size are POSIX's")
+@pytest.mark.parametrize(("kind", "name"), [("checkpoint", "c.npz: cannot write the checkpoint"), ("bundle", "model")])
+@pytest.mark.parametrize("most_bytes", [0, 100, 2_000])
+def test_a_full_disk_is_one_line(kind: str, name: str, most_bytes: int, tmp_path: Path) -> None:
+    """Not also what an archive that Python throws away later says of itself."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, kind, str(most_bytes)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    kept = "; the last good one is kept" if kind == "checkpoint" else ""
+    assert (done.returncode, done.stderr) == (1, f"asrkit: {name}: File too large{kept}\n")
+    assert list(tmp_path.iterdir()) == []

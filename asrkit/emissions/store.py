@@ -19,6 +19,7 @@ import numpy.typing as npt
 from asrkit.errors import DecodingError
 from asrkit.reading import open_npz
 from asrkit.text import Alphabet, Symbols
+from asrkit.writing import write_arrays
 
 EMISSIONS_SUFFIX = ".emissions.npz"
 _LOWEST_LOG_PROB = -6e4  # float16 ends at -65504
@@ -87,9 +88,11 @@ def pack_emissions(emissions: npt.NDArray[np.floating[Any]], info: EmissionsInfo
     """Return the bytes of an emissions file for ``(steps, symbols)`` log-probabilities, as ``as_stored`` gives them."""
     description = json.dumps(_symbols_to_json(info.symbols) | {k: v for k, v in vars(info).items() if k != "symbols"})
     buffer = io.BytesIO()
-    save = np.savez_compressed if emissions.shape[1] > _MOST_DENSE else np.savez
-    half = emissions.astype(np.float16, copy=False)
-    save(buffer, log_probs=half, description=np.frombuffer(description.encode(), np.uint8))
+    arrays = {
+        "log_probs": emissions.astype(np.float16, copy=False),
+        "description": np.frombuffer(description.encode(), np.uint8),
+    }
+    write_arrays(buffer, arrays, compress=emissions.shape[1] > _MOST_DENSE)
     return buffer.getvalue()
 
 

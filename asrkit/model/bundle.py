@@ -49,7 +49,7 @@ from asrkit.model.shapes import weight_shapes
 from asrkit.text import Alphabet, Symbols
 from asrkit.text.normalizer import STANDARD_VERSION, Normalizer, get_normalizer
 from asrkit.text.units import LEXICON, Characters, Units, read_units
-from asrkit.writing import write_whole
+from asrkit.writing import write_arrays, write_whole
 
 FOREIGN = "foreign"
 _FIRST_NORMALIZER = "standard-1"  # before bundles told it
@@ -380,7 +380,8 @@ def save_bundle(
     }
     with staged(path) as staging:
         stored = {k: v.astype(np.float16) if half and v.ndim > 1 else v for k, v in weights.items()}
-        np.savez(staging / "weights.npz", **stored)
+        with (staging / WEIGHTS).open("xb") as file:
+            write_arrays(file, stored)
         widened = {k: v.astype(np.float32) for k, v in stored.items()}
         (staging / "model.onnx").write_bytes(export_graph(widened, model, features, len(units.symbols), half=half))
         for name, content in units.files().items():

@@ -35,6 +35,7 @@ def staged(path: Path) -> Iterator[Path]:
 
     Raises:
         BundleError: There can be no such folder.
+        OSError: The disk is full.
     """
     try:
         staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=room_for(path)))
@@ -47,6 +48,10 @@ def staged(path: Path) -> Iterator[Path]:
                 sync(file)
         staging.chmod(0o755)
         _move_into_place(staging, path)
+    except OSError as error:
+        if error.filename is None:  # of a full disk
+            error.filename = str(path)
+        raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     sync_folder(path)

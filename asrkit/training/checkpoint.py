@@ -16,7 +16,7 @@ from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
 from asrkit.presets import merge
 from asrkit.reading import open_npz
-from asrkit.writing import written_whole
+from asrkit.writing import write_arrays, written_whole
 
 FORMAT_VERSION = 1
 CHECKPOINT = "checkpoint.npz"
@@ -57,7 +57,7 @@ def save_checkpoint(path: Path, state: RunState, arrays: Mapping[str, Sequence[A
     members = {f"{name}/{index}": array for name, items in arrays.items() for index, array in enumerate(items)}
     try:
         with written_whole(path, lasting=True, part=path.with_name(f".{path.name}.tmp")) as file:
-            np.savez(file, header=np.frombuffer(header.encode(), np.uint8), **members)
+            write_arrays(file, {"header": np.frombuffer(header.encode(), np.uint8), **members})
     except OSError as error:
         raise TrainingError(
             f"cannot write the checkpoint: {error.strerror}; the last good one is kept", path=path

@@ -19,7 +19,7 @@ from asrkit.emissions import as_stored
 from asrkit.errors import DecodingError
 from asrkit.features import extract_features
 from asrkit.reading import UnreadableError, open_npz
-from asrkit.writing import written_whole
+from asrkit.writing import write_arrays, written_whole
 
 if TYPE_CHECKING:
     from asrkit.model.bundle import Bundle
@@ -124,4 +124,4 @@ def _write(path: Path, emissions: Sequence[FloatArray]) -> None:
     """Fill the cache; a folder that cannot be written to only costs the time next time."""
     lengths = np.array([len(array) for array in emissions], np.int64)
     with contextlib.suppress(OSError), written_whole(path) as file:
-        np.savez(file, log_probs=np.concatenate(emissions).astype(np.float16), lengths=lengths)
+        write_arrays(file, {"log_probs": np.concatenate(emissions).astype(np.float16), "lengths": lengths})
