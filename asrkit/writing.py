@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 TEMPORARY_PATTERN = ".asrkit-*.part"  # what a kill may leave behind
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (*DISK_FULL, errno.EFBIG)
 _SYSTEM_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")  # links in them are how the system names what is open
 
 
@@ -48,8 +50,10 @@ def written_whole(path: Path, *, lasting: bool = False, part: Path | None = None
         temporary.replace(path)
         if lasting:
             sync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:  # as writing leaves it
+            error.filename = str(path)
         raise
 
 

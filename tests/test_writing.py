@@ -194,14 +194,17 @@ from random_bundle import random_bundle
 
 from asrkit.cli import doctor, main
 from asrkit.training.checkpoint import RunState, save_checkpoint
+from asrkit.writing import write_whole
 
 kind, most_bytes = sys.argv[1:]
 
 def work():
     if kind == "checkpoint":
         save_checkpoint(Path("c.npz"), RunState(), {"network": [np.random.default_rng(0).random(100_000)] * 4})
-    else:
+    elif kind == "bundle":
         random_bundle(Path("model"))
+    else:
+        write_whole(Path("page.html"), "text" * 1_000)
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(most_bytes), int(most_bytes)))
 doctor.diagnose = work
@@ -211,7 +214,10 @@ main()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of a file's size are POSIX's")
-@pytest.mark.parametrize(("kind", "name"), [("checkpoint", "c.npz: cannot write the checkpoint"), ("bundle", "model")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("checkpoint", "c.npz: cannot write the checkpoint"), ("bundle", "model"), ("page", "page.html")],
+)
 @pytest.mark.parametrize("most_bytes", [0, 100, 2_000])
 def test_a_full_disk_is_one_line(kind: str, name: str, most_bytes: int, tmp_path: Path) -> None:
     """Not also what an archive that Python throws away later says of itself."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,10 +14,9 @@ from asrkit.transcription.formats import FORMATS, Format
 from asrkit.transcription.naming import file_in, without_channel
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript
-from asrkit.writing import refuse_links, written_whole
+from asrkit.writing import DISK_FULL, refuse_links, written_whole
 
 SUBTITLE_SETTINGS = ("subtitle_width", "subtitle_lines", "subtitle_min_s", "subtitle_max_s")
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class InTheWayError(TranscriptionError):

@@ -23,9 +23,9 @@ from asrkit.reading import one_line, while_it_comes
 from asrkit.text.identifiers import printable
 from asrkit.transcription.listing import Listing, Wanted
 from asrkit.transcription.naming import file_in, plain_path, safe_path
-from asrkit.transcription.outputs import DISK_FULL, InTheWayError, for_one_recording, unwritable
+from asrkit.transcription.outputs import InTheWayError, for_one_recording, unwritable
 from asrkit.transcription.recordings import is_manifest
-from asrkit.writing import write_whole, written_whole
+from asrkit.writing import DISK_FULL, write_whole, written_whole
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped,unused-ignore]
