@@ -374,3 +374,21 @@ def test_a_status_without_a_language_model_says_so(project: Path, asrkit) -> Non
     blocks = Path("transcripts/u1.srt").read_text().strip().split("\n\n")
     assert all(len(block.splitlines()) == 3 for block in blocks)
     assert "babble, no language model" in asrkit("status").out
+
+
+@pytest.mark.parametrize("at", [8, 10])
+def test_emissions_packed_as_nobody_can_read_fail_alone_and_are_made_again(project: Path, at: int, asrkit) -> None:  # type: ignore[no-untyped-def]
+    """Byte 8 of a directory's entry says that it is encrypted, byte 10 how it is packed."""
+    assert asrkit("transcribe", "wavs", "--keep-emissions").code == 0
+    path = Path("transcripts/emissions/s0/u2.emissions.npz")
+    whole = path.read_bytes()
+    place = whole.index(b"PK\x01\x02") + at
+    path.write_bytes(whole[:place] + b"\x63" + whole[place + 1 :])
+    done = asrkit("transcribe", "--emissions", "transcripts", "-o", "again")
+    assert done.code == 3 and "u2" in done.err
+    (line,) = Path("again/failures.tsv").read_text().splitlines()[1:]
+    assert "u2.emissions.npz" in line
+    texts = [set(Path(folder, "hyp.txt").read_text().splitlines()) for folder in ("transcripts", "again")]
+    assert [text.split()[0] for text in texts[0] - texts[1]] == ["s0/u2"] and texts[1] < texts[0]
+    assert asrkit("transcribe", "wavs", "--keep-emissions").code == 0
+    assert path.read_bytes() == whole

@@ -235,6 +235,25 @@ def test_features_have_samples_to_see_and_not_too_many(values: dict[str, Any]) -
         FeatureConfig(**values)
 
 
+@pytest.mark.parametrize(
+    ("settings", "field", "value"),
+    [
+        (FeatureConfig, "sample_rate_hz", 10**9),
+        (FeatureConfig, "mel_bins", 10**6),
+        (FeatureConfig, "hop_ms", math.inf),
+        (ConvLayer, "stride_frames", 10**9),
+        (ConvLayer, "channels", 10**9),
+        (ModelConfig, "rnn_layers", 10**9),
+        (ModelConfig, "rnn_units", 10**9),
+        (ModelConfig, "dense_units", 10**9),
+    ],
+)
+def test_no_network_of_a_stranger_takes_the_machine(settings: type[Settings], field: str, value: float) -> None:
+    """What a bundle says of itself is computed with before its weights are looked at."""
+    with pytest.raises(ConfigError, match=rf"^{field} must lie within [\d,]+ of 0, not"):
+        settings.from_dict({field: value})
+
+
 def test_toml_is_read_with_and_without_a_byte_order_mark(tmp_path: Path) -> None:
     for encoding in ("utf-8", "utf-8-sig"):
         path = tmp_path / f"{encoding}.toml"

@@ -204,7 +204,7 @@ def test_a_pipe_in_the_place_of_the_archive_keeps_nobody_waiting(server: Server,
         fetch_corpus(offer(server), tmp_path)
 
 
-@pytest.mark.parametrize(("status", "location"), [(503, ""), (500, ""), (302, "http://[::1")])
+@pytest.mark.parametrize(("status", "location"), [(503, ""), (500, ""), (416, ""), (302, "http://[::1")])
 def test_what_may_pass_is_tried_five_times_and_said(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, location: str
 ) -> None:

@@ -100,7 +100,7 @@ def read_info(path: Path) -> EmissionsInfo:
     """Read the description alone.
 
     Raises:
-        DecodingError: The file is not an emissions file.
+        DecodingError: The file is not an emissions file, or its shape does not fit its alphabet.
     """
     return _read(path, with_values=False)[0]
 
@@ -115,10 +115,6 @@ def read_emissions(path: Path) -> tuple[EmissionsInfo, npt.NDArray[np.float32]]:
         DecodingError: The file is not an emissions file, or its shape does not fit its alphabet.
     """
     info, values = _read(path, with_values=True)
-    if values.ndim != 2 or values.shape[1] != len(info.symbols) or values.dtype != np.float16:
-        raise DecodingError(
-            f"emissions of shape {values.shape} do not fit a model of {len(info.symbols)} outputs", path=path
-        )
     return info, values.astype(np.float32)
 
 
@@ -131,6 +127,11 @@ def _read(path: Path, *, with_values: bool) -> tuple[EmissionsInfo, npt.NDArray[
                 raise DecodingError(f"emissions format {version!r} is not known; upgrade asrkit", path=path)
             info = EmissionsInfo(symbols=_symbols_from_json(version, description), **description)
             _check_types(info)
+            shape, dtype = arrays.header("log_probs")
+            if len(shape) != 2 or shape[1] != len(info.symbols) or dtype != np.float16:
+                raise DecodingError(
+                    f"emissions of shape {shape} do not fit a model of {len(info.symbols)} outputs", path=path
+                )
             return info, arrays.read("log_probs") if with_values else np.zeros((0, 0), np.float16)
     except FileNotFoundError:
         raise DecodingError("no such emissions file", path=path) from None
