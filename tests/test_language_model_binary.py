@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -109,3 +111,26 @@ def test_only_a_whole_file_verifies(tmp_path: Path) -> None:
         verify_binary(path)
     with pytest.raises(LanguageModelError, match="convert the model first"):
         verify_binary(TINY)
+
+
+IN_USE = """
+import sys
+from pathlib import Path
+
+from asrkit.language_model import NgramModel, write_binary
+
+path, small, sentence = Path(sys.argv[1]), NgramModel.load(sys.argv[2]), sys.argv[3]
+model = NgramModel.load(path)
+write_binary(small, path)
+assert NgramModel.load(path).counts == small.counts
+path.unlink()
+print(model.score(sentence))
+"""
+
+
+def test_a_model_that_we_replace_is_used_to_the_end(tmp_path: Path, arpa: Path, sentences: list[str]) -> None:
+    """It is mapped: a file cut or written over ends a process by a signal, so we rename a new one there."""
+    source, sentence = NgramModel.load(arpa), max(sentences, key=len)
+    command = [sys.executable, "-c", IN_USE, str(write_binary(source, tmp_path / "m.bin")), str(TINY), sentence]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{source.score(sentence)}\n", "")
