@@ -17,6 +17,7 @@ import soundfile
 import transcript_files as transcripts
 from damaged_files import Files, damage_files
 from foreign_graphs import hugging_face_folder, planted_sound
+from media_files import encode
 from random_bundle import random_bundle
 
 from asrkit import _native, errors
@@ -264,6 +265,14 @@ def sounds(suffix: str, **options: str) -> Make:
     return make
 
 
+def media(folder: Path) -> Sequence[Files]:
+    """What only FFmpeg reads: an MP4 of a phone, a WebM of a browser."""
+    noise = np.random.default_rng(1).normal(0, 0.1, 36_000).astype(np.float32)
+    encode(folder / "phone.m4a", noise, "aac", 48_000, fflags="bitexact")
+    encode(folder / "browser.webm", noise, "libopus", 48_000, fflags="bitexact")
+    return [{name: data} for name, data in contents(folder).items()]
+
+
 def hear(path: Path, case: int) -> None:
     with contextlib.suppress(errors.AudioError):
         load_waveform(path, reading=Reading(salvage=True))
@@ -348,4 +357,5 @@ READERS = (
     Reader("FLAC", sounds("flac"), hear, errors.AudioError),
     Reader("MP3", sounds("mp3"), hear, errors.AudioError),
     Reader("Opus", sounds("opus", format="OGG", subtype="OPUS"), hear, errors.AudioError),
+    Reader("M4A and WebM", media, hear, errors.AudioError),
 )

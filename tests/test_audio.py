@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from media_files import encode
 
 from asrkit.audio import AUDIO_SUFFIXES, iterate_waveform, load_waveform, probe
 from asrkit.errors import AudioError
@@ -25,16 +26,8 @@ def write(path: Path, samples: np.ndarray, rate_hz: int, subtype: str | None = N
 
 
 def write_media(path: Path, samples: np.ndarray, rate_hz: int, codec: str) -> Path:
-    av = pytest.importorskip("av", reason="the extra media is not installed")
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate_hz, layout="mono")
-        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = rate_hz, 0
-        resampler = av.AudioResampler(stream.format, "mono", rate_hz, stream.codec_context.frame_size or 1024)
-        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
-            container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
-    return path
+    pytest.importorskip("av", reason="the extra media is not installed")
+    return encode(path, samples, codec, rate_hz)
 
 
 def cut(path: Path, share: float = 0.5) -> Path:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_audio_kinds import assert_holds, encode, voice, write
+from media_files import encode
+from test_audio_kinds import assert_holds, voice, write
 
 from asrkit.audio import Reading, load_waveform
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from media_files import encode
 
 from asrkit.audio import Reading, load_waveform, measure_duration_s, probe
 from asrkit.errors import AudioError
@@ -30,33 +31,6 @@ def tone(seconds: float, rate_hz: int = RATE, frequency_hz: float = 440.0) -> np
 
 def voice(name: str, rate_hz: int = RATE) -> np.ndarray:
     return tone(SECONDS[name], rate_hz, PITCHES[name])
-
-
-def encode(
-    path: Path,
-    samples: np.ndarray,
-    codec: str,
-    rate_hz: int = RATE,
-    container: str | None = None,
-    late_s: float = 0.0,
-    gap: tuple[float, float] | None = None,
-    bit_rate: int | None = None,
-    **options: str,
-) -> Path:
-    """Write mono samples with FFmpeg's encoders; ``gap``: from this second on, time stamps are so much later."""
-    with av.open(str(path), "w", format=container, options=options) as output:
-        stream = output.add_stream(codec, rate=rate_hz, layout="mono")
-        if bit_rate is not None:
-            stream.bit_rate = bit_rate
-        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = rate_hz, 0
-        resampler = av.AudioResampler(stream.format, "mono", rate_hz, stream.codec_context.frame_size or 1024)
-        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
-            shift_s = late_s + (gap[1] if gap is not None and piece.pts >= gap[0] * rate_hz else 0.0)
-            piece.pts += round(shift_s * rate_hz)
-            output.mux(stream.encode(piece))
-        output.mux(stream.encode(None))
-    return path
 
 
 def write(path: Path, samples: np.ndarray, rate_hz: int = RATE, **options: str) -> Path:
