@@ -120,6 +120,15 @@ def test_without_the_synthesizer_the_error_names_its_package(monkeypatch: pytest
         synthesize("hello")
 
 
+def test_nothing_is_spoken_into_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "train").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError, match="train is a link"):
+        synthesize_corpus(tmp_path / "corpus", SynthSizes(train=1, dev=0, test=0))
+    assert not list((tmp_path / "victim").iterdir())
+
+
 def test_the_command_speaks_a_text_of_the_user(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the extra demo is not installed")
     (tmp_path / "text.txt").write_text("One!\nTwo.\n\ntwo\nThree\nfour\n")

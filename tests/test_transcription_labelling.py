@@ -168,6 +168,15 @@ def test_the_command_writes_a_manifest_to_train_on(corpus: Path) -> None:
     assert Path("out/train.tsv").read_bytes() == first
 
 
+def test_a_folder_of_transcripts_that_is_a_link_is_not_written_to(corpus: Path) -> None:
+    for folder in ("out", "victim"):
+        Path(folder).mkdir()
+    Path("out/transcripts").symlink_to("../victim")
+    with pytest.raises(OSError, match="transcripts is a link"):
+        label("--lm", "lm.arpa", "--target-wer", "90")
+    assert not list(Path("victim").iterdir())
+
+
 def test_what_cannot_be_read_is_told(corpus: Path) -> None:
     Path("wavs/gone.wav").symlink_to("nowhere.wav")
     code, text = label("--lm", "lm.arpa", "--target-wer", "90")
