@@ -50,6 +50,16 @@ def wavs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def done(wavs: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A private copy of the recordings, and a folder where all are transcribed."""
+    from fake_recognition import run
+
+    shutil.copytree(wavs, tmp_path / "in")
+    run(tmp_path / "in", tmp_path / "out")
+    return tmp_path / "in", tmp_path / "out"
+
+
+@pytest.fixture
 def untraced() -> Iterator[None]:
     """Let TensorFlow run networks as they are: to trace one takes longer than a tiny run, whose losses are the same.
 
