@@ -26,7 +26,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def wait():
     print("ready", flush=True)
-    time.sleep(60)
+    for _ in range(600):  # not at once: a signal just before a sleep is not looked at before the sleep is over
+        time.sleep(0.1)
 """
 COMMAND = """
 from asrkit.cli import doctor, main
