@@ -53,6 +53,32 @@ class ManyHosts:
     ] = None
 
 
+@dataclass(frozen=True)
+class Writing:
+    """What the model is to write, and by what."""
+
+    PANEL: ClassVar = "What the model writes"
+    alphabet: Annotated[
+        str | None,
+        typer.Option(help="Its letters, or auto: those of the training texts; default: space, a-z, '."),
+    ] = None
+    units: Annotated[
+        str | None, typer.Option(help="characters, subwords or phonemes; default: characters, with --lexicon phonemes.")
+    ] = None
+    lexicon: Annotated[Path | None, typer.Option(help="How words are said: lines word<TAB>phonemes, or CMUdict's.")] = (
+        None
+    )
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of the data that these are short for."""
+        units = self.units or ("phonemes" if self.lexicon else None)
+        if self.lexicon and units != "phonemes":
+            raise ConfigError(f"--lexicon is for phonemes, not for --units {units}; drop one of the two")
+        named = {"alphabet": self.alphabet, "units": units, "lexicon": self.lexicon}
+        return {name: str(value) for name, value in named.items() if value is not None}
+
+
 @app.command()
 @grouped
 def train(
@@ -94,6 +120,7 @@ def train(
         bool, typer.Option("--plan", help="Only say what the run will cost, after a few steps that are thrown away.")
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but what needs attention.")] = False,
+    writing: Writing,
     many: ManyHosts,
 ) -> None:
     """Train a DeepSpeech2; stopped at any moment, the same command goes on where it was.
@@ -106,7 +133,7 @@ def train(
     # The threads that make features call numpy; its own threads would only wait beside those of the network.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start = _start(many)
-    run = run_settings(data, dev, preset, config, epochs, _assignments(setting, start_from, tensorboard))
+    run = run_settings(data, dev, preset, config, epochs, _assignments(setting, writing, start_from, tensorboard))
     require_training()  # here too: before the live view, and before a corpus is read
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
@@ -148,9 +175,12 @@ def _start(many: ManyHosts) -> Callable[[Job, TrainingObserver], Bundle | None]:
     return partial(train_as_host, place=Place(coordinator, num_hosts, host_index))
 
 
-def _assignments(setting: list[str] | None, start_from: Path | None, tensorboard: bool | None) -> list[str]:
+def _assignments(
+    setting: list[str] | None, writing: Writing, start_from: Path | None, tensorboard: bool | None
+) -> list[str]:
     """Return what ``--set`` sets, and the flags that are short for it."""
-    short = [f"training.start_from={json.dumps(str(start_from))}"] if start_from is not None else []
+    short = [f"data.{name}={json.dumps(value, ensure_ascii=False)}" for name, value in writing.settings.items()]
+    short += [f"training.start_from={json.dumps(str(start_from))}"] if start_from is not None else []
     short += ["training.tensorboard=true"] if tensorboard else []
     return [*(setting or []), *short]
 
