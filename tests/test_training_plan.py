@@ -62,9 +62,14 @@ def test_times_follow_from_the_steps_that_were_tried(corpus, monkeypatch):
     monkeypatch.setattr(planning.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(planning._Costs, "_train", work(0.002))
     monkeypatch.setattr(planning._Costs, "_judge", work(0.001))
+    monkeypatch.setattr(planning, "peak_mb", lambda: 0.0)
+    monkeypatch.setattr(planning, "num_ahead", lambda: 3)
     config = settings(corpus, training={"epochs": 10, "batch_size": 1, "augmentation": {"speeds": [0.5]}})
     plan = planning.plan_run(config)
     frames = plan.dev.hours * 3600 * 100
+    made = frames + 3 * plan.train.hours * 3600 * 100 / plan.train.utterances  # all of dev, and three batches ahead
+    assert plan.peak_mb == pytest.approx(made * 4 * config.features.num_bins / 2**20, rel=0.2)
+    assert plan.peak_mb > frames * 4 * config.features.num_bins / 2**20 * 1.1
     assert plan.dev_s == pytest.approx(0.001 * frames, rel=0.02)
     assert plan.train_s == pytest.approx(0.002 * 2 * frames, rel=0.02), "at half the speed audio is twice as long"
     assert plan.total_s == pytest.approx(10 * (plan.train_s + plan.dev_s))

@@ -206,17 +206,20 @@ def num_workers() -> int:
     return min(_MOST_WORKERS, len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
+def num_ahead(workers: int | None = None) -> int:
+    """Return how many batches are made before they are asked for, and held, at most."""
+    return (workers or num_workers()) + _AHEAD
+
+
 def prefetch(
     make: Callable[[list[int]], Made], plan: Sequence[list[int]], workers: int | None = None
 ) -> Generator[Made, None, None]:
     """Yield the batches of a plan, lists of indices, in order, prepared ahead by as many threads as there are cores.
 
-    NumPy and soxr let other threads run while they compute. So many batches as there are threads, and a
-    few more, are held at most.
+    NumPy and soxr let other threads run while they compute.
     """
-    workers = workers or num_workers()
-    ahead = workers + _AHEAD
-    with ThreadPoolExecutor(workers) as pool:
+    ahead = num_ahead(workers)
+    with ThreadPoolExecutor(workers or num_workers()) as pool:
         waiting = [pool.submit(make, indices) for indices in plan[:ahead]]
         try:
             for position in range(len(plan)):

@@ -18,7 +18,7 @@ from asrkit.features import num_frames
 from asrkit.memory import peak_mb
 from asrkit.text.units import Units
 from asrkit.training.backend import quiet_backend, require_training
-from asrkit.training.batches import Batch, BatchMaker, num_workers, plan_batches
+from asrkit.training.batches import Batch, BatchMaker, num_ahead, num_workers, plan_batches
 from asrkit.training.examples import Example, Rejection, read_examples, reason_to_refuse, require_some
 from asrkit.training.hosts import require_jax
 from asrkit.training.observer import TrainingObserver
@@ -189,7 +189,8 @@ class _Costs:
         hours = train.size.hours + dev.size.hours
         padded = self._padded(train.frames, self.batches)
         bytes_per_frame = 4 * self.config.features.num_bins
-        dev_mb = sum(self._padded(dev.frames, self.dev_batches)) * bytes_per_frame / 2**20  # kept for the whole run
+        kept = sum(self._padded(dev.frames, self.dev_batches))  # for the whole run
+        kept += sum(sorted(padded)[-num_ahead() :])  # those made ahead
         return RunPlan(
             train=train.size,
             dev=dev.size,
@@ -204,7 +205,7 @@ class _Costs:
             making_speed=self.made_audio_s / self.making_s if self.making_s else 0.0,
             augmenting_share=max(0.0, 1 - self.plain_making_s / self.making_s) if self.making_s else 0.0,
             measured_steps=len(_TIMED),
-            peak_mb=None if self.memory_mb is None else self.memory_mb + dev_mb,
+            peak_mb=None if self.memory_mb is None else self.memory_mb + kept * bytes_per_frame / 2**20,
             device=self.device,
             num_hosts=self.num_hosts,
             rows_per_device=-(-max(map(len, self.batches)) // (self.num_hosts * self.devices.count)),
