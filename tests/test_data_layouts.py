@@ -274,7 +274,8 @@ def test_tar_shards_are_unpacked(tmp_path: Path) -> None:
     (shards / "tarred_audio_manifest.json").write_text('{"audio_filepath": "d.wav", "text": "four", "duration": 0.1}\n')
     assert "unpack it first" in problem_of(read_manifest, shards / "0.tar")
     result = CliRunner().invoke(app, ["data", "import", str(shards), "-o", str(tmp_path / "m.tsv")])
-    assert result.exit_code == 0, result.stderr
+    assert result.exit_code == 3, result.stderr
+    assert "the text of 'c' is empty" in result.stderr
     found = read_manifest(tmp_path / "m.tsv")
     assert [(u.text, u.speaker) for u in found] == [("one", "s"), ("two", None), ("four", None)]
     assert all(u.audio_path.is_relative_to(tmp_path / "m-audio") for u in found)
@@ -283,12 +284,38 @@ def test_tar_shards_are_unpacked(tmp_path: Path) -> None:
     assert found[0].audio_path.stat().st_mtime_ns == before
 
 
+def test_archives_with_the_same_name_are_not_taken_for_each_other(tmp_path: Path) -> None:
+    for name, size in (("x", 1), ("y", 2)):
+        (tmp_path / name).mkdir()
+        tar_of(
+            tmp_path / name / "a.tar",
+            {f"{name}{n}{end}": said for n in range(size) for end, said in ((".wav", wav()), (".txt", name.encode()))},
+        )
+    command = ["data", "import", "-o", str(tmp_path / "m.tsv")]
+    result = CliRunner().invoke(app, [*command, *(str(tmp_path / name / "a.tar") for name in "xy")])
+    assert result.exit_code == 0, result.stderr
+    assert [u.id for u in read_manifest(tmp_path / "m.tsv")] == ["x0", "y0", "y1"]
+    for name, ids in (("x", ["x0"]), ("y", ["y0", "y1"])):
+        assert CliRunner().invoke(app, [*command, str(tmp_path / name / "a.tar")]).exit_code == 0
+        assert [u.id for u in read_manifest(tmp_path / "m.tsv")] == ids
+
+
+def test_archives_that_others_test_with_are_left_out_of_a_folder(tmp_path: Path) -> None:
+    for name in ("train-0.tar", "test-00000-of-00002.tar", "test-00001-of-00002.tar"):
+        tar_of(tmp_path / name, {f"{name[:-4]}.wav": wav(), f"{name[:-4]}.txt": b"one"})
+    result = CliRunner().invoke(app, ["data", "import", str(tmp_path), "-o", str(tmp_path / "m.tsv")])
+    assert "left out: test-00000-of-00002.tar and 1 more; name them" in " ".join(result.stderr.split())
+    assert [u.id for u in read_manifest(tmp_path / "m.tsv")] == ["train-0"]
+    (tmp_path / "train-0.tar").unlink()
+    assert len(read_manifest(unpack(tmp_path, tmp_path / "out"))) == 2
+
+
 def test_a_broken_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"no tar" * 200)
     assert str(tmp_path / "a.tar") in problem_of(unpack, tmp_path / "a.tar", tmp_path / "out")
     tar_of(tmp_path / "b.tar", {"a.txt": b"no audio"})
     assert "holds no audio" in problem_of(unpack, tmp_path / "b.tar", tmp_path / "out")
-    assert not (tmp_path / "out" / "manifest.jsonl").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_parquet_with_the_audio_inside(tmp_path: Path) -> None:
@@ -322,7 +349,7 @@ def test_what_unpacks_to_many_times_its_size_fills_nothing(
                     file.addfile(member, io.BytesIO(content))
     said = problem_of(unpack, path, tmp_path / "out")
     assert ("is too large" if kind == "one" else "unpacks to over 50 times its size") in said
-    assert sum(made.stat().st_size for made in (tmp_path / "out").iterdir()) < 100_000
+    assert sum(made.stat().st_size for made in tmp_path.glob("out/*")) < 100_000
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")

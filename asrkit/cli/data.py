@@ -83,7 +83,8 @@ def import_command(
     if split is None and output.suffix.lower() not in (".tsv", ".jsonl", ".json"):
         raise ConfigError(f"--output must end in .tsv or .jsonl, not {output.name!r}; a folder needs --split")
     room = output if split is not None else output.with_suffix("")
-    corpora = {_name(source, place, sources): _unpacked(source, room) for place, source in enumerate(sources)}
+    names = [_name(source, place, sources) for place, source in enumerate(sources)]
+    corpora = {name: _unpacked(source, room, name) for name, source in zip(names, sources, strict=True)}
     texts = text_settings(alphabet, [*corpora.values()], audio_root)
     normalizer = get_normalizer(texts.normalizer, texts.language)
     each = {
@@ -113,14 +114,17 @@ def _name(source: Path, place: int, sources: Sequence[Path]) -> str:
     return names[place] if names.count(names[place]) == 1 else f"{names[place]}-{place + 1}"
 
 
-def _unpacked(source: Path, room: Path) -> Path:
+def _unpacked(source: Path, room: Path, name: str) -> Path:
     """Return a source, or the manifest of what was unpacked of archives."""
-    from asrkit.data.archives import archives_of, unpack
+    from asrkit.data.archives import archives_of, held_out_archives, unpack
 
     if not archives_of(source):
         return source
     say(f"{source}: its recordings are unpacked")
-    return unpack(source, room.parent / f"{room.name}-audio" / source.name)
+    if left_out := held_out_archives(source):
+        more = f" and {len(left_out) - 1:,} more" * (len(left_out) > 1)
+        say(f"{source}: parts to test with that are left out: {left_out[0].name}{more}; name them to read them")
+    return unpack(source, room.parent / f"{room.name}-audio" / name)
 
 
 def text_settings(alphabet: str | None, sources: Sequence[Path], audio_root: Path | None) -> DataConfig:

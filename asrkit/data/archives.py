@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from asrkit.audio import AUDIO_SUFFIXES
 from asrkit.data.download import ModestMember
 from asrkit.data.layouts import LAYOUTS
+from asrkit.data.rows import held_out_part
 from asrkit.data.tables import named_values
 from asrkit.errors import ManifestError, MissingPathError
 from asrkit.packages import needed
 from asrkit.reading import UNPACKING_ERRORS, parse_json
-from asrkit.writing import written_whole
+from asrkit.writing import write_whole, written_whole
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 _MAX_AUDIO_BYTES = 1 << 30
@@ -25,11 +28,15 @@ _MOST_UNPACKED = 50
 _FREE_BYTES = 1 << 26
 _MAX_TEXT_BYTES = 16 << 20
 _ROWS = 8  # of a parquet file in memory
+_EXPECTED = (
+    "a column text or sentence beside the audio (parquet), or for each recording a .txt, a .json with text or a line "
+    "of NeMo's manifest beside the shard (tar)"
+)
 
 
 @dataclass
 class _Item:
-    """One utterance of an archive."""
+    """One utterance of an archive; its text or its audio may be missing."""
 
     key: str
     suffix: str
@@ -45,28 +52,61 @@ def archives_of(source: Path) -> list[Path]:
     return [source] if _kind(source) else []
 
 
+def held_out_archives(source: Path) -> list[Path]:
+    """Return the archives of a folder that others test with, unless it holds nothing else."""
+    found = archives_of(source) if source.is_dir() else []
+    held = [path for path in found if held_out_part(path.relative_to(source).parts)]
+    return held if len(held) < len(found) else []
+
+
 def unpack(source: Path, folder: Path) -> Path:
     """Write the recordings of archives into a folder and return its manifest; what is complete is not done again.
 
     The source is a tar shard, a parquet file, or a folder of them; NeMo's manifest may lie beside its shards.
-    Recordings are numbered.
+    Recordings are numbered. What lacks its text or its audio is a line of the manifest that says so when it is read;
+    archives that others test with are left out of a folder of others.
 
     Raises:
         MissingPathError: There is no such source.
-        ManifestError: An archive cannot be read, or holds no audio.
+        ManifestError: An archive cannot be read, or holds no audio with a text.
         MissingPackageError: Parquet needs pyarrow.
     """
     if not source.exists():
         raise MissingPathError("no such archive", path=source)
-    manifest = folder / "manifest.jsonl"
-    if manifest.is_file():
+    left_out = held_out_archives(source)
+    read = [path for path in archives_of(source) if path not in left_out]
+    manifest, told, content = folder / "manifest.jsonl", folder / "archives.sha256", _fingerprint(read)
+    if manifest.is_file() and told.is_file() and told.read_text(encoding="utf-8") == content:
         return manifest
+    made = [path for path in (folder, folder.parent) if not path.exists()]
+    manifest.unlink(missing_ok=True)  # of other archives, whose recordings had the same numbers
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with written_whole(manifest) as file:
+            if not _write_recordings(read, folder, file):
+                raise ManifestError(f"holds no audio with texts; expected {_EXPECTED}", path=source)
+    except ManifestError:
+        with suppress(OSError):  # which is what those are that hold something
+            for path in made:
+                path.rmdir()
+        raise
+    write_whole(told, content)
+    return manifest
+
+
+def _write_recordings(archives: list[Path], folder: Path, manifest: IO[bytes]) -> int:
+    """Write what has audio and text into a folder, and a line for everything; return how many recordings it is.
+
+    Raises:
+        ManifestError: An archive cannot be read.
+    """
     count = 0
-    with written_whole(manifest) as file:
-        for archive in archives_of(source):
-            left = _most_bytes(archive)
-            for item in _items(archive):
+    for archive in archives:
+        left = _most_bytes(archive)
+        for item in _items(archive):
+            row = {"utterance_id": "-".join(item.key.split()), "text": "", **item.values}
+            name = f"{archive.name}/{item.key}{item.suffix}"
+            if item.audio and row["text"]:
                 count += 1
                 left -= len(item.audio)
                 if left < 0:
@@ -76,11 +116,16 @@ def unpack(source: Path, folder: Path) -> Path:
                 name = f"{count:07}{item.suffix}"
                 with written_whole(folder / name) as recording:
                     recording.write(item.audio)
-                row = {"utterance_id": "-".join(item.key.split()), **item.values, "audio_filepath": name}
-                file.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
-        if not count:
-            raise ManifestError("holds no audio with texts", path=source)
-    return manifest
+            manifest.write(f"{json.dumps({**row, 'audio_filepath': name}, ensure_ascii=False)}\n".encode())
+    return count
+
+
+def _fingerprint(archives: list[Path]) -> str:
+    """Return what tells these archives, and NeMo's manifests beside them, from others."""
+    beside = {manifest for path in archives for manifest in _nemo_manifests(path.parent)}
+    files = [*archives, *sorted(beside)]
+    told = [(path.name, (status := path.stat()).st_size, status.st_mtime_ns) for path in files]
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def _kind(path: Path) -> str:
@@ -129,14 +174,18 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
 
 
 def _item(key: str, audio: tuple[str, bytes] | None, values: Mapping[str, Any]) -> Iterator[_Item]:
-    if audio is not None and values.get("text"):
+    if audio is not None:
         yield _Item(key.removeprefix("./").replace("/", "_"), *audio, values)
+
+
+def _nemo_manifests(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*manifest*.json"), *folder.glob("*manifest*.jsonl")])
 
 
 def _nemo_texts(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the lines of NeMo's manifests of tarred audio, by the name of the member."""
     told: dict[str, dict[str, Any]] = {}
-    for path in sorted([*folder.glob("*manifest*.json"), *folder.glob("*manifest*.jsonl")]):
+    for path in _nemo_manifests(folder):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = parse_json(line) if line.strip() else {}
             if isinstance(row, dict) and "audio_filepath" in row:
@@ -154,11 +203,13 @@ def _of_parquet(archive: Path) -> Iterator[_Item]:
             raise ManifestError(f"unpacks to over {_MOST_UNPACKED} times its size, as no corpus does", path=archive)
         for batch in file.iter_batches(_ROWS):
             for row in batch.to_pylist():
-                audio = next((v for v in row.values() if isinstance(v, dict) and v.get("bytes")), None)
+                audio = next((v for v in row.values() if isinstance(v, dict) and "bytes" in v), None)
                 values = named_values({key: value for key, value in row.items() if value is not audio})
-                if audio is not None and values.get("text"):
+                if audio is not None:
                     path = PurePosixPath(str(audio.get("path") or ""))
                     suffix = path.suffix.lower() if path.suffix.lower() in AUDIO_SUFFIXES else ".wav"
-                    yield _Item(str(values.get("utterance_id") or path.stem or "row"), suffix, audio["bytes"], values)
+                    yield _Item(
+                        str(values.get("utterance_id") or path.stem or "row"), suffix, audio["bytes"] or b"", values
+                    )
     except ArrowException as error:
         raise ManifestError(f"cannot be read: {' '.join(str(error).split())}", path=archive) from None

@@ -16,11 +16,9 @@ from asrkit.audio import AUDIO_SUFFIXES
 from asrkit.data.kaldi import is_kaldi, read_kaldi
 from asrkit.data.lhotse import is_lhotse, read_lhotse
 from asrkit.data.lines import read_lines
-from asrkit.data.rows import Problem, Row
+from asrkit.data.rows import Problem, Row, held_out_part
 from asrkit.data.tables import read_csv, read_jsonl, read_tsv
 
-# Parts of corpora by which others compare their results: not trained on unless they are named themselves.
-_HELD_OUT = re.compile(r"(?:^|[-_.])(?:dev|test|valid|validation|eval|evaluation)(?:$|[-_.\d])", re.IGNORECASE)
 _LOOKED_AT = 5  # lines
 _STM_OPTIONS = re.compile(r"<[^<>]*>|\(\d+\)|\{[^{}]*\}")
 
@@ -259,4 +257,4 @@ def read_layout(layout: Layout, folder: Path) -> tuple[list[Row | Problem], dict
 
 def _held_out_part(row: Row) -> str | None:
     folders = () if Path(row.audio).is_absolute() else Path(row.audio).parent.parts
-    return row.subset or next((name for name in folders if _HELD_OUT.search(name)), None)
+    return row.subset or held_out_part(folders)

@@ -49,6 +49,15 @@ class Problem:
         return f"{self.path}:{self.line}: {self.message}"
 
 
+# Parts of corpora by which others compare their results: not trained on unless they are named themselves.
+_HELD_OUT = re.compile(r"(?:^|[-_.])(?:dev|test|valid|validation|eval|evaluation)(?:$|[-_.\d])", re.IGNORECASE)
+
+
+def held_out_part(names: Iterable[str]) -> str | None:
+    """Return the first of the names of folders and files that others test with; None if there is none."""
+    return next((name for name in names if _HELD_OUT.search(name)), None)
+
+
 class _RowError(Exception):
     """Says what is wrong with one row."""
 
