@@ -48,6 +48,7 @@ class _FileError(AsrkitError):
     def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
         self.path = None if path is None else Path(path)
         self.line = line
+        self.message = message  # without path and line
         where = "" if path is None else f"{path}:{line}: " if line is not None else f"{path}: "
         super().__init__(where + message)
 

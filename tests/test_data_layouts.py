@@ -24,11 +24,15 @@ from asrkit.errors import ManifestError
 
 CORPORA = {
     "recordings with texts": (
-        {"a/one.wav": None, "a/one.txt": "First\nline\n", "two.mp3": None, "two.txt": "Second"},
+        {"a/one.wav": None, "a/one.txt": "First\nline\n", "two.mp3": None, "two.TXT": "Second"},
         [("a/one.wav", "First line", None), ("two.mp3", "Second", None)],
     ),
     "vctk": (
-        {"wav48_silence_trimmed/p225/p225_001_mic1.flac": None, "txt/p225/p225_001.txt": "Please call."},
+        {
+            "wav48_silence_trimmed/p225/p225_001_mic1.flac": None,
+            "wav48_silence_trimmed/p225/p225_001_mic2.flac": None,
+            "txt/p225/p225_001.txt": "Please call.",
+        },
         [("wav48_silence_trimmed/p225/p225_001_mic1.flac", "Please call.", "p225")],
     ),
     "libritts": (
@@ -57,6 +61,7 @@ CORPORA = {
     ),
     "lj with flac": ({"metadata.csv": "a|A\n", "wavs/a.flac": None}, [("wavs/a.flac", "A", "lj")]),
     "lj with a suffix in the id": ({"metadata.csv": "a.wav|A|B\n", "wavs/a.wav": None}, [("wavs/a.wav", "B", "lj")]),
+    "lj with a path in the id": ({"metadata.csv": "wavs/a.wav|A\n", "wavs/a.wav": None}, [("wavs/a.wav", "A", "lj")]),
     "audiofolder with splits": (
         {"train/metadata.csv": "file_name,transcription\na.wav,one\n", "train/a.wav": None},
         [("train/a.wav", "one", None)],
@@ -91,12 +96,16 @@ def test_times_of_stm_are_kept(tmp_path: Path) -> None:
     assert (utterance.start_s, utterance.end_s) == (0.02, 0.09)
 
 
-def test_a_recording_without_its_text_is_named(tmp_path: Path) -> None:
-    lay(tmp_path, {"a.wav": None, "a.txt": "one", "b.wav": None})
+def test_a_recording_whose_text_is_not_there_or_unreadable_is_named(tmp_path: Path) -> None:
+    lay(tmp_path, {"a.wav": None, "a.txt": "one", "b.wav": None, "c.wav": None})
+    (tmp_path / "c.txt").write_bytes("three".encode("utf-16"))
     found, problems = scan_manifest(tmp_path)
     assert ([u.id for u in found], [str(p) for p in problems]) == (
         ["a"],
-        [f"{tmp_path / 'b.wav'}:1: has no text at b.txt"],
+        [
+            f"{tmp_path / 'b.wav'}:1: has no text at b.txt",
+            f"{tmp_path / 'c.txt'}:1: is not UTF-8; save it as UTF-8 text",
+        ],
     )
 
 
@@ -119,6 +128,30 @@ HELD_OUT = {
         | {f"clips/{name}.mp3": None for name in "abc"},
         ["a"],
         "dev (1), test (1)",
+    ),
+    "common voice without validated.tsv": (
+        {
+            "other.tsv": "client_id\tpath\tsentence\nx\ta.mp3\tA\nx\tb.mp3\tB\n",
+            "test.tsv": "client_id\tpath\tsentence\nx\tb.mp3\tB\n",
+            "clips/a.mp3": None,
+            "clips/b.mp3": None,
+        },
+        ["a"],
+        "test (1)",
+    ),
+    "lhotse": (
+        {"a.wav": None}
+        | {
+            f"x_cuts_{part}.jsonl": json.dumps(
+                {
+                    "recording": {"sources": [{"type": "file", "source": "a.wav"}]},
+                    "supervisions": [{"id": part, "duration": 0.1, "text": "one"}],
+                }
+            )
+            for part in ("train", "dev-clean")
+        },
+        ["train"],
+        "x_cuts_dev-clean (1)",
     ),
     "audiofolder": (
         {f"{part}/metadata.csv": f"file_name,text\n{part[:2]}.wav,x\n" for part in ("train", "validation")}

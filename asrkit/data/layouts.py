@@ -18,6 +18,7 @@ from asrkit.data.lhotse import is_lhotse, read_lhotse
 from asrkit.data.lines import read_lines
 from asrkit.data.rows import Problem, Row, held_out_part
 from asrkit.data.tables import read_csv, read_jsonl, read_tsv
+from asrkit.errors import ManifestError
 
 _LOOKED_AT = 5  # lines
 _STM_OPTIONS = re.compile(r"<[^<>]*>|\(\d+\)|\{[^{}]*\}")
@@ -55,7 +56,11 @@ class Beside:
             if not path.is_file():
                 yield Problem(folder / audio, 1, f"has no text at {path.relative_to(folder).as_posix()}")
                 continue
-            text = " ".join(" ".join(read_lines(path)).split())
+            try:
+                text = " ".join(" ".join(read_lines(path)).split())
+            except ManifestError as error:
+                yield Problem(path, error.line or 1, error.message)
+                continue
             yield Row(path, 1, audio, groups.get("id"), text, speaker=groups.get("speaker"), corpus=self.corpus)
 
     def _pairs(self, folder: Path, *, with_missing: bool = False) -> Iterator[tuple[Path, Path, dict[str, str]]]:
@@ -65,6 +70,8 @@ class Beside:
             if found:
                 groups = {name: value for name, value in found.groupdict().items() if value is not None}
                 text = folder / self.text.format(**groups)
+                if not text.is_file() and (upper := text.with_suffix(text.suffix.upper())).is_file():
+                    text = upper
                 if with_missing or text.is_file():
                     yield audio, text, groups
 
@@ -136,16 +143,15 @@ def _without_suffix(name: str) -> str:
 
 
 def read_common_voice(folder: Path) -> Iterator[Row | Problem]:
-    """Read Mozilla Common Voice: ``validated.tsv`` without the sentences of its dev and test sets, else ``train.tsv``.
+    """Read Mozilla Common Voice: ``validated.tsv``, else ``train.tsv``, without the sentences of its dev and test sets.
 
     Any of its tables is read by its own name.
     """
     path = next(path for name in _COMMON_VOICE if (path := folder / name).is_file())
     held_out: dict[str, str] = {}
-    if path.name == _COMMON_VOICE[0]:
-        for name in ("dev", "test"):
-            if (table := folder / f"{name}.tsv").is_file():
-                held_out |= {str(r.audio): name for r in read_tsv(table, read_lines(table)) if isinstance(r, Row)}
+    for name in ("dev", "test"):
+        if (table := folder / f"{name}.tsv").is_file():
+            held_out |= {str(r.audio): name for r in read_tsv(table, read_lines(table)) if isinstance(r, Row)}
     for row in read_tsv(path, read_lines(path)):
         is_held = isinstance(row, Row) and str(row.audio) in held_out
         yield replace(row, subset=held_out[str(row.audio)]) if isinstance(row, Row) and is_held else row
@@ -200,8 +206,8 @@ _LJ_LINE = r"(?P<id>[^|]+)\|(?P<raw>[^|]*)(?:\|(?P<text>[^|]*))?"
 Layout = Custom | Beside | Listed
 LAYOUTS: tuple[Layout, ...] = (
     Listed(
-        "ljspeech", "metadata.csv and wavs/", "metadata.csv", _LJ_LINE, ("wavs/{id}",), "id|text|normalized text",
-        only_speaker="lj", corpus="ljspeech",
+        "ljspeech", "metadata.csv and wavs/", "metadata.csv", _LJ_LINE, ("wavs/{id}", "{id}"),
+        "id|text|normalized text", only_speaker="lj", corpus="ljspeech",
     ),
     Custom("common voice", "validated.tsv, or train.tsv, and clips/", _is_common_voice, read_common_voice),
     Custom("kaldi", "wav.scp and text", is_kaldi, read_kaldi),
@@ -220,7 +226,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Beside(
         "vctk", "wav48*/SPEAKER/*.flac and txt/SPEAKER/*.txt",
-        r"wav[^/]*/(?P<speaker>[^/]+)/(?P<id>[^/]+?)(?:_mic1)?", "txt/{speaker}/{id}.txt", "vctk",
+        r"wav[^/]*/(?P<speaker>[^/]+)/(?P<id>[^/]+?)(?:_mic1)?(?<!_mic2)", "txt/{speaker}/{id}.txt", "vctk",
     ),
     Listed(
         "voxforge", "etc/PROMPTS beside wav/", "**/etc/PROMPTS", r"(?:\S*/)?(?P<id>[^/\s]+)\s+(?P<text>.*)",
@@ -233,7 +239,7 @@ LAYOUTS: tuple[Layout, ...] = (
         clean=_spoken_stm, skipped="ignore_time_segment_in_scoring|inter_segment_gap",
     ),
     Listed(
-        "m-ailabs", "metadata.csv beside wavs/, at any depth", "**/metadata.csv", _LJ_LINE, ("wavs/{id}",),
+        "m-ailabs", "metadata.csv beside wavs/, at any depth", "**/metadata.csv", _LJ_LINE, ("wavs/{id}", "{id}"),
         "id|text|normalized text", r"([^/]+)/[^/]+/metadata\.csv$", corpus="m-ailabs",
     ),
     Beside("texts beside", "a .txt of the same name beside each recording", r"(?P<path>.+)", "{path}.txt"),

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from asrkit.data.rows import Problem, Row
+from asrkit.data.rows import Problem, Row, held_out_part
 from asrkit.errors import ManifestError
 from asrkit.reading import UNPACKING_ERRORS, parse_json
 
@@ -90,6 +90,7 @@ def _row(
         start_s=start_s,
         end_s=start_s + float(said.get("duration") or 0.0),
         channel=int(channels[0]) if has_many and len(channels) == 1 else None,
+        subset=held_out_part([path.name.removesuffix(".gz").removesuffix(".jsonl")]),
     )
 
 
