@@ -80,7 +80,7 @@ def test_audio_root_and_absolute_paths(folder: Path, tmp_path: Path) -> None:
 def test_text_may_be_absent_where_it_is_not_needed(folder: Path) -> None:
     path = write(folder / "m.tsv", "path\na.wav\n")
     assert read_manifest(path, require_text=False) == [Utterance("a", folder / "a.wav")]
-    with pytest.raises(ManifestError, match="the text of 'a' is empty"):
+    with pytest.raises(ManifestError, match="'a' has no text; name its column"):
         read_manifest(path)
 
 
@@ -295,7 +295,7 @@ def test_splits_that_cannot_be() -> None:
         split_utterances(corpus(1, 1))
 
 
-PARTS = ("start\tend", "start_time\tend_time", "offset\tend", "START\tEnd")
+PARTS = ("start\tend", "start_time\tend_time", "offset\tend", "start_s\tend_s", "begin\tstop", "START\tEnd")
 
 
 @pytest.mark.parametrize("names", PARTS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +59,43 @@ def test_hugging_face_audio_folders(tmp_path: Path, name: str, content: str) -> 
         (tmp_path / "data" / "a.wav", "one"),
         (tmp_path / "data" / "b.wav", "two"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "unread"),
+    [
+        ("start_ms,end_ms", "start_ms"),
+        ("start,segment_end", "segment_end"),
+        ("onset,duration", "onset"),
+        ("Start (s),End (s)", "start (s)"),
+    ],
+)
+def test_times_by_names_that_nobody_reads_are_not_ignored(tmp_path: Path, names: str, unread: str) -> None:
+    lay(tmp_path, {"a.wav": None, "m.csv": f"path,{names},text\na.wav,0,1,one\n"})
+    with pytest.raises(ManifestError, match=rf"m\.csv:1: its column '{re.escape(unread)}' may be a time"):
+        scan_manifest(tmp_path / "m.csv")
+    entry = {"path": "a.wav", "text": "one"}
+    lines = [{**entry, **dict.fromkeys(names.lower().split(","), value)} for value in (None, 1)]
+    (tmp_path / "m.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    found, problems = scan_manifest(tmp_path / "m.jsonl")
+    assert [u.text for u in found] == ["one"]
+    assert [(p.line, p.message.split(";")[0]) for p in problems] == [(2, f"{unread!r} may be a time and is not read")]
+
+
+def test_what_says_a_known_time_again_is_nothing_to_refuse(tmp_path: Path) -> None:
+    names = "path,start,duration,start_frame,end_frame,end_token,text"
+    lay(tmp_path, {"a.wav": None, "m.csv": f"{names}\na.wav,0.01,0.05,1,6,x,one\n"})
+    (utterance,) = read_manifest(tmp_path / "m.csv")
+    assert (utterance.start_s, utterance.duration_s) == (0.01, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("m.tsv", "path\tlabel\na.wav\tone\n"), ("m.jsonl", '{"path": "a.wav"}')]
+)
+def test_a_text_by_another_name_is_not_called_empty(tmp_path: Path, name: str, content: str) -> None:
+    lay(tmp_path, {"a.wav": None, name: content})
+    with pytest.raises(ManifestError, match="'a' has no text; name its column or key 'text', or remove the line"):
+        read_manifest(tmp_path / name)
 
 
 def test_broken_csv_lines_are_named(tmp_path: Path) -> None:

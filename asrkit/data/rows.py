@@ -107,6 +107,8 @@ def _utterance(row: Row, audio_root: Path, require_text: bool, require_audio: bo
     if not is_id(utterance_id):
         raise _RowError(f"the id {utterance_id!r} must not be empty nor hold spaces or control characters")
     text = None if row.text is None else " ".join(row.text.split())
+    if require_text and text is None:
+        raise _RowError(f"{utterance_id!r} has no text; name its column or key 'text', or remove the line")
     if require_text and not text:
         raise _RowError(f"the text of {utterance_id!r} is empty; write what is said or remove the line")
     start_s = _number(row.start_s, "start")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ _NAMES = {
         "wav",
     ),
     "duration_s": ("seconds", "duration"),
-    "start_s": ("start", "start_time", "offset", "begin"),
-    "end_s": ("end", "end_time"),
+    "start_s": ("start", "start_time", "offset", "begin", "start_s", "start_sec", "start_seconds"),
+    "end_s": ("end", "end_time", "stop", "end_s", "end_sec", "end_seconds"),
     "channel": ("channel",),
     "speaker": ("speaker", "speaker_id", "client_id"),
     "corpus": ("corpus",),
@@ -29,6 +30,11 @@ _NAMES = {
     "text": ("text", "sentence", "transcript", "transcription"),
 }  # fmt: skip
 _NUMBERS = ("duration_s", "start_s", "end_s", "weight")
+# Other names of times, in other units maybe: whoever did not read them would train on whole recordings.
+_TIME = re.compile(
+    r"(?:(?:segment|seg|clip|utt|utterance|audio)[_ ]?)?(start|begin|onset|end|stop)"
+    r"(?:[_ ]?(?:s|sec|secs|seconds|ms|msec|milliseconds|time|timestamp|frame|sample|[\[(]m?s[\])]))*"
+)
 # What our own manifests tell beside it, for people and for `asrkit score --by`.
 _TOLD = {"recording", "confidence", "room", "noise", "snr", "clip", "codec"}
 
@@ -91,7 +97,11 @@ def read_jsonl(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
         if not isinstance(entry, dict):
             yield Problem(path, line, "is not a JSON object")
             continue
-        columns = _columns(key for key, value in entry.items() if value is not None)
+        given = [key for key, value in entry.items() if value is not None]
+        columns = _columns(given)
+        if unread := _unread_time(given, columns):
+            yield Problem(path, line, unread)
+            continue
         values = {field: entry[key] for field, key in columns.items()}
         wrong = [key for key, value in values.items() if key not in _NUMBERS and not isinstance(value, str | int)]
         if wrong or any(isinstance(value, bool) for key, value in values.items() if key not in _NUMBERS):
@@ -122,6 +132,16 @@ def unread_columns(first_line: str) -> list[str]:
     return [name for name, low in zip(names, lowered, strict=True) if low not in known]
 
 
+def _unread_time(names: Iterable[str], columns: Mapping[str, str]) -> str:
+    """Return what to do about a name that stands for a time but is not among the columns read; nothing if none does."""
+    ends = "end_s" in columns or {"start_s", "duration_s"} <= columns.keys()
+    for name in names:
+        found = None if name in columns.values() else _TIME.fullmatch(name.lower())
+        if found and not (ends if found[1] in ("end", "stop") else "start_s" in columns):
+            return f"{name!r} may be a time and is not read; name it start or end, in seconds, or remove it"
+    return ""
+
+
 def _columns(names: Iterable[str]) -> dict[str, str]:
     """Return which of some names stands for each field that has one."""
     given = set(names)
@@ -140,6 +160,8 @@ def _fields(path: Path, header: Sequence[str]) -> list[str | None]:
             path=path,
             line=1,
         )
+    if unread := _unread_time(lowered, _columns(lowered)):
+        raise ManifestError(f"its column {unread}", path=path, line=1)
     return [fields.get(name) for name in lowered]
 
 
