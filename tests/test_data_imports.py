@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from typer.testing import CliRunner
 
 from asrkit.cli.whole import app
 from asrkit.data import Utterance, read_manifest, scan_manifest
+from asrkit.data.archives import archives_of
 from asrkit.data.kaldi import write_kaldi
 from asrkit.errors import ManifestError
+from asrkit.transcription.aligning import KnownTexts
 
 
 def lay(folder: Path, files: dict[str, str | None]) -> Path:
@@ -103,6 +106,19 @@ def test_broken_csv_lines_are_named(tmp_path: Path) -> None:
     utterances, problems = scan_manifest(tmp_path / "m.csv")
     assert [utterance.id for utterance in utterances] == ["a"]
     assert [(problem.line, problem.message[:10]) for problem in problems] == [(3, "is not CSV"), (4, "1 columns ")]
+
+
+def test_what_has_the_name_of_a_text_but_is_none_is_not_opened(tmp_path: Path) -> None:
+    lay(tmp_path, {"a.wav": None, "a.txt": "one", "b.txt/c": "in a folder"})
+    (tmp_path / "d.trans.txt").mkdir()
+    (tmp_path / "e.tar").mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "f.stm")
+        os.mkfifo(tmp_path / "g.txt")
+    lay(tmp_path / "good", {"x.trans.txt": "a ONE\n", "a.wav": None})
+    assert [u.text for u in read_manifest(tmp_path)] == ["ONE"]
+    assert KnownTexts.read(tmp_path).texts["a"] == "one"
+    assert archives_of(tmp_path / "e.tar") == []
 
 
 def test_kaldi_with_segments(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def archives_of(source: Path) -> list[Path]:
     """Return the archives that a source consists of: itself, or those of a folder; none for any other corpus."""
     if source.is_dir():
         is_read = any(layout.matches(source) for layout in LAYOUTS)
-        return [] if is_read else sorted(path for path in source.rglob("*") if _kind(path))
+        return [] if is_read else sorted(path for path in source.rglob("*") if _kind(path) and path.is_file())
     return [source] if _kind(source) else []
 
 

@@ -95,13 +95,13 @@ class Listed:
 
     def matches(self, folder: Path) -> bool:
         """Tell whether a table begins with such a line."""
-        tables = (path for path in folder.glob(self.tables) if path.is_file())
+        tables = self._tables(folder)
         return any(re.fullmatch(self.line, line) for path in tables for line in _first_lines(path)[:_LOOKED_AT])
 
     def read(self, folder: Path) -> Iterator[Row | Problem]:
         """Yield the lines of all tables."""
         find = cache(_audio_in)
-        for path in sorted(folder.glob(self.tables)):
+        for path in sorted(self._tables(folder)):
             whose = re.search(self.speaker, path.relative_to(folder.parent).as_posix())
             for line, content in enumerate(read_lines(path), 1):
                 found = re.fullmatch(self.line, content)
@@ -124,6 +124,9 @@ class Listed:
                     start_s=values.get("start"),
                     end_s=values.get("end"),
                 )
+
+    def _tables(self, folder: Path) -> Iterator[Path]:
+        return (path for path in folder.glob(self.tables) if path.is_file())
 
 
 def _recordings(folder: Path) -> Iterable[Path]:

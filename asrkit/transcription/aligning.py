@@ -108,7 +108,7 @@ def read_text(path: Path) -> str:
 
 def _of_folder(folder: Path) -> dict[str, str]:
     """Return texts by their paths below a folder, and by their names where no other has the same."""
-    files = sorted(folder.rglob("*.txt"))
+    files = [path for path in sorted(folder.rglob("*.txt")) if path.is_file()]  # a pipe would keep us waiting
     if not files:
         raise ConfigError(f"{folder}: holds no .txt file; name the folder of the texts")
     texts = {file.relative_to(folder).with_suffix("").as_posix(): read_text(file) for file in files}
