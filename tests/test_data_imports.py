@@ -16,7 +16,9 @@ from asrkit.cli.whole import app
 from asrkit.data import Utterance, read_manifest, scan_manifest
 from asrkit.data.archives import archives_of
 from asrkit.data.kaldi import write_kaldi
+from asrkit.data.preparation import prepare_corpus
 from asrkit.errors import ManifestError
+from asrkit.text import Alphabet
 from asrkit.transcription.aligning import KnownTexts
 
 
@@ -185,6 +187,26 @@ def test_segments_may_name_a_channel_and_run_to_the_end(tmp_path: Path) -> None:
         "segments has no 'RECORDING START END [CHANNEL]' for 'u4'",
         "the end '-2' is not a number of seconds",
     ]
+
+
+def test_sides_of_a_call_in_stm_are_told_apart(tmp_path: Path) -> None:
+    lay(
+        tmp_path,
+        {"x.stm": "s A one 0 0.05 <o> hello\ns B two 0 0.05 <o> there\nm 1 three 0 0.05 <o> mono\n", "m.wav": None},
+    )
+    soundfile.write(tmp_path / "s.wav", np.zeros((1600, 2)), 16_000)
+    assert [(u.text, u.channel) for u in read_manifest(tmp_path)] == [("hello", 0), ("there", 1), ("mono", 0)]
+    lay(tmp_path / "mono", {"x.stm": "m 1 three 0 0.05 <o> mono\n", "m.wav": None})
+    assert [u.channel for u in read_manifest(tmp_path / "mono")] == [None]
+
+
+def test_a_channel_that_is_not_there_is_left_out_of_an_import(tmp_path: Path) -> None:
+    lines = [{"audio_filepath": "s.wav", "channel_selector": channel, "text": "one"} for channel in (0, 1, 2)]
+    (tmp_path / "m.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    soundfile.write(tmp_path / "s.wav", np.zeros((1600, 2)), 16_000)
+    prepared = prepare_corpus(tmp_path / "m.jsonl", Alphabet())
+    assert [u.channel for u in prepared.utterances] == [0, 1]
+    assert prepared.problems == [f"{tmp_path / 's.wav'}: has no channel 2; count its 2 channel(s) from 0"]
 
 
 def test_kaldi_entries_that_lack_something_are_named(tmp_path: Path) -> None:

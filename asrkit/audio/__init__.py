@@ -8,6 +8,7 @@ from asrkit.audio.waveform import (
     load_waveform,
     measure_duration_s,
     probe,
+    require_channel,
     write_waveform,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "load_waveform",
     "measure_duration_s",
     "probe",
+    "require_channel",
     "write_waveform",
 ]

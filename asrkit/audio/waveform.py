@@ -149,6 +149,16 @@ def write_waveform(path: Path | str, waveform: FloatArray, sample_rate_hz: int =
         )
 
 
+def require_channel(path: Path, channel: int | None, num_channels: int) -> None:
+    """Refuse a channel that a recording does not have.
+
+    Raises:
+        AudioError: It does not.
+    """
+    if channel is not None and not 0 <= channel < num_channels:
+        raise AudioError(f"has no channel {channel}; count its {num_channels} channel(s) from 0", path=path)
+
+
 def _resampled_blocks(
     path: Path,
     sample_rate_hz: int,
@@ -163,8 +173,7 @@ def _resampled_blocks(
     reading = reading or Reading()
     with closing(open_recording(path, reading, raw_rate_hz)) as source:
         rate_hz = source.sample_rate_hz
-        if channel is not None and not 0 <= channel < source.num_channels:
-            raise AudioError(f"has no channel {channel}; count its {source.num_channels} channel(s) from 0", path=path)
+        require_channel(path, channel, source.num_channels)
         resampler = None if rate_hz == sample_rate_hz else soxr.ResampleStream(rate_hz, sample_rate_hz, 1, "float32")
         blocks = source.blocks(*span_s)
         if channel is None and source.num_channels > 1:

@@ -21,6 +21,7 @@ from asrkit.data.tables import read_csv, read_jsonl, read_tsv
 from asrkit.errors import ManifestError
 
 _LOOKED_AT = 5  # lines
+_SIDES = {"1": "0", "2": "1", "A": "0", "B": "1"}  # of a call, as stm names its channels
 _STM_OPTIONS = re.compile(r"<[^<>]*>|\(\d+\)|\{[^{}]*\}")
 
 
@@ -83,7 +84,8 @@ class Listed:
     name: str  # what it is called
     description: str  # by which files it is known
     tables: str  # pattern of their paths below the folder
-    line: str  # what a line must match; groups ``id``, ``text``, maybe ``audio``, ``speaker``, ``start``, ``end``
+    line: str  # what a line must match; groups ``id``, ``text``, maybe ``audio``, ``channel``, ``speaker``, ``start``,
+    # ``end``
     # Where the recording may be, seen from the table, with these groups in it; its suffix may be missing.
     audio: tuple[str, ...]
     expected: str  # what a line should be, for those that are something else
@@ -103,8 +105,10 @@ class Listed:
         find = cache(_audio_in)
         for path in sorted(self._tables(folder)):
             whose = re.search(self.speaker, path.relative_to(folder.parent).as_posix())
-            for line, content in enumerate(read_lines(path), 1):
-                found = re.fullmatch(self.line, content)
+            lines = [(content, re.fullmatch(self.line, content)) for content in read_lines(path)]
+            # A table of recordings with one channel calls it 1, or A; it need not be named.
+            is_two_sided = any(found and found.groupdict().get("channel") in ("2", "B") for _, found in lines)
+            for line, (content, found) in enumerate(lines, 1):
                 if not content.strip() or content.startswith(";;") or re.search(self.skipped, content):
                     continue
                 if not found:
@@ -123,6 +127,7 @@ class Listed:
                     corpus=self.corpus,
                     start_s=values.get("start"),
                     end_s=values.get("end"),
+                    channel=_SIDES.get(values.get("channel", "")) if is_two_sided else None,
                 )
 
     def _tables(self, folder: Path) -> Iterator[Path]:
@@ -237,7 +242,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Listed(
         "tedlium", "*.stm beside the recordings or in stm/", "**/*.stm",
-        r"(?P<audio>\S+) +\S+ +(?P<speaker>\S+) +(?P<start>[\d.]+) +(?P<end>[\d.]+) +(?P<text>.*)",
+        r"(?P<audio>\S+) +(?P<channel>\S+) +(?P<speaker>\S+) +(?P<start>[\d.]+) +(?P<end>[\d.]+) +(?P<text>.*)",
         ("../sph/{audio}", "{audio}", "../wav/{audio}"), "a line of stm",
         clean=_spoken_stm, skipped="ignore_time_segment_in_scoring|inter_segment_gap",
     ),

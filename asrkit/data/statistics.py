@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asrkit.audio import measure_duration_s
+from asrkit.audio import measure_duration_s, probe, require_channel
 from asrkit.data.utterance import Utterance
 from asrkit.errors import AudioError
 
@@ -51,6 +51,8 @@ def measure_durations(
     for utterance in utterances:
         if utterance.duration_s is None or not believe:
             try:
+                if utterance.channel:  # the first one is always there
+                    require_channel(utterance.audio_path, utterance.channel, probe(utterance.audio_path).num_channels)
                 whole_s = measure_duration_s(utterance.audio_path)
             except AudioError as error:
                 errors.append(error)

@@ -23,7 +23,7 @@ _NAMES = {
     "duration_s": ("seconds", "duration"),
     "start_s": ("start", "start_time", "offset", "begin", "start_s", "start_sec", "start_seconds"),
     "end_s": ("end", "end_time", "stop", "end_s", "end_sec", "end_seconds"),
-    "channel": ("channel",),
+    "channel": ("channel", "channel_selector"),
     "speaker": ("speaker", "speaker_id", "client_id"),
     "corpus": ("corpus",),
     "weight": ("weight",),
