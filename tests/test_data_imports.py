@@ -16,7 +16,7 @@ from asrkit.cli.whole import app
 from asrkit.data import Utterance, read_manifest, scan_manifest
 from asrkit.data.archives import archives_of
 from asrkit.data.kaldi import write_kaldi
-from asrkit.data.preparation import prepare_corpus
+from asrkit.data.preparation import join_corpora, prepare_corpus
 from asrkit.errors import ManifestError
 from asrkit.text import Alphabet
 from asrkit.transcription.aligning import KnownTexts
@@ -207,6 +207,15 @@ def test_a_channel_that_is_not_there_is_left_out_of_an_import(tmp_path: Path) ->
     prepared = prepare_corpus(tmp_path / "m.jsonl", Alphabet())
     assert [u.channel for u in prepared.utterances] == [0, 1]
     assert prepared.problems == [f"{tmp_path / 's.wav'}: has no channel 2; count its 2 channel(s) from 0"]
+
+
+def test_a_recording_that_two_sources_have_is_taken_once(tmp_path: Path) -> None:
+    lay(tmp_path / "lj", {"metadata.csv": "a|A\nb|B\n", "wavs/a.wav": None, "wavs/b.wav": None})
+    table = lay(tmp_path, {"m.tsv": "path\tstart\tend\ttext\nlj/wavs/a.wav\t\t\tother\nlj/wavs/b.wav\t0\t0.05\tpart\n"})
+    prepared = {name: prepare_corpus(path, Alphabet()) for name, path in (("lj", table / "lj"), ("m", table / "m.tsv"))}
+    joined = join_corpora(prepared)
+    assert [(u.id, u.text) for u in joined.utterances] == [("a", "a"), ("lj-b", "b"), ("m-b", "part")]
+    assert joined.problems == ["m: the recording of 'a' is taken from lj already"]
 
 
 def test_kaldi_entries_that_lack_something_are_named(tmp_path: Path) -> None:

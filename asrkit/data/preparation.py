@@ -56,16 +56,31 @@ def prepare_corpus(
 
 
 def join_corpora(prepared: Mapping[str, Preparation]) -> Preparation:
-    """Return corpora, by their names, as one; an id that two of them have gets the name of its source before it."""
-    counts = Counter(utterance.id for one in prepared.values() for utterance in one.utterances)
+    """Return corpora, by their names, as one; an id that two of them have gets the name of its source before it.
+
+    A recording, or a part of one, that an earlier corpus has is a problem.
+    """
+    first: dict[tuple[object, ...], str] = {}
+    for name, one in prepared.items():
+        for utterance in one.utterances:
+            first.setdefault(_heard(utterance), name)
+    kept = {name: [u for u in one.utterances if first[_heard(u)] == name] for name, one in prepared.items()}
+    counts = Counter(utterance.id for utterances in kept.values() for utterance in utterances)
     fit = TextFit([])
     joined, problems = list[Utterance](), list[str]()
     for name, one in prepared.items():
         mark = "_".join(name.split())
-        joined += [replace(u, id=f"{mark}-{u.id}") if counts[u.id] > 1 else u for u in one.utterances]
+        joined += [replace(u, id=f"{mark}-{u.id}") if counts[u.id] > 1 else u for u in kept[name]]
         problems += one.problems
+        again = [u for u in one.utterances if first[_heard(u)] != name]
+        problems += [f"{name}: the recording of {u.id!r} is taken from {first[_heard(u)]} already" for u in again]
         fit = fit.joined(one.text_fit)
     return Preparation(joined, problems, fit)
+
+
+def _heard(utterance: Utterance) -> tuple[object, ...]:
+    """Return what two utterances share that are the same part of a recording."""
+    return utterance.audio_path.resolve(), utterance.start_s, utterance.end_s, utterance.channel
 
 
 def write_sets(folder: Path | str, sets: Mapping[str, Sequence[Utterance]], suffix: str = ".tsv") -> list[Path]:
