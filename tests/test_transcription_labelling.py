@@ -184,6 +184,14 @@ def test_what_cannot_be_read_is_told(corpus: Path) -> None:
     assert not any(one.id == "gone" for one in read_manifest("out/train.tsv"))
 
 
+def test_what_one_might_test_with_is_told(corpus: Path) -> None:
+    write_speech(Path("wavs/test-clean/t.wav"), 1.0, seed=9)
+    write_manifest("dev.tsv", [Utterance("d", corpus / "gone.wav"), Utterance("u1", corpus / "wavs/u1.wav")])
+    text = " ".join(label("--lm", "lm.arpa", "--target-wer", "90", "--exclude", "dev.tsv")[1].split())
+    assert "1 recordings of --exclude cannot be read" in text
+    assert "others test with are labelled too: test-clean (1);" in text
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -55,14 +55,22 @@ def label_command(
     from asrkit.config import TranscriptionConfig
     from asrkit.data import read_manifest, write_manifest
     from asrkit.transcription import transcribe
-    from asrkit.transcription.labelling import Excluded, choose_surest, labelled_by, list_utterances
+    from asrkit.transcription.labelling import Excluded, choose_surest, labelled_by, list_utterances, published_parts
     from asrkit.transcription.results import read_results
 
     bundle = load_model(model, say)
     lm = lm or bundle.language_model
     decoding, calibration = _calibrated(bundle, lm)
     known = [] if true is None else read_manifest(true)
-    found, reasons = Excluded(exclude or [], known).sort_out(list_utterances(inputs))
+    excluded = Excluded(exclude or [], known)
+    if excluded.num_unheard:
+        say(
+            f"{excluded.num_unheard:,} recordings of --exclude cannot be read: only their ids and speakers are excluded"
+        )
+    found, reasons = excluded.sort_out(list_utterances(inputs))
+    if parts := published_parts(found):
+        named = ", ".join(f"{name} ({count:,})" for name, count in sorted(parts.items()))
+        say(f"parts that others test with are labelled too: {named}; keep them elsewhere if you test with them")
     if not found:
         raise ConfigError("all recordings are in excluded sets; nothing is left to label")
     output.mkdir(parents=True, exist_ok=True)

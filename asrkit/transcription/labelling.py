@@ -7,7 +7,8 @@ as long as those taken are expected to have no more errors, together, than was p
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from asrkit.config import Calibration
 from asrkit.data import Utterance, read_manifest
 from asrkit.data.recordings import measure_recording
+from asrkit.data.rows import held_out_part
 from asrkit.errors import AsrkitError, AudioError
 from asrkit.transcription.formats import separator_of
 from asrkit.transcription.recordings import Recording, find_recordings, is_manifest
@@ -55,7 +57,9 @@ class Excluded:
         excluded = [one for path in manifests for one in read_manifest(path, require_text=False, require_audio=False)]
         self._ids = {utterance.id for utterance in (*excluded, *known)}
         self._speakers = {utterance.speaker for utterance in excluded if utterance.speaker}
-        self._contents = {*_contents(excluded).values(), *_contents(known).values()}
+        heard = _contents(excluded)
+        self._contents = {*heard.values(), *_contents(known).values()}
+        self.num_unheard = len(excluded) - len(heard)  # how many cannot be read, so that nothing has their sound
 
     def sort_out(self, utterances: Sequence[Utterance]) -> tuple[list[Utterance], dict[str, str]]:
         """Return the utterances that may be taken, and of the others why not, by id."""
@@ -99,6 +103,12 @@ def list_utterances(inputs: Sequence[Path | str]) -> list[Utterance]:
         if is_manifest(path) and path.is_file():
             speakers |= {u.id: u.speaker for u in read_manifest(path, require_text=False, require_audio=False)}
     return [_utterance(recording, speakers) for recording in find_recordings(inputs)]
+
+
+def published_parts(utterances: Iterable[Utterance]) -> Counter[str]:
+    """Count utterances in folders by whose recordings others compare their results, such as test-clean."""
+    parts = (held_out_part(utterance.id.split("/")[:-1]) for utterance in utterances)
+    return Counter(part for part in parts if part is not None)
 
 
 def _utterance(recording: Recording, speakers: Mapping[str, str | None]) -> Utterance:
