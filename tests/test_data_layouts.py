@@ -63,8 +63,8 @@ CORPORA = {
     "lj with a suffix in the id": ({"metadata.csv": "a.wav|A|B\n", "wavs/a.wav": None}, [("wavs/a.wav", "B", "lj")]),
     "lj with a path in the id": ({"metadata.csv": "wavs/a.wav|A\n", "wavs/a.wav": None}, [("wavs/a.wav", "A", "lj")]),
     "audiofolder with splits": (
-        {"train/metadata.csv": "file_name,transcription\na.wav,one\n", "train/a.wav": None},
-        [("train/a.wav", "one", None)],
+        {"data/train/metadata.csv": "file_name,transcription\na.wav,one\n", "data/train/a.wav": None},
+        [("data/train/a.wav", "one", None)],
     ),
     "common voice without validated.tsv": (
         {"train.tsv": "client_id\tpath\tsentence\nx\ta.mp3\tYes\n", "clips/a.mp3": None},

@@ -187,7 +187,7 @@ def _is_common_voice(folder: Path) -> bool:
 
 def _audiofolder_tables(folder: Path) -> list[Path]:
     names = ("metadata.jsonl", "metadata.csv")
-    tables = [path for place in ("", "*/") for name in names for path in sorted(folder.glob(place + name))]
+    tables = [path for place in ("", "*/", "data/*/") for name in names for path in sorted(folder.glob(place + name))]
     first = {path.parent: path for path in reversed(tables) if "file_name" in _first_line(path)}
     return [first[parent] for parent in sorted(first)]
 
@@ -221,7 +221,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Custom("kaldi", "wav.scp and text", is_kaldi, read_kaldi),
     Custom("lhotse", "cuts.jsonl, or recordings.jsonl and supervisions.jsonl (also .gz)", is_lhotse, read_lhotse),
     Custom(
-        "audiofolder", "metadata.csv or .jsonl with file_name, here or in train/, test/",
+        "audiofolder", "metadata.csv or .jsonl with file_name, here or in train/, test/, data/train/",
         lambda folder: bool(_audiofolder_tables(folder)), read_audiofolder,
     ),
     Listed(
