@@ -222,3 +222,13 @@ def test_a_ray_cluster_without_room_is_one_line(started):
     with pytest.raises(TrainingError, match="room for 2 of 3 workers; lower --num-workers"):
         ray_workers._train(Ray(places=2), worker.Job(smallest("none.tsv"), Path("run")), Recorder(), 3)
     assert started == []
+
+
+@pytest.mark.parametrize("later", [("interrupted",), ("failed", TrainingError("host 1 died"))])
+def test_what_one_worker_tells_after_the_other_was_interrupted_is_heard(later: tuple[object, ...]) -> None:
+    """Both end after the same step, but what they tell comes when it comes."""
+    polls = iter([[[], [("interrupted",)]], [[("told", "step_done", (7.5,))], []], [[later], []]])
+    heard: list[float] = []
+    with pytest.raises(KeyboardInterrupt):
+        worker.follow(lambda: next(polls), lambda: None, SimpleNamespace(step_done=heard.append))  # type: ignore[arg-type]
+    assert heard == [7.5]

@@ -102,8 +102,9 @@ def follow(
     """
     joined: set[int] = set()
     with held() as interrupts:
-        ended, num_workers, is_stopping = 0, 1, False
-        while ended < num_workers:
+        ended, num_workers, is_stopping, is_interrupted = 0, 1, False, False
+        told: Sequence[Sequence[Message]] = [[]]
+        while ended < num_workers and (any(told) or not is_interrupted):  # the others end after the same step
             if interrupts.number is not None and not is_stopping:
                 is_stopping = True
                 stop()
@@ -114,12 +115,13 @@ def follow(
                     getattr(observer, values[0])(*values[1])
                 elif kind == "joined":
                     joined.add(values[0])
-                elif kind == "failed":
+                elif kind == "failed" and not is_interrupted:
                     raise values[0]
-                elif kind == "interrupted":
-                    raise KeyboardInterrupt
                 else:
+                    is_interrupted |= kind == "interrupted"
                     ended += 1
+        if is_interrupted:
+            raise KeyboardInterrupt
     return joined
 
 
