@@ -86,7 +86,8 @@ def test_nothing_crashes(
         edges = [edge for word in h.words for edge in (word.start_step, word.end_step)]
         assert edges == sorted(edges) and all(0 <= edge <= len(emissions) for edge in edges)
     assert decoder.decode_texts([emissions]) == [found[0].text]
-    if (np.exp(emissions.astype(np.float64)).sum(axis=1) > 1.5).any():
+    sums = np.exp(emissions.astype(np.float64)).sum(axis=1)
+    if ((sums > 1.5) | (sums < 1e-3)).any():
         return  # a piece may be refused for it: of the whole, other steps were looked at
     stream = decoder.stream()
     for piece in np.array_split(emissions, 3):

@@ -140,6 +140,8 @@ def _check_tensor(tensor: Any, folder: Path) -> Iterator[str]:
     if any(size < 0 for size in tensor.dims):
         raise _refused(f"has a tensor of negative size, {name}")
     count = math.prod(tensor.dims)
+    if tensor.data_type not in onnx.TensorProto.DataType.values():
+        raise _refused(f"has a tensor of an unknown type, {name}")
     kind = onnx.TensorProto.DataType.Name(tensor.data_type)
     if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
         yield _check_external(tensor, folder, -(-count * _BITS.get(kind, 0) // 8))
