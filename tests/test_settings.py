@@ -7,7 +7,7 @@ from random_bundle import random_bundle
 
 from asrkit.cli import settings
 from asrkit.cli.settings import Project, choose_model, named_model, resolve
-from asrkit.cli.train import Writing, _assignments, run_settings
+from asrkit.cli.train import TextOptions, _assignments, run_settings
 from asrkit.config import DecodingConfig, ScoringConfig, Settings, TranscriptionConfig
 from asrkit.errors import ConfigError, MissingPathError
 from asrkit.presets import PRESETS
@@ -141,15 +141,15 @@ def test_a_project_file_may_name_what_to_begin_with(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("writing", "found"),
     [
-        (Writing(), ("characters", " abc", "mine.dict")),
-        (Writing(lexicon=Path("other.dict")), ("phonemes", " abc", "other.dict")),
-        (Writing(units="subwords"), ("subwords", " abc", "mine.dict")),
-        (Writing(alphabet=' äя"'), ("characters", ' äя"', "mine.dict")),
-        (Writing(alphabet="auto", units="phonemes"), ("phonemes", "auto", "mine.dict")),
+        (TextOptions(), ("characters", " abc", "mine.dict")),
+        (TextOptions(lexicon=Path("other.dict")), ("phonemes", " abc", "other.dict")),
+        (TextOptions(units="subwords"), ("subwords", " abc", "mine.dict")),
+        (TextOptions(alphabet=' äя"'), ("characters", ' äя"', "mine.dict")),
+        (TextOptions(alphabet="auto", units="phonemes"), ("phonemes", "auto", "mine.dict")),
     ],
 )
 def test_what_a_model_writes_has_options_of_its_own(
-    tmp_path: Path, monkeypatch, writing: Writing, found: object
+    tmp_path: Path, monkeypatch, writing: TextOptions, found: object
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("asrkit.toml").write_text('[data]\nalphabet = " abc"\nlexicon = "mine.dict"\n')
@@ -157,7 +157,7 @@ def test_what_a_model_writes_has_options_of_its_own(
     run = run_settings(Path("train.tsv"), None, "tiny", None, 3, _assignments(None, writing, None, None))
     assert (run.data.units, run.data.alphabet, run.data.lexicon) == found
     with pytest.raises(ConfigError, match=r"--lexicon is for phonemes, not for --units subwords"):
-        _assignments(None, Writing(units="subwords", lexicon=Path("a.dict")), None, None)
+        _assignments(None, TextOptions(units="subwords", lexicon=Path("a.dict")), None, None)
 
 
 def test_what_is_set_on_the_command_line_beats_a_variable(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class ManyHosts:
 
 
 @dataclass(frozen=True)
-class Writing:
+class TextOptions:
     """What the model is to write, and by what."""
 
     PANEL: ClassVar = "What the model writes"
@@ -120,7 +120,7 @@ def train(
         bool, typer.Option("--plan", help="Only say what the run will cost, after a few steps that are thrown away.")
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show nothing but what needs attention.")] = False,
-    writing: Writing,
+    texts: TextOptions,
     many: ManyHosts,
 ) -> None:
     """Train a DeepSpeech2; stopped at any moment, the same command goes on where it was.
@@ -133,7 +133,7 @@ def train(
     # The threads that make features call numpy; its own threads would only wait beside those of the network.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start = _start(many)
-    run = run_settings(data, dev, preset, config, epochs, _assignments(setting, writing, start_from, tensorboard))
+    run = run_settings(data, dev, preset, config, epochs, _assignments(setting, texts, start_from, tensorboard))
     require_training()  # here too: before the live view, and before a corpus is read
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
@@ -176,10 +176,10 @@ def _start(many: ManyHosts) -> Callable[[Job, TrainingObserver], Bundle | None]:
 
 
 def _assignments(
-    setting: list[str] | None, writing: Writing, start_from: Path | None, tensorboard: bool | None
+    setting: list[str] | None, texts: TextOptions, start_from: Path | None, tensorboard: bool | None
 ) -> list[str]:
     """Return what ``--set`` sets, and the flags that are short for it."""
-    short = [f"data.{name}={json.dumps(value, ensure_ascii=False)}" for name, value in writing.settings.items()]
+    short = [f"data.{name}={json.dumps(value, ensure_ascii=False)}" for name, value in texts.settings.items()]
     short += [f"training.start_from={json.dumps(str(start_from))}"] if start_from is not None else []
     short += ["training.tensorboard=true"] if tensorboard else []
     return [*(setting or []), *short]
