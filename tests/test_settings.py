@@ -168,6 +168,16 @@ def test_what_is_set_on_the_command_line_beats_a_variable(tmp_path: Path) -> Non
     assert run.model.rnn_units == PRESETS["tiny"]["model"]["rnn_units"]
 
 
+def test_a_file_may_leave_the_lexicon_to_the_command_line(tmp_path: Path) -> None:
+    """As the recipes in scripts do; alone it is no run."""
+    (tmp_path / "train.tsv").touch()
+    (tmp_path / "phonemes.toml").write_text('[data]\nunits = "phonemes"\n')
+    arguments = tmp_path / "train.tsv", None, None, tmp_path / "phonemes.toml", None
+    assert run_settings(*arguments, ["data.lexicon=words.txt"]).data.lexicon == "words.txt"
+    with pytest.raises(ConfigError, match=r"phonemes need data\.lexicon"):
+        run_settings(*arguments, [])
+
+
 def test_folders_of_noises_and_rooms_are_relative_to_the_file_that_names_them(tmp_path):
     file = tmp_path / "asrkit.toml"
     file.write_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,11 +59,10 @@ def test_a_run_goes_on_with_the_units_it_began_with(tmp_path: Path, lexicon: Pat
         units_of_run(other, ["tin rod"], tmp_path, Recorder())
 
 
-def test_phonemes_need_a_lexicon(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"data": {"units": "phonemes"}}, {"training": {"auxiliary_units": "phonemes"}}])
+def test_phonemes_need_a_lexicon(change: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"phonemes need data\.lexicon"):
-        settings(tmp_path, data={"units": "phonemes"})
-    with pytest.raises(ConfigError, match=r"phonemes need data\.lexicon"):
-        settings(tmp_path, training={"auxiliary_units": "phonemes"})
+        units_of_run(settings(tmp_path, **change), ["tin rod"], None, Recorder())
 
 
 def test_another_way_to_say_a_word_is_drawn_each_epoch(tmp_path: Path, lexicon: Path) -> None:

@@ -296,6 +296,7 @@ def run_settings(
         begin = named_model(Path(start_from), "--from or training.start_from")
         merged = merge(_network_of(begin), merge(merged, {"training": {"start_from": str(begin)}}))
     run = run_config(merged, where=str(project.path or "command line"))
+    run.require_complete()
     for path in (run.data.train, run.data.dev):
         if path is not None and not Path(path).exists():
             raise MissingPathError("no such manifest or corpus folder", path=path)

@@ -66,8 +66,12 @@ class RunConfig(Settings):
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
     transcription: TranscriptionConfig = field(default_factory=TranscriptionConfig)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def require_complete(self) -> None:
+        """Check what one setting asks of another: a file may leave it to the command line.
+
+        Raises:
+            ConfigError: A run with these settings alone cannot begin.
+        """
         require(
             self.data.lexicon is not None or "phonemes" not in (self.data.units, self.training.auxiliary_units),
             "phonemes need data.lexicon: a file that says how words are said",

@@ -28,8 +28,10 @@ def units_of_run(config: RunConfig, texts: Sequence[str], output_dir: Path | Non
     Raises:
         MissingPathError, LexiconError: There is no such lexicon, or it cannot be used.
         MissingPackageError: sentencepiece is not installed.
-        ConfigError: The text has not so many pieces, or the run in the folder writes other units.
+        ConfigError: The text has not so many pieces, phonemes have no lexicon, or the run in the folder writes other
+            units.
     """
+    config.require_complete()
     kind = config.data.units
     kept = None if output_dir is None or kind == Characters.kind else _kept(kind, output_dir)
     units = (
