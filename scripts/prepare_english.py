@@ -5,8 +5,9 @@
 The lists are manifests with the columns ``corpus`` and ``speaker`` (``scripts/collect_english.py`` makes them from the
 public corpora). Left out of the training list are the corpora whose licences ask derived works to be shared alike, and
 AN4's test and dev speakers, those of ``prepare_an4.py``: AN4's recipe chooses a model fine-tuned from this one on its
-dev speakers. The sets that the model is judged on go to ``OUTPUT_DIR/sets``: one for each corpus of DEV, and
-``CORPUS_test`` for each of TEST and for AN4's test speakers, whom neither training nor tuning has heard.
+dev speakers. ``tuning.tsv`` is DEV with these, for what is tuned after training. The sets that the model is judged on
+go to ``OUTPUT_DIR/sets``: one for each corpus of DEV, and ``CORPUS_test`` for each of TEST and for AN4's test speakers,
+whom neither training nor tuning has heard.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ SHARE_ALIKE = frozenset({"asterisk_allison"})
 NUM_NAMED = 3
 
 
-def select(utterances: list[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
-    """Return what to train on, and AN4's test set."""
+def select(utterances: list[Utterance]) -> tuple[list[Utterance], list[Utterance], list[Utterance]]:
+    """Return what to train on, and AN4's dev and test sets."""
     free = [utterance for utterance in utterances if utterance.corpus not in SHARE_ALIKE]
     an4 = split_speakers([utterance for utterance in free if utterance.corpus == "an4"])
     held_out = {utterance.id for utterance in an4["test"] + an4["dev"]}
-    return [utterance for utterance in free if utterance.id not in held_out], an4["test"]
+    return [utterance for utterance in free if utterance.id not in held_out], an4["dev"], an4["test"]
 
 
 def require_strangers(train: list[Utterance], test: list[Utterance]) -> None:
@@ -66,11 +67,11 @@ def main() -> None:
     parser.add_argument("--test", type=Path)
     arguments = parser.parse_args()
     try:
-        train, an4_test = select(read_manifest(arguments.train))
+        train, an4_dev, an4_test = select(read_manifest(arguments.train))
         dev = [utterance for utterance in read_manifest(arguments.dev) if utterance.corpus not in SHARE_ALIKE]
         test = read_manifest(arguments.test) if arguments.test else []
         require_strangers(train, test)
-        lists = {"train": train, "dev": dev, **judged(dev, test + an4_test)}
+        lists = {"train": train, "dev": dev, "tuning": dev + an4_dev, **judged(dev, test + an4_test)}
         for name, utterances in lists.items():
             write_manifest(arguments.output_dir / f"{name}.tsv", utterances)
             print(describe(name, utterances))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import soundfile
 
 from asrkit.data import Utterance, read_manifest, write_manifest
@@ -77,6 +81,7 @@ def test_english_leaves_out_held_out_speakers_and_share_alike_corpora(tmp_path: 
     held_out = {f"an4-{s}" for s in ("s00", "s07", "s14", "s03", "s17")}
     train = {u.id for u in read_manifest(tmp_path / "out" / "train.tsv")}
     assert train == {u.id for u in [*an4, *others[2:]]} - held_out
+    assert {u.id for u in read_manifest(tmp_path / "out" / "tuning.tsv")} == {"d", "an4-s03", "an4-s17"}
     sets = {path.stem: path for path in (tmp_path / "out" / "sets").iterdir()}
     assert sorted(sets) == ["an4_test", "kathleen", "kathleen_test"]
     assert speakers(sets["an4_test"]) == {"s00", "s07", "s14"}
@@ -94,3 +99,45 @@ def test_english_is_not_reported_on_a_voice_that_is_trained_on(tmp_path: Path) -
     assert result.returncode == 1
     assert "the test set has speakers that are trained on: ls-84" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def spoken_figures() -> Any:
+    return runpy.run_path(str(SCRIPTS / "spoken_figures.py"))
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "placed"),
+    [
+        (0, "zero", "zeroth"),
+        (12, "twelve", "twelfth"),
+        (20, "twenty", "twentieth"),
+        (31, "thirty one", "thirty first"),
+        (105, "one hundred five", "one hundred fifth"),
+        (2_000, "two thousand", "two thousandth"),
+        (999_999, "nine hundred ninety nine thousand nine hundred ninety nine", None),
+    ],
+)
+def test_numbers_are_said(number: int, said: str, placed: str | None, spoken_figures: Any) -> None:
+    assert spoken_figures["cardinal"](number) == said
+    if placed:
+        assert spoken_figures["ordinal"](number) == placed
+
+
+def test_figures_are_the_same_for_the_same_seed_and_spell_words_of_the_lexicon(tmp_path: Path) -> None:
+    (tmp_path / "words.dict").write_text("ANN AE N\nBO B OW\nX EH K S\n")
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        result = run_script(
+            "spoken_figures.py", tmp_path / "words.dict", tmp_path / name, "--sentences", "300", "--seed", str(seed)
+        )
+        assert result.returncode == 0, result.stderr
+    first, again, other = ((tmp_path / name).read_text() for name in "abc")
+    assert first == again != other
+    lines = first.splitlines()
+    assert len(lines) == 300
+    assert {"a n n", "b o"} < set(lines)
+    assert re.fullmatch(r"[a-z' \n]+", first)
+    (tmp_path / "x.dict").write_text("X EH K S\n")
+    result = run_script("spoken_figures.py", tmp_path / "x.dict", tmp_path / "d")
+    assert "has no word of 2 to 10 letters to spell" in result.stderr
+    assert not (tmp_path / "d").exists()
