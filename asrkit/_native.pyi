@@ -1,5 +1,5 @@
 """
-Beam search, n-gram queries and estimation, alignments, plain text and recurrences in C++.
+Beam search, n-gram queries and estimation, alignments, plain text, emissions and recurrences in C++.
 """
 
 from collections.abc import Sequence
@@ -280,6 +280,19 @@ def count_signs(texts: list[str]) -> tuple[int, int, int, int, int]:
     """
     Count the ASCII texts with capitals, punctuation, digits, backquotes, and with none of these.
     """
+
+def normalize_logits(values: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], peaks: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> None:
+    """
+    Write the natural-log probabilities of (steps, outputs) of logits; peaks are the largest of each step.
+    """
+
+def normalize_shares(values: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], least: float) -> None:
+    """
+    Write those of (steps, outputs) of probabilities, of which none counts as less than the least.
+    """
+
+def keep_likely(values: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], least: float, rare: float) -> None:
+    """Write values rounded to 16 bits, and those below the least as rare."""
 
 def gru_instruction_sets() -> list[str]:
     """Name the instruction sets that run here, best first."""

@@ -25,7 +25,6 @@ EMISSIONS_SUFFIX = ".emissions.npz"
 _LOWEST_LOG_PROB = -6e4  # float16 ends at -65504
 _MOST_DENSE = 256  # outputs; of more, most of a step is as good as impossible
 _RARE, _AS_RARE = -14.0, -17.0  # beyond what any mode of the search tries, and what that becomes
-_CHUNK_STEPS = 8  # looked at together, so that they stay near the processor
 _RANGES = {"step_ms": (1e-3, 1e4), "duration_s": (0.0, 1e9)}
 
 
@@ -70,17 +69,14 @@ def as_stored(
         out: What may be written over, such as the emissions themselves: new memory for thousands of outputs takes
             longer than the rounding.
     """
-    if out is None or not (out.flags.c_contiguous and out.flags.writeable):
+    from asrkit._native import keep_likely
+
+    if out is None or out.dtype != np.float32 or not (out.flags.c_contiguous and out.flags.writeable):
         out = np.empty(emissions.shape, np.float32)
     if emissions.shape[1] <= _MOST_DENSE:
         out[:] = np.maximum(emissions, _LOWEST_LOG_PROB).astype(np.float16)
         return out
-    for first in range(0, len(out), _CHUNK_STEPS):
-        values, rounded = (array[first : first + _CHUNK_STEPS].reshape(-1) for array in (emissions, out))
-        likely = np.flatnonzero(~(values < _RARE))  # NaN, too
-        kept = values[likely].astype(np.float16)
-        rounded[:] = _AS_RARE
-        rounded[likely] = kept
+    keep_likely(emissions.astype(np.float32, copy=False), out, _RARE, _AS_RARE)
     return out
 
 

@@ -17,6 +17,7 @@ _TOLERANCE = 1e-2  # of a sum of probabilities, and of a log-softmax in 16 bits 
 _LOST_BY_ROUNDING = 0.35  # of the usual sum of probabilities, with many outputs or two decimals; no logits lie so
 _MOST_SUM = 1.65  # of probabilities whose logarithms are given: no rounding takes a sum so far above one
 _LEAST_PROBABILITY = 1e-15  # what rounding made 0 is not impossible
+_MOST_BY_NUMPY = 256  # outputs; it takes no longer for so few
 _CHUNK_VALUES = 1 << 18  # converted at once, so that they stay near the processor
 
 
@@ -83,6 +84,9 @@ def to_log_probabilities(values: npt.NDArray[Any], kind: Values, out: FloatArray
 
 def _convert(array: npt.NDArray[Any], kind: Values, first: int, result: FloatArray) -> None:
     """Write the log-probabilities of the steps from ``first`` on into an array."""
+    from asrkit._native import normalize_logits, normalize_shares
+
+    is_large = array.shape[1] > _MOST_BY_NUMPY and array.dtype == result.dtype and result.flags.c_contiguous
 
     def refuse(is_faulty: npt.NDArray[np.bool_], message: str) -> None:
         if is_faulty.any():
@@ -95,6 +99,9 @@ def _convert(array: npt.NDArray[Any], kind: Values, first: int, result: FloatArr
         refuse(lowest < 0, "a negative probability at step {step}, where the others are probabilities")
         refuse(peak[:, 0] > 1 + _TOLERANCE, "a probability above 1 at step {step}")
         refuse(peak[:, 0] == 0, "step {step} gives every output the probability 0")
+        if is_large:
+            normalize_shares(array, result, _LEAST_PROBABILITY)
+            return
         shares = np.maximum(array, _LEAST_PROBABILITY)
         shares /= shares.sum(axis=1, keepdims=True)
         np.log(shares, out=result, casting="same_kind")
@@ -110,6 +117,9 @@ def _convert(array: npt.NDArray[Any], kind: Values, first: int, result: FloatArr
         result[:] = array
         return
     refuse(np.isposinf(peak[:, 0]), "an infinite value at step {step}")
+    if is_large:
+        normalize_logits(array, result, peak[:, 0])
+        return
     shares = array - peak
     np.exp(shares, out=shares)
     np.subtract(array, peak + np.log(shares.sum(axis=1, keepdims=True)), out=result, casting="same_kind")
