@@ -286,9 +286,9 @@ def normalize_logits(values: Annotated[NDArray[numpy.float32], dict(shape=(None,
     Write the natural-log probabilities of (steps, outputs) of logits; peaks are the largest of each step.
     """
 
-def normalize_shares(values: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], least: float) -> None:
+def normalize_shares(values: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], least: float) -> int:
     """
-    Write those of (steps, outputs) of probabilities, of which none counts as less than the least.
+    Write those of (steps, outputs) of probabilities, of which none counts as less than the least. Return the first step with a negative one, or -1.
     """
 
 def keep_likely(values: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], least: float, rare: float) -> None:

@@ -57,6 +57,7 @@ def test_one_utterance_with_faulty_steps_does_not_change_the_kind() -> None:
     assert tell_values([]) is Values.LOGITS
 
 
+@pytest.mark.parametrize("outputs", [5, 300])
 @pytest.mark.parametrize(
     ("kind", "value", "message"),
     [
@@ -69,8 +70,8 @@ def test_one_utterance_with_faulty_steps_does_not_change_the_kind() -> None:
         (Values.LOGITS, np.nan, "NaN at step 7"),
     ],
 )
-def test_a_faulty_step_is_named(kind: Values, value: float, message: str) -> None:
-    shares = softmax(20, 5)
+def test_a_faulty_step_is_named(kind: Values, value: float, message: str, outputs: int) -> None:
+    shares = softmax(20, outputs).astype(np.float32)
     array = shares if kind is Values.PROBABILITIES else np.log(shares)
     array[7, 2] = value
     with pytest.raises(DecodingError, match=message):

@@ -95,12 +95,15 @@ def _convert(array: npt.NDArray[Any], kind: Values, first: int, result: FloatArr
     peak = array.max(axis=1, keepdims=True, initial=-np.inf)
     refuse(np.isnan(peak[:, 0]), "NaN at step {step}; the model diverged or its input was broken")
     if kind is Values.PROBABILITIES:
-        lowest = array.min(axis=1, initial=0)
-        refuse(lowest < 0, "a negative probability at step {step}, where the others are probabilities")
+        if is_large:
+            negative = normalize_shares(array, result, _LEAST_PROBABILITY)
+            is_negative = np.arange(len(array)) == negative
+        else:
+            is_negative = array.min(axis=1, initial=0) < 0
+        refuse(is_negative, "a negative probability at step {step}, where the others are probabilities")
         refuse(peak[:, 0] > 1 + _TOLERANCE, "a probability above 1 at step {step}")
         refuse(peak[:, 0] == 0, "step {step} gives every output the probability 0")
         if is_large:
-            normalize_shares(array, result, _LEAST_PROBABILITY)
             return
         shares = np.maximum(array, _LEAST_PROBABILITY)
         shares /= shares.sum(axis=1, keepdims=True)

@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <cstddef>
 #include <stdexcept>
 
 #include "emissions/likely_outputs.hpp"
@@ -34,10 +35,12 @@ void logits_to_log(const Values& values, Output out, const Peaks& peaks) {
   });
 }
 
-void shares_to_log(const Values& values, Output out, float least) {
-  for_each_step(values, out, [&](std::size_t, const float* from, float* to, std::size_t size) {
-    normalize_shares(from, to, size, least);
+std::ptrdiff_t shares_to_log(const Values& values, Output out, float least) {
+  std::ptrdiff_t negative = -1;
+  for_each_step(values, out, [&](std::size_t step, const float* from, float* to, std::size_t size) {
+    if (!normalize_shares(from, to, size, least) && negative < 0) negative = static_cast<std::ptrdiff_t>(step);
   });
+  return negative;
 }
 
 void keep_likely_of(const Values& values, Output out, float least, float rare) {
@@ -52,7 +55,8 @@ void bind_emissions(nb::module_& module) {
   module.def("normalize_logits", &logits_to_log, nb::arg("values"), nb::arg("out").noconvert(), nb::arg("peaks"),
              "Write the natural-log probabilities of (steps, outputs) of logits; peaks are the largest of each step.");
   module.def("normalize_shares", &shares_to_log, nb::arg("values"), nb::arg("out").noconvert(), nb::arg("least"),
-             "Write those of (steps, outputs) of probabilities, of which none counts as less than the least.");
+             "Write those of (steps, outputs) of probabilities, of which none counts as less than the least. Return the "
+             "first step with a negative one, or -1.");
   module.def("keep_likely", &keep_likely_of, nb::arg("values"), nb::arg("out").noconvert(), nb::arg("least"),
              nb::arg("rare"), "Write values rounded to 16 bits, and those below the least as rare.");
 }

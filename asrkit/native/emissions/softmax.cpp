@@ -19,6 +19,7 @@ float exponential(float x) { return std::exp(x); }
 float logarithm(float x) { return std::log(x); }
 float at_least(float x, float least) { return std::max(x, least); }
 double sum_of(float sums) { return sums; }
+float least_of(float values) { return values; }
 #else
 #define ASRKIT_INLINED inline __attribute__((always_inline))
 using Floats = float __attribute__((vector_size(64)));
@@ -42,6 +43,12 @@ ASRKIT_INLINED double sum_of(const Floats& sums) {
   double sum = 0.0;
   for (std::size_t lane = 0; lane < sizeof(Floats) / sizeof(float); ++lane) sum += sums[lane];
   return sum;
+}
+
+ASRKIT_INLINED float least_of(const Floats& values) {
+  float least = values[0];
+  for (std::size_t lane = 1; lane < sizeof(Floats) / sizeof(float); ++lane) least = std::min(least, values[lane]);
+  return least;
 }
 
 constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
@@ -106,7 +113,11 @@ struct Difference {
 
 struct Share {
   float least;
-  ASRKIT_INLINED Floats operator()(const Floats& x) const { return at_least(x, least); }
+  Floats& lowest;  // of all that it was asked for
+  ASRKIT_INLINED Floats operator()(const Floats& x) const {
+    lowest = x < lowest ? x : lowest;
+    return at_least(x, least);
+  }
 };
 
 struct LogOfShare {
@@ -141,22 +152,24 @@ ASRKIT_INLINED void logits_anyhow(const float* values, float* out, std::size_t s
   transform(values, out, size, 0.0f, Difference{static_cast<float>(peak + std::log(total))});
 }
 
-ASRKIT_INLINED void shares_anyhow(const float* values, float* out, std::size_t size, float least) {
-  const double total = sum(values, size, 0.0f, Share{least});
+ASRKIT_INLINED bool shares_anyhow(const float* values, float* out, std::size_t size, float least) {
+  Floats lowest{};
+  const double total = sum(values, size, 0.0f, Share{least, lowest});
   transform(values, out, size, 1.0f, LogOfShare{least, static_cast<float>(1.0 / total)});
+  return least_of(lowest) >= 0.0f;
 }
 
-using Normalize = void (*)(const float*, float*, std::size_t, float);
 struct Kernels {
-  Normalize logits, shares;
+  void (*logits)(const float*, float*, std::size_t, float);
+  bool (*shares)(const float*, float*, std::size_t, float);
 };
 
 void logits_baseline(const float* values, float* out, std::size_t size, float peak) {
   logits_anyhow(values, out, size, peak);
 }
 
-void shares_baseline(const float* values, float* out, std::size_t size, float least) {
-  shares_anyhow(values, out, size, least);
+bool shares_baseline(const float* values, float* out, std::size_t size, float least) {
+  return shares_anyhow(values, out, size, least);
 }
 
 #if !defined(_MSC_VER) && defined(__x86_64__)
@@ -166,16 +179,16 @@ ASRKIT_FOR("avx2") void logits_avx2(const float* values, float* out, std::size_t
   logits_anyhow(values, out, size, peak);
 }
 
-ASRKIT_FOR("avx2") void shares_avx2(const float* values, float* out, std::size_t size, float least) {
-  shares_anyhow(values, out, size, least);
+ASRKIT_FOR("avx2") bool shares_avx2(const float* values, float* out, std::size_t size, float least) {
+  return shares_anyhow(values, out, size, least);
 }
 
 ASRKIT_FOR("avx512f") void logits_avx512(const float* values, float* out, std::size_t size, float peak) {
   logits_anyhow(values, out, size, peak);
 }
 
-ASRKIT_FOR("avx512f") void shares_avx512(const float* values, float* out, std::size_t size, float least) {
-  shares_anyhow(values, out, size, least);
+ASRKIT_FOR("avx512f") bool shares_avx512(const float* values, float* out, std::size_t size, float least) {
+  return shares_anyhow(values, out, size, least);
 }
 
 Kernels best_kernels() {
@@ -198,8 +211,8 @@ void normalize_logits(const float* values, float* out, std::size_t size, float p
   kernels().logits(values, out, size, peak);
 }
 
-void normalize_shares(const float* values, float* out, std::size_t size, float least) {
-  kernels().shares(values, out, size, least);
+bool normalize_shares(const float* values, float* out, std::size_t size, float least) {
+  return kernels().shares(values, out, size, least);
 }
 
 }  // namespace asrkit

@@ -9,7 +9,7 @@ namespace asrkit {
 // Of logits without NaN, the largest of which is `peak`, a finite number.
 void normalize_logits(const float* values, float* out, std::size_t size, float peak);
 
-// Of probabilities without NaN or negative numbers, not all zero; what is below `least` counts as that.
-void normalize_shares(const float* values, float* out, std::size_t size, float least);
+// Of probabilities without NaN; what is below `least` counts as that. Whether none is negative.
+bool normalize_shares(const float* values, float* out, std::size_t size, float least);
 
 }  // namespace asrkit
