@@ -118,7 +118,7 @@ SANITIZED = LD_PRELOAD="$$($${CXX:-g++} -print-file-name=libasan.so) $$($${CXX:-
 
 sanitize: $(SANITIZE_VENV)/.package ## the tests of the C++ core with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(SANITIZED) benchmarks/robustness.py 200 --native
-	$(SANITIZED) -m pytest -n auto --dist loadfile -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_*ngram*.py tests/test_language_model*.py tests/test_metrics_alignment.py tests/test_metrics_counting.py tests/test_normalizer.py tests/test_tensorflow_ops.py)
+	$(SANITIZED) -m pytest -n auto --dist loadfile -m "not slow" --timeout 900 $(wildcard tests/test_*decod*.py tests/test_emissions*.py tests/test_*ngram*.py tests/test_language_model*.py tests/test_metrics_alignment.py tests/test_metrics_counting.py tests/test_normalizer.py tests/test_tensorflow_ops.py)
 
 # an environment that sees the packages of .venv but has an extension of its own
 $(SANITIZE_VENV)/.package: $(PACKAGE)
