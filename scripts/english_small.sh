@@ -69,8 +69,12 @@ part() { # NAME SETTINGS OPTION...: train a part of the whole
 }
 part first english_small.toml
 part second english_small_second.toml --from "$folder/first"
-part third english_small_third.toml --from "$folder/second" --epochs 8 --set training.final_learning_rate_share=1.0
-part english-small english_small_third.toml --from "$folder/third" --set training.warmup_steps=60
+gentler=(--set training.learning_rate=1.2e-3)
+for share in noise_probability=0.25 room_probability=0.12 codec_probability=0.06; do
+  gentler+=(--set "training.augmentation.$share")
+done
+part third english_small_second.toml --from "$folder/second" "${gentler[@]}" --epochs 8 --set training.final_learning_rate_share=1.0
+part english-small english_small_second.toml --from "$folder/third" "${gentler[@]}" --epochs 19 --set training.warmup_steps=60
 run asrkit lm tune --model "$folder/english-small" --data "$folder/data/tuning.tsv" --lm "$folder/lm/small.bin"
 run asrkit model export "$box" --model "$folder/english-small" --half --compact --lm "$folder/lm/small.bin" \
   --card "$here/english_small_card.toml"

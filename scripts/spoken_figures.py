@@ -66,8 +66,8 @@ def year(draw: random.Random) -> str:
     return f"{cardinal(century)} {'hundred' if rest == 0 else f'oh {ONES[rest]}' if rest < 10 else cardinal(rest)}"
 
 
-def patterns(draw: random.Random, words: Sequence[str]) -> dict[Callable[[], str], int]:
-    """Return what can be said, and how often of all."""
+def patterns(draw: random.Random, words: Sequence[str]) -> list[tuple[int, Callable[[], str]]]:
+    """Return what can be said, each with how often it is said beside the others."""
 
     def letters(count: int) -> str:
         return " ".join(draw.choices(LETTERS, k=count))
@@ -86,23 +86,26 @@ def patterns(draw: random.Random, words: Sequence[str]) -> dict[Callable[[], str
         past = f"{hour} {'oh ' if minute < 10 else ''}{cardinal(minute)}"
         return draw.choice((past, f"half past {hour}", f"a quarter to {hour}", f"{hour} o'clock"))
 
-    return {
-        lambda: digits(draw, draw.randrange(1, 8)): 5,
-        lambda: " ".join(small() for _ in range(draw.randrange(1, 4))): 3,
-        lambda: f"{digits(draw, draw.randrange(1, 4))} {small()}": 1,
-        lambda: cardinal(int(10 ** draw.uniform(1.0, 6.0))): 2,
-        lambda: " ".join(draw.choice(words).replace("'", "")): 5,
-        lambda: f"{draw.choice(words)} {letters(1)}": 1,
-        lambda: f"{letters(draw.randrange(1, 5))} {draw.choice((small(), digits(draw, draw.randrange(1, 4))))}": 3,
-        lambda: letters(draw.randrange(1, 6)): 1,
-        lambda: draw.choice((day(), f"{day()} {year(draw)}", year(draw))): 4,
-        lambda: draw.choice((clock(), f"at {clock()}")): 1,
-        lambda: f"{small()} {draw.choice(('dollars', 'pounds', 'miles', 'years', 'feet', 'percent', 'cents'))}": 1,
-        lambda: f"{draw.choice(('number', 'page', 'chapter', 'room', 'line'))} {small()}": 1,
-        lambda: (
-            f"{digits(draw, draw.randrange(2, 5))} {draw.choice(words)} {draw.choice(('street', 'avenue', 'road'))}"
-        ): 1,
-    }
+    return [
+        (5, lambda: digits(draw, draw.randrange(1, 8))),
+        (3, lambda: " ".join(small() for _ in range(draw.randrange(1, 4)))),
+        (1, lambda: f"{digits(draw, draw.randrange(1, 4))} {small()}"),
+        (2, lambda: cardinal(int(10 ** draw.uniform(1.0, 6.0)))),
+        (5, lambda: " ".join(draw.choice(words).replace("'", ""))),
+        (1, lambda: f"{draw.choice(words)} {letters(1)}"),
+        (3, lambda: f"{letters(draw.randrange(1, 5))} {draw.choice((small(), digits(draw, draw.randrange(1, 4))))}"),
+        (1, lambda: letters(draw.randrange(1, 6))),
+        (4, lambda: draw.choice((day(), f"{day()} {year(draw)}", year(draw)))),
+        (1, lambda: draw.choice((clock(), f"at {clock()}"))),
+        (1, lambda: f"{small()} {draw.choice(('dollars', 'pounds', 'miles', 'years', 'feet', 'percent', 'cents'))}"),
+        (1, lambda: f"{draw.choice(('number', 'page', 'chapter', 'room', 'line'))} {small()}"),
+        (
+            1,
+            lambda: (
+                f"{digits(draw, draw.randrange(2, 5))} {draw.choice(words)} {draw.choice(('street', 'avenue', 'road'))}"
+            ),
+        ),
+    ]
 
 
 def main() -> None:
@@ -118,8 +121,8 @@ def main() -> None:
         words = [word for word in map(str.lower, lexicon.pronunciations) if SPELLED.fullmatch(word)]
         if not words:
             raise SystemExit(f"spoken_figures: {arguments.lexicon} has no word of 2 to 10 letters to spell")
-        ways = patterns(draw, words)
-        said = draw.choices(list(ways), list(ways.values()), k=arguments.sentences)
+        shares, ways = zip(*patterns(draw, words), strict=True)
+        said = draw.choices(ways, shares, k=arguments.sentences)
         with written_whole(arguments.output) as file:
             file.writelines(f"{say()}\n".encode() for say in said)
     except (AsrkitError, OSError) as error:

@@ -73,7 +73,7 @@ def test_its_kept_emissions_are_decoded_tuned_on_and_judged(here: Path, monkeypa
 
     _, emissions = read_emissions(here / "out/emissions/u3.emissions.npz")
     with monkeypatch.context() as patched:
-        patched.setattr(store, "_MOST_DENSE", 10**6)
+        patched.setattr(store, "FEW_OUTPUTS", 10**6)
         asrkit(*transcribe, "-o", "dense")
     assert heard("dense") == SAID
     _, dense = read_emissions(here / "dense/emissions/u3.emissions.npz")

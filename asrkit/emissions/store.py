@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from asrkit.emissions.values import FEW_OUTPUTS
 from asrkit.errors import DecodingError
 from asrkit.reading import open_npz
 from asrkit.text import Alphabet, Symbols
@@ -23,7 +24,6 @@ from asrkit.writing import write_arrays
 
 EMISSIONS_SUFFIX = ".emissions.npz"
 _LOWEST_LOG_PROB = -6e4  # float16 ends at -65504
-_MOST_DENSE = 256  # outputs; of more, most of a step is as good as impossible
 _RARE, _AS_RARE = -14.0, -17.0  # beyond what any mode of the search tries, and what that becomes
 _RANGES = {"step_ms": (1e-3, 1e4), "duration_s": (0.0, 1e9)}
 
@@ -73,7 +73,7 @@ def as_stored(
 
     if out is None or out.dtype != np.float32 or not (out.flags.c_contiguous and out.flags.writeable):
         out = np.empty(emissions.shape, np.float32)
-    if emissions.shape[1] <= _MOST_DENSE:
+    if emissions.shape[1] <= FEW_OUTPUTS:
         out[:] = np.maximum(emissions, _LOWEST_LOG_PROB).astype(np.float16)
         return out
     keep_likely(emissions.astype(np.float32, copy=False), out, _RARE, _AS_RARE)
@@ -88,7 +88,7 @@ def pack_emissions(emissions: npt.NDArray[np.floating[Any]], info: EmissionsInfo
         "log_probs": emissions.astype(np.float16, copy=False),
         "description": np.frombuffer(description.encode(), np.uint8),
     }
-    write_arrays(buffer, arrays, compress=emissions.shape[1] > _MOST_DENSE)
+    write_arrays(buffer, arrays, compress=emissions.shape[1] > FEW_OUTPUTS)
     return buffer.getvalue()
 
 

@@ -13,11 +13,11 @@ from asrkit.errors import DecodingError
 
 FloatArray = npt.NDArray[np.float32]
 
+FEW_OUTPUTS = 256  # kept as they are, and numpy converts them as fast; of more, most of a step is as good as impossible
 _TOLERANCE = 1e-2  # of a sum of probabilities, and of a log-softmax in 16 bits above zero
 _LOST_BY_ROUNDING = 0.35  # of the usual sum of probabilities, with many outputs or two decimals; no logits lie so
 _MOST_SUM = 1.65  # of probabilities whose logarithms are given: no rounding takes a sum so far above one
 _LEAST_PROBABILITY = 1e-15  # what rounding made 0 is not impossible
-_MOST_BY_NUMPY = 256  # outputs; it takes no longer for so few
 _CHUNK_VALUES = 1 << 18  # converted at once, so that they stay near the processor
 
 
@@ -86,7 +86,7 @@ def _convert(array: npt.NDArray[Any], kind: Values, first: int, result: FloatArr
     """Write the log-probabilities of the steps from ``first`` on into an array."""
     from asrkit._native import normalize_logits, normalize_shares
 
-    is_large = array.shape[1] > _MOST_BY_NUMPY and array.dtype == result.dtype and result.flags.c_contiguous
+    is_large = array.shape[1] > FEW_OUTPUTS and array.dtype == result.dtype and result.flags.c_contiguous
 
     def refuse(is_faulty: npt.NDArray[np.bool_], message: str) -> None:
         if is_faulty.any():
