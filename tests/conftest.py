@@ -23,9 +23,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# which files were checked before is nothing for the cache of whoever runs the tests
+# which files were checked before is nothing for the cache of whoever runs the tests, nor is their list of fonts for us
 CACHE = tempfile.mkdtemp(prefix="asrkit-tests-")
-os.environ["ASRKIT_CACHE_DIR"] = CACHE
+os.environ["ASRKIT_CACHE_DIR"] = os.environ["MPLCONFIGDIR"] = CACHE
 atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 
 pytest_plugins = ["report_pages", "transcribe_project"]  # fixtures of several files

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -101,6 +105,21 @@ def test_drawing_leaves_the_backend_of_a_notebook_alone(tmp_path: Path) -> None:
     finally:
         mpl.use(backend)
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_list_of_fonts_that_lacks_matplotlibs_own_is_no_news(tmp_path: Path) -> None:
+    from matplotlib import font_manager
+
+    fonts = font_manager.FontManager()
+    fonts.ttflist = [font for font in fonts.ttflist if font.name == "DejaVu Sans"]
+    font_manager.json_dump(fonts, tmp_path / f"fontlist-v{font_manager.FontManager.__version__}.json")
+    code = "import json, pathlib, sys; from asrkit.report.learning_curve import draw_learning_curve as draw; "
+    code += "draw(json.loads(sys.argv[1]), pathlib.Path(sys.argv[2]))"
+    command = [sys.executable, "-c", code, json.dumps(history([90.0, 50.0])), tmp_path / "curve.png"]
+    environment = os.environ | {"MPLCONFIGDIR": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert (tmp_path / "curve.png").stat().st_size > 1_000
 
 
 def test_what_was_left_out_stands_in_the_page() -> None:
