@@ -40,4 +40,4 @@ def random_bundle(path: Path, seed: int = 1, letters: str = " abc", **parts: Any
         "output/kernel": normal(24, outputs, scale=1.0),
         "output/bias": np.zeros(outputs, np.float32),
     }
-    return save_bundle(path, alphabet=alphabet, features=FEATURES, model=MODEL, weights=weights, **parts)
+    return save_bundle(path, alphabet=alphabet, weights=weights, **{"features": FEATURES, "model": MODEL, **parts})

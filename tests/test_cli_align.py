@@ -44,6 +44,20 @@ def test_what_cannot_be_meant_is_one_line(
     assert problem in str(result.exception)
 
 
+@pytest.mark.parametrize("bad_lines", [0, 1, 3])
+def test_lines_without_a_text_are_told_where_the_recordings_are_named(tmp_path: Path, bad_lines: int) -> None:
+    rows = [("a", "a.wav", "some words"), *[(f"b{index}", "b.wav", "") for index in range(bad_lines)]]
+    (tmp_path / "m.tsv").write_text("".join(map("{0[0]}\t{0[1]}\t{0[2]}\n".format, [("id", "path", "text"), *rows])))
+    soundfile.write(tmp_path / "a.wav", [0.0] * 1600, 16_000)
+    result = CliRunner().invoke(
+        app, ["align", str(tmp_path / "a.wav"), "--text", str(tmp_path / "m.tsv"), "-o", str(tmp_path / "out")]
+    )
+    told = result.stderr.replace("\n", " ").split("left out of the texts: ")[1:]
+    assert len(told) == (bad_lines > 0)
+    assert not told or "m.tsv:3" in told[0].replace(" ", "")
+    assert ("and 2 more lines" in result.stderr) == (bad_lines == 3)
+
+
 def spoken() -> tuple[Path, str]:
     with MANIFEST.open(encoding="utf-8") as file:
         row = next(row for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE) if len(row["text"]) > 80)

@@ -85,6 +85,9 @@ def align(
         raise ConfigError("--stdout writes no file and prints nothing else; drop --in-place, --json and -o")
     with TranscriptionProgress(quiet=quiet, keep=to_stdout, verb="aligned") as view:
         bundle = load_model(model, view.say)
+        if inputs and texts.problems:  # else the run tells of each
+            more = f", and {len(texts.problems) - 1:,} more lines" * (len(texts.problems) > 1)
+            view.say(f"left out of the texts: {texts.problems[0]}{more}")
         if texts.is_shared:
             view.limit(1, f"{text} is the text of one recording; name a manifest, or a folder of texts named like them")
         elif to_stdout and config.format[0] in ("srt", "vtt", "tsv", "textgrid"):

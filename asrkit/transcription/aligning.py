@@ -43,6 +43,7 @@ class KnownTexts:
     # By utterance id, absolute path of the audio, or name of the audio without suffix, with or without the folders it
     # is in; "" is that of any.
     texts: Mapping[str, str]
+    problems: Sequence[str] = ()  # lines of a manifest that hold none
 
     @classmethod
     def read(cls, path: Path | str) -> KnownTexts:
@@ -56,15 +57,16 @@ class KnownTexts:
         path = Path(path)
         if not path.exists():
             raise MissingPathError("no such text", path=path)
+        problems: Sequence[str] = ()
         if path.is_dir():
             texts = _of_folder(path)
         elif is_manifest(path):
-            texts = _of_manifest(path)
+            texts, problems = _of_manifest(path)
         else:
             texts = {"": read_text(path)}
         if not any(text.split() for text in texts.values()):
             raise ConfigError(f"{path}: holds no words; name the text that is said")
-        return cls(path, texts)
+        return cls(path, texts, problems)
 
     @property
     def is_shared(self) -> bool:
@@ -116,17 +118,18 @@ def _of_folder(folder: Path) -> dict[str, str]:
     return {Path(name).name: text for name, text in texts.items() if counts[Path(name).name] == 1} | texts
 
 
-def _of_manifest(path: Path) -> dict[str, str]:
-    """Return texts by id, and those of all parts of a recording together."""
+def _of_manifest(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Return texts by id, and those of all parts of a recording together; and what is wrong with which lines."""
     texts: dict[str, str] = {}
     parts: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
-    for utterance in scan_manifest(path, require_audio=False)[0]:
+    utterances, problems = scan_manifest(path, require_audio=False)
+    for utterance in utterances:
         texts[utterance.id] = utterance.text or ""
         parts[str(absolute(utterance.audio_path))].append((utterance.start_s or 0.0, utterance.text or ""))
     for audio, spoken in parts.items():
         texts[audio] = "\n\n".join(text for _, text in sorted(spoken, key=lambda part: part[0]))
         texts.setdefault(Path(audio).stem, texts[audio])
-    return texts
+    return texts, [str(problem) for problem in problems]
 
 
 class TextAligner:
