@@ -51,6 +51,7 @@ def bundle(shared_bundle, tmp_path):
 def test_the_graph_agrees_with_the_network(variant, tmp_path):
     network = random_network(tiny_config(**variant))
     emitter = Emitter(tiny_bundle(tmp_path / "model", network))
+    onnx.checker.check_model(onnx.load(tmp_path / "model" / GRAPH), full_check=True)
     features = random_features([57, 1, 4, 130])
     for values, emissions in zip(features, emitter.emissions(features), strict=True):
         logits = network({"features": values[None], "frames": np.array([len(values)], np.int32)})

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from asrkit.memory import collection_paused
 from asrkit.text.lexicon import Lexicon
 from asrkit.text.symbols import Symbols, WordRule
 
@@ -52,6 +53,7 @@ class Speller:
         lexicon: What words are made of, where the outputs are no letters.
     """
 
+    @collection_paused()
     def __init__(self, symbols: Symbols, lexicon: Lexicon | None = None) -> None:
         self.symbols = symbols
         self._outputs: Mapping[bytes, list[int]] = defaultdict(list)

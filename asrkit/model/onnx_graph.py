@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from asrkit.config import FeatureConfig, ModelConfig
@@ -71,7 +70,6 @@ def export_graph(
         ir_version=IR_VERSION,
         producer_name="asrkit",
     )
-    onnx.checker.check_model(model)
     return bytes(model.SerializeToString())
 
 

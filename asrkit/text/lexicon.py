@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from asrkit.errors import LexiconError, MissingPathError
+from asrkit.memory import collection_paused
 from asrkit.reading import read_bounded
 from asrkit.text.symbols import Symbols
 
@@ -33,6 +34,7 @@ class Lexicon:
     path: Path | None = None
 
     @classmethod
+    @collection_paused()
     def read(cls, path: Path | str) -> Self:
         """Read a file of lines ``word<TAB>labels``, the labels between spaces; empty lines do not count.
 
@@ -97,6 +99,7 @@ class Lexicon:
     def _spelled(self) -> dict[Symbols, tuple[list[tuple[str, list[int]]], list[str]]]:
         return {}
 
+    @collection_paused()
     def _spell(self, symbols: Symbols) -> tuple[list[tuple[str, list[int]]], list[str]]:
         place = {
             label: i
@@ -104,9 +107,9 @@ class Lexicon:
             if spelling and spelling.text
         }
         spaces = {symbols.labels[i] for i in symbols.spaces}
-        can_spell = frozenset(place).issuperset
+        can_spell, output_of = frozenset(place).issuperset, place.__getitem__
         spelled = [
-            (word, [place[label] for label in bare])
+            (word, [*map(output_of, bare)])
             for word, labels in self.lines
             if (bare := _strip(labels, spaces)) and can_spell(bare)
         ]
@@ -137,20 +140,18 @@ def _strip(labels: tuple[str, ...], spaces: set[str]) -> tuple[str, ...]:
 
 def _parse(text: str, path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     for number, line in enumerate(text.split("\n"), 1):
-        fields = line.split()
-        if not fields:
+        word, tab, labels = line.partition("\t")
+        symbols = tuple(labels.split())
+        if symbols and word.split() == [word]:  # as nearly all are
+            yield word, symbols
+        elif not line.strip():
             continue
-        if len(fields) > 1 and line.startswith(f"{fields[0]}\t"):  # as nearly all are
-            yield fields[0], tuple(fields[1:])
-            continue
-        word, tab, labels = line.rstrip("\r").partition("\t")
-        if not tab:
+        elif not tab:
             raise LexiconError(f"{line.strip()!r} has no tab between the word and its symbols", path=path, line=number)
-        if not word or word != word.strip() or len(word.split()) > 1:
+        elif word.split() != [word]:
             raise LexiconError(f"{word!r} is no word; give one without spaces", path=path, line=number)
-        if not labels.split():
+        else:
             raise LexiconError(f"{word!r} has no symbols after the tab", path=path, line=number)
-        yield word, tuple(labels.split())
 
 
 def _parse_cmudict(text: str, path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
