@@ -31,14 +31,15 @@ def average_weights(bundles: Sequence[Bundle]) -> dict[str, npt.NDArray[np.float
     sums = {name: np.zeros(values.shape) for name, values in first.weights().items()}
     for bundle in bundles:
         if _what_must_agree(bundle) != _what_must_agree(first):
-            raise BundleError(f"is of another network, other units or features than {first.path}", path=bundle.path)
+            raise BundleError(f"has another network, units, features or texts than {first.path}", path=bundle.path)
         for name, values in bundle.weights().items():
             sums[name] += values
     return {name: (values / len(bundles)).astype(np.float32) for name, values in sums.items()}
 
 
 def _what_must_agree(bundle: Bundle) -> tuple[object, ...]:
-    return bundle.model.replace(dropout=0.0), bundle.symbols.to_dict(), bundle.features, bundle.normalizer
+    network = bundle.model.replace(dropout=0.0)  # which only training knows
+    return network, bundle.symbols.to_dict(), bundle.features, bundle.normalizer, bundle.language
 
 
 def main() -> None:

@@ -40,13 +40,15 @@ def test_dropout_may_differ_and_settings_of_the_search_are_left_to_tuning(tmp_pa
     assert not mean.decoding
 
 
-@pytest.mark.parametrize("other", ["letters", "features", "normalizer", "none"])
+@pytest.mark.parametrize("other", ["letters", "features", "normalizer", "language", "none"])
 def test_what_does_not_belong_together_is_refused_in_one_line(other: str, tmp_path: Path) -> None:
     one, two = random_bundle(tmp_path / "one"), tmp_path / "two"
     if other == "letters":
         random_bundle(two, letters=" abd")
     elif other == "features":
         random_bundle(two, features=FEATURES.replace(hop_ms=20.0))
+    elif other == "language":
+        random_bundle(two, language="de")
     elif other == "normalizer":
         random_bundle(two, normalizer="standard-1")
     done = average(one.path, two, output=tmp_path / "mean")

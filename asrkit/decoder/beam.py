@@ -122,7 +122,7 @@ class BeamSearchDecoder(Decoder):
             raise DecodingError(str(error)) from None
         return cls(symbols, lm, config, hotwords=hotwords)
 
-    @collection_paused()  # over a lexicon's words, a fifth of a second
+    @collection_paused()  # the lists of a large lexicon would be gone through many times
     def _build(self, config: DecodingConfig) -> None:
         """Make the search's lexicon, and what else does not change with most settings."""
         from asrkit import _native
