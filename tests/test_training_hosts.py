@@ -278,7 +278,7 @@ def test_two_hosts_train_as_one_does_and_go_on_as_one_and_as_two(disturb, even, 
     rest, other = together(changes=changes, output=f"{disturb}/run")
     assert rest["ending"] == other["ending"] == "done"
 
-    assert begun["losses"] and rest["losses"]
+    assert rest["losses"]  # those told to end at the start may do so before their first step
     np.testing.assert_allclose([*begun["losses"], *alone.losses, *rest["losses"]], whole.losses, rtol=1e-4)
     bundle, theirs = Bundle.load(output / "run"), expected.weights()
     for name, values in bundle.weights().items():
