@@ -246,6 +246,7 @@ def test_features_have_samples_to_see_and_not_too_many(values: dict[str, Any]) -
         (ModelConfig, "rnn_layers", 10**9),
         (ModelConfig, "rnn_units", 10**9),
         (ModelConfig, "dense_units", 10**9),
+        (ModelConfig, "bottleneck_units", 10**9),
     ],
 )
 def test_no_network_of_a_stranger_takes_the_machine(settings: type[Settings], field: str, value: float) -> None:

@@ -28,6 +28,7 @@ VARIANTS = [
     {"rnn_type": "gru"},
     {"rnn_type": "gru", "bidirectional": False, "lookahead_steps": 3, "normalization": "batch"},
     {"rnn_type": "lstm", "dense_units": 6},
+    {"bottleneck_units": 3},
     {"rnn_type": "lstm", "bidirectional": False},
     {"rnn_type": "rnn", "normalization": "batch"},
 ]
@@ -215,6 +216,7 @@ def test_parts_that_are_no_regular_files_are_refused(bundle, part, kind):
         (ModelConfig(rnn_type="lstm", bidirectional=False, lookahead_steps=3, dense_units=7), 5),
         (ModelConfig(rnn_type="rnn", normalization="batch", rnn_layers=2, conv_layers=(ConvLayer(),)), 3),
         (ModelConfig(bidirectional=False, normalization="batch"), 3),
+        (ModelConfig(bottleneck_units=4), 3),
     ],
 )
 def test_the_shapes_of_weights_are_those_of_the_network(config, num_symbols):
@@ -231,6 +233,7 @@ def test_the_shapes_of_weights_are_those_of_the_network(config, num_symbols):
     [
         ({"rnn_layers": 64}, "rnn_2/.* is missing"),
         ({"dense_units": 9}, "dense/kernel is missing"),
+        ({"bottleneck_units": 9}, "bottleneck_0/kernel is missing"),
         ({"rnn_units": 13}, "has the shape .* not"),
         ({"rnn_type": "lstm"}, "is missing"),
     ],

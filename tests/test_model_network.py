@@ -13,7 +13,7 @@ keras = pytest.importorskip("keras")
 
 VARIANTS = [
     {"rnn_type": "gru", "normalization": "batch"},
-    {"rnn_type": "lstm", "dense_units": 6},
+    {"rnn_type": "lstm", "dense_units": 6, "bottleneck_units": 3},
     {"rnn_type": "rnn"},
     {"rnn_type": "gru", "bidirectional": False, "lookahead_steps": 3},
 ]

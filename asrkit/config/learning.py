@@ -105,7 +105,13 @@ class ConvLayer(Settings):
 class ModelConfig(Settings):
     """DeepSpeech2 (Amodei et al. 2015, arXiv 1512.02595): convolutions, recurrent layers, a dense layer, CTC."""
 
-    MOST: ClassVar = {"rnn_layers": 64, "rnn_units": 16_384, "lookahead_steps": 1_000, "dense_units": 65_536}
+    MOST: ClassVar = {
+        "rnn_layers": 64,
+        "rnn_units": 16_384,
+        "bottleneck_units": 16_384,
+        "lookahead_steps": 1_000,
+        "dense_units": 65_536,
+    }
 
     conv_layers: tuple[ConvLayer, ...] = (
         ConvLayer(channels=32, kernel_frames=11, kernel_bins=21, stride_frames=2, stride_bins=2),
@@ -115,6 +121,7 @@ class ModelConfig(Settings):
     rnn_layers: int = 3
     rnn_units: int = 256
     bidirectional: bool = True
+    bottleneck_units: int = 0  # linear ones before each recurrent layer, so that its kernel is small; 0: none
     lookahead_steps: int = 0  # row convolution after the last recurrent layer, for unidirectional models
     dense_units: int = 0  # 0: no dense layer before the output
     normalization: str = "layer"  # of the recurrent layers' input; "batch" is the paper's sequence-wise one
@@ -129,8 +136,8 @@ class ModelConfig(Settings):
         one_of("rnn_type", self.rnn_type, ("gru", "lstm", "rnn"))
         one_of("normalization", self.normalization, ("batch", "layer"))
         positive(self, "rnn_layers", "rnn_units")
-        require(self.dense_units >= 0, f"dense_units must not be negative, not {self.dense_units}")
-        require(self.lookahead_steps >= 0, f"lookahead_steps must not be negative, not {self.lookahead_steps}")
+        for name in ("bottleneck_units", "dense_units", "lookahead_steps"):
+            require(getattr(self, name) >= 0, f"{name} must not be negative, not {getattr(self, name)}")
         require(
             not (self.bidirectional and self.lookahead_steps),
             "lookahead_steps is for unidirectional models; set bidirectional = false or lookahead_steps = 0",

@@ -158,7 +158,8 @@ class DeepSpeech2(keras.Model):
 
     Source:
         Amodei et al. 2015, "Deep Speech 2: End-to-End Speech Recognition in English and Mandarin", arXiv 1512.02595;
-        the loss half-way up is that of Lee and Watanabe 2021, arXiv 2102.03216.
+        the loss half-way up is that of Lee and Watanabe 2021, arXiv 2102.03216; linear units before recurrent layers:
+        Prabhavalkar et al. 2016, arXiv 1603.08042.
     """
 
     def __init__(
@@ -169,6 +170,10 @@ class DeepSpeech2(keras.Model):
         self.num_bins = num_bins
         self.num_symbols = num_symbols
         self.convolutions = [MaskedConvolution(c, name=f"conv_{i}") for i, c in enumerate(config.conv_layers)]
+        self.bottlenecks = [
+            keras.layers.Dense(config.bottleneck_units, use_bias=False, name=f"bottleneck_{i}")
+            for i in range(config.rnn_layers if config.bottleneck_units else 0)
+        ]
         self.recurrent = [_recurrent_layer(config, i) for i in range(config.rnn_layers)]
         self.normalizations = [_normalization(config, i) for i in range(config.rnn_layers)]
         self.dropouts = [
@@ -198,6 +203,8 @@ class DeepSpeech2(keras.Model):
         for index, (recurrent, normalization, dropout) in enumerate(
             zip(self.recurrent, self.normalizations, self.dropouts, strict=False)
         ):
+            if self.bottlenecks:
+                x = self.bottlenecks[index](x)
             x = recur(recurrent, x, lengths, mask)
             x = (
                 normalization(x, training=training, mask=mask)

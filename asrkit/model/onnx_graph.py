@@ -122,6 +122,8 @@ class _Graph:
         x = self.add("Transpose", [x], perm=[2, 0, 3, 1])
         x = self.add("Reshape", [x, self.constant([0, 0, width], np.int64)])
         for index in range(config.rnn_layers):
+            if config.bottleneck_units:
+                x = self.add("MatMul", [x, self.constant(weights[f"bottleneck_{index}/kernel"])])
             x = self.recurrent(x, steps, weights, config, f"rnn_{index}")
             x = self.normalize(x, weights, config, f"normalization_{index}")
         return x

@@ -27,6 +27,9 @@ def weight_shapes(config: ModelConfig, num_bins: int, num_symbols: int) -> dict[
     width *= output_bins(num_bins, config)
     units, gates = config.rnn_units, _GATES[config.rnn_type] * config.rnn_units
     for index in range(config.rnn_layers):
+        if config.bottleneck_units:
+            shapes[f"bottleneck_{index}/kernel"] = (width, config.bottleneck_units)
+            width = config.bottleneck_units
         for direction in ("forward_rnn", "backward_rnn") if config.bidirectional else ("",):
             place = f"rnn_{index}/{direction}_{index}" if direction else f"rnn_{index}"
             cell = f"{place}/{CELLS[config.rnn_type]}"

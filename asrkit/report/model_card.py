@@ -69,7 +69,10 @@ def _alphabet_in_words(letters: str) -> str:
 
 def _network_in_words(model: ModelConfig) -> str:
     direction = "bidirectional" if model.bidirectional else f"unidirectional, {model.lookahead_steps} steps ahead"
-    return f"{len(model.conv_layers)} conv, {model.rnn_layers} x {model.rnn_type} {model.rnn_units}, {direction}"
+    layers = f"{model.rnn_layers} x {model.rnn_type} {model.rnn_units}"
+    if model.bottleneck_units:
+        layers += f" through {model.bottleneck_units} linear units"
+    return f"{len(model.conv_layers)} conv, {layers}, {direction}"
 
 
 def _features_in_words(features: FeatureConfig) -> str:
