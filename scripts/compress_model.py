@@ -1,12 +1,12 @@
-"""Make a smaller and faster network of a trained one: a beginning for a short training, not an end.
+"""Make a smaller and faster network of a trained one.
 
     python scripts/compress_model.py MODEL MANIFEST -o FOLDER [--bottleneck 256] [--kernel 7 7]
 
 What a layer computes is kept as well as the smaller one can, on recordings of MANIFEST. The inputs' kernel of each
 recurrent layer, both directions in one, becomes a product of two (``model.bottleneck_units``): the singular values that
 are kept are those of what it answers, not its own (as in Prabhavalkar et al. 2016, arXiv 1603.08042, but for that). The
-last convolution's kernel becomes a smaller one by least squares on what the larger one answers. ``asrkit train --from
-FOLDER`` with the same sizes goes on from there, and ``asrkit lm tune`` finds new settings of the search.
+last convolution's kernel becomes a smaller one by least squares on what the larger one answers. The result needs new
+settings of the search (``asrkit lm tune``), and ``asrkit train --from FOLDER`` may train on from there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from asrkit.features import extract_features
 from asrkit.model.bundle import Bundle, save_bundle
 from asrkit.model.inference import open_session
 from asrkit.model.lengths import padding
-from asrkit.model.shapes import CELLS
+from asrkit.model.shapes import cell_names
 
 Weights = dict[str, npt.NDArray[np.float32]]
 FloatArray = npt.NDArray[np.float32]
@@ -77,7 +77,7 @@ def narrow_kernels(
         mean = total / steps
         values, vectors = np.linalg.eigh(square / steps - np.outer(mean, mean))
         spread = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-        cells = _cells(config, index)
+        cells = cell_names(config, index)
         kernel = np.concatenate([weights[f"{cell}/kernel"] for cell in cells], axis=1).astype(np.float64)
         _, sizes, outputs = np.linalg.svd(spread @ kernel, full_matrices=False)
         if len(sizes) <= units:
@@ -93,13 +93,6 @@ def narrow_kernels(
             bias.reshape(-1, len(missing))[0] += missing  # a GRU has another one for its states
         kept = (sizes[:units] ** 2).sum() / (sizes**2).sum()
         print(f"recurrent layer {index}: {kernel.size:,} weights become {into.size + out.size:,}; {kept:.1%} is kept")
-
-
-def _cells(config: ModelConfig, index: int) -> list[str]:
-    cell = CELLS[config.rnn_type]
-    if not config.bidirectional:
-        return [f"rnn_{index}/{cell}"]
-    return [f"rnn_{index}/{direction}_rnn_{index}/{cell}" for direction in ("forward", "backward")]
 
 
 def shrink_kernel(

@@ -75,7 +75,8 @@ for share in noise_probability=0.25 room_probability=0.12 codec_probability=0.06
 done
 part third english_small_second.toml --from "$folder/second" "${gentler[@]}" --epochs 8 --set training.final_learning_rate_share=1.0
 part fourth english_small_second.toml --from "$folder/third" "${gentler[@]}" --epochs 19 --set training.warmup_steps=60
-# The same in two thirds of the time: a few passes, and the mean of before and after, bring back most of what that costs.
+# The same in two thirds of the time. The model in the box is the mean of before and after three passes, though these turned
+# out to bring nothing (docs/design/0015-smaller-network.md); the search is tuned anew below, which does.
 run python "$here/compress_model.py" "$folder/fourth" "$folder/data/train.tsv" -o "$folder/compressed" --bottleneck 256 --kernel 7 7
 part narrow english_small_compressed.toml --from "$folder/compressed"
 run python "$here/average_models.py" "$folder/compressed" "$folder/narrow" -o "$folder/english-small"

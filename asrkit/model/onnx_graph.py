@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from asrkit.config import FeatureConfig, ModelConfig
 from asrkit.model.lengths import output_bins, padding
-from asrkit.model.shapes import CELLS
+from asrkit.model.shapes import cell_names
 
 OPSET = 17
 # Readable by onnxruntime 1.14 and later.
@@ -124,13 +124,12 @@ class _Graph:
         for index in range(config.rnn_layers):
             if config.bottleneck_units:
                 x = self.add("MatMul", [x, self.constant(weights[f"bottleneck_{index}/kernel"])])
-            x = self.recurrent(x, steps, weights, config, f"rnn_{index}")
+            x = self.recurrent(x, steps, weights, config, index)
             x = self.normalize(x, weights, config, f"normalization_{index}")
         return x
 
-    def recurrent(self, x: str, steps: str, weights: Weights, config: ModelConfig, name: str) -> str:
-        directions = ("forward", "backward") if config.bidirectional else ("",)
-        parts = [_recurrent_weights(weights, config.rnn_type, name, direction) for direction in directions]
+    def recurrent(self, x: str, steps: str, weights: Weights, config: ModelConfig, index: int) -> str:
+        parts = [_recurrent_weights(weights, config.rnn_type, cell) for cell in cell_names(config, index)]
         kernel, recurrent_kernel, bias = (np.stack(arrays) for arrays in zip(*parts, strict=True))
         attributes: dict[str, Any] = {"hidden_size": config.rnn_units}
         if config.bidirectional:
@@ -144,7 +143,7 @@ class _Graph:
             **attributes,
         )
         y = self.add("Transpose", [y], perm=[0, 2, 1, 3])
-        units = config.rnn_units * len(directions)
+        units = config.rnn_units * len(parts)
         return self.add("Reshape", [y, self.constant([0, 0, units], np.int64)])
 
     def normalize(self, x: str, weights: Weights, config: ModelConfig, name: str) -> str:
@@ -192,14 +191,9 @@ def _fold_normalization(weights: Weights, name: str) -> tuple[npt.NDArray[np.flo
     return kernel.transpose(3, 2, 0, 1), bias
 
 
-def _recurrent_weights(
-    weights: Weights, rnn_type: str, name: str, direction: str
-) -> tuple[npt.NDArray[np.float32], ...]:
+def _recurrent_weights(weights: Weights, rnn_type: str, cell: str) -> tuple[npt.NDArray[np.float32], ...]:
     """Return the kernels ``(gates, inputs)`` and the bias of one direction in ONNX's gate order."""
-    cell = CELLS[rnn_type]
-    prefix = f"{name}/{direction}_{name}/{cell}" if direction else f"{name}/{cell}"
-    kernel, recurrent_kernel = weights[f"{prefix}/kernel"], weights[f"{prefix}/recurrent_kernel"]
-    bias = weights[f"{prefix}/bias"]
+    kernel, recurrent_kernel, bias = (weights[f"{cell}/{of}"] for of in ("kernel", "recurrent_kernel", "bias"))
     if rnn_type == "gru":  # both use update, reset, candidate
         return kernel.T, recurrent_kernel.T, bias.reshape(-1)
     bias = np.concatenate([bias, np.zeros_like(bias)])

@@ -6,8 +6,16 @@ from asrkit.config import ModelConfig
 from asrkit.model.lengths import output_bins
 
 _GATES = {"gru": 3, "lstm": 4, "rnn": 1}
-CELLS = {"gru": "gru_cell", "lstm": "lstm_cell", "rnn": "simple_rnn_cell"}
+_CELLS = {"gru": "gru_cell", "lstm": "lstm_cell", "rnn": "simple_rnn_cell"}
 _MEASURED = ("moving_mean", "moving_variance")  # by batch normalization
+
+
+def cell_names(config: ModelConfig, index: int) -> list[str]:
+    """Return what the names of a recurrent layer's weights begin with, for each direction in time."""
+    cell = _CELLS[config.rnn_type]
+    if not config.bidirectional:
+        return [f"rnn_{index}/{cell}"]
+    return [f"rnn_{index}/{direction}_rnn_{index}/{cell}" for direction in ("forward", "backward")]
 
 
 def weight_shapes(config: ModelConfig, num_bins: int, num_symbols: int) -> dict[str, tuple[int, ...]]:
@@ -30,9 +38,7 @@ def weight_shapes(config: ModelConfig, num_bins: int, num_symbols: int) -> dict[
         if config.bottleneck_units:
             shapes[f"bottleneck_{index}/kernel"] = (width, config.bottleneck_units)
             width = config.bottleneck_units
-        for direction in ("forward_rnn", "backward_rnn") if config.bidirectional else ("",):
-            place = f"rnn_{index}/{direction}_{index}" if direction else f"rnn_{index}"
-            cell = f"{place}/{CELLS[config.rnn_type]}"
+        for cell in cell_names(config, index):
             shapes[f"{cell}/kernel"] = (width, gates)
             shapes[f"{cell}/recurrent_kernel"] = (units, gates)
             shapes[f"{cell}/bias"] = (2, gates) if config.rnn_type == "gru" else (gates,)
