@@ -14,7 +14,7 @@ from asrkit.decoder import greedy_decode
 from asrkit.errors import BundleError, ConfigError, LexiconError
 from asrkit.model.bundle import Bundle
 from asrkit.model.export import export_bundle
-from asrkit.text import Alphabet, Lexicon, Symbols, WordRule
+from asrkit.text import Alphabet, Lexicon, Symbols, WordRule, get_normalizer
 from asrkit.text.units import LEXICON, PIECES, Characters, Phonemes, Subwords, Units, _size_for, read_units
 
 CMUDICT = """;;; a comment
@@ -81,8 +81,10 @@ def test_what_is_spelled_is_read_back(phonemes: Phonemes, words: list[str]) -> N
 def test_what_no_word_is_said_like_stays_a_row_of_outputs(phonemes: Phonemes) -> None:
     b, space, k = 2, 5, 4
     found = greedy_decode(emit([b, k, space, 1], phonemes.symbols), phonemes.symbols, phonemes.lexicon)
-    assert found.text == "b-k a"
-    assert [word.text for word in found.words] == ["b-k", "a"]
+    assert found.text == "b'k a"
+    assert [word.text for word in found.words] == ["b'k", "a"]
+    for normalizer in ("basic", "standard-1", "standard-2"):
+        assert get_normalizer(normalizer)(found.text) == found.text, "one error a word, not one a sound"
 
 
 def test_subwords_spell_all_that_their_text_has(subwords: Subwords) -> None:

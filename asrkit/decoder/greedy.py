@@ -38,7 +38,7 @@ class GreedyDecoder(Decoder):
     """``greedy_decode`` with the methods of the other decoders.
 
     With a lexicon, what was heard between two spaces becomes the first word that is said just so, and stays a row of
-    outputs (``k-ae-t``) where there is none.
+    outputs (``k'ae't``) where there is none: one word, which normalizing for a score leaves one.
     """
 
     def __init__(self, symbols: Symbols, lexicon: Lexicon | None = None) -> None:
@@ -57,7 +57,7 @@ class GreedyDecoder(Decoder):
         if self._said is None:
             return [hypothesis]
         words = tuple(
-            word._replace(text=self._said.get(said) or "-".join(self._symbols.labels[i] for i in said))
+            word._replace(text=self._said.get(said) or "'".join(self._symbols.labels[i] for i in said))
             for word, said in zip(hypothesis.words, outputs, strict=True)
         )
         return [replace(hypothesis, text=" ".join(word.text for word in words), words=words)]
