@@ -34,6 +34,7 @@ def test_turkish_has_two_letters_i() -> None:
         ("ΣΟΦΟΣ σοφός", "σοφος σοφός", "σοφοσ σοφόσ"),
         ("1.250 Euro und 50%", "1.250 euro und 50 %", "1.250 euro und 50 %"),
         ("Ende 5. Mai", "ende 5 mai", "ende 5 mai"),
+        ("10³ H₂O 5² ①②", "10 3 h2o 5 2 1 2", "10 3 h2o 5 2 1 2"),
     ],
 )
 def test_basic_folds_case_and_punctuation_only(text: str, said: str, compared: str) -> None:

@@ -125,6 +125,12 @@ CHANGED = [
         "one million ten thousand one thousand two hundred thirty four twelve three hundred forty five",
         "groups",
     ),
+    (
+        "10³ 10⁻³ 5² 3.14¹ ①② x①y",
+        "ten three ten minus three five two three point one four one one two x one y",
+        "raised and circled digits are numbers of their own",
+    ),
+    ("H₂O m² 2¹⁄₂ ¹⁄₂", "h two o m two two and a half one half", "but for those that follow letters or make fractions"),
     ("July 4 July 4th, July fourth", "july fourth july fourth july fourth", "days after months are ranks"),
     ("4 July, 4th of July, the 3rd of May", "fourth of july fourth of july the third of may", "and before them"),
     ("May 4, 2020; may 4 come", "may fourth twenty twenty may four come", "may is a month where a date ends"),

@@ -34,6 +34,14 @@ _ZERO_WIDTH_SPACES = "\u200b\u2060\ufeff"
 _ENTITY = re.compile("&(?:amp|lt|gt|quot|apos|nbsp|#39|#x27);", re.IGNORECASE)
 # Spaces that never separate words when digits stand in threes behind them.
 _GROUPED = re.compile("(?<![0-9.,])[0-9]{1,3}(?:[\u00a0\u202f\u2009][0-9]{3})+(?![0-9])")
+# Raised, lowered and circled numbers touch others but are none of their digits: 10³, and the note of 1990¹. Those that
+# follow letters (H₂O) or make a fraction stay. A minus gets two spaces: behind one it would be a range's dash.
+_UP, _LOW, _CIRCLED = "⁰¹²³⁴-⁹", "₀-₉", "\u2460-\u249b\u24ea\u3251-\u325f\u32b1-\u32bf\U0001f100-\U0001f10a"
+_ODD_DIGIT = re.compile(f"[{_UP}{_LOW}{_CIRCLED}]")
+_APART = re.compile(
+    rf"(?P<sign>)(?=[⁺⁻][{_UP}]|[₊₋][{_LOW}])|(?<![^\W\d_])(?<![\u2044⁺⁻₊₋])(?=[{_UP}{_LOW}])"
+    rf"|(?<=[{_UP}])(?=[0-9{_LOW}])|(?<=[{_LOW}])(?=[0-9{_UP}])|(?=[{_CIRCLED}])|(?<=[{_CIRCLED}])"
+)
 # Malayalam letters that were once written with a joiner, and tatweel, which only stretches a word.
 _OLD_FORMS = {f"{old}\u0d4d\u200d": new for old, new in zip("ണനരലളക", "ൺൻർൽൾൿ", strict=True)} | {"\u0640": ""}
 _OLD_FORM = re.compile("|".join(_OLD_FORMS))
@@ -153,6 +161,8 @@ def _words(text: str, is_ascii: bool) -> list[str]:
 def _unify(text: str, fold: Callable[[str], str]) -> str:
     """Bring compatibility forms, old spellings, spaces, dashes and case together (NFKC and its caseless form)."""
     text = _GROUPED.sub(lambda match: re.sub("[^0-9]", ",", match[0]), text.replace("\u2116", "#"))
+    if _ODD_DIGIT.search(text):
+        text = _APART.sub(lambda match: "  " if match.lastgroup else " ", text)
     text = _OLD_FORM.sub(lambda match: _OLD_FORMS[match[0]], text).translate(_TIDY)
     text = unicodedata.normalize("NFKC", fold(unicodedata.normalize("NFKC", text))).translate(_TIDY)
     text = unicodedata.normalize("NFKC", fold(text).replace("i\u0307", "i"))
