@@ -34,6 +34,8 @@ def test_turkish_has_two_letters_i() -> None:
         ("ΣΟΦΟΣ σοφός", "σοφος σοφός", "σοφοσ σοφόσ"),
         ("1.250 Euro und 50%", "1.250 euro und 50 %", "1.250 euro und 50 %"),
         ("Ende 5. Mai", "ende 5 mai", "ende 5 mai"),
+        ("-5 und (-,5) und .5, -.5; x=-5", "-5 und 5 und .5 -.5 x = -5", "-5 und 5 und .5 -.5 x = -5"),
+        ("10-15, gut -5%-10% - 7...5 Nr.5", "10 15 gut -5 % 10 % 7 5 nr 5", "10 15 gut -5 % 10 % 7 5 nr 5"),
         ("10³ H₂O 5² ①②", "10 3 h2o 5 2 1 2", "10 3 h2o 5 2 1 2"),
     ],
 )

@@ -126,6 +126,27 @@ CHANGED = [
         "groups",
     ),
     (
+        "1,00,000 12,34,567.5 1 000.5",
+        "one hundred thousand one million two hundred thirty four thousand five hundred "
+        "sixty seven point five one thousand point five",
+        "groups of two, decimals behind groups",
+    ),
+    (
+        "₹1,00,000 1,50€ €1,50 1,500€",
+        "one hundred thousand rupees one euro and fifty cents one euro and fifty cents one thousand five hundred euros",
+        "money of other places",
+    ),
+    (
+        "$-5 \"-5\" “-5” <-5, -$ 5 (€-5) '-5'",
+        "minus five dollars minus five minus five minus five minus five dollars minus five euros minus five",
+        "a sign behind what opens",
+    ),
+    (
+        '8€-5€ 5"-6" g++-12 x-5',
+        "eight euros five euros five six g plus plus twelve x five",
+        "a dash behind what a number may end with",
+    ),
+    (
         "10³ 10⁻³ 5² 3.14¹ ①② x①y",
         "ten three ten minus three five two three point one four one one two x one y",
         "raised and circled digits are numbers of their own",

@@ -18,7 +18,7 @@ from asrkit.errors import ConfigError
 from asrkit.packages import needed, version_of
 from asrkit.text.languages import lower, number_speller, primary_language
 from asrkit.text.spoken_variants import fold_variants
-from asrkit.text.written_numbers import spell_numbers
+from asrkit.text.written_numbers import BEFORE_SIGN, CURRENCY, spell_numbers
 
 STANDARD_VERSION = "2"
 BASIC_VERSION = "1"
@@ -33,7 +33,7 @@ _APOSTROPHES = "'\u2018\u2019\u201b\u02bc\u02bb\u2032\u00b4`\uff07"
 _ZERO_WIDTH_SPACES = "\u200b\u2060\ufeff"
 _ENTITY = re.compile("&(?:amp|lt|gt|quot|apos|nbsp|#39|#x27);", re.IGNORECASE)
 # Spaces that never separate words when digits stand in threes behind them.
-_GROUPED = re.compile("(?<![0-9.,])[0-9]{1,3}(?:[\u00a0\u202f\u2009][0-9]{3})+(?![0-9])")
+_GROUPED = re.compile("(?<![0-9.,])[1-9][0-9]{0,2}(?:[\u00a0\u202f\u2009][0-9]{3})+(?![0-9])")
 # Raised, lowered and circled numbers touch others but are none of their digits: 10³, and the note of 1990¹. Those that
 # follow letters (H₂O) or make a fraction stay. A minus gets two spaces: behind one it would be a range's dash.
 _UP, _LOW, _CIRCLED = "⁰¹²³⁴-⁹", "₀-₉", "\u2460-\u249b\u24ea\u3251-\u325f\u32b1-\u32bf\U0001f100-\U0001f10a"
@@ -90,7 +90,7 @@ class _Stripping(dict[int, str]):
 
 
 def _stay_a_word(character: str) -> str:
-    if character in ".,:":  # between digits they stay
+    if character in "-.,:":  # the few that stay are part of numbers
         return character
     return f" {character} " if unicodedata.category(character) in ("Sc", "Sm") or character in "%&@#" else " "
 
@@ -102,7 +102,11 @@ _STRIP_PUNCTUATION = _Stripping(_stay_a_word)
 _PLAIN = re.compile("(?:[a-z]+(?: [a-z]+)*)?")
 _DIGIT = re.compile("[0-9]")
 _INITIALS = re.compile(r"(?<![\w.])(?:(?:[a-z]\.){2,}(?:[a-z](?![\w']))?|[a-z]\.[a-z](?![\w'.]))")  # U.S.A., i.e
-_LONE_POINT = re.compile("[.,:](?![0-9])|(?<![0-9])[.,:]")
+_MARK = re.compile("[-.,:]")
+# What belongs to a number of what else is punctuation: -5, .5, 1,5 and 10:30
+_NUMBER_MARK = re.compile(
+    rf"(?=[-.,:]|{CURRENCY})(?P<kept>{BEFORE_SIGN}(?:{CURRENCY})?(?:-\.?|\.)(?=[0-9])|(?<=[0-9])[.,:](?=[0-9]))|[-.,:]"
+)
 _OUTER_APOSTROPHE = re.compile(r"(?<![^\s'])'+|'+(?![^\s'])|''+")
 
 
@@ -176,7 +180,8 @@ def _normalize_language(text: str, language: str | None, spell: Callable[[str], 
     text = _unify(text, lambda part: lower(part, language))
     if spell is not None and _DIGIT.search(text):
         text = spell(text).lower()
-    text = _LONE_POINT.sub(" ", text.translate(_STRIP_PUNCTUATION))
+    marks = _NUMBER_MARK if _DIGIT.search(text) else _MARK  # telling them apart takes longer than all the rest
+    text = marks.sub(lambda match: match[0] if match.lastgroup else " ", text).translate(_STRIP_PUNCTUATION)
     return " ".join(_words(text, is_ascii=False))
 
 

@@ -157,26 +157,30 @@ _NUMBER: Rule = (
 )
 
 _SIGN = f"[{re.escape(''.join(_CURRENCIES))}]"
-_AMOUNT = rf"{_WHOLE}?(?:\.(?P<fraction>[0-9]+))?"
+# a comma begins cents where it cannot group thousands: 1,50 €
+_AMOUNT = rf"{_WHOLE}?(?:(?:\.|(?<=[0-9]),(?=[0-9]{{1,2}}(?!,?[0-9])))(?P<fraction>[0-9]+))?"
 _SCALE = r"(?:\s?(?P<scale>hundred|thousand|million|billion|trillion)s?\b|\s?(?P<short>mn|bn|tn|(?<=[0-9])[kmbt])\b)?"
 _MONTH = "|".join(month for month in _MONTHS if month not in ("march", "may"))
 _DAY = r"(?P<day>[12][0-9]|3[01]|[1-9])"
 
 _VALUE = r"[0-9]{1,2}:[0-5][0-9]|[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,12}(?:\.[0-9]+)?"
 
-# 1 000 000; two numbers side by side, such as 12 345, stay two
-_SPACED: Rule = (
-    r"(?<![\w.,])[1-9][0-9]{0,2}(?: [0-9]{3})* 000(?![\w]|[.,][0-9])",
-    lambda match: match[0].replace(" ", ""),
+# 1 000 000 and 10,00,000; two numbers side by side, such as 12 345, stay two
+GROUPED: Rule = (
+    r"(?<![\w.,])(?:[1-9][0-9]{0,2}(?: [0-9]{3})* 000|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})(?!\w|[.,][0-9]{3})",
+    lambda match: re.sub("[ ,]", "", match[0]),
 )
+# Where a sign may begin a number: behind nothing, a space, what opens or what compares; a quote must open, too.
+BEFORE_SIGN = r"(?:(?<![^\s(\[{=<>≤≥≈~×±])|(?<=(?<!\w)[\"'“„«]))"
+CURRENCY = rf"(?:\br)?{_SIGN}"
 _PHONE: Rule = (
     r"(?<![\w.,/-])(?:\+?1[ -])?(?:\([0-9]{3}\) ?|[0-9]{3}-)?[0-9]{3}-[0-9]{4}(?![\w/-]|\.[0-9])",
     _phone,
 )
-# a sign stands before a number and behind none: 20 -30 is a range
-_MINUS: Rule = (
-    rf"(?<![^\s(\[=])(?<![0-9%°] )(?<!{_SIGN} )(?<![ap]m )(?<!m\. )-(?={_SIGN}?\.?[0-9])",
-    lambda match: " minus ",
+# a sign stands before a number and behind none: 20 -30 is a range; $-5 is -$5
+MINUS = (
+    rf"{BEFORE_SIGN}(?<![0-9%°] )(?<!{_SIGN} )(?<![ap]m )(?<!m\. )"
+    rf"(?P<sign>{CURRENCY})?-(?=(?:{CURRENCY}\s?)?\.?[0-9])"
 )
 _RANGE: Rule = (
     (
@@ -247,7 +251,16 @@ _RULES: dict[str, Sequence[Rule]] = {
         _NUMBER,
     ),
     "2": (
-        *(_SPACED, _PHONE, _MINUS, _RANGE, _SIGN_FIRST, _SIGN_LAST, (_TIME[0], _short_time), (_HOUR[0], _short_time)),
+        *(
+            GROUPED,
+            _PHONE,
+            (MINUS, lambda match: f" minus {match['sign'] or ''}"),
+            _RANGE,
+            _SIGN_FIRST,
+            _SIGN_LAST,
+            (_TIME[0], _short_time),
+            (_HOUR[0], _short_time),
+        ),
         *(_MONTH_FIRST, _DAY_FIRST, _RANK, _HUNDREDS, _DECADE, _NUMBER_SIGN, _SHARP, _DEGREES, _SLASHED),
         (_FRACTION[0], lambda match: _fraction(match).replace(" and one ", " and a ")),
         _NUMBER,
