@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from asrkit.errors import ConfigError, MissingPackageError
-from asrkit.text.languages import lower, number_speller, primary_language
+from asrkit.text.languages import lower, number_speller, primary_language, thousands_separator
 from asrkit.text.normalizer import get_normalizer
 
 
@@ -37,6 +37,7 @@ def test_turkish_has_two_letters_i() -> None:
         ("-5 und (-,5) und .5, -.5; x=-5", "-5 und 5 und .5 -.5 x = -5", "-5 und 5 und .5 -.5 x = -5"),
         ("10-15, gut -5%-10% - 7...5 Nr.5", "10 15 gut -5 % 10 % 7 5 nr 5", "10 15 gut -5 % 10 % 7 5 nr 5"),
         ("10³ H₂O 5² ①②", "10 3 h2o 5 2 1 2", "10 3 h2o 5 2 1 2"),
+        ("1\u00a0000 und 1 000", "1.000 und 1 000", "1.000 und 1 000"),
     ],
 )
 def test_basic_folds_case_and_punctuation_only(text: str, said: str, compared: str) -> None:
@@ -57,11 +58,40 @@ def test_basic_folds_case_and_punctuation_only(text: str, said: str, compared: s
         ("ru", "стоит 25 рублей", "стоит двадцать пять рублей"),
         ("fr", "21 ans, 3,5", "vingt et un ans trois virgule cinq"),
         ("es", "1.000 personas", "mil personas"),
+        ("fr", "12\u202f500 euros, 1\u00a0000, 1\u2009000,5", "douze mille cinq cents euros mille mille virgule cinq"),
+        ("de", "1\u00a0000 und 12\u202f345,50 €", "eintausend und zwölftausenddreihundertfünfundvierzig euro fünfzig"),
+        ("fr", "1 000 et 1 000,5 et 2 000 000", "mille et mille virgule cinq et deux millions"),
+        ("fr", "5 100", "cinq cent"),
+        (
+            "de",
+            "2,0 und 3,50 und 2,5 und 1,005",
+            "zwei komma null und drei komma fünf null und zwei komma fünf und eins komma null null fünf",
+        ),
+        ("de", "-5 Grad, 10-15, -3,50 €", "minus fünf grad zehn fünfzehn minus drei euro fünfzig"),
+        (
+            "pl",
+            "3,50 i -3,05",
+            "trzy przecinek pięćdziesiąt i minus trzy przecinek zero pięć",
+        ),
+        ("tr", "3,5 ve 3,14 ve -2", "üç virgül beş ve üç virgül ondört ve eksi iki"),
+        ("vi", "1,005 kg -5", "một phẩy không không năm kg âm năm"),
+        ("ru", "2,5 и 3,50", "две целых пять десятых и три целых пятьдесят сотых"),
+        ("hu", "2,0 és 3,14 és 1,2345", "kettő nulla és három egész tizennégy század és egy kettő három négy öt"),
+        ("ja", "3.14", "三点一四"),
+        ("pt", "R$ 5, R$-1,50, $ 5, 5 €", "cinco reais menos um reais cinquenta cinco dólares cinco euros"),
     ],
 )
 def test_numbers_are_spelled_in_their_language(language: str, text: str, expected: str) -> None:
     pytest.importorskip("num2words")
     assert get_normalizer("standard", language).said(text) == expected
+
+
+def test_no_language_loses_what_a_number_is() -> None:
+    num2words = pytest.importorskip("num2words")
+    for language in sorted({name for name in num2words.CONVERTER_CLASSES if "_" not in name} - {"en"}):
+        normalizer, point = get_normalizer("standard", language), "," if thousands_separator(language) == "." else "."
+        said = [normalizer(f"x {number}".replace(".", point)) for number in ("2", "-2", "2.0", "2.5", "2.005", "2005")]
+        assert len(set(said)) == len(said) - (language == "fa"), (language, said)  # num2words reads 2.005 as 2.5
 
 
 def test_no_english_word_gets_into_another_language() -> None:

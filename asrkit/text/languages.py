@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 from functools import cache
 
 from asrkit.errors import ConfigError
 from asrkit.packages import needed, version_of
+from asrkit.text.written_numbers import GROUPED, MINUS
 
 # Where a comma begins the decimals and a point or space groups thousands; elsewhere it is the other way round.
 _DECIMAL_COMMA = frozenset(
@@ -38,25 +40,32 @@ _DECIMAL_COMMA = frozenset(
     }
 )
 _ALIASES = {"nb": "no", "nn": "no"}
-# What signs are called after a number; where nothing is known, a sign stays a word of its own.
+# What signs are called, a currency's after the number; where nothing is known, a sign stays a word of its own.
 _UNITS = {
     "de": {"%": "prozent", "€": "euro", "$": "dollar", "£": "pfund"},
     "fr": {"%": "pour cent", "€": "euros", "$": "dollars", "£": "livres"},
     "es": {"%": "por ciento", "€": "euros", "$": "dólares", "£": "libras"},
     "it": {"%": "per cento", "€": "euro", "$": "dollari", "£": "sterline"},
     "nl": {"%": "procent", "€": "euro", "$": "dollar", "£": "pond"},
-    "pt": {"%": "por cento", "€": "euros", "$": "dólares", "£": "libras"},
+    "pt": {"%": "por cento", "€": "euros", "$": "dólares", "£": "libras", "r$": "reais"},
     "sv": {"%": "procent", "€": "euro", "$": "dollar", "£": "pund"},
     "da": {"%": "procent", "€": "euro", "$": "dollar", "£": "pund"},
     "no": {"%": "prosent", "€": "euro", "$": "dollar", "£": "pund"},
     "pl": {"%": "procent"},
+    # and the minus, where num2words has no word for it
+    "bn": {"-": "মাইনাস"},
+    "kn": {"-": "ಮೈನಸ್"},
+    "te": {"-": "మైనస్"},
+    "vi": {"-": "âm"},
 }
 _MOST_DIGITS = 15
-_GROUPS = "\u00a0\u202f\u2009"
 _NUMBER = (
-    r"(?P<before>[€$£])?\s?(?P<whole>[0-9]{{1,3}}(?:[{groups}][0-9]{{3}})+(?![0-9])|[0-9]+)"
+    r"(?P<before>\br\$|[€$£])?\s?(?P<whole>[0-9]{{1,3}}(?:[{groups}][0-9]{{3}})+(?![0-9])|[0-9]+)"
     r"(?:{point}(?P<fraction>[0-9]+))?(?:\s?(?P<after>[€$£%]))?"
 )
+# What num2words raises for numbers that a language has, but its module does not.
+_UNKNOWN = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
+Say = Callable[[int | float | Decimal], str]
 
 
 def primary_language(language: str) -> str:
@@ -71,7 +80,12 @@ def primary_language(language: str) -> str:
     return _ALIASES.get(primary, primary)
 
 
-def lower(text: str, language: str | None) -> str:
+def thousands_separator(language: str) -> str:
+    """Return the mark that groups thousands in a language: a point where a comma begins the decimals."""
+    return "." if language in _DECIMAL_COMMA else ","
+
+
+def lower(text: str, language: str) -> str:
     """Return a text in lower case, as the language has it: in Turkish and Azerbaijani I becomes ı."""
     if language in ("tr", "az"):
         text = text.replace("İ", "i").replace("I\u0307", "i").replace("I", "ı")
@@ -99,28 +113,81 @@ def number_speller(language: str) -> tuple[Callable[[str], str], str]:
             f"numbers cannot be spelled in the language {language!r} (num2words knows {known}); "
             "use the normalizer basic, which leaves digits as they are"
         )
-    groups, point = (f".{_GROUPS}", ",") if language in _DECIMAL_COMMA else (f",'{_GROUPS}", r"\.")
+    separator = thousands_separator(language)
+    groups, point = (separator, ",") if separator == "." else (f"{separator}'", r"\.")
     pattern = re.compile(_NUMBER.format(groups=groups, point=point))
     units = _UNITS.get(language, {})
+
+    def say(number: float | Decimal) -> str:
+        return str(num2words.num2words(number, lang=language))
+
+    minus = units.get("-") or _minus(say, getattr(num2words.CONVERTER_CLASSES[language], "negword", None))
+    spell_decimals = _decimal_speller(say)
 
     def spell_one(match: re.Match[str]) -> str:
         whole, fraction = re.sub("[^0-9]", "", match["whole"]), match["fraction"]
         sign = match["before"] or match["after"]
         unit = units.get(sign, sign) if sign else ""
         if sign and sign != "%" and fraction and len(fraction) == 2:  # drei euro fünfzig
-            return f" {spell_digits(whole)} {unit} {spell_digits(fraction) if int(fraction) else ''} "
-        return f" {spell_digits(match['whole'] if len(whole) == 4 else whole, fraction)} {unit} "
+            return f" {spell_whole(match['whole'])} {unit} {_spell_digits(say, fraction) if int(fraction) else ''} "
+        words = spell_decimals(whole, fraction) if fraction else spell_whole(match["whole"])
+        return f" {words} {unit} "
 
-    def spell_digits(whole: str, fraction: str | None = None) -> str:
-        is_year = len(whole) == 4 and "1500" <= whole <= "1999"
-        whole = re.sub("[^0-9]", "", whole)
-        if len(whole) > _MOST_DIGITS or (len(whole) > 1 and whole[0] == "0"):
-            return " ".join(str(num2words.num2words(int(digit), lang=language)) for digit in whole + (fraction or ""))
-        if fraction:
-            return str(num2words.num2words(float(f"{whole}.{fraction[:_MOST_DIGITS]}"), lang=language))
-        if is_year:
+    def spell_whole(written: str) -> str:
+        if len(written) == 4 and "1500" <= written <= "1999":
             with suppress(NotImplementedError):
-                return str(num2words.num2words(int(whole), lang=language, to="year"))
-        return str(num2words.num2words(int(whole), lang=language))
+                return str(num2words.num2words(int(written), lang=language, to="year"))
+        return _spell_digits(say, re.sub("[^0-9]", "", written))
 
-    return lambda text: pattern.sub(spell_one, text), version_of("num2words")
+    def spell(text: str) -> str:
+        text = re.sub(MINUS, lambda match: f" {minus} {match['sign'] or ''}", text)
+        return pattern.sub(spell_one, re.sub(*GROUPED, text))
+
+    return spell, version_of("num2words")
+
+
+def _minus(say: Say, fallback: str | None) -> str:
+    """Return the word before numbers below zero; the sign itself where none is known."""
+    with suppress(*_UNKNOWN):
+        if (said := say(-5)).endswith(five := say(5)):
+            fallback = said.removesuffix(five)
+    word = (fallback or "").strip()
+    return word if re.search(r"\w", word) else "-"
+
+
+def _spell_digits(say: Say, digits: str) -> str:
+    """Spell a whole number; after a leading zero, or where it is too long, digit by digit."""
+    if len(digits) > _MOST_DIGITS or (len(digits) > 1 and digits[0] == "0"):
+        return " ".join(say(int(digit)) for digit in digits)
+    return say(int(digits))
+
+
+def _decimal_speller(say: Say) -> Callable[[str, str], str]:
+    """Return what spells the digits before and behind a decimal point.
+
+    num2words rounds and drops zeros, so only the word for the point is its, and whether decimals are said digit by
+    digit or, after zeros, as a whole number; both are taken out of "three point one four".
+    """
+    three, said = say(3), say(3.14)
+    ways = ((f"{say(1)} {say(4)}", " ", True), (f"{say(1)}{say(4)}", "", True), (say(14), " ", False))
+    way = next((way for way in ways if said.startswith(three) and said.endswith(way[0])), None)
+    if way is None:
+        return lambda whole, fraction: _spell_fraction(say, whole, fraction)
+    end, joint, is_by_digit = way
+    point = said.removeprefix(three).removesuffix(end).strip()
+
+    def spell(whole: str, fraction: str) -> str:
+        rest = "" if is_by_digit else fraction.lstrip("0")
+        digits = [say(int(digit)) for digit in fraction.removesuffix(rest)]
+        return joint.join([_spell_digits(say, whole), point, *digits, *([_spell_digits(say, rest)] if rest else [])])
+
+    return spell
+
+
+def _spell_fraction(say: Say, whole: str, fraction: str) -> str:
+    """Spell decimals as tenths and hundredths; digit by digit where num2words does not know them."""
+    if len(whole + fraction) <= _MOST_DIGITS:
+        with suppress(*_UNKNOWN):
+            if (words := say(Decimal(f"{whole}.{fraction}"))) != say(int(whole)):
+                return words
+    return " ".join([_spell_digits(say, whole), *(say(int(digit)) for digit in fraction)])

@@ -16,7 +16,7 @@ from functools import cache
 
 from asrkit.errors import ConfigError
 from asrkit.packages import needed, version_of
-from asrkit.text.languages import lower, number_speller, primary_language
+from asrkit.text.languages import lower, number_speller, primary_language, thousands_separator
 from asrkit.text.spoken_variants import fold_variants
 from asrkit.text.written_numbers import BEFORE_SIGN, CURRENCY, spell_numbers
 
@@ -144,7 +144,7 @@ def normalize(text: str, version: str = STANDARD_VERSION) -> str:
         folded = unicodedata.normalize("NFD", text).casefold()
         text = unicodedata.normalize("NFC", unicodedata.normalize("NFD", folded).translate(_TIDY))
     else:
-        text = _unify(text, str.casefold)
+        text = _unify(text, str.casefold, thousands_separator("en"))
     if version != "1" and "." in text:
         text = _INITIALS.sub(lambda match: f"{match[0].replace('.', '')} ", text)
     if _DIGIT.search(text) or (version != "1" and "#" in text):
@@ -162,9 +162,9 @@ def _words(text: str, is_ascii: bool) -> list[str]:
     return text.split() if is_ascii else _drop_orphan_marks(text.split())
 
 
-def _unify(text: str, fold: Callable[[str], str]) -> str:
+def _unify(text: str, fold: Callable[[str], str], separator: str) -> str:
     """Bring compatibility forms, old spellings, spaces, dashes and case together (NFKC and its caseless form)."""
-    text = _GROUPED.sub(lambda match: re.sub("[^0-9]", ",", match[0]), text.replace("\u2116", "#"))
+    text = _GROUPED.sub(lambda match: re.sub("[^0-9]", separator, match[0]), text.replace("\u2116", "#"))
     if _ODD_DIGIT.search(text):
         text = _APART.sub(lambda match: "  " if match.lastgroup else " ", text)
     text = _OLD_FORM.sub(lambda match: _OLD_FORMS[match[0]], text).translate(_TIDY)
@@ -175,9 +175,9 @@ def _unify(text: str, fold: Callable[[str], str]) -> str:
     return text
 
 
-def _normalize_language(text: str, language: str | None, spell: Callable[[str], str] | None = None) -> str:
+def _normalize_language(text: str, language: str, spell: Callable[[str], str] | None = None) -> str:
     """Bring a text into words in lower case without English: signs stay, digits too unless something spells them."""
-    text = _unify(text, lambda part: lower(part, language))
+    text = _unify(text, lambda part: lower(part, language), thousands_separator(language))
     if spell is not None and _DIGIT.search(text):
         text = spell(text).lower()
     marks = _NUMBER_MARK if _DIGIT.search(text) else _MARK  # telling them apart takes longer than all the rest
