@@ -51,9 +51,9 @@ class BeamSearchDecoder(Decoder):
         hotwords: Words and phrases with weights of their own, in nats per occurrence, beside ``config.hotwords``.
             Only whole words match; a phrase's weight is paid out while it is spelled and taken back if it fails.
         lexicon: How words are spelled with outputs that are no letters, or the path of such a file. Its words are the
-            only ones then, unless ``config.vocabulary`` is "spelled"; those spelled alike are told apart by the
-            language model, and all ways to say a text are one hypothesis. ``words_left_out`` are those that the outputs
-            cannot spell.
+            only ones then, unless ``config.vocabulary`` is "spelled": others are scored by their spelling, even without
+            a language model. Words spelled alike are told apart by the language model, and all ways to say a text are
+            one hypothesis. ``words_left_out`` are those that the outputs cannot spell.
 
     Raises:
         LanguageModelError: The language model cannot be read, does not fit the outputs, or most of its words, by
@@ -147,7 +147,8 @@ class BeamSearchDecoder(Decoder):
             self.words_left_out = tuple(left_out)
             native, lines = lexicon_symbols(self.symbols), lexicon_lines(spelled, config.lm_case)
         language_model = None if self.lm is None else self.lm.native
-        options = search_options(config, is_guided=True, has_lexicon=self.lexicon is not None)
+        has_model, has_lexicon = self.lm is not None, self.lexicon is not None
+        options = search_options(config, is_guided=True, has_model=has_model, has_lexicon=has_lexicon)
         self._native = _native.Decoder.make(native, options, language_model, lines)
         if language_model is not None and self._native.num_spelled_words == 0:
             raise LanguageModelError(
@@ -222,11 +223,11 @@ class BeamSearchDecoder(Decoder):
     def _configure(self, config: DecodingConfig) -> None:
         self.config = config
         hotwords = config.hotword_weights | self._extra_hotwords
-        has_lm = self.lm is not None and config.lm_weight > 0
-        has_model = self.lm is not None
+        has_model, has_lexicon = self.lm is not None, self.lexicon is not None
+        has_lm = has_model and config.lm_weight > 0
         self._divide = PriorDivision(config, self.num_symbols, has_lm=has_model, silent=self.symbols.silent)
         is_guided = has_lm or bool(hotwords)
-        options = search_options(config, is_guided=is_guided, has_lexicon=self.lexicon is not None)
+        options = search_options(config, is_guided=is_guided, has_model=has_model, has_lexicon=has_lexicon)
         options.unknown_bonus += self._unknown_floor
         self._native = derive(self._native, options, hotwords, self.lexicon)
 
@@ -277,8 +278,17 @@ def _num_payments(words: Sequence[str], lexicon: Lexicon | None) -> int:
     return len(" ".join(words)) + 1 if lexicon is None else len(words)
 
 
-def search_options(config: DecodingConfig, *, is_guided: bool, has_lexicon: bool = False) -> _native.SearchOptions:
-    """Return the settings of the C++ search; ``is_guided``: by a language model or hotwords."""
+def search_options(
+    config: DecodingConfig, *, is_guided: bool, has_model: bool, has_lexicon: bool
+) -> _native.SearchOptions:
+    """Return the settings of the C++ search.
+
+    Args:
+        config: The settings.
+        is_guided: Whether a language model of some weight, or hotwords, guide it.
+        has_model: Whether there is a language model.
+        has_lexicon: Whether there is a lexicon.
+    """
     from asrkit import _native
 
     options = _native.SearchOptions()
@@ -288,7 +298,7 @@ def search_options(config: DecodingConfig, *, is_guided: bool, has_lexicon: bool
         is_guided=is_guided or may_spell, has_lexicon=has_lexicon and not may_spell
     )
     options.lm_weight = config.lm_weight
-    options.word_bonus = config.word_bonus
+    options.word_bonus = config.word_bonus if has_model else 0.0
     options.unknown_weight = config.unknown_weight
     options.unknown_bonus = config.unknown_bonus
     options.is_closed_vocabulary = config.vocabulary == "closed" or (has_lexicon and not may_spell)
