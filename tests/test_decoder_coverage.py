@@ -41,6 +41,7 @@ MARKERS = {"<s>": -99.0, "</s>": -1.0, "<unk>": -3.0}
         ({"cat": -1.0, "DOG": -1.0}, ALPHABET, 0.5),
         ({"cat": -1.0, "DOG": -2.0}, ALPHABET, 1 / 11),
         ({"CAT": -1.0, "'": -4.0}, ALPHABET, 0.1 / 0.1001),
+        ({"a": -1.0, "sunk": -1.0, "nun": -1.0, "ba": -1.0}, Alphabet("ab "), 0.5),  # the letters of <s> and <unk>
         ({"e\u0301t\u00e9": -1.0, "a": -1.0}, Alphabet("at\u00e9 "), 0.5),
         ({"我": -1.0, "你们": -1.0}, Symbols(("<blk>", "我", "你"), 0, WordRule.NONE), 0.5),
         ({"cat": -1.0, "act": -1.0, "dot": -1.0}, Symbols(("<blk>", "▁ca", "t", "▁"), 0, WordRule.PIECE), 1 / 3),
