@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from asrkit.config.settings import Settings, normalizer_name, one_of, positive, require
+from asrkit.config.settings import Settings, normalizer_name, one_of, positive, require, whole
 
 # Beam and symbol threshold in nats, with a language model or hotwords and without: then nothing raises what the
 # emissions find unlikely.
@@ -62,6 +62,7 @@ class DecodingConfig(Settings):
         one_of("lm_units", self.lm_units, ("auto", "words", "characters", "tokens", "token-ids"))
         one_of("lm_case", self.lm_case, ("auto", "exact", "fold"))
         one_of("vocabulary", self.vocabulary, ("open", "closed", "spelled"))
+        whole(self, "beam", "n_best")
         positive(self, "beam", "n_best")
         for name, most in (("lm_weight", MOST_WEIGHT), ("unknown_weight", MOST_WEIGHT), ("prior_scale", 10.0)):
             value = getattr(self, name)
