@@ -78,6 +78,7 @@ class BeamSearchDecoder(Decoder):
         self.num_symbols = len(self.symbols)
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
         self._extra_hotwords = dict(hotwords or {})
+        self._said: tuple[str, ...] = ()
         self.lexicon = Lexicon.read(lexicon) if isinstance(lexicon, Path | str) else lexicon
         self.words_left_out: tuple[str, ...] = ()
         self._build(config or DecodingConfig())
@@ -199,8 +200,7 @@ class BeamSearchDecoder(Decoder):
         Raises:
             DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the alphabet.
         """
-        decoder = object.__new__(type(self))  # copy.copy would pickle it, and spell all words again
-        decoder.__dict__ |= self.__dict__
+        decoder = self._copy()
         if hotwords is not None:
             decoder._extra_hotwords = dict(hotwords)
         if decoder._key(config) == self._built_for:
@@ -209,9 +209,26 @@ class BeamSearchDecoder(Decoder):
             decoder._build(config)
         return decoder
 
+    def after(self, words: Sequence[str]) -> Self:
+        """Return a decoder of what follows words, one that shares all else.
+
+        Its utterances begin with a new word, and the language model knows the words before as it knows those that were
+        decoded. Their scores are of what follows alone, and so are hotwords.
+        """
+        decoder = self._copy()
+        decoder._said = tuple(words)
+        decoder._configure(self.config)
+        return decoder
+
+    def _copy(self) -> Self:
+        decoder = object.__new__(type(self))  # copy.copy would pickle it, and spell all words again
+        decoder.__dict__ |= self.__dict__
+        return decoder
+
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as settings and the file of the language model, which a process reads once."""
-        return _rebuild, (type(self), self.symbols, self.lm, self.config, self._extra_hotwords, self.lexicon)
+        arguments = (type(self), self.symbols, self.lm, self.config, self._extra_hotwords, self.lexicon, self._said)
+        return _rebuild, arguments
 
     def _key(self, config: DecodingConfig) -> tuple[object, ...]:
         """What the search's lexicon depends on: nothing else asks for another one."""
@@ -229,7 +246,7 @@ class BeamSearchDecoder(Decoder):
         is_guided = has_lm or bool(hotwords)
         options = search_options(config, is_guided=is_guided, has_model=has_model, has_lexicon=has_lexicon)
         options.unknown_bonus += self._unknown_floor
-        self._native = derive(self._native, options, hotwords, self.lexicon)
+        self._native = derive(self._native, options, hotwords, self.lexicon, self._said)
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
         """Begin an utterance whose emissions arrive in pieces; an error calls it by the name."""
@@ -244,17 +261,20 @@ def _rebuild(
     config: DecodingConfig,
     hotwords: dict[str, float],
     lexicon: Lexicon | None,
+    said: tuple[str, ...],
 ) -> BeamSearchDecoder:
-    return kind(symbols, lm, config, hotwords=hotwords, lexicon=lexicon)
+    decoder = kind(symbols, lm, config, hotwords=hotwords, lexicon=lexicon)
+    return decoder.after(said) if said else decoder
 
 
 def derive(
     native: _native.Decoder,
     options: _native.SearchOptions,
     hotwords: Mapping[str, float],
-    lexicon: Lexicon | None = None,
+    lexicon: Lexicon | None,
+    said: Sequence[str],
 ) -> _native.Decoder:
-    """Return a decoder with other settings and hotwords that shares the language model and the lexicon.
+    """Return a decoder with other settings and hotwords, after words said, that shares language model and lexicon.
 
     Raises:
         DecodingError: A hotword is empty, cannot be spelled, or its weight is out of range.
@@ -266,7 +286,7 @@ def derive(
         most = min(MOST_BONUS, MOST_HOTWORD_PAY * _num_payments(phrase.split(), lexicon))
         phrases.append((phrase.split(), max(-most, min(weight, most))))
     try:
-        return native.derive(options, phrases)
+        return native.derive(options, phrases, said)
     except ValueError as error:
         if lexicon is not None:
             raise DecodingError(f"hotword {str(error)!r} is not in the lexicon, or cannot be spelled") from None

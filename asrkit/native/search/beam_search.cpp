@@ -70,7 +70,7 @@ void BeamSearch::reset() {
   collect_above_ = kMinCollected;
   step_ = 0;
   // The first word start is shared with no history: the empty one has no last word that could be its rival.
-  const NodeId root = pool_.add_start(model_.words ? model_.words->start() : kEmptyContext,
+  const NodeId root = pool_.add_start(model_.start,
                                       model_.hotwords ? model_.hotwords->start() : 0, model_.lexicon != nullptr);
   now_.make_room(1);
   now_.size = 1;
