@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -209,10 +210,14 @@ def test_a_bad_utterance_in_a_batch_is_named(decoder: BeamSearchDecoder) -> None
     good = planted("cat")
     with pytest.raises(DecodingError, match="utterance 1: NaN"):
         decoder.decode_batch([good, broken(s0=np.nan)])
-    with pytest.raises(DecodingError, match="b: length 1000 does not lie in 0 to"):
-        decoder.decode_batch([good, good], [3, 1000], names=["a", "b"])
-    with pytest.raises(DecodingError, match="2 utterances but 1 lengths"):
+    for length in (1000, -1, 2.7, math.nan, math.inf):
+        with pytest.raises(DecodingError, match=f"b: length {length} is no whole number of steps from 0 to"):
+            decoder.decode_batch([good, good], [3, length], names=["a", "b"])
+    assert decoder.decode_batch([good, good], np.array([3.0, 3.0])) == [decoder.decode(good[:3])] * 2
+    with pytest.raises(DecodingError, match="2 utterances but 1 lengths; give one length each"):
         decoder.decode_batch([good, good], [3])
+    with pytest.raises(DecodingError, match="2 utterances but 1 names; give one name each"):
+        decoder.decode_batch([good, good], names=["q"])
     with pytest.raises(DecodingError, match="threads"):
         decoder.decode_batch([good], threads=0)
 
@@ -240,11 +245,13 @@ def test_a_language_model_that_the_alphabet_cannot_spell_is_refused(tiny: NgramM
         ({"beam_threshold": 81.0}, "beam_threshold"),
         ({"symbol_threshold": 0.0}, "symbol_threshold"),
         ({"n_best": 0}, "n_best"),
+        ({"beam": 2.0}, "beam must be a whole number, not 2.0"),
+        ({"n_best": 1.5}, "n_best must be a whole number, not 1.5"),
     ],
 )
 def test_settings_are_checked(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        DecodingConfig.from_dict(changes)
+        DecodingConfig(**changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

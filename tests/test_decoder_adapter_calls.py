@@ -92,6 +92,18 @@ def test_a_state_goes_on_where_the_last_call_was(lm: Path) -> None:
         decoder.decode(first, lm_start_state=object())  # type: ignore[arg-type]
 
 
+def test_what_follows_a_state_begins_with_a_new_word(lm: Path) -> None:
+    """Also where no label parts words: a piece that goes on with one is the first of another, as in pyctcdecode."""
+    labels = ["▁bugs", "▁bun", "ny", "bugs", ""]
+    decoder = build_ctcdecoder(labels, lm)
+    state = decoder.decode_beams(np.eye(5)[[0, 4]])[0][1]
+    text, after, frames, logit_score, score = decoder.decode_beams(np.eye(5)[[3, 1, 2]], lm_start_state=state)[0]
+    assert (text, frames) == ("bugs bunny", [("bugs", (0, 1)), ("bunny", (1, 3))])
+    assert after == LMState(("bunny",)) and logit_score == pytest.approx(0.0)
+    probabilities = NgramModel.load(lm).score_words("bugs bugs bunny")
+    assert score == pytest.approx(0.5 * math.log(10) * sum(p for p, _ in probabilities[1:]) + 2 * 1.5, abs=1e-3)
+
+
 @pytest.mark.parametrize("hotwords", [[], ["bugs"]])
 def test_pieces_of_an_utterance_give_the_answer_of_the_whole(lm: Path, hotwords: list[str]) -> None:
     logits = spoken("bun-ny bun-ny", "bugs-- bun-ny", shares=(0.51, 0.49))

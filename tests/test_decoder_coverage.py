@@ -41,6 +41,7 @@ MARKERS = {"<s>": -99.0, "</s>": -1.0, "<unk>": -3.0}
         ({"cat": -1.0, "DOG": -1.0}, ALPHABET, 0.5),
         ({"cat": -1.0, "DOG": -2.0}, ALPHABET, 1 / 11),
         ({"CAT": -1.0, "'": -4.0}, ALPHABET, 0.1 / 0.1001),
+        ({"a": -1.0, "sunk": -1.0, "nun": -1.0, "ba": -1.0}, Alphabet("ab "), 0.5),  # the letters of <s> and <unk>
         ({"e\u0301t\u00e9": -1.0, "a": -1.0}, Alphabet("at\u00e9 "), 0.5),
         ({"我": -1.0, "你们": -1.0}, Symbols(("<blk>", "我", "你"), 0, WordRule.NONE), 0.5),
         ({"cat": -1.0, "act": -1.0, "dot": -1.0}, Symbols(("<blk>", "▁ca", "t", "▁"), 0, WordRule.PIECE), 1 / 3),
@@ -151,6 +152,34 @@ def test_a_hotword_of_any_weight_leaves_clear_speech_whole(said: str, hotword: s
 def test_a_bonus_that_the_search_cannot_pay_is_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=r"must lie in \[-1000, 50\] nats"):
         DecodingConfig(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [["a", "b", " ", "a", "b"], ["▁a", "b"] * 2, ["a", "##b"] * 2, ["a@@", "b"] * 2, ["a", "b</w>"] * 2],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"word_bonus": -100.0},
+        {"unknown_bonus": -200.0},
+        {"lm_weight": 20.0, "unknown_bonus": -20.0},
+        {"lm_weight": 1000.0, "unknown_bonus": -1.0, "word_bonus": -1000.0},
+    ],
+)
+def test_the_only_possible_text_is_found_whatever_it_costs(
+    said: list[str], settings: dict[str, float], tmp_path: Path
+) -> None:
+    """Costs beyond what a 32-bit mass holds left nothing, and then a text that was impossible."""
+    lm = arpa(tmp_path / "m.arpa", MARKERS | {"a": -0.7, "b": -0.9})
+    symbols = Symbols.recognize(["", *dict.fromkeys([*said, "c"])], 0)
+    emissions = np.full((2 * len(said), len(symbols)), -np.inf, np.float32)
+    emissions[1::2, 0] = 0.0
+    emissions[np.arange(0, len(emissions), 2), [symbols.labels.index(label) for label in said]] = 0.0
+    best = BeamSearchDecoder(symbols, lm, DecodingConfig(**settings)).decode(emissions)[0]  # type: ignore[arg-type]
+    assert best.text == "ab ab"
+    assert best.acoustic_score == 0.0 and math.isfinite(best.score)
 
 
 @pytest.mark.parametrize("bonus", [-50.0, 50.0])

@@ -58,9 +58,10 @@ def test_every_text_has_its_sum_over_all_ways_to_say_it(
     emissions = random_emissions(seed, steps, len(symbols), peak=2.5)
     expected = texts(emissions, symbols, lexicon)
     found = BeamSearchDecoder(
-        symbols, config=WIDE.replace(recombine=recombines, word_bonus=0.0), lexicon=lexicon
+        symbols, config=WIDE.replace(recombine=recombines, word_bonus=1.5), lexicon=lexicon
     ).decode(emissions)
     for hypothesis in found:
+        assert (hypothesis.score, hypothesis.lm_score) == (hypothesis.acoustic_score, 0.0)
         assert hypothesis.acoustic_score == pytest.approx(math.log(expected[hypothesis.text]), abs=1e-4)
     if not recombines:  # of noise, one text in 150 loses the history it begins with to another one that sounds like it
         assert {h.text for h in found} == set(expected)
@@ -126,12 +127,21 @@ def test_pronunciations_add_up_against_a_word_that_is_said_in_one_way() -> None:
     probabilities = np.array([[1e-9, 0.5, 0.5], [0.44, 0.56, 1e-9]])
     emissions = np.log(probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32)
     for beam in (4, 50):
-        best = BeamSearchDecoder(
-            JOINED, config=DecodingConfig(beam=beam, n_best=2, word_bonus=0.0), lexicon=lexicon
-        ).decode(emissions)
+        best = BeamSearchDecoder(JOINED, config=DecodingConfig(beam=beam, n_best=2), lexicon=lexicon).decode(emissions)
         assert [h.text for h in best] == ["a", "ba"]
         assert best[0].acoustic_score == pytest.approx(math.log(0.5 + 0.5 * 0.56), abs=1e-4)
     assert best[0].confidence == pytest.approx(0.78, abs=0.01)
+
+
+def test_without_a_language_model_words_earn_no_bonus() -> None:
+    """Else another word is made of a silence that may be a space."""
+    symbols, lexicon = Symbols(("k", " ", ""), 2, WordRule.SPACE), Lexicon((("a", ("k",)),))
+    emissions = np.log(np.array([[0.998, 0.001, 0.001], [0.75, 0.249, 0.001], [0.998, 0.001, 0.001]], np.float32))
+    decoder = BeamSearchDecoder(symbols, config=DecodingConfig(n_best=2), lexicon=lexicon)
+    for again in (decoder, decoder.with_config(decoder.config, hotwords={"a": 0.1})):
+        best = again.decode(emissions)[0]
+        assert (best.text, best.lm_score) == ("a", 0.0)
+        assert best.score == pytest.approx(best.acoustic_score + best.hotword_score)
 
 
 @pytest.mark.parametrize("symbols", [SPACED, JOINED])

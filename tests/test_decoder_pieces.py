@@ -112,6 +112,15 @@ def planted(symbols: Symbols, labels: list[str], *, seed: int = 0, noise: float 
     return (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
 
 
+@pytest.mark.parametrize("labels", [["##a", "##b", ""], ["a@@", "b@@", ""]])
+def test_labels_of_which_none_can_part_words_write_one(labels: list[str]) -> None:
+    """They have the numbers of their letters, and were taken for letters; then the space was looked for."""
+    decoder = BeamSearchDecoder.from_labels(labels, 2)
+    assert decoder.decode(np.log(np.array([[0.8, 0.1, 0.1]], np.float32)))[0].text == "a"
+    spoken = np.log(np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0.2, 0.7, 0.1]], np.float32))
+    assert decoder.decode(spoken)[0].text == decoder.decode_texts([spoken])[0] == "ab"
+
+
 CAT = Symbols.recognize(["<blank>", "▁", "▁the", "▁ca", "t", "s", "▁sat", "▁on", "▁m", "at", "▁c", "a", "e", "<unk>"])
 SENTENCE = ["▁the", "▁ca", "t", "▁sat", "▁on", "▁the", "▁m", "at"]
 

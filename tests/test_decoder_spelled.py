@@ -81,7 +81,7 @@ def test_every_text_has_its_exhaustive_score(
         others = [word for word in text.split() if word not in known]
         lm_score = LN10 * oracles.sentence_log10(ngrams, text) if has_lm else 0.0
         lm_score += 0.5 * sum(oracles.spelling_log(spellings, num_units, word) for word in others)
-        expected[text] = math.log(p) + 0.7 * lm_score + 0.4 * len(text.split()) + hot
+        expected[text] = math.log(p) + 0.7 * lm_score + 0.4 * has_lm * len(text.split()) + hot
     config = WIDE.replace(vocabulary="spelled", lm_weight=0.7, word_bonus=0.4, unknown_weight=0.5)
     decoder = BeamSearchDecoder(symbols, AB if has_lm else None, config, hotwords=hotwords, lexicon=lexicon)
     found = decoder.decode(emissions)
@@ -189,7 +189,7 @@ def test_outputs_that_do_not_spell_are_refused_and_the_other_way_is_told(
 
 def test_the_search_looks_as_far_as_without_a_lexicon() -> None:
     """A lexicon of sounds looks farther; a search without a language model not as far."""
-    options = search_options(SPELLED, is_guided=False, has_lexicon=True)
+    options = search_options(SPELLED, is_guided=False, has_model=False, has_lexicon=True)
     assert (options.beam_threshold, options.symbol_threshold) == SPELLED.thresholds(is_guided=True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import pickle
 import resource
 import time
 from pathlib import Path
@@ -11,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_decoder import ALPHABET, planted
-from test_decoder_search import random_emissions
+from test_decoder_search import ARPA, random_emissions
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
 from asrkit.errors import DecodingError
 from asrkit.language_model import NgramModel
+from asrkit.text import Lexicon, Symbols, WordRule
 
 TINY = Path(__file__).parents[1] / "lm" / "tiny.arpa"
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
@@ -54,6 +57,41 @@ def test_partial_texts_grow_with_the_speech(decoder: BeamSearchDecoder) -> None:
     assert seen[-1].text == "the cat sat on the mat"
     assert all("the cat sat on the mat".startswith(partial.stable) for partial in seen)
     assert len(seen[-1].stable.split()) >= 3, "words become certain before the end"
+
+
+TOKENS = Symbols(("", "▁a", "▁b", "b", "a"), 0, WordRule.PIECE)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "lexicon", "said", "known"),
+    [
+        (Symbols(("", "a", "b", " "), 0, WordRule.SPACE), None, "b a", "b a"),
+        (Symbols(("", "A", "B", " "), 0, WordRule.SPACE), None, "B A", "b a"),
+        (Symbols(("", "p", "q", "|"), 0, WordRule.BAR), Lexicon((("a", ("p",)), ("b", ("p",)))), "b a", "b a"),
+        (Symbols(("", "a", "b"), 0, WordRule.NONE), None, "b a", "b a"),
+        (TOKENS, None, "bba a", "▁b b a ▁a"),
+        (TOKENS, None, "zz a", "zz ▁a"),
+    ],
+)
+def test_after_words_the_language_model_goes_on_from_them(
+    symbols: Symbols, lexicon: Lexicon | None, said: str, known: str, tmp_path: Path
+) -> None:
+    arpa = ARPA.read_text()
+    if symbols is TOKENS:
+        arpa = arpa.replace("ba", "▁b").replace("ab", "▁a")
+    (tmp_path / "m.arpa").write_text(arpa)
+    lm = NgramModel.load(tmp_path / "m.arpa")
+    plain = BeamSearchDecoder(symbols, lm, DecodingConfig(word_bonus=0.0), lexicon=lexicon)
+    decoder = pickle.loads(pickle.dumps(plain.after(said.split())))
+    emissions = np.log(np.array([[0.01, 0.97, *[0.02 / (len(symbols) - 2)] * (len(symbols) - 2)]], np.float32))
+    best = decoder.decode(emissions)[0]
+    heard = "▁a" if symbols is TOKENS else best.text.lower()
+    log10 = [p for p, _ in lm.score_words(f"{known} {heard}")][len(known.split()) :]
+    assert best.lm_score == pytest.approx(math.log(10) * sum(log10), abs=1e-4)
+    stream = decoder.with_config(decoder.config).stream()
+    stream.push(emissions)
+    assert stream.finish()[0] == best
+    assert decoder.after(()).decode(emissions) == plain.decode(emissions)
 
 
 def test_finishing_early_and_going_on(decoder: BeamSearchDecoder) -> None:

@@ -61,6 +61,15 @@ def test_what_stands_between_words_is_no_part_of_one(tmp_path: Path) -> None:
         Lexicon((("x", ("|",)),)).spell(BOUNDED)
 
 
+def test_only_arpabet_loses_case_and_stress() -> None:
+    lexicon = Lexicon((("The", ("DH", "AH0")), ("The", ("DH", "AH1")), ("um", ("SPN",))))
+    assert lexicon.plain_labels().lines == (("The", ("dh", "ah")), ("um", ("spn",)))
+    assert lexicon.plain().lines == (("the", ("dh", "ah")), ("um", ("spn",)))
+    sampa = Lexicon((("She", ("S", "i:")), ("sea", ("s", "i:")), ("ma", ("m", "a1"))))
+    assert sampa.plain_labels() is sampa
+    assert sampa.plain().lines[0] == ("she", ("S", "i:"))
+
+
 def test_pieces_that_start_words_need_nothing_between_two() -> None:
     """Where a lone mark is an output, too, another word may still follow at once."""
     pieces = Symbols.recognize(["<blank>", "▁", "▁see", "▁a", "s"])

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from asrkit.config.settings import Settings, normalizer_name, one_of, positive, require
+from asrkit.config.settings import Settings, normalizer_name, one_of, positive, require, whole
 
 # Beam and symbol threshold in nats, with a language model or hotwords and without: then nothing raises what the
 # emissions find unlikely.
@@ -40,8 +40,8 @@ class DecodingConfig(Settings):
     word_bonus: float = 1.5  # nats per word; counts only with a language model
     lm_units: str = "auto"  # what its words are: "words", "characters", "tokens" or "token-ids" (NeMo's)
     lm_case: str = "auto"  # "exact", or "fold": it is asked without regard to case; auto: fold where cases differ
-    # "open": any word, or with a lexicon its own; "spelled": with a lexicon, too, any that the outputs can spell;
-    # "closed": only words of the language model
+    # "open": any word, or with a lexicon its own; "spelled": with a lexicon, too, any that the outputs can spell, which
+    # costs what unknown words do, even without a language model; "closed": only words of the language model
     vocabulary: str = "open"
     prior_scale: float = 0.0  # power of the priors that emissions are divided by; counts only with a language model
     log_priors: tuple[float, ...] = ()  # ln of each output's mean probability, in their order; asrkit lm tune finds it
@@ -62,6 +62,7 @@ class DecodingConfig(Settings):
         one_of("lm_units", self.lm_units, ("auto", "words", "characters", "tokens", "token-ids"))
         one_of("lm_case", self.lm_case, ("auto", "exact", "fold"))
         one_of("vocabulary", self.vocabulary, ("open", "closed", "spelled"))
+        whole(self, "beam", "n_best")
         positive(self, "beam", "n_best")
         for name, most in (("lm_weight", MOST_WEIGHT), ("unknown_weight", MOST_WEIGHT), ("prior_scale", 10.0)):
             value = getattr(self, name)

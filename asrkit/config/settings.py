@@ -9,6 +9,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -143,6 +144,13 @@ def positive(settings: Any, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
         require(value > 0, f"{name} must be positive, not {value!r}")
+
+
+def whole(settings: Any, *names: str) -> None:
+    """Require whole numbers, also where no file of settings was read."""
+    for name in names:
+        value = getattr(settings, name)
+        require(isinstance(value, Integral), f"{name} must be a whole number, not {value!r}")
 
 
 def fraction(settings: Any, *names: str) -> None:

@@ -51,9 +51,9 @@ class BeamSearchDecoder(Decoder):
         hotwords: Words and phrases with weights of their own, in nats per occurrence, beside ``config.hotwords``.
             Only whole words match; a phrase's weight is paid out while it is spelled and taken back if it fails.
         lexicon: How words are spelled with outputs that are no letters, or the path of such a file. Its words are the
-            only ones then, unless ``config.vocabulary`` is "spelled"; those spelled alike are told apart by the
-            language model, and all ways to say a text are one hypothesis. ``words_left_out`` are those that the outputs
-            cannot spell.
+            only ones then, unless ``config.vocabulary`` is "spelled": others are scored by their spelling, even without
+            a language model. Words spelled alike are told apart by the language model, and all ways to say a text are
+            one hypothesis. ``words_left_out`` are those that the outputs cannot spell.
 
     Raises:
         LanguageModelError: The language model cannot be read, does not fit the outputs, or most of its words, by
@@ -78,6 +78,7 @@ class BeamSearchDecoder(Decoder):
         self.num_symbols = len(self.symbols)
         self.lm = NgramModel.load(lm) if isinstance(lm, Path | str) else lm
         self._extra_hotwords = dict(hotwords or {})
+        self._said: tuple[str, ...] = ()
         self.lexicon = Lexicon.read(lexicon) if isinstance(lexicon, Path | str) else lexicon
         self.words_left_out: tuple[str, ...] = ()
         self._build(config or DecodingConfig())
@@ -147,7 +148,8 @@ class BeamSearchDecoder(Decoder):
             self.words_left_out = tuple(left_out)
             native, lines = lexicon_symbols(self.symbols), lexicon_lines(spelled, config.lm_case)
         language_model = None if self.lm is None else self.lm.native
-        options = search_options(config, is_guided=True, has_lexicon=self.lexicon is not None)
+        has_model, has_lexicon = self.lm is not None, self.lexicon is not None
+        options = search_options(config, is_guided=True, has_model=has_model, has_lexicon=has_lexicon)
         self._native = _native.Decoder.make(native, options, language_model, lines)
         if language_model is not None and self._native.num_spelled_words == 0:
             raise LanguageModelError(
@@ -198,8 +200,7 @@ class BeamSearchDecoder(Decoder):
         Raises:
             DecodingError: A hotword is empty or cannot be spelled, or the priors do not fit the alphabet.
         """
-        decoder = object.__new__(type(self))  # copy.copy would pickle it, and spell all words again
-        decoder.__dict__ |= self.__dict__
+        decoder = self._copy()
         if hotwords is not None:
             decoder._extra_hotwords = dict(hotwords)
         if decoder._key(config) == self._built_for:
@@ -208,9 +209,26 @@ class BeamSearchDecoder(Decoder):
             decoder._build(config)
         return decoder
 
+    def after(self, words: Sequence[str]) -> Self:
+        """Return a decoder of what follows words, one that shares all else.
+
+        Its utterances begin with a new word, and the language model knows the words before as it knows those that were
+        decoded. Their scores are of what follows alone, and so are hotwords.
+        """
+        decoder = self._copy()
+        decoder._said = tuple(words)
+        decoder._configure(self.config)
+        return decoder
+
+    def _copy(self) -> Self:
+        decoder = object.__new__(type(self))  # copy.copy would pickle it, and spell all words again
+        decoder.__dict__ |= self.__dict__
+        return decoder
+
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle as settings and the file of the language model, which a process reads once."""
-        return _rebuild, (type(self), self.symbols, self.lm, self.config, self._extra_hotwords, self.lexicon)
+        arguments = (type(self), self.symbols, self.lm, self.config, self._extra_hotwords, self.lexicon, self._said)
+        return _rebuild, arguments
 
     def _key(self, config: DecodingConfig) -> tuple[object, ...]:
         """What the search's lexicon depends on: nothing else asks for another one."""
@@ -222,13 +240,13 @@ class BeamSearchDecoder(Decoder):
     def _configure(self, config: DecodingConfig) -> None:
         self.config = config
         hotwords = config.hotword_weights | self._extra_hotwords
-        has_lm = self.lm is not None and config.lm_weight > 0
-        has_model = self.lm is not None
+        has_model, has_lexicon = self.lm is not None, self.lexicon is not None
+        has_lm = has_model and config.lm_weight > 0
         self._divide = PriorDivision(config, self.num_symbols, has_lm=has_model, silent=self.symbols.silent)
         is_guided = has_lm or bool(hotwords)
-        options = search_options(config, is_guided=is_guided, has_lexicon=self.lexicon is not None)
+        options = search_options(config, is_guided=is_guided, has_model=has_model, has_lexicon=has_lexicon)
         options.unknown_bonus += self._unknown_floor
-        self._native = derive(self._native, options, hotwords, self.lexicon)
+        self._native = derive(self._native, options, hotwords, self.lexicon, self._said)
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
         """Begin an utterance whose emissions arrive in pieces; an error calls it by the name."""
@@ -243,17 +261,20 @@ def _rebuild(
     config: DecodingConfig,
     hotwords: dict[str, float],
     lexicon: Lexicon | None,
+    said: tuple[str, ...],
 ) -> BeamSearchDecoder:
-    return kind(symbols, lm, config, hotwords=hotwords, lexicon=lexicon)
+    decoder = kind(symbols, lm, config, hotwords=hotwords, lexicon=lexicon)
+    return decoder.after(said) if said else decoder
 
 
 def derive(
     native: _native.Decoder,
     options: _native.SearchOptions,
     hotwords: Mapping[str, float],
-    lexicon: Lexicon | None = None,
+    lexicon: Lexicon | None,
+    said: Sequence[str],
 ) -> _native.Decoder:
-    """Return a decoder with other settings and hotwords that shares the language model and the lexicon.
+    """Return a decoder with other settings and hotwords, after words said, that shares language model and lexicon.
 
     Raises:
         DecodingError: A hotword is empty, cannot be spelled, or its weight is out of range.
@@ -265,7 +286,7 @@ def derive(
         most = min(MOST_BONUS, MOST_HOTWORD_PAY * _num_payments(phrase.split(), lexicon))
         phrases.append((phrase.split(), max(-most, min(weight, most))))
     try:
-        return native.derive(options, phrases)
+        return native.derive(options, phrases, said)
     except ValueError as error:
         if lexicon is not None:
             raise DecodingError(f"hotword {str(error)!r} is not in the lexicon, or cannot be spelled") from None
@@ -277,8 +298,17 @@ def _num_payments(words: Sequence[str], lexicon: Lexicon | None) -> int:
     return len(" ".join(words)) + 1 if lexicon is None else len(words)
 
 
-def search_options(config: DecodingConfig, *, is_guided: bool, has_lexicon: bool = False) -> _native.SearchOptions:
-    """Return the settings of the C++ search; ``is_guided``: by a language model or hotwords."""
+def search_options(
+    config: DecodingConfig, *, is_guided: bool, has_model: bool, has_lexicon: bool
+) -> _native.SearchOptions:
+    """Return the settings of the C++ search.
+
+    Args:
+        config: The settings.
+        is_guided: Whether a language model of some weight, or hotwords, guide it.
+        has_model: Whether there is a language model.
+        has_lexicon: Whether there is a lexicon.
+    """
     from asrkit import _native
 
     options = _native.SearchOptions()
@@ -288,7 +318,7 @@ def search_options(config: DecodingConfig, *, is_guided: bool, has_lexicon: bool
         is_guided=is_guided or may_spell, has_lexicon=has_lexicon and not may_spell
     )
     options.lm_weight = config.lm_weight
-    options.word_bonus = config.word_bonus
+    options.word_bonus = config.word_bonus if has_model else 0.0
     options.unknown_weight = config.unknown_weight
     options.unknown_bonus = config.unknown_bonus
     options.is_closed_vocabulary = config.vocabulary == "closed" or (has_lexicon and not may_spell)

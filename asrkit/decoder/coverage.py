@@ -27,14 +27,15 @@ def unspelled_mass(lm: NgramModel, symbols: Symbols, *, folds_case: bool = False
         return text.casefold() if folds_case else text
 
     written = b"".join(spelling.text for spelling in symbols.spellings if spelling)
+    words = [word for word in lm.vocabulary if word not in _MARKERS]
     if symbols.is_bytewise:
         units = set(written)
-        unspelled = [word for word in lm.vocabulary if word not in _MARKERS and not units.issuperset(word.encode())]
+        unspelled = [word for word in words if not units.issuperset(word.encode())]
     else:
         letters = set(fold(written.decode("utf-8", "ignore")))
-        if set(fold("".join(lm.vocabulary))) <= letters | set("<s>/unk"):  # most models, at once
+        if letters.issuperset(fold("".join(words))):  # most models, at once
             return 0.0
-        unspelled = [word for word in lm.vocabulary if word not in _MARKERS and not letters.issuperset(fold(word))]
+        unspelled = [word for word in words if not letters.issuperset(fold(word))]
     return _mass(lm, unspelled)
 
 

@@ -88,17 +88,19 @@ def check_batch(
         names: What to call the utterances in an error; "utterance 0" and so on when None.
 
     Raises:
-        DecodingError: As ``check_emissions``, or the lengths do not fit.
+        DecodingError: As ``check_emissions``, or lengths or names do not fit.
     """
-    if lengths is not None and len(lengths) != len(emissions):
-        raise DecodingError(f"{len(emissions)} utterances but {len(lengths)} lengths; give one length each")
+    for what, given in (("length", lengths), ("name", names)):
+        if given is not None and len(given) != len(emissions):
+            raise DecodingError(f"{len(emissions)} utterances but {len(given)} {what}s; give one {what} each")
     checked = []
     for i, array in enumerate(emissions):
         name = f"utterance {i}" if names is None else names[i]
         if lengths is not None:
-            if not 0 <= int(lengths[i]) <= len(array):
-                raise DecodingError(f"{name}: length {int(lengths[i])} does not lie in 0 to {len(array)}")
-            array = array[: int(lengths[i])]
+            length = lengths[i]
+            if not (0 <= length <= len(array) and length == int(length)):
+                raise DecodingError(f"{name}: length {length} is no whole number of steps from 0 to {len(array)}")
+            array = array[: int(length)]
         checked.append(check_emissions(array, num_symbols, name))
     return checked
 

@@ -37,10 +37,11 @@ class Hypothesis:
     Args:
         text: The words, one space between each two.
         score: ``acoustic_score + lm_weight * lm_score + word_bonus * len(words) + hotword_score``; without a
-            language model ``acoustic_score + hotword_score``.
+            language model there is no ``word_bonus``.
         acoustic_score: Natural log-probability of the text given the emissions, summed over all alignments; with
             ``prior_scale``, given the emissions after the division by priors.
-        lm_score: Natural log-probability of the words and the end of the sentence; 0 without a language model.
+        lm_score: Natural log-probability of the words and the end of the sentence. Without a language model 0, but for
+            words that ``vocabulary="spelled"`` adds to those of a lexicon: their spelling is scored as it is with one.
         words: The words with their times.
         confidence: Share of the probability of all hypotheses considered; 0 to 1.
         hotword_score: Sum of the weights of the hotwords in the text.

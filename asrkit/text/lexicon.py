@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from asrkit.text.symbols import Symbols
 
 _MAX_BYTES = 256 << 20  # ten million words
 _SHOWN = 5  # words named in a message
-_STRESS = re.compile(r"^([A-Za-z]{2})[012]$")  # of a vowel in ARPAbet
+_ARPABET = re.compile(r"^([A-Z]{1,3})[012]?$")  # a vowel may have a stress, and Kaldi has SIL and SPN
 _VARIANT = re.compile(r"^(.+)\(\d+\)$")
 _COMMENT = re.compile(r"^;;;.*|\s#.*$")
 
@@ -68,16 +68,21 @@ class Lexicon:
         return {word: tuple(ways) for word, ways in found.items()}
 
     def plain(self) -> Self:
-        """Return the lexicon in lower case and without stress: ``AH0`` becomes ``ah``."""
-        plain = {label: _STRESS.sub(r"\1", label).lower() for _, labels in self.lines for label in labels}
-        lines = ((word.lower(), tuple([plain[label] for label in labels])) for word, labels in self.lines)
+        """Return the lexicon with words in lower case and labels as ``plain_labels`` has them."""
+        lines = ((word.lower(), labels) for word, labels in self.plain_labels().lines)
         return replace(self, lines=tuple(dict.fromkeys(lines)))
 
-    def only(self, words: Iterable[str]) -> Self:
-        """Return the lines of some words, in the order of the words."""
-        ways = self.pronunciations
-        wanted = dict.fromkeys(words)
-        return replace(self, lines=tuple((word, way) for word in wanted for way in ways.get(word, ())))
+    def plain_labels(self) -> Self:
+        """Return the lexicon with ARPAbet in lower case and without stress: ``AH0`` becomes ``ah``.
+
+        Labels stay as they are where not all are ARPAbet: elsewhere, ``S`` and ``s`` are different sounds.
+        """
+        found = {label: _ARPABET.match(label) for _, labels in self.lines for label in labels}
+        plain = {label: match[1].lower() for label, match in found.items() if match}
+        if len(plain) < len(found):
+            return self
+        lines = ((word, tuple([plain[label] for label in labels])) for word, labels in self.lines)
+        return replace(self, lines=tuple(dict.fromkeys(lines)))
 
     def written(self) -> str:
         """Return the text of a file that ``read`` reads."""

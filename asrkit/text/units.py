@@ -95,7 +95,7 @@ class Phonemes:
 
     Args:
         symbols: The outputs.
-        lexicon: In lower case, without stress.
+        lexicon: As ``Lexicon.plain`` gives it.
     """
 
     kind: ClassVar[str] = "phonemes"

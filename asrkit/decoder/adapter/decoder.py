@@ -17,7 +17,7 @@ from asrkit.config.recognition import MOST_BONUS
 from asrkit.decoder.adapter.calls import Call, HotwordScorer, LMBeam, check_boundary, listed, maps, search_config
 from asrkit.decoder.adapter.labels import Alphabet
 from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel
-from asrkit.decoder.adapter.state import LMState, decode_after
+from asrkit.decoder.adapter.state import LMState
 from asrkit.decoder.beam import BeamSearchDecoder
 from asrkit.decoder.emissions import Emissions, FloatArray
 from asrkit.decoder.hypothesis import Hypothesis
@@ -263,11 +263,7 @@ class BeamSearchDecoderCTC:
         if self._reranks():
             call = replace(call, n_best=max(call.n_best, call.beam_width))
         search = self._search(call)
-        log_probs = self._log_probs(logits)
-        if state is None or not state.words:
-            found = search.decode(log_probs)
-        else:
-            found = decode_after(state, search, self._alphabet.symbols, log_probs)
+        found = (search if state is None else search.after(state.words)).decode(self._log_probs(logits))
         if self._reranks():
             assert self._language_model is not None
             alpha = self._language_model.alpha

@@ -59,7 +59,7 @@ void CtcAligner::build_states(const TextGraph& graph) {
 void CtcAligner::link_letters(std::uint32_t place) {
   State& rest = states_.back();
   if (graph_->places[place].word_end != kNone) {
-    rest.symbol = spaces_.front();
+    rest.symbol = symbols_.space;  // an output, as chains are of letters
     rest.can_skip = true;
   }
   const std::size_t letter = first_states_[place];

@@ -56,10 +56,10 @@ std::size_t count_known(const NgramHandle& language_model, const std::vector<std
   }));
 }
 
-// The same decoder with other settings and hotwords; a phrase is a list of words.
+// The same decoder with other settings and hotwords, after some words; a phrase is a list of words.
 PoolPointer derive_decoder(const DecoderPool& decoder, const SearchOptions& options,
-                           const std::vector<SearchModel::Phrase>& phrases) {
-  return std::make_unique<DecoderPool>(decoder.model()->with(options, phrases));
+                           const std::vector<SearchModel::Phrase>& phrases, const std::vector<std::string>& said) {
+  return std::make_unique<DecoderPool>(decoder.model()->with(options, phrases, said));
 }
 
 std::vector<std::vector<Unit>> spell_all(const SymbolSet& symbols, const std::vector<nb::bytes>& texts) {
@@ -212,7 +212,7 @@ void bind_decoder(nb::module_& module) {
   nb::class_<DecoderPool>(module, "Decoder")
       .def_static("make", &make_decoder, "symbols"_a, "options"_a, "language_model"_a.none(),
                   "lexicon"_a)
-      .def("derive", &derive_decoder, "options"_a, "phrases"_a)
+      .def("derive", &derive_decoder, "options"_a, "phrases"_a, "said"_a)
       .def_prop_ro("num_spelled_words", [](const DecoderPool& decoder) { return decoder.model()->num_spelled_words(); })
       .def("stream", [](const DecoderPool& decoder) { return std::make_unique<DecodingStream>(decoder.model()); })
       .def("decode_batch", &decode_batch, "emissions"_a, "threads"_a = 1)

@@ -11,10 +11,10 @@ namespace {
 
 constexpr std::size_t kBlock = 64;  // symbols looked at together
 constexpr std::size_t kChunk = 64;  // likely symbols that fit the bits of one word
-// A step whose best prefix falls so far below the last one's would soon leave the range of a float.
-constexpr float kLeastMaximum = 1e-30f;
-// One that is paid so much more leaves it when it is paid again.
-constexpr float kLargestMaximum = 1e6f;
+// A step whose best prefix falls so far below the last one's may have been left without the right symbols.
+constexpr float kDesperate = 1e-30f;
+// Masses that paid or were paid so much more leave the range of a float when that comes again.
+constexpr float kSmallestMaximum = 1e-3f, kLargestMaximum = 1e6f;
 // What a word start keeps in a step in which neither blank nor space is likely.
 constexpr float kLeastSilence = 1e-6f;
 // Logarithms cost time, so factors are gathered as they are until they might leave the range of a double.
@@ -70,7 +70,7 @@ void BeamSearch::reset() {
   collect_above_ = kMinCollected;
   step_ = 0;
   // The first word start is shared with no history: the empty one has no last word that could be its rival.
-  const NodeId root = pool_.add_start(model_.words ? model_.words->start() : kEmptyContext,
+  const NodeId root = pool_.add_start(model_.start,
                                       model_.hotwords ? model_.hotwords->start() : 0, model_.lexicon != nullptr);
   now_.make_room(1);
   now_.size = 1;
@@ -84,11 +84,11 @@ void BeamSearch::push(const float* log_probs) {
   find_likely_symbols(log_probs, -model_.options.symbol_threshold);
   if (likely_.empty()) {
     skip_blank_step(log_probs[model_.symbols.blank]);
-  } else if (!advance()) {
+  } else if (!advance(kDesperate)) {
     // Pruning left no way on, as a closed vocabulary can, or only a desperate one, as the end of a long known word
     // in an unknown one can: look at all symbols. If even that fails, ignore the step.
     find_likely_symbols(log_probs, -std::numeric_limits<float>::infinity());
-    advance();
+    advance(std::numeric_limits<float>::min());
   }
   ++step_;
   if (pool_.nodes.size() + pool_.histories.size() > collect_above_) collect_garbage();
@@ -140,8 +140,8 @@ void BeamSearch::add_likely_symbol(Symbol symbol, float log_prob) {
   emission_[symbol] = std::exp(log_prob) * carry_;
 }
 
-// Moves all active prefixes one step on; false, and nothing changed, when none survives in good order.
-bool BeamSearch::advance() {
+// Moves all active prefixes one step on; false, and nothing changed, when none survives with that much.
+bool BeamSearch::advance(float least_maximum) {
   candidates_.size = 0;
   next_silence_ = silence_ * std::max(blank_emission_ + emission_[num_symbols_], kLeastSilence);
   stay();
@@ -153,7 +153,7 @@ bool BeamSearch::advance() {
   }
   for (const Symbol symbol : likely_) emission_[symbol] = 0.0f;
   emission_[num_symbols_] = 0.0f;
-  if (maximum_ < kLeastMaximum) return false;
+  if (maximum_ < least_maximum) return false;
   keep_best();
   carry_ = 1.0f / maximum_;
   highest_total_ = maximum_;
@@ -168,11 +168,11 @@ bool BeamSearch::advance() {
     log_silence_ += std::log(kSmall);
   }
   is_settled_ = false;
-  if (maximum_ > kLargestMaximum) rescale();
+  if (maximum_ < kSmallestMaximum || maximum_ > kLargestMaximum) rescale();
   return true;
 }
 
-// Does at once what the next step's emissions would do, before anything else is multiplied with masses so large.
+// Does at once what the next step's emissions would do, before anything else is multiplied with such masses.
 void BeamSearch::rescale() {
   for (std::size_t i = 0; i < now_.size; ++i) {
     now_.blank[i] *= carry_;
@@ -247,7 +247,7 @@ void BeamSearch::merge_into(std::uint32_t i) {
   merged_[parent] |= std::uint64_t{1} << (likely_bit_[symbol] - 1);
   // "a" + "a" needs a blank between the two.
   const float base = now_.symbols[parent] == symbol ? now_.blank[parent] : totals_[parent];
-  const float mass = base * emission_[symbol] * now_.slots[i].edge_factor;
+  const float mass = paid(base * emission_[symbol], now_.slots[i].edge_factor);
   const HistoryId history = now_.slots[parent].history;
   Slot& slot = next_.slots[i];
   const bool is_better = mass > next_.blank[i] + next_.other[i];
@@ -325,7 +325,7 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
     const TrieId trie = now_.slots[slot].trie;
     if (trie != kOutside) extension.trie = model_.lexicon->child(trie, symbol);
     if (!model_.ahead.empty() && extension.trie != kOutside) {
-      extension.edge_factor = std::exp(lm_weight_ * (model_.ahead[extension.trie] - model_.ahead[trie]));
+      extension.edge_factor = factor_of(lm_weight_ * (model_.ahead[extension.trie] - model_.ahead[trie]));
     }
     if (extension.trie == kOutside && !extend_spelled_word(slot, symbol, mass, extension)) return false;
   } else if (model_.rule == WordRule::kOneUnit) {
@@ -336,9 +336,9 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
     const bool are_letters = !model_.has_meanings();  // else whole words are what phrases are made of
     extension.hotword_state = are_letters ? model_.hotwords->next(state, symbol) : state;
     const float step = are_letters ? model_.hotwords->step(state, extension.hotword_state) : 0.0f;
-    if (step != 0.0f) extension.edge_factor *= std::exp(step);
+    if (step != 0.0f) extension.edge_factor = paid(extension.edge_factor, factor_of(step));
   }
-  mass *= extension.edge_factor;
+  mass = paid(mass, extension.edge_factor);
   if (mass < limit_ || mass <= 0.0f) return false;
   raise_maximum(mass);
   return true;

@@ -13,6 +13,8 @@
 // what stays is a toss-up that no processor predicts. Per step O(active prefixes x likely symbols).
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -20,6 +22,20 @@
 #include "search/search_model.hpp"
 
 namespace asrkit {
+
+// What so many nats make of a mass: nothing only where they are impossible. Masses are 32-bit numbers, so a step can
+// pay or lose no more than this; scores of texts are exact anyway.
+inline float factor_of(float log) {
+  constexpr float kMost = 70.0f;
+  if (log == -std::numeric_limits<float>::infinity()) return 0.0f;
+  return std::exp(std::min(std::max(log, -kMost), kMost));
+}
+
+// A mass, or another factor, times a factor. Several that a step pays for together leave something, as one does.
+inline float paid(float mass, float factor) {
+  constexpr float kLeast = 1e-35f;
+  return factor > 0.0f ? std::max(mass * factor, std::min(mass, kLeast)) : 0.0f;
+}
 
 // A complete hypothesis of the search: a word sequence and the log mass it gathered, language model included.
 struct FinalHistory {
@@ -127,7 +143,7 @@ class BeamSearch {
   void skip_blank_step(float log_blank);
   void find_likely_symbols(const float* log_probs, float threshold);
   void add_likely_symbol(Symbol symbol, float log_prob);
-  bool advance();
+  bool advance(float least_maximum);
   void rescale();
   void spread();
   void stay();
@@ -196,7 +212,7 @@ class BeamSearch {
   bool extend_spelled_word(std::uint32_t slot, Symbol symbol, float mass, Extension& extension);
   void extend_one_unit_word(NodeId parent, Unit unit, Extension& extension);
   float one_unit_log(ContextId context, Unit unit, ContextId& next) const;
-  float unknown_factor(StartId start);
+  float unknown_log(StartId start);
   bool leave_lexicon(std::uint32_t slot, float mass, Extension& extension);
   bool may_leave_lexicon(std::uint32_t slot, float mass);
   EndingId find_close(NodeId node);

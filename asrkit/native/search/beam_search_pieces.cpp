@@ -70,7 +70,7 @@ void BeamSearch::add_tail(Prefixes& prefixes, std::uint32_t i, Symbol symbol, fl
 // The mass that an output can follow: all but what ends in it.
 float BeamSearch::mass_without(std::uint32_t i, Symbol symbol) const {
   const Slot& slot = now_.slots[i];
-  if (i >= num_active_) return mass_without(slot.link, symbol) * slot.edge_factor;
+  if (i >= num_active_) return paid(mass_without(slot.link, symbol), slot.edge_factor);
   if (slot.link == kNone) return now_.symbols[i] == symbol ? now_.blank[i] : totals_[i];
   float mass = now_.symbols[i] == symbol ? 0.0f : now_.other[i];
   for (std::uint32_t tail = slot.link; tail != kNone; tail = now_.tails[tail].next) {
@@ -122,7 +122,7 @@ void BeamSearch::open_words() {
 // The flow is the mass of all outputs that open words.
 void BeamSearch::open_word_after(std::uint32_t from, EndingId id, float flow) {
   const float factor = pool_.endings[id].close_factor;
-  const float mass = totals_[from] * factor;
+  const float mass = paid(totals_[from], factor);
   const Slot slot = now_.slots[from];
   NodeId word = slot.node;
   const NodeId start = boundary_after(shared_ending(word, id));
@@ -145,8 +145,8 @@ void BeamSearch::open_word_after(std::uint32_t from, EndingId id, float flow) {
     if (totals_.size() < now_.slots.size()) totals_.resize(now_.slots.size());
     if (merged_.size() < now_.slots.size()) merged_.resize(now_.slots.size());
   }
-  now_.blank[place] = now_.blank[from] * factor;
-  now_.other[place] = now_.other[from] * factor;
+  now_.blank[place] = paid(now_.blank[from], factor);
+  now_.other[place] = paid(now_.other[from], factor);
   now_.symbols[place] = now_.symbols[from];
   now_.slots[place] = {start, history, from, factor, pool_.nodes[start].trie, kUnbounded, step_};
   totals_[place] = mass;
@@ -164,7 +164,7 @@ void BeamSearch::extend(std::uint32_t i, Symbol symbol, float mass) {
   if (node == kNone) {
     if (!spell(i, piece.units, mass)) return;
   } else if (pool_.log_factors[node] != pool_.log_factors[slot.node]) {
-    mass *= std::exp(pool_.log_factors[node] - pool_.log_factors[slot.node]);
+    mass = paid(mass, factor_of(pool_.log_factors[node] - pool_.log_factors[slot.node]));
   }
   if (mass < limit_ || mass <= 0.0f) return;
   if (piece.closes) {
@@ -195,7 +195,7 @@ bool BeamSearch::spell(std::uint32_t i, const std::vector<Unit>& units, float& m
   const StartId start = pool_.nodes[slot.node].start;
   const float before = place.log_factor;
   for (const Unit unit : units) spell(start, unit, place);
-  if (place.log_factor != before) mass *= std::exp(place.log_factor - before);
+  if (place.log_factor != before) mass = paid(mass, factor_of(place.log_factor - before));
   return true;
 }
 
@@ -208,7 +208,7 @@ void BeamSearch::spell(StartId start, Unit surface, Place& place) {
     if (child == kOutside && place.trie != kOutside) {
       // An unknown word whose spelling leaves the lexicon owes all of its score so far.
       const SpellingModel::Spelled& spelled = model_.spelling->spelled(place.trie);
-      place.log_factor += std::log(unknown_factor(start)) + weight * spelled.log_prob;
+      place.log_factor += unknown_log(start) + weight * spelled.log_prob;
       place.spelling_context = spelled.context;
     }
     if (child == kOutside) {

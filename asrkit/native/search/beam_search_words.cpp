@@ -1,17 +1,9 @@
 // How the search scores words: lexicon, unknown words, ends of words, and where the next word starts.
-#include <cmath>
 #include <limits>
 
 #include "search/beam_search.hpp"
 
 namespace asrkit {
-
-namespace {
-
-// What one step can pay and stay within the range of a float; scores of texts are exact anyway.
-constexpr float kMostPaid = 70.0f;
-
-}  // namespace
 
 // Spells on outside the lexicon, or leaves it; false when the result is too unlikely.
 bool BeamSearch::extend_spelled_word(std::uint32_t slot, Symbol symbol, float mass, Extension& extension) {
@@ -25,7 +17,8 @@ bool BeamSearch::extend_spelled_word(std::uint32_t slot, Symbol symbol, float ma
     context = pool_.nodes[before.node].spelling_context;
   }
   const float log_prob = model_.spelling->score(context, symbol, extension.spelling_context);
-  extension.edge_factor *= std::exp(lm_weight_ * model_.options.unknown_weight * log_prob);
+  const float spelled = factor_of(lm_weight_ * model_.options.unknown_weight * log_prob);
+  extension.edge_factor = paid(extension.edge_factor, spelled);
   return true;
 }
 
@@ -40,15 +33,14 @@ bool BeamSearch::leave_lexicon(std::uint32_t slot, float mass, Extension& extens
 bool BeamSearch::may_leave_lexicon(std::uint32_t slot, float mass) {
   float& most = slot < num_active_ ? next_.slots[slot].most_to_leave : now_.slots[slot].most_to_leave;
   if (mass * most < limit_) return false;
-  most = unknown_factor(pool_.nodes[now_.slots[slot].node].start);
-  if (mass * most < limit_) return false;
   const float spelling = model_.spelling->spelled(now_.slots[slot].trie).log_prob;
-  most *= std::exp(lm_weight_ * model_.options.unknown_weight * spelling);
+  const float unknown = unknown_log(pool_.nodes[now_.slots[slot].node].start);
+  most = factor_of(unknown + lm_weight_ * model_.options.unknown_weight * spelling);
   return mass * most >= limit_;
 }
 
 void BeamSearch::extend_one_unit_word(NodeId parent, Unit unit, Extension& extension) {
-  extension.edge_factor = std::exp(one_unit_log(pool_.nodes[parent].context, unit, extension.context));
+  extension.edge_factor = factor_of(one_unit_log(pool_.nodes[parent].context, unit, extension.context));
 }
 
 // What a unit that is a word costs, in nats, and the context after it.
@@ -60,14 +52,14 @@ float BeamSearch::one_unit_log(ContextId context, Unit unit, ContextId& next) co
   return lm_weight_ * log_prob + word_bonus_;
 }
 
-// What an unknown word costs, before its spelling.
-float BeamSearch::unknown_factor(StartId id) {
+// What an unknown word adds, in nats, before its spelling.
+float BeamSearch::unknown_log(StartId id) {
   WordStart& start = pool_.starts[id];
-  if (start.unknown_factor < 0.0f) {
+  if (start.unknown_log == WordStart::kNotYet) {
     const ContextId context = pool_.nodes[start.node].context;
-    start.unknown_factor = std::exp(lm_weight_ * model_.unknown_log_prob(context, start.unknown_next));
+    start.unknown_log = lm_weight_ * model_.unknown_log_prob(context, start.unknown_next);
   }
-  return start.unknown_factor;
+  return start.unknown_log;
 }
 
 // What the end of a word costs, and the states after it: for each word that is spelled so.
@@ -97,7 +89,7 @@ void BeamSearch::price_close(NodeId id, WordId meaning, EndingId ending_id) {
   }
   Ending& ending = pool_.endings[ending_id];
   ending.meaning = meaning;
-  ending.close_factor = std::exp(std::min(log_factor, kMostPaid));
+  ending.close_factor = factor_of(log_factor);
   // Of no weight, a language model tells no histories apart.
   ending.next_context = lm_weight_ == 0.0f ? kEmptyContext : next;
   ending.next_hotword_state = next_state;
@@ -117,13 +109,13 @@ float BeamSearch::close_log(NodeId id, WordId meaning, ContextId& next) {
   const WordId word = is_inside && !model_.has_meanings() ? model_.lexicon->word(node.trie) : kNoWord;
   if (word != kNoWord) return lm_weight_ * model_.words->score(node.context, word, next) + word_bonus_;
   if (model_.is_closed()) return -std::numeric_limits<float>::infinity();
-  const float unknown = unknown_factor(node.start);
+  const float unknown = unknown_log(node.start);
   next = pool_.starts[node.start].unknown_next;
   // Outside the lexicon, all but the end of the spelling is paid already.
   float log_prob = options.unknown_weight *
                    model_.spelling->finish(is_inside ? model_.spelling->spelled(node.trie).context : node.spelling_context);
   if (is_inside) log_prob += options.unknown_weight * model_.spelling->spelled(node.trie).log_prob;
-  return lm_weight_ * log_prob + (is_inside ? std::log(unknown) : 0.0f) + word_bonus_;
+  return lm_weight_ * log_prob + (is_inside ? unknown : 0.0f) + word_bonus_;
 }
 
 void BeamSearch::close_words(std::size_t begin) {
@@ -138,7 +130,7 @@ void BeamSearch::close_words(std::size_t begin) {
 void BeamSearch::close_word(NodeId word, HistoryId history, float mass, std::uint32_t begin_step, Symbol tail) {
   if (mass < limit_ || mass <= 0.0f) return;
   for (EndingId id = find_close(word); id != kNone; id = pool_.endings[id].next) {
-    const float closed = mass * pool_.endings[id].close_factor;
+    const float closed = paid(mass, pool_.endings[id].close_factor);
     if (closed < limit_ || closed <= 0.0f) continue;
     NodeId node = word;
     const NodeId start = boundary_after(shared_ending(node, id));

@@ -245,7 +245,7 @@ void Decoder::find_words(const std::vector<PathWord>& words, const Alignment& al
 double Decoder::score_words(const std::vector<PathWord>& words) const {
   if (!model_->words) return 0.0;
   double total = 0.0;
-  ContextId context = model_->words->start();
+  ContextId context = model_->start;
   for (const PathWord& word : words) {
     ContextId next;
     if (model_->rule == WordRule::kSpelled) {

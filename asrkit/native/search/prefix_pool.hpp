@@ -53,10 +53,11 @@ struct Ending {
 };
 
 struct WordStart {
+  static constexpr float kNotYet = std::numeric_limits<float>::infinity();
   NodeId node = kNone;
-  float unknown_factor = -1.0f;  // what an unknown word costs here without its spelling; negative until needed
-  ContextId unknown_next = 0;    // the context after one
-  std::uint32_t open_slot = 0;   // where words that end without a space led to it in this step, if any did
+  float unknown_log = kNotYet;  // nats an unknown word adds here without its spelling
+  ContextId unknown_next = 0;   // the context after one
+  std::uint32_t open_slot = 0;  // where words that end without a space led to it in this step, if any did
 };
 
 struct History {

@@ -84,6 +84,7 @@ std::shared_ptr<const SearchModel> SearchModel::make(SymbolSet symbols, const Se
   model->are_letters = model->are_texts_chains = model->symbols.are_letters();
   model->options = options;
   model->words = std::move(words);
+  if (model->words) model->start = model->words->start();
   model->may_texts_repeat = !lines.empty() || may_repeat(model->symbols);
   if (!lines.empty()) {
     model->read_lexicon(lines, vocabulary);
@@ -142,9 +143,11 @@ void SearchModel::look_ahead() {
 }
 
 std::shared_ptr<const SearchModel> SearchModel::with(const SearchOptions& other_options,
-                                                     const std::vector<Phrase>& phrases) const {
+                                                     const std::vector<Phrase>& phrases,
+                                                     const std::vector<std::string>& said) const {
   auto model = std::make_shared<SearchModel>(*this);
   model->options = other_options;
+  if (words) model->start = said.empty() ? words->start() : context_after(said);
   const bool are_unknown_words_alike = options.unknown_bonus == other_options.unknown_bonus;
   if (has_meanings() && !(are_unknown_words_alike && is_closed() == model->is_closed())) model->look_ahead();
   model->hotwords = nullptr;
@@ -189,6 +192,54 @@ void SearchModel::find_hot_meanings(const std::vector<Phrase>& phrases) {
     if (!is_known[unit]) throw std::invalid_argument(word);
   }
   hotwords = std::make_shared<const Hotwords>(spelled, num_units, kSpaceOfMeanings, kAdvance * options.beam_threshold);
+}
+
+// What the language model knows after words, each as texts have it.
+ContextId SearchModel::context_after(const std::vector<std::string>& said) const {
+  const Speller speller(symbols);
+  ContextId context = words->start();
+  for (const std::string& text : said) {
+    const std::vector<WordId> found =
+        rule == WordRule::kOneUnit ? find_units(text) : std::vector<WordId>{find_spelled(text, speller)};
+    for (const WordId word : found) words->score(context, word != kNoWord ? word : words->unknown_word(), context);
+  }
+  return context;
+}
+
+WordId SearchModel::find_spelled(const std::string& word, const Speller& speller) const {
+  if (has_meanings()) {
+    const auto is_it = [&](const Meaning& meaning) { return meaning.text == word; };
+    const auto found = std::find_if(meanings.begin(), meanings.end(), is_it);
+    return found == meanings.end() ? kNoWord : found->word;
+  }
+  std::vector<Unit> spelling;
+  if (!speller.spell(word, spelling)) return kNoWord;
+  TrieId prefix = kTrieRoot;
+  for (std::size_t i = 0; i < spelling.size() && prefix != kOutside; ++i) prefix = lexicon->child(prefix, spelling[i]);
+  return prefix == kOutside ? kNoWord : lexicon->word(prefix);
+}
+
+// The words of the longest units that write a text one after the other, those with the marks of their place first.
+std::vector<WordId> SearchModel::find_units(const std::string& text) const {
+  std::vector<WordId> found;
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t best = 0, end = text.size();
+    WordId word = kNoWord;
+    for (Unit unit = 0; unit < symbols.units.size(); ++unit) {
+      const UnitText& written = symbols.units[unit];
+      const std::size_t size = written.text.size();
+      if (size == 0 || text.compare(begin, size, written.text) != 0) continue;
+      const bool opens = begin == 0, closes = begin + size == text.size();
+      const std::size_t fit = 4 * size + (written.opens == opens ? 2 : 0) + (written.closes == closes ? 1 : 0);
+      if (fit <= best) continue;
+      best = fit;
+      end = begin + size;
+      word = unit_words[unit];
+    }
+    found.push_back(word);
+    begin = end;
+  }
+  return found;
 }
 
 std::shared_ptr<const SpellingModel> SearchModel::make_spelling() const {

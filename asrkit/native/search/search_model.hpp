@@ -54,6 +54,7 @@ struct SearchModel {
   SearchOptions options;
   WordRule rule = WordRule::kPlain;
   std::shared_ptr<const WordModel> words;            // unless kPlain
+  ContextId start = kEmptyContext;                   // of the words, before the first one
   std::shared_ptr<const Lexicon> lexicon;            // if kSpelled
   std::shared_ptr<const SpellingModel> spelling;     // if kSpelled and the vocabulary is open
   std::vector<Meaning> meanings;                     // if the lexicon is not the language model's: its words
@@ -71,10 +72,10 @@ struct SearchModel {
   // Words to prefer, in their order, and what they weigh.
   using Phrase = std::pair<std::vector<std::string>, float>;
 
-  // The same model with other settings and hotwords; the lexicon is shared. Throws the first phrase that cannot be
-  // written, as std::invalid_argument.
-  std::shared_ptr<const SearchModel> with(const SearchOptions& other_options,
-                                          const std::vector<Phrase>& phrases) const;
+  // The same model with other settings and hotwords, after words that were said before; the lexicon is shared. Throws
+  // the first phrase that cannot be written, as std::invalid_argument.
+  std::shared_ptr<const SearchModel> with(const SearchOptions& other_options, const std::vector<Phrase>& phrases,
+                                          const std::vector<std::string>& said) const;
 
   // Words of the language model that the units can spell.
   std::size_t num_spelled_words() const {
@@ -134,6 +135,9 @@ struct SearchModel {
   void find_hotwords(const std::vector<Phrase>& phrases);
   void find_hot_meanings(const std::vector<Phrase>& phrases);
   std::shared_ptr<const SpellingModel> make_spelling() const;
+  ContextId context_after(const std::vector<std::string>& said) const;
+  WordId find_spelled(const std::string& word, const Speller& speller) const;
+  std::vector<WordId> find_units(const std::string& text) const;
 };
 
 }  // namespace asrkit

@@ -43,8 +43,10 @@ struct SymbolSet {
   std::size_t size() const { return pieces.size(); }
   bool has_space() const { return space != kNoSymbol; }
 
-  // Whether outputs and units are the same, so that there is one way to spell a text; at most one output is a space.
+  // Whether outputs and units are the same, so that there is one way to spell a text: then the space of words that are
+  // divided is an output, too, and the only one that separates.
   bool are_letters() const {
+    if (has_space() && (space >= size() || !pieces[space].separates)) return false;
     for (Symbol symbol = 0; symbol < size(); ++symbol) {
       const Piece& piece = pieces[symbol];
       if (!piece.is_written()) continue;
