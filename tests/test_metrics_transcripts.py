@@ -252,10 +252,17 @@ def test_segments_and_words_meet(
     assert [note in told for told in notes] == [True] * bool(note)
 
 
-def test_times_tell_ctm_and_stm_without_any_suffix(tmp_path: Path) -> None:
-    hyp, ref = write(tmp_path / "one", "r 1 0.1 0.2 a 0.9\n"), write(tmp_path / "two", ";; c\nr 1 s 0 1 <o> a\n")
-    said, meant, _ = read_pair(hyp, ref)
-    assert (said.format, meant.format, said.texts, meant.texts) == ("ctm", "stm", ["a"], ["a"])
+@pytest.mark.parametrize(
+    ("ctm", "stm"),
+    [
+        ("r 1 0.1 0.2 a 0.9\n", ";; c\nr 1 s 0 1 <o> a\n"),
+        ("r A 0 1 a\nr A 1 1 b\nq A 0 1 c\n", "r A s 0 1 a\nr A s 1 2 b\nq A s 0 1 c\n"),
+        ("r ch1 0.5 1 a\n", "r ch1 s 0.0 2 a\n"),
+    ],
+)
+def test_times_tell_ctm_and_stm_without_any_suffix(ctm: str, stm: str, tmp_path: Path) -> None:
+    said, meant, _ = read_pair(write(tmp_path / "one.txt", ctm), write(tmp_path / "two.txt", stm))
+    assert (said.format, meant.format, said.texts) == ("ctm", "stm", meant.texts)
 
 
 def test_a_word_between_segments_goes_to_the_nearest_or_the_next(tmp_path: Path) -> None:

@@ -144,6 +144,12 @@ _FOLDER_FILES = {
     "text": ("ids",),  # Kaldi
 }
 _FOLDER_SUFFIXES = (".txt", ".srt", ".vtt", ".json", ".trn", ".stm")
+_DOCUMENTS = (
+    "vtt",
+    "srt",
+    "jsonl",
+    "json",
+)  # what the text of one recording may come as; tables of ids are words there
 
 
 def read_transcripts(path: Path | str, role: Role = "reference", format: str = "auto", field: str = "") -> Transcripts:
@@ -242,8 +248,7 @@ def _one_text(file: Path, role: Role, field: str) -> str:
     """Return the whole text of one recording."""
     if suffix_of(file.name) == ".txt":
         text = read_text(file)
-        format = detect_format(file.name, text)
-        if format in ("lines", "trn", "csv", "ljspeech"):
+        if detect_format(file.name, text) not in _DOCUMENTS:
             return " ".join(text.split())
     read = read_transcripts(file, role, "auto", field if suffix_of(file.name) == ".json" else "")
     return " ".join(" ".join(read.texts).split())
