@@ -144,12 +144,7 @@ _FOLDER_FILES = {
     "text": ("ids",),  # Kaldi
 }
 _FOLDER_SUFFIXES = (".txt", ".srt", ".vtt", ".json", ".trn", ".stm")
-_DOCUMENTS = (
-    "vtt",
-    "srt",
-    "jsonl",
-    "json",
-)  # what the text of one recording may come as; tables of ids are words there
+_DOCUMENTS = ("vtt", "srt", "jsonl", "json")  # what the text of one recording may be instead of plain
 
 
 def read_transcripts(path: Path | str, role: Role = "reference", format: str = "auto", field: str = "") -> Transcripts:
