@@ -12,13 +12,12 @@ from asrkit.errors import ConfigError, ScoringError
 from asrkit.metrics.transcripts.documents import (
     is_json,
     is_json_lines,
-    is_subtitles,
     read_json,
     read_json_lines,
-    read_subtitles,
 )
 from asrkit.metrics.transcripts.fields import Table, choose_fields, describe, record_ids
 from asrkit.metrics.transcripts.files import PACKED_SUFFIXES, read_text, stem_of, suffix_of
+from asrkit.metrics.transcripts.subtitles import is_subtitles, read_subtitles
 from asrkit.metrics.transcripts.tables import (
     has_tsv_header,
     is_csv,
@@ -190,12 +189,13 @@ def detect_format(path: str, text: str) -> str:
     named = [format for format in _TABLE if suffix_of(path) in format.suffixes]
     if named:
         return next((format.name for format in named[:-1] if format.looks(lines)), named[-1].name)
-    for pattern, name in _REFUSED:
-        if pattern.match(text):
-            raise ScoringError(
-                f"is {name}, no transcripts that can be read; convert it to lines of `id text`", path=path
-            )
-    return next((format.name for format in _TABLE if format.looks(lines)), "lines")
+    found = next((format.name for format in _TABLE if format.looks(lines)), "lines")
+    refused = next((name for pattern, name in _REFUSED if pattern.match(text)), None)
+    if refused and found not in ("vtt", "srt"):
+        raise ScoringError(
+            f"is {refused}, no transcripts that can be read; convert it to lines of `id text`", path=path
+        )
+    return found
 
 
 def _read_folder(path: Path, role: Role, format: str, field: str) -> Transcripts:
