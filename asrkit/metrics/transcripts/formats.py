@@ -15,7 +15,7 @@ from asrkit.metrics.transcripts.documents import (
     read_json,
     read_json_lines,
 )
-from asrkit.metrics.transcripts.fields import Table, choose_fields, describe, record_ids
+from asrkit.metrics.transcripts.fields import Table, choose_fields, column_names, describe, names_utterances, record_ids
 from asrkit.metrics.transcripts.files import PACKED_SUFFIXES, read_text, stem_of, suffix_of
 from asrkit.metrics.transcripts.subtitles import is_subtitles, read_subtitles
 from asrkit.metrics.transcripts.tables import (
@@ -24,9 +24,9 @@ from asrkit.metrics.transcripts.tables import (
     is_icefall,
     is_ljspeech,
     read_csv,
+    read_headed,
     read_icefall,
     read_ljspeech,
-    read_manifest,
     read_tsv,
 )
 from asrkit.metrics.transcripts.time_marked import looks_like_ctm, looks_like_stm, read_stm
@@ -100,7 +100,7 @@ _TABLE = (
     Format("srt", (".srt",), is_subtitles, read_subtitles),
     Format("jsonl", (".jsonl", ".ndjson", ".json"), is_json_lines, read_json_lines),
     Format("json", (".json",), is_json, read_json),
-    Format("tsv", (), has_tsv_header, read_tsv),
+    Format("tsv", (".tsv",), has_tsv_header, read_tsv),
     Format("icefall", (), is_icefall, read_icefall),
     Format("trn", (".trn",), _is_trn, _read_trn),
     Format("stm", (".stm",), looks_like_stm, read_stm),
@@ -171,12 +171,20 @@ def read_transcripts(path: Path | str, role: Role = "reference", format: str = "
         raise ScoringError(f"is a file; the format {format!r} does not fit", path=path)
     text = read_text(path)
     name = detect_format(str(path), text) if format == "auto" else format
-    read = _BY_NAME[name].read(str(path), text)
+    read = _read_named(str(path), text, field, format, name) or _BY_NAME[name].read(str(path), text)
     if isinstance(read, Table):
         return choose_fields(read, role, field)
     if field:
         raise ConfigError(f"{path} is read as {name}, which has no fields; {field!r} cannot be one")
     return read
+
+
+def _read_named(path: str, text: str, field: str, format: str, found: str) -> Table | None:
+    """Read a table whose header has a field that was named, whatever the format was taken for; None where none has."""
+    can_be = ("tsv", "csv", "lines", "ljspeech") if format == "auto" else ("tsv", "csv")
+    if not field or found not in can_be:
+        return None
+    return read_headed(path, text, lambda cells: field.lower() in column_names(cells))
 
 
 def detect_format(path: str, text: str) -> str:
@@ -259,7 +267,9 @@ def read_columns(path: Path | str) -> tuple[list[str], dict[str, list[Any]]]:
         The ids, and the columns as in :class:`Transcripts`.
     """
     text = read_text(path)
-    read = read_manifest(str(path), text) or _BY_NAME[detect_format(str(path), text)].read(str(path), text)
+    read = read_headed(str(path), text, names_utterances) or _BY_NAME[detect_format(str(path), text)].read(
+        str(path), text
+    )
     if isinstance(read, Table):
         columns = describe([record.values for record in read.records])
         if read.notes and "speaker" not in columns:  # a table without a header: id and speaker
