@@ -21,6 +21,22 @@ SENTENCES = [
     "room 3 has 5 6 chairs",
     "my number is 1.5 2.5 3.5",
     "5 1 2 3 4 5\n5 1 2 4 6 7",
+    "6:15 flight departs\n7:20 flight lands",
+    "10:30 - 11:45 we meet\n12:00 - 13:00 we eat",
+    "0:30 left to play\n0:15 left to play",
+    "0:30 is what is left\nthey play on\nand on",
+    "3.5 4.2 and so on\nit ends",
+    "2.5 kilos of rice\n3.5 kilos of salt",
+    "3:2 for us\n4:2 for us\n5:2 for us",
+    "(10:30) perhaps\nor later",
+    "[laughs] hello\n[laughs] no",
+    "speaker one: hello",
+    "He said: go home\nShe said: no\nHe said: why",
+    "Note: bring 3 apples\nhe has 5\nNote: 7 pears",
+    "Remember: 5 a day\nBut: 6 is more\nAnd: 7 is most",
+    "no: 10:30\nyes: 11:30\nno: 12:30",
+    "NOTE 5 1 2 3 is a number",
+    "- and so\n- on",
 ]
 
 

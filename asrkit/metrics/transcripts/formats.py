@@ -17,6 +17,7 @@ from asrkit.metrics.transcripts.documents import (
 )
 from asrkit.metrics.transcripts.fields import Table, choose_fields, column_names, describe, names_utterances, record_ids
 from asrkit.metrics.transcripts.files import PACKED_SUFFIXES, read_text, stem_of, suffix_of
+from asrkit.metrics.transcripts.refused import name_refused
 from asrkit.metrics.transcripts.subtitles import is_subtitles, read_subtitles
 from asrkit.metrics.transcripts.tables import (
     has_tsv_header,
@@ -113,27 +114,6 @@ _TABLE = (
 _BY_NAME = {format.name: format for format in _TABLE}
 FORMATS = ("auto", *_BY_NAME, "folder")
 
-# Content that is neither: to score its marks as words would flatter.
-_REFUSED = (
-    (re.compile(r"\s*<(?:\?xml|!doctype|html|tt|transcription|trans)\b", re.IGNORECASE), "XML or HTML"),
-    (re.compile(r'\s*File type = "ooTextFile', re.IGNORECASE), "a Praat TextGrid"),
-    (re.compile(r"\s*\[Script Info\]", re.IGNORECASE), "ASS subtitles"),
-    (re.compile(r"\s*(?:\{\\rtf|%PDF-|PK\x03\x04|PAR1)"), "a document or a package"),
-    (re.compile(r"\s*SPEAKER \S+ \S+ [\d.]+ [\d.]+ <NA>"), "RTTM"),
-    (re.compile(r"\s*(?:\[[a-z#]+:.*\]\s*\n)*(?:\[\d+:\d\d(?:[.:]\d+)?\].*\n\s*){2,}"), "lyrics with times"),
-    (re.compile(r"\s*(?:\d+:\d\d:\d\d[.,]\d+,\d+:\d\d:\d\d[.,]\d+\s*\n|\{\d+\}\{\d+\})"), "SBV or MicroDVD subtitles"),
-    (re.compile(r"\s*-?\d+[.,]\d+\t-?\d+[.,]\d+\t"), "labels with times, as Audacity's"),
-    (re.compile(r"\s*(?:\d+\.\d+ +\d+\.\d+ .*(?:\n\s*|\Z)){2,}"), "lines that begin with their times"),
-    (re.compile(r"\s*(?:\(?\d+:\d\d:\d\d(?:[.,]\d+)?\)?\s.*(?:\n\s*|\Z)){2,}"), "lines that begin with their times"),
-    (re.compile(r"\s*(?:\d+:\d\d(?::\d\d)?[ \t]*\n.*\D.*(?:\n\s*|\Z)){2,}"), "lines between lines of their times"),
-    (
-        re.compile(r"\s*\[?(?:speaker|spk)[ _]?(?:\d+|[a-z])\]?\s*:", re.IGNORECASE),
-        "a dialogue that names its speakers",
-    ),
-    (re.compile(r"\s*\|.*\|\s*\n\|[ :|-]+\|"), "a Markdown table"),
-    (re.compile(r"\s*(?:---\s*\n)?- \w+: .*\n\s+\w+:"), "YAML"),
-)
-
 # What tells the texts of a whole folder, and how it is read.
 _FOLDER_FILES = {
     "results.jsonl": ("jsonl",),  # our own runs
@@ -198,8 +178,8 @@ def detect_format(path: str, text: str) -> str:
     if named:
         return next((format.name for format in named[:-1] if format.looks(lines)), named[-1].name)
     found = next((format.name for format in _TABLE if format.looks(lines)), "lines")
-    refused = next((name for pattern, name in _REFUSED if pattern.match(text)), None)
-    if refused and found not in ("vtt", "srt"):
+    refused = None if found in ("vtt", "srt") else name_refused(lines, found == "lines")
+    if refused:
         raise ScoringError(
             f"is {refused}, no transcripts that can be read; convert it to lines of `id text`", path=path
         )
