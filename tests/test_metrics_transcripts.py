@@ -11,6 +11,7 @@ from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError, MissingPathError, ScoringError
 from asrkit.metrics.joining import Pairs, join, read_pair
 from asrkit.metrics.transcripts import read_transcripts
+from asrkit.metrics.transcripts.formats import detect_format
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -263,6 +264,12 @@ def test_segments_and_words_meet(
 def test_times_tell_ctm_and_stm_without_any_suffix(ctm: str, stm: str, tmp_path: Path) -> None:
     said, meant, _ = read_pair(write(tmp_path / "one.txt", ctm), write(tmp_path / "two.txt", stm))
     assert (said.format, meant.format, said.texts) == ("ctm", "stm", meant.texts)
+
+
+@pytest.mark.parametrize(("line", "format"), [("rec 1 {}.5 0.5 word", "ctm"), ("rec 1 s {}.5 {}.9 a word", "stm")])
+def test_long_files_are_known_by_their_whole_lines(line: str, format: str) -> None:
+    text = "".join(f"{line.format(place, place)}\n" for place in range(9_000))
+    assert {detect_format("a.txt", "x" * shift + text) for shift in range(30)} == {format}
 
 
 def test_a_word_between_segments_goes_to_the_nearest_or_the_next(tmp_path: Path) -> None:

@@ -173,7 +173,8 @@ def detect_format(path: str, text: str) -> str:
     Raises:
         ScoringError: It is something that holds no transcripts in a form that is known.
     """
-    lines = [line for line in split_lines(text[:_HEAD]) if line.strip()]
+    end = len(text) if len(text) <= _HEAD else text.rfind("\n", 0, _HEAD) + 1 or _HEAD  # a line cut off is no sign
+    lines = [line for line in split_lines(text[:end]) if line.strip()]
     named = [format for format in _TABLE if suffix_of(path) in format.suffixes]
     if named:
         return next((format.name for format in named[:-1] if format.looks(lines)), named[-1].name)
