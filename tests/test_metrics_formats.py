@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from transcript_files import (
     AMAZON,
+    DEEPGRAM,
     GOOGLE,
     ITEMS,
     SEGMENTS,
@@ -50,6 +51,7 @@ from asrkit.metrics.transcripts.formats import detect_format
         ("a.json", SEGMENTS, "json", (1, 2)),
         ("a.json", AMAZON, "json", (1, 2)),
         ("a.json", GOOGLE, "json", (1, 2)),
+        ("a.json", DEEPGRAM, "json", (1, 2)),  # of two channels
         ("a.json", {"text": "hello {}", "chunks": [{"timestamp": [0, 1], "text": "hello {}"}]}, "json", (1, 2)),
         ("a.json", ITEMS, "json", (1, 4)),
         ("a", ITEMS, "json", (1, 4)),

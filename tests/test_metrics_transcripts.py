@@ -211,6 +211,14 @@ def test_ctm_words_go_to_the_segment_that_holds_their_middle(tmp_path: Path) -> 
     assert join(hyp, ref, "deletions").notation
 
 
+@pytest.mark.parametrize(("told", "confidence"), [(" 0.5", 0.5), (" NA", None), (" na", None), ("", None)])
+def test_a_ctm_word_may_have_no_confidence(told: str, confidence: float | None, tmp_path: Path) -> None:
+    hyp, _, _ = read_pair(write(tmp_path / "h.ctm", f"r1 A 0.1 0.4 x{told}\n"), write(tmp_path / "r.stm", STM))
+    assert hyp.columns["words"][0][0]["confidence"] == confidence
+    with pytest.raises(ScoringError, match=r"h\.ctm:1: has no confidence, a number or NA, where 'sure' stands"):
+        read_pair(write(tmp_path / "h.ctm", "r1 A 0.1 0.4 x sure\n"), tmp_path / "r.stm")
+
+
 def test_a_ctm_word_of_an_unknown_recording_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ScoringError, match=r"h\.ctm:1: recording 'r9', channel 'A' is not in"):
         read_pair(write(tmp_path / "h.ctm", "r9 A 0 1 x\n"), write(tmp_path / "r.stm", STM))

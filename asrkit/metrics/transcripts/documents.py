@@ -21,7 +21,7 @@ _PLACES: tuple[tuple[str | int, ...], ...] = (
     ("result", "*", "word"),  # vosk
     ("alternatives", 0, "text"),  # vosk with several
     ("results", "transcripts", "*", "transcript"),  # Amazon
-    ("results", "channels", 0, "alternatives", 0, "transcript"),  # Deepgram
+    ("results", "channels", "*", "alternatives", 0, "transcript"),  # Deepgram
     ("results", "*", "alternatives", 0, "transcript"),  # Google
     ("combinedRecognizedPhrases", "*", "display"),  # Azure
     ("transcript",),

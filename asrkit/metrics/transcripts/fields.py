@@ -71,6 +71,13 @@ def has_text(values: dict[str, Any]) -> bool:
     return any(isinstance(values.get(name), str) for name in _ALL_TEXT_FIELDS)
 
 
+def text_of_alternative(entry: Any) -> str | None:
+    """Return the text of one item of an n-best list: a text, an object with one, or a text with its score."""
+    if isinstance(entry, dict):
+        entry = find(entry, (*_HYPOTHESIS_FIELDS, *_TEXT_FIELDS))
+    return next((part for part in (entry if isinstance(entry, list) else [entry]) if isinstance(part, str)), None)
+
+
 def is_record(values: dict[str, Any]) -> bool:
     """Tell whether a JSON object is an utterance with an id of its own, and no document about one recording."""
     return has_text(values) and any(values.get(name) not in (None, "") for name in _NAMES)

@@ -311,7 +311,13 @@ def _ctm_words(path: str) -> Iterator[tuple[str, str, int, _Word]]:
 
 def _parse_word(path: str, number: int, cells: list[str]) -> dict[str, Any]:
     start_s, duration_s = _parse_times(path, number, *cells[2:4])
-    confidence = _parse_times(path, number, cells[5])[0] if len(cells) > 5 else None
+    told = cells[5] if len(cells) > 5 else "NA"  # as NIST writes where nothing is known
+    try:
+        confidence = None if told.upper() == "NA" else float(told)
+    except ValueError:
+        raise ScoringError(
+            f"has no confidence, a number or NA, where {told!r} stands", path=path, line=number
+        ) from None
     return {"word": cells[4], "start_s": start_s, "end_s": start_s + duration_s, "confidence": confidence}
 
 
