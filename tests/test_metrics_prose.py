@@ -56,3 +56,8 @@ def test_the_file_of_a_recording_holds_its_words(text: str, tmp_path: Path) -> N
     report = score(tmp_path / "hyp", tmp_path / "ref", ScoringConfig(resamples=0))
     assert report.formats == ("folder", "folder")
     assert counts(report) == (1, len(text.split()))
+
+
+@pytest.mark.parametrize("head", ["[0:01", "0:01 ", "Alice", "[a:", "my number is 5 5"])
+def test_long_gaps_take_no_time(head: str, tmp_path: Path) -> None:
+    assert read_transcripts(write(tmp_path / "a.txt", f"{head}{' ' * 90_000}x")).format == "lines"

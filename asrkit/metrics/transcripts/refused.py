@@ -27,12 +27,13 @@ _CLOCK = r"\d+:\d\d(?::\d\d)?(?:[.,]\d+)?"
 _EXACT = r"\d+:\d\d(?::\d\d(?:[.,]\d+)?|[.,]\d+)"  # nobody says seconds of a clock
 _SECONDS = r"-?\d+(?:[.,]\d+s?|s)"
 _TIME = rf"(?:{_CLOCK}|{_SECONDS})"
+_TO = r"(?:\s+|\s*(?:-*>|[-–—,;|]|to)\s*)"
 # How most lines begin, and how many of them are no accident.
 _STAMPS = (
-    (re.compile(rf"[\[<{{]\s*{_TIME}\s*(?:-*>|[-–—,;|]|to|\s)\s*{_TIME}\s*[\]>}}]"), 1),
+    (re.compile(rf"[\[<{{]\s*{_TIME}{_TO}{_TIME}\s*[\]>}}]"), 1),
     (re.compile(rf"{_TIME}\s*-*>\s*{_TIME}"), 1),
     (re.compile(rf"{_SECONDS}\t{_SECONDS}\t"), 1),
-    (re.compile(rf"[\[(<{{]\s*{_TIME}(?:\s*(?:[-–—,;|]|to|\s)\s*{_TIME})?\s*[\])>}}]"), 2),
+    (re.compile(rf"[\[(<{{]\s*{_TIME}(?:{_TO}{_TIME})?\s*[\])>}}]"), 2),
     (re.compile(rf"{_SECONDS} +{_SECONDS}\s"), 2),
     (re.compile(rf"{_EXACT}\s"), 2),
 )
