@@ -127,6 +127,7 @@ def test_only_what_was_said_counts(
         ("Speaker 1: hello word\n", "is a dialogue that names its speakers"),
         ("[SPEAKER_00]: hello word\n", "is a dialogue that names its speakers"),
         ("Alice: hello world\nBob: the house\nAlice: fine\n", "is a dialogue that names its speakers"),
+        ("alice: hello\nbob: hi\n" * 4, "is a dialogue that names its speakers"),
         ("Dr. Smith: hello\nJane: so\nDr. Smith: yes\nand so\n", "is a dialogue that names its speakers"),
         ("| id | text |\n|----|:----|\n| u1 | hello word |\n", "is a Markdown table"),
         ("- id: u1\n  text: hello word\n", "is YAML"),

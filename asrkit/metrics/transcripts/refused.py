@@ -70,7 +70,8 @@ def _are_minutes(lines: Sequence[str]) -> bool:
 
 
 def _are_turns(lines: Sequence[str]) -> bool:
-    """Tell whether most lines begin with one of a few names, whose words are capitalized, and a colon."""
+    """Tell whether most lines begin with a name and a colon: a few names that repeat, capitalized or very often."""
     names = [match["name"] for line in lines if (match := _SPEAKER.match(line))]
-    are_names = all(word[0].isupper() for name in names for word in name.split())
-    return _begin_most(lines, _SPEAKER, 3) and are_names and 1 < len(set(names)) < len(names)
+    few = len(set(names))
+    are_names = 4 * few <= len(names) or all(word[0].isupper() for name in names for word in name.split())
+    return _begin_most(lines, _SPEAKER, 3) and are_names and 1 < few < len(names)
