@@ -107,6 +107,32 @@ def test_scores_by_a_column_in_every_view(asrkit: Run, tmp_path: Path) -> None:
     assert (code, "column 'accent' is in no manifest given" in err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "page", "content", "code"),
+    [
+        (("compare", "a.txt", "b.txt", "ref.txt"), "speakers", None, 2),
+        (("score", "a.txt", "ref.txt"), "ref.txt", None, 2),
+        (("score", "a.txt", "ref.txt", "--max-wer", "0"), "notes.html", "my notes", 2),  # before any work
+        (("score", "a.txt", "ref.txt"), "empty.txt", "", 2),
+        (("score", "a.txt", "ref.txt"), "empty.html", "", 0),
+        (("score", "a.txt", "ref.txt"), "old", " <!DOCTYPE HTML>\n", 0),
+        (("score", "a.txt", "ref.txt"), "older", "<html>", 0),
+    ],
+)
+def test_a_page_replaces_nothing_but_a_page(
+    arguments: tuple[str, ...], page: str, content: str | None, code: int, asrkit: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / page
+    if content is not None:
+        path.write_text(content)
+    before = path.read_bytes()
+    said = asrkit(*arguments, "--html", page)
+    assert said[0] == code
+    assert (path.read_bytes() == before) == (code == 2)
+    if code == 2:
+        assert said[1:] == ("", f"asrkit: --html would replace {page}, which is no HTML page; name another file\n")
+
+
 def test_the_page_is_written_though_the_reader_of_the_output_leaves(
     asrkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -152,6 +152,23 @@ def test_the_oracle_chooses_the_best_of_the_first_hypotheses(tmp_path: Path) -> 
     assert oracle_rates(score(["a"], ["a"])) == []
 
 
+@pytest.mark.parametrize(
+    ("nbest", "errors"),
+    [
+        ([{"transcript": "a x"}, {"transcript": "a b"}], [1, 0]),  # of Google
+        ([{"hypothesis": "a x", "score": -1.0}, {"hypothesis": "a b", "score": -2.0}], [1, 0]),
+        ([["a x", -1.0], ["a b", -2.0]], [1, 0]),
+        ([[-1.0, "a x"], [-2.0, "a b"]], [1, 0]),
+        (["a x", "a b"], [1, 0]),
+        ([{"score": -1.0}], [1]),  # without a text: no hypotheses
+        (5, [1]),
+    ],
+)
+def test_lists_of_the_best_come_in_many_forms(nbest: object, errors: list[int], tmp_path: Path) -> None:
+    report = results(tmp_path, [{"utterance_id": "u1", "text": "a x", "reference": "a b", "nbest": nbest}])
+    assert [oracle.errors for oracle in oracle_rates(report)] == errors
+
+
 def test_calibration_by_hand(tmp_path: Path) -> None:
     words = [("a", 0.9), ("x", 0.4), ("c", 0.8), ("d", 0.8)]
     report = results(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from transcript_files import (
     AMAZON,
+    DEEPGRAM,
     GOOGLE,
     ITEMS,
     SEGMENTS,
@@ -50,6 +51,7 @@ from asrkit.metrics.transcripts.formats import detect_format
         ("a.json", SEGMENTS, "json", (1, 2)),
         ("a.json", AMAZON, "json", (1, 2)),
         ("a.json", GOOGLE, "json", (1, 2)),
+        ("a.json", DEEPGRAM, "json", (1, 2)),  # of two channels
         ("a.json", {"text": "hello {}", "chunks": [{"timestamp": [0, 1], "text": "hello {}"}]}, "json", (1, 2)),
         ("a.json", ITEMS, "json", (1, 4)),
         ("a", ITEMS, "json", (1, 4)),
@@ -102,17 +104,31 @@ def test_only_what_was_said_counts(
         ('File type = "ooTextFile"\nObject class = "TextGrid"\n', "is a Praat TextGrid"),
         ("[Script Info]\nTitle: x\n", "is ASS subtitles"),
         ("SPEAKER rec 1 0.0 1.0 <NA> <NA> ann <NA> <NA>\n", "is RTTM"),
-        ("[00:01.00]hello\n[00:02.00]word\n", "is lyrics"),
-        ("[ti:song]\n[00:12.00]hello\n[00:14.00]word\n", "is lyrics"),
+        (";; by hand\nSPEAKER\trec\t1\t0.0\t1.0\t<NA>\t<NA>\tann\t<NA>\t<NA>\n", "is RTTM"),
+        ("SPKR-INFO rec 1 <NA> <NA> <NA> unknown ann <NA>\n", "is RTTM"),
+        ("LEXEME rec 1 0.1 0.2 hello lex ann 0.9 <NA>\n", "is RTTM"),
+        ('"Praat chronological TextGrid text file"\n0 2 ! Time domain.\n', "is a Praat TextGrid"),
+        ("[00:01.00]hello\n[00:02.00]word\n", "is lines that begin with their times"),
+        ("[ti:song]\n[00:12.00]hello\n[00:14.00]word\n", "is lines that begin with their times"),
         ("0:00:00.000,0:00:02.000\nhello word\n", "is SBV or MicroDVD"),
         ("{0}{25}hello word\n", "is SBV or MicroDVD"),
-        ("0.000000\t1.000000\thello\n1.0\t2.0\tword\n", "is labels with times"),
+        ("0.000000\t1.000000\thello\n1.0\t2.0\tword\n", "is lines that begin with their times"),
         ("0.00 1.20 hello\n1.20 2.00 word\n", "is lines that begin with their times"),
         ("00:00:01 hello\n00:00:04.5 word", "is lines that begin with their times"),
         ("(0:00:01) hello\n(0:00:04) word\n", "is lines that begin with their times"),
+        ("[0.00s -> 2.00s] hello world\n", "is lines that begin with their times"),  # of faster-whisper
+        ("[00:00:01.000 - 00:00:02.000] hello\n", "is lines that begin with their times"),
+        ("[0.00 - 2.00] hello\nworld\n[2.00 - 3.00] bye\n", "is lines that begin with their times"),
+        ("0.00s -> 2.00s hello\n", "is lines that begin with their times"),
+        ("[00:01] hello\n[00:04] world\n", "is lines that begin with their times"),
+        ("(0:01) hello\n(0:04) world\n", "is lines that begin with their times"),
+        ("00:01 hello\n00:04 word\nand on\n01:10 bye\n", "is lines that begin with their times"),
         ("0:00\nhello\n0:04\nword\n", "is lines between lines of their times"),
         ("Speaker 1: hello word\n", "is a dialogue that names its speakers"),
         ("[SPEAKER_00]: hello word\n", "is a dialogue that names its speakers"),
+        ("Alice: hello world\nBob: the house\nAlice: fine\n", "is a dialogue that names its speakers"),
+        ("alice: hello\nbob: hi\n" * 4, "is a dialogue that names its speakers"),
+        ("Dr. Smith: hello\nJane: so\nDr. Smith: yes\nand so\n", "is a dialogue that names its speakers"),
         ("| id | text |\n|----|:----|\n| u1 | hello word |\n", "is a Markdown table"),
         ("- id: u1\n  text: hello word\n", "is YAML"),
         ('{"text": "hello', "is not JSON"),
@@ -123,19 +139,6 @@ def test_only_what_was_said_counts(
 def test_marks_are_never_words(content: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ScoringError, match=message):
         read_transcripts(write(tmp_path / "a.txt", content), "hypothesis")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "6:15 flight departs\n7:20 flight lands\n",
-        "3.5 4.2 and so on\nit ends\n",
-        "speaker one: hello\n",
-        "- and so\n- on\n",
-    ],
-)
-def test_what_only_resembles_marks_is_said(text: str, tmp_path: Path) -> None:
-    assert read_transcripts(write(tmp_path / "a.txt", text)).texts == text.splitlines()
 
 
 BOTH = '{"audio_filepath":"a.wav","text":"hello world","pred_text":%s}\n'

@@ -11,6 +11,7 @@ from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError, MissingPathError, ScoringError
 from asrkit.metrics.joining import Pairs, join, read_pair
 from asrkit.metrics.transcripts import read_transcripts
+from asrkit.metrics.transcripts.formats import detect_format
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -210,6 +211,14 @@ def test_ctm_words_go_to_the_segment_that_holds_their_middle(tmp_path: Path) -> 
     assert join(hyp, ref, "deletions").notation
 
 
+@pytest.mark.parametrize(("told", "confidence"), [(" 0.5", 0.5), (" NA", None), (" na", None), ("", None)])
+def test_a_ctm_word_may_have_no_confidence(told: str, confidence: float | None, tmp_path: Path) -> None:
+    hyp, _, _ = read_pair(write(tmp_path / "h.ctm", f"r1 A 0.1 0.4 x{told}\n"), write(tmp_path / "r.stm", STM))
+    assert hyp.columns["words"][0][0]["confidence"] == confidence
+    with pytest.raises(ScoringError, match=r"h\.ctm:1: has no confidence, a number or NA, where 'sure' stands"):
+        read_pair(write(tmp_path / "h.ctm", "r1 A 0.1 0.4 x sure\n"), tmp_path / "r.stm")
+
+
 def test_a_ctm_word_of_an_unknown_recording_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ScoringError, match=r"h\.ctm:1: recording 'r9', channel 'A' is not in"):
         read_pair(write(tmp_path / "h.ctm", "r9 A 0 1 x\n"), write(tmp_path / "r.stm", STM))
@@ -252,10 +261,23 @@ def test_segments_and_words_meet(
     assert [note in told for told in notes] == [True] * bool(note)
 
 
-def test_times_tell_ctm_and_stm_without_any_suffix(tmp_path: Path) -> None:
-    hyp, ref = write(tmp_path / "one", "r 1 0.1 0.2 a 0.9\n"), write(tmp_path / "two", ";; c\nr 1 s 0 1 <o> a\n")
-    said, meant, _ = read_pair(hyp, ref)
-    assert (said.format, meant.format, said.texts, meant.texts) == ("ctm", "stm", ["a"], ["a"])
+@pytest.mark.parametrize(
+    ("ctm", "stm"),
+    [
+        ("r 1 0.1 0.2 a 0.9\n", ";; c\nr 1 s 0 1 <o> a\n"),
+        ("r A 0 1 a\nr A 1 1 b\nq A 0 1 c\n", "r A s 0 1 a\nr A s 1 2 b\nq A s 0 1 c\n"),
+        ("r ch1 0.5 1 a\n", "r ch1 s 0.0 2 a\n"),
+    ],
+)
+def test_times_tell_ctm_and_stm_without_any_suffix(ctm: str, stm: str, tmp_path: Path) -> None:
+    said, meant, _ = read_pair(write(tmp_path / "one.txt", ctm), write(tmp_path / "two.txt", stm))
+    assert (said.format, meant.format, said.texts) == ("ctm", "stm", meant.texts)
+
+
+@pytest.mark.parametrize(("line", "format"), [("rec 1 {}.5 0.5 word", "ctm"), ("rec 1 s {}.5 {}.9 a word", "stm")])
+def test_long_files_are_known_by_their_whole_lines(line: str, format: str) -> None:
+    text = "".join(f"{line.format(place, place)}\n" for place in range(9_000))
+    assert {detect_format("a.txt", "x" * shift + text) for shift in range(30)} == {format}
 
 
 def test_a_word_between_segments_goes_to_the_nearest_or_the_next(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ GOOGLE = {
         {"alternatives": [{"transcript": "{}"}]},
     ]
 }
+DEEPGRAM = {
+    "results": {
+        "channels": [{"alternatives": [{"transcript": text}, {"transcript": "no"}]} for text in ("hello", "{}")]
+    }
+}
 ITEMS = [{"id": "1", "text": "hello {}"}, {"id": "2", "text": "x y"}]
 
 

@@ -9,7 +9,7 @@ import typer
 from asrkit.cli import score_options as options
 from asrkit.cli.app import app
 from asrkit.cli.groups import grouped
-from asrkit.cli.score import MISSED, players, say, settings_from, write_page
+from asrkit.cli.score import MISSED, check_page, players, say, settings_from, write_page
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
@@ -51,6 +51,7 @@ def compare_command(
     """
     if len(paths) < 3:
         raise ConfigError("give the hypotheses of two systems or more, then the references: asrkit compare A B REF")
+    check_page(pages.html)
     config = settings_from(scoring)
     from asrkit.metrics.ranking import rank
 

@@ -140,6 +140,7 @@ def score_command(
 
     Example: asrkit score hyp.txt ref.txt --max-wer 12.5
     """
+    check_page(pages.html)
     config = settings_from(scoring)
     from asrkit.metrics.scoring import score
 
@@ -219,6 +220,23 @@ def players(report: ScoreReport, pages: options.Pages, manifest: Path | None) ->
     roots = [*([pages.audio_root] if pages.audio_root is not None else []), *beside]
     assert pages.html is not None
     return Players(pages.html.parent, tuple(roots), pages.embed_audio)
+
+
+def check_page(path: Path | None) -> None:
+    """Make sure, before any work, that a page takes the place of nothing but an older page.
+
+    Without its file, ``--html`` takes the first of the transcripts for it. A link is replaced, not followed.
+
+    Raises:
+        ConfigError: Something else lies there.
+    """
+    if path is None or path.is_symlink() or not path.is_file():
+        return
+    with path.open("rb") as file:
+        head = file.read(1_000).lstrip().lower()
+    is_new = not head and path.suffix.lower() in (".html", ".htm")  # of mktemp
+    if not is_new and not head.startswith((b"<!doctype html", b"<html")):
+        raise ConfigError(f"--html would replace {path}, which is no HTML page; name another file")
 
 
 def write_page(path: Path, page: str) -> None:

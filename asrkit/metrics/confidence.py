@@ -16,6 +16,7 @@ import numpy.typing as npt
 from asrkit.metrics.counting import count_pairs
 from asrkit.metrics.normalizing import normalizer_of
 from asrkit.metrics.scoring import ScoreReport
+from asrkit.metrics.transcripts.fields import text_of_alternative
 
 _DEPTHS = (1, 2, 3, 5, 10, 20, 50, 100)
 _BINS = 10
@@ -60,10 +61,6 @@ class Calibration:
     bins: list[Bin]  # the reliability table
 
 
-def _text_of(entry: Any) -> str:
-    return str(entry.get("text", "")) if isinstance(entry, dict) else str(entry)
-
-
 def oracle_rates(report: ScoreReport) -> list[Oracle]:
     """Return the oracle WER for growing n-best lists; empty where the hypotheses carry no such lists."""
     lists = report.pairs.columns.get("nbest")
@@ -74,8 +71,9 @@ def oracle_rates(report: ScoreReport) -> list[Oracle]:
     owners: list[int] = []
     ranks: list[int] = []
     for index, entries in enumerate(lists):
+        said = [text_of_alternative(entry) for entry in entries] if isinstance(entries, list) else []
         # A list of one is not written down.
-        candidates = [_text_of(entry) for entry in entries or []] or [report.pairs.hypotheses[index]]
+        candidates = [text for text in said if text is not None] or [report.pairs.hypotheses[index]]
         texts += candidates
         owners += [index] * len(candidates)
         ranks += range(len(candidates))

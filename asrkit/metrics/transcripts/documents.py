@@ -1,8 +1,7 @@
-"""Files about one recording: subtitles, and the JSON that recognizers write."""
+"""JSON: what recognizers write about one recording, and lists of utterances."""
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -10,15 +9,9 @@ from typing import Any
 
 from asrkit.errors import ScoringError
 from asrkit.metrics.transcripts.fields import Record, Table, has_text, is_record
-from asrkit.metrics.transcripts.files import stem_of
-from asrkit.metrics.transcripts.values import Transcripts, split_lines
+from asrkit.metrics.transcripts.values import Transcripts, document_of, split_lines
 from asrkit.reading import parse_json
 
-_TIME = r"(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}"
-_CUE = re.compile(rf"\[?{_TIME}\s*-->\s*{_TIME}(?P<end>\]|)(?P<rest>.*)\Z")
-_TAG = re.compile(
-    rf"</?(?:i|b|u|s|c|v|font|lang|ruby|rt|span|p)(?:[.\s][^<>]*)?>|<{_TIME}>|<br\s*/?>|\{{\\[^{{}}]*\}}", re.IGNORECASE
-)
 # Where recognizers keep the text of a recording; "*" is every item of a list. Of several the first that is there.
 _PLACES: tuple[tuple[str | int, ...], ...] = (
     ("text",),  # Whisper, vosk, Hugging Face
@@ -28,7 +21,7 @@ _PLACES: tuple[tuple[str | int, ...], ...] = (
     ("result", "*", "word"),  # vosk
     ("alternatives", 0, "text"),  # vosk with several
     ("results", "transcripts", "*", "transcript"),  # Amazon
-    ("results", "channels", 0, "alternatives", 0, "transcript"),  # Deepgram
+    ("results", "channels", "*", "alternatives", 0, "transcript"),  # Deepgram
     ("results", "*", "alternatives", 0, "transcript"),  # Google
     ("combinedRecognizedPhrases", "*", "display"),  # Azure
     ("transcript",),
@@ -36,41 +29,6 @@ _PLACES: tuple[tuple[str | int, ...], ...] = (
     ("sentence",),
     ("words", "*", "word"),
 )
-
-
-def is_subtitles(lines: Sequence[str]) -> bool:
-    """Tell whether a file is subtitles: a cue among its first lines."""
-    return any(_CUE.match(line.strip()) for line in lines[:100])
-
-
-def read_subtitles(path: str, text: str) -> Transcripts:
-    """Read SRT, WebVTT, or the lines that Whisper prints: the text of all cues, without numbers, times and tags."""
-    format = "vtt" if text.startswith("WEBVTT") else "srt"
-    said = [html.unescape(_TAG.sub(" ", line)) for line in _cue_lines(split_lines(text))]
-    return _document(path, format, " ".join(" ".join(said).split()))
-
-
-def _cue_lines(lines: Sequence[str]) -> Iterator[str]:
-    in_cue = False
-    for place, line in enumerate(lines):
-        cue = _CUE.match(line.strip())
-        if cue:
-            in_cue = True
-            if cue["end"]:  # [00:00.000 --> 00:02.000] and the text
-                yield cue["rest"]
-        elif not line.strip():
-            in_cue = False
-        elif in_cue and not _heads_cue(lines, place):
-            yield line
-
-
-def _heads_cue(lines: Sequence[str], place: int) -> bool:
-    """Tell whether a line is the number of the next cue, where no empty line ends the one before."""
-    return lines[place].strip().isdigit() and place + 1 < len(lines) and bool(_CUE.match(lines[place + 1].strip()))
-
-
-def _document(path: str, format: str, text: str) -> Transcripts:
-    return Transcripts(path, format, [text], document=stem_of(path))
 
 
 def is_json_lines(lines: Sequence[str]) -> bool:
@@ -130,7 +88,7 @@ def read_json(path: str, text: str) -> Transcripts | Table:
         return Transcripts(path, "json", value)
     found = _find_text(value)
     if found is not None:
-        return _document(path, "json", found)
+        return document_of(path, "json", found)
     by_id = _by_id(value)
     if by_id:
         return Table(path, "json", by_id)

@@ -13,7 +13,8 @@ from asrkit.metrics.transcripts.values import Role, Transcripts, check_unique, s
 from asrkit.text.identifiers import ids_of_rows
 
 # The names under which files keep what a scorer needs, the likelier ones first.
-_ID_FIELDS = ("utterance_id", "id", "utt_id", "utterance", "utt", "key", "name", "uttid", "sample_id", "index")
+_ID_FIELDS = ("utterance_id", "id", "utt_id", "utterance", "utt", "key", "name", "uttid", "sample_id")
+_ROW_FIELDS = ("index",)  # what numbers the rows of a table, whatever they hold: an id where nothing else is one
 _AUDIO_FIELDS = ("audio", "audio_filepath", "path", "audio_path", "wav", "file", "file_name", "filename", "audio_file")
 _HYPOTHESIS_FIELDS = ("pred_text", "hypothesis", "hyp", "prediction", "pred", "predicted_text", "predicted", "asr")
 _REFERENCE_FIELDS = ("reference", "ref", "references", "ground_truth", "groundtruth", "gt", "gold", "truth", "target")
@@ -24,7 +25,7 @@ _DURATION_FIELDS = ("duration_s", "duration", "seconds")
 _START_FIELDS = ("start", "start_time", "start_s", "offset", "begin", "timestamp", "timestamps", "result")
 _END_FIELDS = ("end", "end_time", "end_s")
 _DETAIL_FIELDS = ("words", "nbest", "confidence", "provenance")
-_NAMES = (*_ID_FIELDS, *_AUDIO_FIELDS, "session_id")  # of utterances
+_NAMES = (*_ID_FIELDS, *_AUDIO_FIELDS, "session_id", *_ROW_FIELDS)  # of utterances
 _ALL_TEXT_FIELDS = {*_HYPOTHESIS_FIELDS, *_REFERENCE_FIELDS, *_TEXT_FIELDS}
 
 
@@ -47,7 +48,8 @@ class Table:
 
 def column_names(cells: Sequence[str]) -> list[str]:
     """Return the names of the columns of a table; one without a name is the index that pandas writes."""
-    return [cell.strip().strip('"').lower() or "index" for cell in cells]
+    names = [cell.strip().strip('"').lower() for cell in cells]
+    return ["index" if name in ("", "unnamed: 0") else name for name in names]
 
 
 def names_text(cells: Sequence[str]) -> bool:
@@ -67,6 +69,13 @@ def names_utterances(cells: Sequence[str]) -> bool:
 def has_text(values: dict[str, Any]) -> bool:
     """Tell whether a JSON object holds a text under a name that is known."""
     return any(isinstance(values.get(name), str) for name in _ALL_TEXT_FIELDS)
+
+
+def text_of_alternative(entry: Any) -> str | None:
+    """Return the text of one item of an n-best list: a text, an object with one, or a text with its score."""
+    if isinstance(entry, dict):
+        entry = find(entry, (*_HYPOTHESIS_FIELDS, *_TEXT_FIELDS))
+    return next((part for part in (entry if isinstance(entry, list) else [entry]) if isinstance(part, str)), None)
 
 
 def is_record(values: dict[str, Any]) -> bool:
@@ -111,10 +120,10 @@ def _text_field(table: Table, role: Role, told: str) -> tuple[str, str]:
         for name, value in record.values.items():
             if present.get(name) is None:
                 present[name] = value
+    names = ", ".join(map(repr, list(present)[:12]))
     if told:
         known = {str(name).lower(): name for name in present}
         if told not in present and told.lower() not in known and table.records:
-            names = ", ".join(map(repr, list(present)[:12]))
             raise ScoringError(f"has no field {told!r}; its fields are {names}", path=table.path)
         return (told if told in present else known.get(told.lower(), told)), ""
     if not present:
@@ -125,8 +134,10 @@ def _text_field(table: Table, role: Role, told: str) -> tuple[str, str]:
     usable = own or common
     if not usable:
         looked = ", ".join((*_OWN_TEXT_FIELDS[role], *_TEXT_FIELDS))
+        headless = "; --format ids if the first line is no header" if table.format == "tsv" else ""
         raise ScoringError(
-            f"has no text for the {role}; it is looked for under {looked}; name another field with {option}",
+            f"has no text for the {role}; it is looked for under {looked}; name one of its fields {names} with "
+            f"{option}{headless}",
             path=table.path,
             line=table.records[0].line,
         )
@@ -163,7 +174,7 @@ def _is_one_recording(records: Sequence[Record]) -> bool:
         return False
     if any(find(values, (*_AUDIO_FIELDS, "session_id")) is not None for _, values in records):
         return False
-    names = [find(values, _ID_FIELDS) for _, values in records]
+    names = [find(values, (*_ID_FIELDS, *_ROW_FIELDS)) for _, values in records]
     return all(name is None for name in names) or names in ([*range(len(names))], [*range(1, len(names) + 1)])
 
 
@@ -173,12 +184,21 @@ def record_ids(path: str, records: Sequence[Record]) -> list[str]:
     Raises:
         ScoringError: A record has none, or one stands there twice.
     """
-    names = _own_ids(records) or _ids_from_audio(records) or _ids_of_sessions(records) or _row_numbers(records)
+    names = (
+        _own_ids(records, _ID_FIELDS)
+        or _ids_from_audio(records)
+        or _ids_of_sessions(records)
+        or _own_ids(records, _ROW_FIELDS)
+        or _row_numbers(records)
+    )
     if names is None:
         line = next(
             (line for line, values in records if find(values, (*_ID_FIELDS, *_AUDIO_FIELDS)) is None), records[0].line
         )
-        raise ScoringError(f"has no id; it is looked for under {', '.join(_ID_FIELDS)}", path=path, line=line)
+        known, fields = ", ".join(_ID_FIELDS), ", ".join(map(repr, records[0].values))
+        raise ScoringError(
+            f"has no id; it is looked for under {known}; rename one of its fields {fields}", path=path, line=line
+        )
     check_unique(path, names, [record.line for record in records])
     return names
 
@@ -193,8 +213,8 @@ def _row_numbers(records: Sequence[Record]) -> list[str] | None:
     return [str(record.line) for record in records] if has_both else None
 
 
-def _own_ids(records: Sequence[Record]) -> list[str] | None:
-    for name in _ID_FIELDS:
+def _own_ids(records: Sequence[Record], fields: Sequence[str]) -> list[str] | None:
+    for name in fields:
         values = [record.values.get(name) for record in records]
         if all((isinstance(value, str) and value) or type(value) is int for value in values):
             return [str(value) for value in values]

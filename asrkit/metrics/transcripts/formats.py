@@ -12,22 +12,22 @@ from asrkit.errors import ConfigError, ScoringError
 from asrkit.metrics.transcripts.documents import (
     is_json,
     is_json_lines,
-    is_subtitles,
     read_json,
     read_json_lines,
-    read_subtitles,
 )
-from asrkit.metrics.transcripts.fields import Table, choose_fields, describe, record_ids
+from asrkit.metrics.transcripts.fields import Table, choose_fields, column_names, describe, names_utterances, record_ids
 from asrkit.metrics.transcripts.files import PACKED_SUFFIXES, read_text, stem_of, suffix_of
+from asrkit.metrics.transcripts.refused import name_refused
+from asrkit.metrics.transcripts.subtitles import is_subtitles, read_subtitles
 from asrkit.metrics.transcripts.tables import (
     has_tsv_header,
     is_csv,
     is_icefall,
     is_ljspeech,
     read_csv,
+    read_headed,
     read_icefall,
     read_ljspeech,
-    read_manifest,
     read_tsv,
 )
 from asrkit.metrics.transcripts.time_marked import looks_like_ctm, looks_like_stm, read_stm
@@ -101,7 +101,7 @@ _TABLE = (
     Format("srt", (".srt",), is_subtitles, read_subtitles),
     Format("jsonl", (".jsonl", ".ndjson", ".json"), is_json_lines, read_json_lines),
     Format("json", (".json",), is_json, read_json),
-    Format("tsv", (), has_tsv_header, read_tsv),
+    Format("tsv", (".tsv",), has_tsv_header, read_tsv),
     Format("icefall", (), is_icefall, read_icefall),
     Format("trn", (".trn",), _is_trn, _read_trn),
     Format("stm", (".stm",), looks_like_stm, read_stm),
@@ -114,27 +114,6 @@ _TABLE = (
 _BY_NAME = {format.name: format for format in _TABLE}
 FORMATS = ("auto", *_BY_NAME, "folder")
 
-# Content that is neither: to score its marks as words would flatter.
-_REFUSED = (
-    (re.compile(r"\s*<(?:\?xml|!doctype|html|tt|transcription|trans)\b", re.IGNORECASE), "XML or HTML"),
-    (re.compile(r'\s*File type = "ooTextFile', re.IGNORECASE), "a Praat TextGrid"),
-    (re.compile(r"\s*\[Script Info\]", re.IGNORECASE), "ASS subtitles"),
-    (re.compile(r"\s*(?:\{\\rtf|%PDF-|PK\x03\x04|PAR1)"), "a document or a package"),
-    (re.compile(r"\s*SPEAKER \S+ \S+ [\d.]+ [\d.]+ <NA>"), "RTTM"),
-    (re.compile(r"\s*(?:\[[a-z#]+:.*\]\s*\n)*(?:\[\d+:\d\d(?:[.:]\d+)?\].*\n\s*){2,}"), "lyrics with times"),
-    (re.compile(r"\s*(?:\d+:\d\d:\d\d[.,]\d+,\d+:\d\d:\d\d[.,]\d+\s*\n|\{\d+\}\{\d+\})"), "SBV or MicroDVD subtitles"),
-    (re.compile(r"\s*-?\d+[.,]\d+\t-?\d+[.,]\d+\t"), "labels with times, as Audacity's"),
-    (re.compile(r"\s*(?:\d+\.\d+ +\d+\.\d+ .*(?:\n\s*|\Z)){2,}"), "lines that begin with their times"),
-    (re.compile(r"\s*(?:\(?\d+:\d\d:\d\d(?:[.,]\d+)?\)?\s.*(?:\n\s*|\Z)){2,}"), "lines that begin with their times"),
-    (re.compile(r"\s*(?:\d+:\d\d(?::\d\d)?[ \t]*\n.*\D.*(?:\n\s*|\Z)){2,}"), "lines between lines of their times"),
-    (
-        re.compile(r"\s*\[?(?:speaker|spk)[ _]?(?:\d+|[a-z])\]?\s*:", re.IGNORECASE),
-        "a dialogue that names its speakers",
-    ),
-    (re.compile(r"\s*\|.*\|\s*\n\|[ :|-]+\|"), "a Markdown table"),
-    (re.compile(r"\s*(?:---\s*\n)?- \w+: .*\n\s+\w+:"), "YAML"),
-)
-
 # What tells the texts of a whole folder, and how it is read.
 _FOLDER_FILES = {
     "results.jsonl": ("jsonl",),  # our own runs
@@ -144,6 +123,7 @@ _FOLDER_FILES = {
     "text": ("ids",),  # Kaldi
 }
 _FOLDER_SUFFIXES = (".txt", ".srt", ".vtt", ".json", ".trn", ".stm")
+_DOCUMENTS = ("vtt", "srt", "jsonl", "json")  # what the text of one recording may be instead of plain
 
 
 def read_transcripts(path: Path | str, role: Role = "reference", format: str = "auto", field: str = "") -> Transcripts:
@@ -171,12 +151,20 @@ def read_transcripts(path: Path | str, role: Role = "reference", format: str = "
         raise ScoringError(f"is a file; the format {format!r} does not fit", path=path)
     text = read_text(path)
     name = detect_format(str(path), text) if format == "auto" else format
-    read = _BY_NAME[name].read(str(path), text)
+    read = _read_named(str(path), text, field, format, name) or _BY_NAME[name].read(str(path), text)
     if isinstance(read, Table):
         return choose_fields(read, role, field)
     if field:
         raise ConfigError(f"{path} is read as {name}, which has no fields; {field!r} cannot be one")
     return read
+
+
+def _read_named(path: str, text: str, field: str, format: str, found: str) -> Table | None:
+    """Read a table whose header has a field that was named, whatever the format was taken for; None where none has."""
+    can_be = ("tsv", "csv", "lines", "ljspeech") if format == "auto" else ("tsv", "csv")
+    if not field or found not in can_be:
+        return None
+    return read_headed(path, text, lambda cells: field.lower() in column_names(cells))
 
 
 def detect_format(path: str, text: str) -> str:
@@ -185,16 +173,18 @@ def detect_format(path: str, text: str) -> str:
     Raises:
         ScoringError: It is something that holds no transcripts in a form that is known.
     """
-    lines = [line for line in split_lines(text[:_HEAD]) if line.strip()]
+    end = len(text) if len(text) <= _HEAD else text.rfind("\n", 0, _HEAD) + 1 or _HEAD  # a line cut off is no sign
+    lines = [line for line in split_lines(text[:end]) if line.strip()]
     named = [format for format in _TABLE if suffix_of(path) in format.suffixes]
     if named:
         return next((format.name for format in named[:-1] if format.looks(lines)), named[-1].name)
-    for pattern, name in _REFUSED:
-        if pattern.match(text):
-            raise ScoringError(
-                f"is {name}, no transcripts that can be read; convert it to lines of `id text`", path=path
-            )
-    return next((format.name for format in _TABLE if format.looks(lines)), "lines")
+    found = next((format.name for format in _TABLE if format.looks(lines)), "lines")
+    refused = None if found in ("vtt", "srt") else name_refused(lines, found == "lines")
+    if refused:
+        raise ScoringError(
+            f"is {refused}, no transcripts that can be read; convert it to lines of `id text`", path=path
+        )
+    return found
 
 
 def _read_folder(path: Path, role: Role, format: str, field: str) -> Transcripts:
@@ -242,8 +232,7 @@ def _one_text(file: Path, role: Role, field: str) -> str:
     """Return the whole text of one recording."""
     if suffix_of(file.name) == ".txt":
         text = read_text(file)
-        format = detect_format(file.name, text)
-        if format in ("lines", "trn", "csv", "ljspeech"):
+        if detect_format(file.name, text) not in _DOCUMENTS:
             return " ".join(text.split())
     read = read_transcripts(file, role, "auto", field if suffix_of(file.name) == ".json" else "")
     return " ".join(" ".join(read.texts).split())
@@ -259,7 +248,9 @@ def read_columns(path: Path | str) -> tuple[list[str], dict[str, list[Any]]]:
         The ids, and the columns as in :class:`Transcripts`.
     """
     text = read_text(path)
-    read = read_manifest(str(path), text) or _BY_NAME[detect_format(str(path), text)].read(str(path), text)
+    read = read_headed(str(path), text, names_utterances) or _BY_NAME[detect_format(str(path), text)].read(
+        str(path), text
+    )
     if isinstance(read, Table):
         columns = describe([record.values for record in read.records])
         if read.notes and "speaker" not in columns:  # a table without a header: id and speaker

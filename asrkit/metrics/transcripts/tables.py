@@ -6,10 +6,10 @@ import ast
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from asrkit.errors import ScoringError
-from asrkit.metrics.transcripts.fields import Record, Table, column_names, names_text, names_utterances
+from asrkit.metrics.transcripts.fields import Record, Table, column_names, names_text
 from asrkit.metrics.transcripts.values import looks_like_id, shorten, split_lines
 
 _SAMPLE = 200  # so many lines show what a file is
@@ -21,30 +21,56 @@ _CELLS = {
     )
     for sign in ",;|"
 }
+_EXCEL = re.compile(r"\Asep=[,;|\t]$", re.MULTILINE)  # a first line that names the sign between cells
 _RECOG = re.compile(r"(?:(?P<id>\S+?):\s+)?(?P<side>ref|hyp)=(?P<value>.*)\Z", re.DOTALL)
 
 
 def read_tsv(path: str, text: str) -> Table:
-    """Read a tab-separated table with a header and without quoting."""
-    rows = split_lines(text)
-    names = column_names(rows[0].split("\t")) if rows else []
-    records = [_record(path, number, names, row.split("\t")) for number, row in enumerate(rows[1:], 2) if row.strip()]
-    return Table(path, "tsv", records)
+    """Read a table separated by tabs, without quoting; its first line is the header unless it holds no names."""
+    rows = _tsv_rows(text)
+    is_header = bool(rows) and (names_text(rows[0][1]) or _are_plain_names(rows[0][1]))
+    return _headed(path, "tsv", rows) if is_header else _headless(path, "tsv", rows, "\t", '"' in text)
 
 
 def read_csv(path: str, text: str) -> Table:
     """Read a table whose cells may be quoted, with or without a header, separated by commas, semicolons or bars."""
+    text = _EXCEL.sub("", text)
     sign = _header_delimiter(text) or _delimiter(split_lines(text)) or ","
     rows = _csv_rows(path, text, sign)
+    is_header = bool(rows) and (names_text(rows[0][1]) or _is_unknown_header([cells for _, cells in rows[:_SAMPLE]]))
+    return _headed(path, "csv", rows) if is_header else _headless(path, "csv", rows, sign, '"' in text)
+
+
+def read_headed(path: str, text: str, is_header: Callable[[Sequence[str]], bool]) -> Table | None:
+    """Read a table of any kind by a header that is known; None where the first line, cut at no sign, is one."""
+    text = _EXCEL.sub("", text)
+    sign = _header_delimiter(text, is_header)
+    if sign is None:
+        return None
+    return _headed(path, "tsv", _tsv_rows(text)) if sign == "\t" else _headed(path, "csv", _csv_rows(path, text, sign))
+
+
+def _headed(path: str, format: str, rows: Sequence[tuple[int, list[str]]]) -> Table:
+    names = column_names(rows[0][1])
+    for number, cells in rows[1:]:
+        if len(cells) != len(names):
+            raise ScoringError(f"has {len(cells)} cells but the header has {len(names)}", path=path, line=number)
+    return Table(path, format, [Record(number, dict(zip(names, cells, strict=True))) for number, cells in rows[1:]])
+
+
+def _headless(path: str, format: str, rows: Sequence[tuple[int, list[str]]], sign: str, is_quoted: bool) -> Table:
+    """Find the ids, the first column of single words that differ, and the texts, that of the most words."""
     if not rows:
-        return Table(path, "csv", [])
-    if names_text(rows[0][1]) or _is_unknown_header([cells for _, cells in rows[:_SAMPLE]]):
-        names = column_names(rows[0][1])
-        return Table(path, "csv", [_record(path, number, names, cells) for number, cells in rows[1:]])
-    width = 2 if _has_bare_commas(text, rows, sign) else min(len(cells) for _, cells in rows)
-    if min(len(cells) for _, cells in rows) < 2:
+        return Table(path, format, [])
+    fewest = min(len(cells) for _, cells in rows)
+    if fewest < 2:
         number = next(number for number, cells in rows if len(cells) < 2)
-        raise ScoringError(f"has one cell; an id and a text are needed, with {sign!r} between", path=path, line=number)
+        raise ScoringError(
+            f"has one cell; an id and a text are needed, with {sign!r} between, or --format lines",
+            path=path,
+            line=number,
+        )
+    width = fewest if is_quoted or not _has_bare_signs(rows) else 2
     names = [f"column_{place}" for place in range(1, width + 1)]
     # The last cell takes what is beyond: commas of an unquoted text.
     tables = [
@@ -54,26 +80,13 @@ def read_csv(path: str, text: str) -> Table:
     key = next((name for name in names if _are_keys([values[name] for _, values in tables])), names[0])
     place = max((name for name in names if name != key), key=lambda name: _words_in(name, tables))
     records = [Record(number, {**values, "id": values[key], "text": values[place]}) for number, values in tables]
-    return Table(path, "csv", records, (_said(path, "a CSV table without a header", records, place),))
+    return Table(path, format, records, (_said(path, f"a {format.upper()} table without a header", records, place),))
 
 
-def read_manifest(path: str, text: str) -> Table | None:
-    """Read a table about utterances, with or without their texts; None where the first line is no header of one."""
-    first = text.split("\n", 1)[0]
-    sign = next((sign for sign in _DELIMITERS if sign in first and names_utterances(first.split(sign))), None)
-    if sign is None:
-        return None
-    if sign == "\t":
-        return read_tsv(path, text)
-    rows = _csv_rows(path, text, sign)
-    names = column_names(rows[0][1])
-    return Table(path, "csv", [_record(path, number, names, cells) for number, cells in rows[1:]])
-
-
-def _has_bare_commas(text: str, rows: Sequence[tuple[int, list[str]]], sign: str) -> bool:
+def _has_bare_signs(rows: Sequence[tuple[int, list[str]]]) -> bool:
     """Tell whether signs stand in texts that are not quoted: a space follows, or rows differ in their cells."""
     spaced = any(cell.startswith(" ") for _, cells in rows for cell in cells[2:])
-    return '"' not in text and (spaced or len({len(cells) for _, cells in rows}) > 1)
+    return spaced or len({len(cells) for _, cells in rows}) > 1
 
 
 def _are_keys(cells: Sequence[str]) -> bool:
@@ -111,10 +124,8 @@ def _said(path: str, what: str, records: Sequence[Record], place: str) -> str:
     return f"{path}: read as {what}: id {shorten(first['id'])}, text {shorten(first['text'])} ({which})"
 
 
-def _record(path: str, number: int, names: Sequence[str], cells: Sequence[str]) -> Record:
-    if len(cells) != len(names):
-        raise ScoringError(f"has {len(cells)} cells but the header has {len(names)}", path=path, line=number)
-    return Record(number, dict(zip(names, cells, strict=True)))
+def _tsv_rows(text: str) -> list[tuple[int, list[str]]]:
+    return [(number, row.split("\t")) for number, row in enumerate(split_lines(text), 1) if row.strip()]
 
 
 def _csv_rows(path: str, text: str, sign: str) -> list[tuple[int, list[str]]]:
@@ -138,7 +149,10 @@ def has_tsv_header(lines: Sequence[str]) -> bool:
 
 def is_csv(lines: Sequence[str]) -> bool:
     """Tell whether lines are a CSV table, by their header or by a first cell that text follows at once in each."""
-    return bool(lines) and (_header_delimiter(lines[0]) is not None or _delimiter(lines[:_SAMPLE]) in (",", ";"))
+    if not lines:
+        return False
+    is_named = _EXCEL.match(lines[0]) or _header_delimiter(lines[0])
+    return is_named is not None or _delimiter(lines[:_SAMPLE]) in (",", ";")
 
 
 def is_ljspeech(lines: Sequence[str]) -> bool:
@@ -147,9 +161,9 @@ def is_ljspeech(lines: Sequence[str]) -> bool:
     return numbers in ({1}, {2}) and _delimiter(lines[:_SAMPLE]) == "|" and _header_delimiter(lines[0]) is None
 
 
-def _header_delimiter(text: str) -> str | None:
-    first = text.split("\n", 1)[0]
-    return next((sign for sign in _DELIMITERS if sign in first and names_text(first.split(sign))), None)
+def _header_delimiter(text: str, is_header: Callable[[Sequence[str]], bool] = names_text) -> str | None:
+    first = text.lstrip("\n").split("\n", 1)[0]
+    return next((sign for sign in _DELIMITERS if sign in first and is_header(first.split(sign))), None)
 
 
 def _delimiter(lines: Sequence[str]) -> str | None:
@@ -165,15 +179,19 @@ def _delimiter(lines: Sequence[str]) -> str | None:
 
 
 def _is_unknown_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether the first row names columns by words we do not know: no digit there, one in each id below."""
-    heads = [row[0] for row in rows]
-    with_digits = sum(any(character.isdigit() for character in head) for head in heads[1:])
+    """Tell whether the first row names columns by words we do not know: each id below holds a sign that no name has."""
     return (
         len(rows) > 2
-        and with_digits == len(heads) - 1
-        and all(cell and len(cell.split()) == 1 and not any(c.isdigit() for c in cell) for cell in rows[0])
+        and _are_plain_names(rows[0])
+        and not any(_are_plain_names(row[:1]) for row in rows[1:])
         and len({len(row) for row in rows}) == 1
     )
+
+
+def _are_plain_names(cells: Sequence[str]) -> bool:
+    """Tell whether cells are words of letters alone, such as a column may be called; one that numbers rows has none."""
+    names = [cell.strip().strip('"').replace("_", "") for cell in cells]
+    return any(names) and all(not name or name.isalpha() for name in names)
 
 
 def is_icefall(lines: Sequence[str]) -> bool:

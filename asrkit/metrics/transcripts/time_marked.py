@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from asrkit.metrics.transcripts.files import read_text
 from asrkit.metrics.transcripts.values import Transcripts, check_unique
 
 _IGNORED = ("ignore_time_segment_in_scoring", "ignoretimesegmentinscoring")
+_CHANNEL = re.compile(r"[^\W_]|\w*\d\w*")  # a letter or a number, which no second word of a sentence is but I or 5
 _MOST_NAMED = 3
 
 
@@ -76,12 +78,27 @@ def _cells(lines: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _are_timed(lines: Sequence[str], place: int) -> bool:
-    found = 0
-    for row in _cells(lines):
-        if len(row) < 5 or not all(map(_is_time, row[place : place + 2])):
-            return False
-        found += 1
-    return found > 0
+    """Tell whether all lines have a channel and two times, and no sentence with numbers in it looks like them."""
+    rows = list(_cells(lines))
+    if not all(
+        len(row) > 4 and _CHANNEL.fullmatch(row[1]) and all(map(_is_time, row[place : place + 2])) for row in rows
+    ):
+        return False
+    is_commented = 0 < len(rows) < len(lines)
+    return (
+        is_commented
+        or any(re.search(r"\.\d", cell) for row in rows for cell in row[place : place + 2])
+        or _rise(rows, place)
+    )
+
+
+def _rise(rows: Sequence[list[str]], place: int) -> bool:
+    """Tell whether a recording with a name has several lines, and each begins after the one before."""
+    starts: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for row in rows:
+        starts[tuple(row[:2])].append(float(row[place]))
+    are_named = not any(_is_time(row[0]) for row in rows)
+    return are_named and len(starts) < len(rows) and all(times == sorted(set(times)) for times in starts.values())
 
 
 def _is_time(cell: str) -> bool:
@@ -294,7 +311,13 @@ def _ctm_words(path: str) -> Iterator[tuple[str, str, int, _Word]]:
 
 def _parse_word(path: str, number: int, cells: list[str]) -> dict[str, Any]:
     start_s, duration_s = _parse_times(path, number, *cells[2:4])
-    confidence = _parse_times(path, number, cells[5])[0] if len(cells) > 5 else None
+    told = cells[5] if len(cells) > 5 else "NA"  # as NIST writes where nothing is known
+    try:
+        confidence = None if told.upper() == "NA" else float(told)
+    except ValueError:
+        raise ScoringError(
+            f"has no confidence, a number or NA, where {told!r} stands", path=path, line=number
+        ) from None
     return {"word": cells[4], "start_s": start_s, "end_s": start_s + duration_s, "confidence": confidence}
 
 

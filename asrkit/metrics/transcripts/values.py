@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from asrkit.errors import ScoringError
+from asrkit.metrics.transcripts.files import stem_of
 
 Role = Literal["hypothesis", "reference"]
 
@@ -35,6 +36,11 @@ class Transcripts:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+
+def document_of(path: str, format: str, text: str) -> Transcripts:
+    """Return the text of the one recording that a file is about and named after."""
+    return Transcripts(path, format, [text], document=stem_of(path))
 
 
 def split_lines(text: str) -> list[str]:
