@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from asrkit.audio.finding import find_parts
 from asrkit.audio.media import MediaSource
-from asrkit.audio.parts import find_parts
 from asrkit.audio.sound_file import SoundFileSource, tells_its_length
 from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated
 from asrkit.errors import AudioError, MissingPackageError
@@ -66,6 +66,9 @@ def _open(path: Path, head: bytes, reading: Reading, raw_rate_hz: int | None) ->
     import soundfile
 
     parts = find_parts(path, head)
+    for part in parts:
+        if part.remark is not None:
+            reading.remark(part.remark)
     needs_media = _is_media(head) or (_is_mp3(path, head) and is_installed("av"))
     first_error: Exception | None = None
     if not needs_media:

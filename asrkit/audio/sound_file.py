@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from asrkit.errors import AudioError
 
 _READ_BLOCK_S = 30.0
 _SALVAGED_SAMPLES = 1_024
-_STREAMED_SIZE = 0x7FFF_0000  # writers to a pipe put the largest number into the size field
-_SIZE_SLACK_BYTES = 8
 _LEAST_LOSS_S = 0.1
 # libsndfile counts frames in 64 bits; a stream of unknown length has about so many
 _UNKNOWN_FRAMES = 1 << 60
@@ -26,7 +23,7 @@ class SoundFileSource:
 
     Args:
         part: What to read.
-        reading: Whether to salvage; told of remarks and damage.
+        reading: Whether to salvage; told of damage.
         raw_rate_hz: Rate of bare 16-bit samples, None for files with a header.
 
     Raises:
@@ -45,10 +42,9 @@ class SoundFileSource:
         claimed_s = self._file.frames / max(1, self.sample_rate_hz)
         is_streamed = self._file.frames == 0 and self._file.format == "FLAC"
         self.duration_s = None if is_streamed else believable_duration_s(claimed_s, part.size)
-        if part.remark is not None:
-            reading.remark(part.remark)
         try:
-            self._check_complete()
+            if part.cut is not None:
+                reading.lose(truncated(part.path, part.cut), part.cut)
         except AudioError:
             self.close()
             raise
@@ -93,20 +89,6 @@ class SoundFileSource:
         while left > 0 and len(block := self._file.read(min(left, self.sample_rate_hz * 30), always_2d=True)):
             left -= len(block)
         return position - left
-
-    def _check_complete(self) -> None:
-        """Find cuts that libsndfile forgives: it reads what is left and says nothing."""
-        sizes = re.search(
-            r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", self._file.extra_info, re.MULTILINE
-        )
-        detail = None
-        if sizes:
-            declared, found = int(sizes[1]), int(sizes[2])
-            if found + _SIZE_SLACK_BYTES < declared < _STREAMED_SIZE:
-                detail = f"{found:,} of {declared:,} bytes are there"
-        detail = self._part.cut or detail
-        if detail is not None:
-            self._reading.lose(truncated(self._part.path, detail), detail)
 
 
 def _opened(part: Part) -> Any:
