@@ -107,6 +107,15 @@ def test_formats_of_ffmpeg(tmp_path: Path, name: str) -> None:
     assert_holds(load_waveform(path), "a")
 
 
+@pytest.mark.parametrize("first", [-1_025, -3_585, 0x4952], ids=["of an MP3", "of ADTS AAC", "of RIFF"])
+def test_bare_samples_may_begin_with_the_bytes_of_a_format(tmp_path: Path, first: int) -> None:
+    samples = np.concatenate([np.int16([first, 0x4646]), np.int16(32_767 * voice("a"))])
+    path = tmp_path / "a.raw"
+    path.write_bytes(samples.tobytes())
+    assert_holds(load_waveform(path, raw_rate_hz=RATE), "a")
+    assert probe(path, raw_rate_hz=RATE).duration_s == pytest.approx(2.0, abs=0.01)
+
+
 def joined(tmp_path: Path, suffix: str, make: Callable[[Path, str], object]) -> Path:
     data = b""
     for name in "abc":

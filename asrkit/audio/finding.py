@@ -28,13 +28,13 @@ def find_parts(path: Path, head: bytes) -> list[Part]:
         path: The file.
         head: Its first bytes.
     """
-    size = path.stat().st_size
+    whole = Part.whole(path)
     finder = next((find for magic, kind, find in _FINDERS if head.startswith(magic) and kind in head[4:12]), None)
-    if finder is not None and size > 0:
+    if finder is not None and whole.size > 0:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if parts := finder(path, data):
                 return parts
-    return [Part(path, 0, size, is_whole_file=True)]
+    return [whole]
 
 
 def _from_starts(path: Path, starts: list[int], size: int) -> list[Part]:

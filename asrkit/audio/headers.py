@@ -79,7 +79,7 @@ def find_sample_parts(path: Path, data: mmap.mmap) -> list[Part]:
     while (claim := _claim_at(data, place)) is not None:
         parts.append(_part(path, data, place, claim))
         place += parts[-1].size
-    return parts if parts != [Part(path, 0, len(data), is_whole_file=True)] else []
+    return parts if parts != [Part.whole(path)] else []
 
 
 def _part(path: Path, data: mmap.mmap, start: int, claim: _Claim) -> Part:

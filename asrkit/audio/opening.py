@@ -9,6 +9,7 @@ import numpy as np
 
 from asrkit.audio.finding import find_parts
 from asrkit.audio.media import MediaSource
+from asrkit.audio.parts import Part
 from asrkit.audio.sound_file import SoundFileSource, tells_its_length
 from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated
 from asrkit.errors import AudioError, MissingPackageError
@@ -47,13 +48,11 @@ def open_recording(path: Path, reading: Reading, raw_rate_hz: int | None = None)
         AudioError: No library can read it, or the one that could is not installed.
     """
     head = _head(path)
-    if path.suffix.lower() in RAW_SUFFIXES and raw_rate_hz is None:
-        raise AudioError("holds bare samples; say their rate (--raw-rate-hz 16000) or convert it to WAV", path=path)
-    is_raw = path.suffix.lower() in RAW_SUFFIXES
-    if not is_raw and (other := _other_kind(head)) is not None:
-        raise AudioError(f"is {other}, not a recording", path=path)
     try:
-        source = _open(path, head, reading, raw_rate_hz if is_raw else None)
+        if path.suffix.lower() in RAW_SUFFIXES:  # its first bytes are samples, whatever they look like
+            source = _open_raw(path, reading, raw_rate_hz)
+        else:
+            source = _open(path, head, reading)
     except FileNotFoundError:  # gone since its first bytes were read, as on a network mount
         raise AudioError("no such file; check the path", path=path) from None
     if not _LOWEST_RATE_HZ <= source.sample_rate_hz <= _HIGHEST_RATE_HZ:
@@ -62,9 +61,22 @@ def open_recording(path: Path, reading: Reading, raw_rate_hz: int | None = None)
     return source
 
 
-def _open(path: Path, head: bytes, reading: Reading, raw_rate_hz: int | None) -> Source:
+def _open_raw(path: Path, reading: Reading, rate_hz: int | None) -> Source:
     import soundfile
 
+    if rate_hz is None:
+        raise AudioError("holds bare samples; say their rate (--raw-rate-hz 16000) or convert it to WAV", path=path)
+    try:
+        return SoundFileSource(Part.whole(path), reading, rate_hz)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(_why_not(error), path=path) from None
+
+
+def _open(path: Path, head: bytes, reading: Reading) -> Source:
+    import soundfile
+
+    if (other := _other_kind(head)) is not None:
+        raise AudioError(f"is {other}, not a recording", path=path)
     parts = find_parts(path, head)
     for part in parts:
         if part.remark is not None:
@@ -75,7 +87,7 @@ def _open(path: Path, head: bytes, reading: Reading, raw_rate_hz: int | None) ->
         if _is_mp3(path, head) and not tells_its_length(path):
             raise AudioError("has no header with its length, so it needs PyAV: pip install av", path=path)
         try:
-            sources = [SoundFileSource(part, reading, raw_rate_hz) for part in parts]
+            sources = [SoundFileSource(part, reading) for part in parts]
             if all(source.duration_s is not None for source in sources) or not is_installed("av"):
                 return _joined(sources, reading)
             for source in sources:  # libsndfile reads as far as the header says, and it cannot be believed

@@ -21,6 +21,11 @@ class Part:
     cut: str | None = None  # what is missing at its end, as far as its structure tells
     remark: str | None = None  # what was wrong with its header
 
+    @classmethod
+    def whole(cls, path: Path, cut: str | None = None) -> Part:
+        """Return a file as one recording, as it lies on the disk."""
+        return cls(path, 0, path.stat().st_size, is_whole_file=True, cut=cut)
+
 
 class PartFile(io.RawIOBase):
     """A part as a file of its own, for libraries that read from objects."""
