@@ -135,15 +135,6 @@ def test_joined_samples_are_read_to_the_last_file(tmp_path: Path, name: str) -> 
     assert reading.remarks == ["holds 3 recordings one after the other; all are read"]
 
 
-def test_a_streamed_flac_has_no_length(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.flac", voice("a"))
-    data = bytearray(path.read_bytes())
-    data[21] &= 0xF0  # the number of samples: the last 36 of 64 bits from byte 18 on
-    data[22:26] = bytes(4)
-    path.write_bytes(data)
-    assert_holds(load_waveform(path), "a")
-
-
 def test_a_picture_in_front_is_no_sound(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mp3", voice("a"), "libmp3lame", write_xing="0", id3v2_version="0")
     size = 60_000

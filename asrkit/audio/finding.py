@@ -9,6 +9,7 @@ import mmap
 import struct
 from pathlib import Path
 
+from asrkit.audio import flac
 from asrkit.audio.headers import MAGICS, find_sample_parts
 from asrkit.audio.parts import Part
 
@@ -16,9 +17,7 @@ _OGG = b"OggS\0"
 _OGG_HEADER_BYTES = 27
 _OGG_BEGINS, _OGG_PAGE_FLAGS = 0x02, 5
 _OGG_SERIAL = slice(14, 18)
-_FLAC_START = b"fLaC"
 _EBML = b"\x1aE\xdf\xa3"
-_STREAMINFO = (b"\x00\x00\x00\x22", b"\x80\x00\x00\x22")  # the first block of a FLAC file, the last one or not
 
 
 def find_parts(path: Path, head: bytes) -> list[Part]:
@@ -41,15 +40,6 @@ def _from_starts(path: Path, starts: list[int], size: int) -> list[Part]:
     if len(starts) <= 1:
         return []
     return [Part(path, first, last - first) for first, last in zip(starts, [*starts[1:], size], strict=True)]
-
-
-def _flac_parts(path: Path, data: mmap.mmap) -> list[Part]:
-    starts, place = [0], 4
-    while (place := data.find(_FLAC_START, place)) >= 0:
-        if data[place + 4 : place + 8] in _STREAMINFO:
-            starts.append(place)
-        place += 4
-    return _from_starts(path, starts, len(data))
 
 
 def _ogg_parts(path: Path, data: mmap.mmap) -> list[Part]:
@@ -101,7 +91,7 @@ def _mp4_parts(path: Path, data: mmap.mmap) -> list[Part]:
 # first bytes, what follows somewhere in bytes 4 to 12, who finds the parts
 _FINDERS = (
     (_OGG, b"", _ogg_parts),
-    (_FLAC_START, b"", _flac_parts),
+    (flac.MAGIC, b"", flac.find_flac_parts),
     *((magic, b"", find_sample_parts) for magic in MAGICS),
     (_EBML, b"", _matroska_parts),
     (b"", b"ftyp", _mp4_parts),
