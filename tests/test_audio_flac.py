@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_audio_kinds import RATE, assert_holds, voice, write
 
@@ -59,6 +61,45 @@ def test_a_flac_whose_frames_nobody_can_count_is_left_alone(tmp_path: Path) -> N
     data[8:10] = struct.pack(">H", 100)  # the smallest block: frames of several sizes, as old encoders wrote them
     (tmp_path / "a.flac").write_bytes(data)
     assert probe(tmp_path / "a.flac").duration_s == 1.0
+
+
+def damaged_at(path: Path, second: float, length_s: float) -> tuple[Path, np.ndarray]:
+    """Write noise with some bytes wrong."""
+    samples = np.random.default_rng(1).normal(0, 0.1, round(length_s * RATE)).astype(np.float32)
+    data = bytearray(write(path, samples).read_bytes())
+    place = round(len(data) * second / length_s)
+    data[place : place + 20] = bytes(20)
+    path.write_bytes(data)
+    return path, samples
+
+
+@pytest.mark.parametrize("second", [3.0, 33.0])
+def test_damage_is_told_where_it_is(tmp_path: Path, second: float) -> None:
+    path, _ = damaged_at(tmp_path / "a.flac", second, 40.0)
+    with pytest.raises(AudioError, match=r"is truncated: .* after") as caught:
+        load_waveform(path)
+    assert float(str(caught.value).partition(" after ")[2].split(" s;")[0]) == pytest.approx(second, abs=0.6)
+
+
+def test_what_comes_before_and_behind_damage_is_salvaged(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="the extra media is not installed")
+    path, samples = damaged_at(tmp_path / "a.flac", 3.0, 40.0)
+    reading = Reading(salvage=True)
+    waveform = load_waveform(path, reading=reading)
+    assert "after" in (reading.damage or "")
+    assert len(waveform) == len(samples)
+    wrong_s = np.flatnonzero(np.abs(waveform - samples) > 1e-3) / RATE
+    assert 2.4 < wrong_s.min() <= wrong_s.max() < 3.6
+    part = load_waveform(path, start_s=1.0, end_s=5.0, reading=Reading(salvage=True))
+    np.testing.assert_array_equal(part, waveform[RATE : 5 * RATE])
+
+
+def test_without_pyav_what_comes_before_damage_is_salvaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, samples = damaged_at(tmp_path / "a.flac", 33.0, 40.0)
+    monkeypatch.setitem(sys.modules, "av", None)
+    waveform = load_waveform(path, reading=Reading(salvage=True))
+    assert 32.0 < len(waveform) / RATE < 33.2
+    np.testing.assert_allclose(waveform, samples[: len(waveform)], atol=1e-4)
 
 
 def test_a_streamed_flac_has_no_length(tmp_path: Path) -> None:

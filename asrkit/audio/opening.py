@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +89,11 @@ def _open(path: Path, head: bytes, reading: Reading) -> Source:
             raise AudioError("has no header with its length, so it needs PyAV: pip install av", path=path)
         try:
             sources = [SoundFileSource(part, reading) for part in parts]
-            if all(source.duration_s is not None for source in sources) or not is_installed("av"):
+            if not is_installed("av"):
                 return _joined(sources, reading)
+            if all(source.duration_s is not None for source in sources):
+                salvaged = [_SalvagedSource(*pair, reading) for pair in zip(sources, parts, strict=True)]
+                return _joined(salvaged if reading.salvage else sources, reading)
             for source in sources:  # libsndfile reads as far as the header says, and it cannot be believed
                 source.close()
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that needs more words
@@ -150,6 +154,27 @@ def _joined(sources: Sequence[Source], reading: Reading) -> Source:
         return sources[0]
     reading.remark(f"holds {len(sources)} recordings one after the other; all are read")
     return _JoinedSource(sources)
+
+
+class _SalvagedSource:
+    """A recording of libsndfile that PyAV reads on behind damage."""
+
+    def __init__(self, source: SoundFileSource, part: Part, reading: Reading) -> None:
+        self._source, self._part, self._reading = source, part, reading
+        self.sample_rate_hz, self.num_channels = source.sample_rate_hz, source.num_channels
+        self.duration_s = source.duration_s
+
+    def close(self) -> None:
+        self._source.close()
+
+    def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
+        """Yield ``(samples, channels)`` blocks."""
+        yield from self._source.blocks(start_s, end_s)
+        if self._source.broken_at_s is None:
+            return
+        with suppress(AudioError, OSError, ValueError), closing(MediaSource(self._part, self._reading)) as rest:
+            if (rest.sample_rate_hz, rest.num_channels) == (self.sample_rate_hz, self.num_channels):
+                yield from rest.blocks(self._source.broken_at_s, end_s)
 
 
 class _JoinedSource:
