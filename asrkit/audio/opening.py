@@ -82,7 +82,11 @@ def _open(path: Path, head: bytes, reading: Reading) -> Source:
     for part in parts:
         if part.remark is not None:
             reading.remark(part.remark)
-    needs_media = _is_media(head) or (_is_mp3(path, head) and is_installed("av"))
+    lost_s = sum(part.lost_s for part in parts)
+    if lost_s > 0.0:
+        reading.miss(path, lost_s)
+    # of damaged and missing pages libsndfile says nothing, and later words would come too early
+    needs_media = _is_media(head) or ((_is_mp3(path, head) or lost_s > 0.0) and is_installed("av"))
     first_error: Exception | None = None
     if not needs_media:
         if _is_mp3(path, head) and not tells_its_length(path):

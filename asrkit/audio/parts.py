@@ -19,6 +19,7 @@ class Part:
     patches: tuple[tuple[int, bytes], ...] = ()
     is_whole_file: bool = False  # whether it is all there is, as it lies on the disk
     cut: str | None = None  # what is missing at its end, as far as its structure tells
+    lost_s: float = 0.0  # of its sound, as far as its structure tells of damage before its end
     remark: str | None = None  # what was wrong with its header
 
     @classmethod
