@@ -41,17 +41,16 @@ class _Frame(NamedTuple):
 
 
 def find_flac_parts(path: Path, data: mmap.mmap) -> list[Part]:
-    """Return the recordings of a FLAC file, none where it is one as it is."""
+    """Return the recordings of a FLAC file."""
     starts, place = [0], len(MAGIC)
     while (place := data.find(MAGIC, place)) >= 0:
         if data[place + 4 : place + 8] in _STREAMINFO:
             starts.append(place)
         place += len(MAGIC)
-    parts = [
+    return [
         _mended(data, Part(path, first, last - first, is_whole_file=len(starts) == 1))
         for first, last in zip(starts, [*starts[1:], len(data)], strict=True)
     ]
-    return parts if parts != [Part.whole(path)] else []
 
 
 def _mended(data: mmap.mmap, part: Part) -> Part:

@@ -73,13 +73,13 @@ class _Claim:
 
 
 def find_sample_parts(path: Path, data: mmap.mmap) -> list[Part]:
-    """Return the recordings of a file that begins with one of ``MAGICS``, none where it is one as it is."""
+    """Return the recordings of a file that begins with one of ``MAGICS``, none where it is none of these containers."""
     parts: list[Part] = []
     place = 0
     while (claim := _claim_at(data, place)) is not None:
         parts.append(_part(path, data, place, claim))
         place += parts[-1].size
-    return parts if parts != [Part.whole(path)] else []
+    return parts
 
 
 def _part(path: Path, data: mmap.mmap, start: int, claim: _Claim) -> Part:

@@ -104,11 +104,10 @@ def find_ogg_parts(path: Path, data: mmap.mmap) -> list[Part]:
         links[-1].take(data, page)
     ends = [*(link.start for link in links[1:]), len(data)]
     cuts = [None] * (len(links) - 1) + ["the last Ogg page is cut" if is_cut else None]
-    parts = [
+    return [
         Part(path, link.start, end - link.start, is_whole_file=len(links) == 1, cut=cut, lost_s=link.lost_s())
         for link, end, cut in zip(links, ends, cuts, strict=True)
     ]
-    return parts if parts != [Part.whole(path)] else []
 
 
 def _pages(data: mmap.mmap) -> Iterator[_Page]:
