@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 
+from asrkit.audio.finding import find_parts
 from asrkit.audio.media import MediaSource
-from asrkit.audio.parts import find_parts
+from asrkit.audio.parts import Part
 from asrkit.audio.sound_file import SoundFileSource, tells_its_length
 from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated
 from asrkit.errors import AudioError, MissingPackageError
@@ -47,13 +49,11 @@ def open_recording(path: Path, reading: Reading, raw_rate_hz: int | None = None)
         AudioError: No library can read it, or the one that could is not installed.
     """
     head = _head(path)
-    if path.suffix.lower() in RAW_SUFFIXES and raw_rate_hz is None:
-        raise AudioError("holds bare samples; say their rate (--raw-rate-hz 16000) or convert it to WAV", path=path)
-    is_raw = path.suffix.lower() in RAW_SUFFIXES
-    if not is_raw and (other := _other_kind(head)) is not None:
-        raise AudioError(f"is {other}, not a recording", path=path)
     try:
-        source = _open(path, head, reading, raw_rate_hz if is_raw else None)
+        if path.suffix.lower() in RAW_SUFFIXES:  # its first bytes are samples, whatever they look like
+            source = _open_raw(path, reading, raw_rate_hz)
+        else:
+            source = _open(path, head, reading)
     except FileNotFoundError:  # gone since its first bytes were read, as on a network mount
         raise AudioError("no such file; check the path", path=path) from None
     if not _LOWEST_RATE_HZ <= source.sample_rate_hz <= _HIGHEST_RATE_HZ:
@@ -62,19 +62,42 @@ def open_recording(path: Path, reading: Reading, raw_rate_hz: int | None = None)
     return source
 
 
-def _open(path: Path, head: bytes, reading: Reading, raw_rate_hz: int | None) -> Source:
+def _open_raw(path: Path, reading: Reading, rate_hz: int | None) -> Source:
     import soundfile
 
+    if rate_hz is None:
+        raise AudioError("holds bare samples; say their rate (--raw-rate-hz 16000) or convert it to WAV", path=path)
+    try:
+        return SoundFileSource(Part.whole(path), reading, rate_hz)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(_why_not(error), path=path) from None
+
+
+def _open(path: Path, head: bytes, reading: Reading) -> Source:
+    import soundfile
+
+    if (other := _other_kind(head)) is not None:
+        raise AudioError(f"is {other}, not a recording", path=path)
     parts = find_parts(path, head)
-    needs_media = _is_media(head) or (_is_mp3(path, head) and is_installed("av"))
+    for part in parts:
+        if part.remark is not None:
+            reading.remark(part.remark)
+    lost_s = sum(part.lost_s for part in parts)
+    if lost_s > 0.0:
+        reading.miss(path, lost_s)
+    # of damaged and missing pages libsndfile says nothing, and later words would come too early
+    needs_media = _is_media(head) or ((_is_mp3(path, head) or lost_s > 0.0) and is_installed("av"))
     first_error: Exception | None = None
     if not needs_media:
         if _is_mp3(path, head) and not tells_its_length(path):
             raise AudioError("has no header with its length, so it needs PyAV: pip install av", path=path)
         try:
-            sources = [SoundFileSource(part, reading, raw_rate_hz) for part in parts]
-            if all(source.duration_s is not None for source in sources) or not is_installed("av"):
+            sources = [SoundFileSource(part, reading) for part in parts]
+            if not is_installed("av"):
                 return _joined(sources, reading)
+            if all(source.duration_s is not None for source in sources):
+                salvaged = [_SalvagedSource(*pair, reading) for pair in zip(sources, parts, strict=True)]
+                return _joined(salvaged if reading.salvage else sources, reading)
             for source in sources:  # libsndfile reads as far as the header says, and it cannot be believed
                 source.close()
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that needs more words
@@ -135,6 +158,27 @@ def _joined(sources: Sequence[Source], reading: Reading) -> Source:
         return sources[0]
     reading.remark(f"holds {len(sources)} recordings one after the other; all are read")
     return _JoinedSource(sources)
+
+
+class _SalvagedSource:
+    """A recording of libsndfile that PyAV reads on behind damage."""
+
+    def __init__(self, source: SoundFileSource, part: Part, reading: Reading) -> None:
+        self._source, self._part, self._reading = source, part, reading
+        self.sample_rate_hz, self.num_channels = source.sample_rate_hz, source.num_channels
+        self.duration_s = source.duration_s
+
+    def close(self) -> None:
+        self._source.close()
+
+    def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
+        """Yield ``(samples, channels)`` blocks."""
+        yield from self._source.blocks(start_s, end_s)
+        if self._source.broken_at_s is None:
+            return
+        with suppress(AudioError, OSError, ValueError), closing(MediaSource(self._part, self._reading)) as rest:
+            if (rest.sample_rate_hz, rest.num_channels) == (self.sample_rate_hz, self.num_channels):
+                yield from rest.blocks(self._source.broken_at_s, end_s)
 
 
 class _JoinedSource:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,7 @@ from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reas
 from asrkit.errors import AudioError
 
 _READ_BLOCK_S = 30.0
-_SALVAGED_SAMPLES = 1_024
-_STREAMED_SIZE = 0x7FFF_0000  # writers to a pipe put the largest number into the size field
-_SIZE_SLACK_BYTES = 8
+_STEP_SAMPLES = 1_024  # to come close to damage
 _LEAST_LOSS_S = 0.1
 # libsndfile counts frames in 64 bits; a stream of unknown length has about so many
 _UNKNOWN_FRAMES = 1 << 60
@@ -26,7 +24,7 @@ class SoundFileSource:
 
     Args:
         part: What to read.
-        reading: Whether to salvage; told of remarks and damage.
+        reading: Whether to salvage; told of damage.
         raw_rate_hz: Rate of bare 16-bit samples, None for files with a header.
 
     Raises:
@@ -39,16 +37,17 @@ class SoundFileSource:
 
         self._part, self._reading = part, reading
         raw = {"samplerate": raw_rate_hz, "channels": 1, "format": "RAW", "subtype": "PCM_16", "endian": "LITTLE"}
-        self._file = soundfile.SoundFile(_opened(part), **(raw if raw_rate_hz is not None else {}))
+        self._options: dict[str, Any] = raw if raw_rate_hz is not None else {}
+        self._file = soundfile.SoundFile(_opened(part), **self._options)
+        self.broken_at_s: float | None = None  # where libsndfile could not read on
         self.sample_rate_hz = int(self._file.samplerate)
         self.num_channels = int(self._file.channels)
         claimed_s = self._file.frames / max(1, self.sample_rate_hz)
         is_streamed = self._file.frames == 0 and self._file.format == "FLAC"
         self.duration_s = None if is_streamed else believable_duration_s(claimed_s, part.size)
-        if part.remark is not None:
-            reading.remark(part.remark)
         try:
-            self._check_complete()
+            if part.cut is not None:
+                reading.lose(truncated(part.path, part.cut), part.cut)
         except AudioError:
             self.close()
             raise
@@ -65,8 +64,7 @@ class SoundFileSource:
         declared = self._file.frames if self.duration_s is not None else _UNKNOWN_FRAMES
         stop = declared if end_s is None else min(declared, round(end_s * rate_hz))
         position = min(round(start_s * rate_hz), declared)
-        # what comes before damage in the same read is lost
-        block_samples = _SALVAGED_SAMPLES if self._reading.salvage else round(_READ_BLOCK_S * rate_hz)
+        block_samples = round(_READ_BLOCK_S * rate_hz)
         try:
             if position:
                 position = self._seek(position)
@@ -77,13 +75,32 @@ class SoundFileSource:
                 position += len(block)
                 yield block
         except soundfile.LibsndfileError as error:
-            detail = f"{reason_of(error)} after {position / rate_hz:.1f} s"
+            for block in self._before_damage(position, stop):
+                position += len(block)
+                yield block
+            self.broken_at_s = position / rate_hz
+            detail = f"{reason_of(error)} after {self.broken_at_s:.1f} s"
             return self._reading.lose(truncated(path, detail), detail)
         missing_s = 0.0 if stop == _UNKNOWN_FRAMES else (stop - position) / rate_hz
         # MP3 headers are off by some padding; a real cut misses more.
         if missing_s > (max(0.25, stop / 50 / rate_hz) if self._file.format == "MP3" else _LEAST_LOSS_S):
             detail = f"holds {position / rate_hz:.1f} s of {stop / rate_hz:.1f} s"
             self._reading.lose(truncated(path, detail), detail)
+
+    def _before_damage(self, position: int, stop: int) -> Iterator[FloatArray]:
+        """Read in small steps what failed at once, as a read that fails keeps nothing of what is right."""
+        import soundfile
+
+        self._file.close()  # after an error libsndfile finds no place any more
+        with suppress(soundfile.LibsndfileError):
+            self._file = soundfile.SoundFile(_opened(self._part), **self._options)
+            position = self._seek(position) if position else 0
+            while position < stop:
+                block = self._file.read(min(_STEP_SAMPLES, stop - position), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                position += len(block)
+                yield block
 
     def _seek(self, position: int) -> int:
         """Go to a sample, by reading where the format knows no other way (GSM)."""
@@ -93,20 +110,6 @@ class SoundFileSource:
         while left > 0 and len(block := self._file.read(min(left, self.sample_rate_hz * 30), always_2d=True)):
             left -= len(block)
         return position - left
-
-    def _check_complete(self) -> None:
-        """Find cuts that libsndfile forgives: it reads what is left and says nothing."""
-        sizes = re.search(
-            r"^\s*(?:data|SSND|Data Size|riff)\s*: (\d+) \(should be (\d+)\)", self._file.extra_info, re.MULTILINE
-        )
-        detail = None
-        if sizes:
-            declared, found = int(sizes[1]), int(sizes[2])
-            if found + _SIZE_SLACK_BYTES < declared < _STREAMED_SIZE:
-                detail = f"{found:,} of {declared:,} bytes are there"
-        detail = self._part.cut or detail
-        if detail is not None:
-            self._reading.lose(truncated(self._part.path, detail), detail)
 
 
 def _opened(part: Part) -> Any:

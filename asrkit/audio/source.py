@@ -17,6 +17,7 @@ FloatArray = npt.NDArray[np.float32]
 # A bit rate that no recording falls below, in bytes a second, and a minute for good measure.
 _LEAST_BYTES_PER_S = 10
 _FREE_S = 60.0
+_LEAST_LOSS_S = 0.1
 
 
 @dataclass
@@ -39,6 +40,20 @@ class Reading:
         """Note something once."""
         if text not in self.remarks:
             self.remarks.append(text)
+
+    def miss(self, path: Path, lost_s: float) -> None:
+        """Account for sound that is damaged: a little is a remark, more is a loss.
+
+        Raises:
+            AudioError: As ``lose``.
+        """
+        if lost_s < _LEAST_LOSS_S:
+            self.remark(f"{1000 * lost_s:.0f} ms of sound are damaged and left out")
+            return
+        detail = f"{lost_s:.1f} s of sound are damaged"
+        self.lose(
+            AudioError(f"{detail}; copy or download it again, or keep the rest with --salvage", path=path), detail
+        )
 
     def lose(self, error: AudioError, detail: str) -> None:
         """Note what is missing from a salvaged recording.
