@@ -15,6 +15,8 @@ from asrkit.packages import needed
 
 # Time stamps of these begin with the file; those of others begin anywhere (a broadcast) or with the decoder's delay.
 _TIMED_FROM_ZERO = ("mov", "matroska", "webm", "mp4", "avi", "asf")
+# Streams of frames without a container: time stamps and lengths are computed from the first frames.
+_BARE = ("aac", "ac3", "amr", "amrnb", "amrwb", "dts", "eac3", "loas", "mp3")
 _LEAST_GAP_S = 0.1  # below, it is rounding and decoder delay
 _MOST_GAP_S = 3_600.0  # above, a time stamp is damaged
 _LEAST_LOSS_S = 0.1
@@ -109,7 +111,10 @@ class MediaSource:
         return start_s if _LEAST_GAP_S < start_s < _MOST_GAP_S else 0.0
 
     def _is_timed_from_zero(self) -> bool:
-        return not set(_TIMED_FROM_ZERO).isdisjoint(self._container.format.name.split(","))
+        return self._is_one_of(_TIMED_FROM_ZERO)
+
+    def _is_one_of(self, formats: tuple[str, ...]) -> bool:
+        return not set(formats).isdisjoint(self._container.format.name.split(","))
 
     def _origin_s(self) -> float:
         """Return the time stamp that is second 0 of the file."""
@@ -119,9 +124,9 @@ class MediaSource:
 
     def _decoded(self) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` frames as floats, with silence for gaps."""
-        # The rate is named because HE-AAC frames may come at twice the rate that the header gives.
-        to_float = self._av.AudioResampler("fltp", self._stream.codec_context.layout, self.sample_rate_hz)
-        clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, self._reading)
+        converter = _Converter(self._av.AudioResampler, self.sample_rate_hz, self.num_channels)
+        is_timed = not self._is_one_of(_BARE)
+        clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, is_timed, self._reading)
         lost_s = 0.0
         for packet in self._packets():
             try:
@@ -132,11 +137,10 @@ class MediaSource:
                 continue
             for frame in frames:
                 yield from clock.silence_before(frame)
-                frame.pts = None  # the gap is filled, the resampler must not fill it again
-                for converted in to_float.resample(frame):
-                    samples = converted.to_ndarray().T
+                for samples in converter.convert(frame):
                     clock.advance(len(samples))
                     yield samples
+        yield from converter.finish()
         if lost_s > 0.0:
             self._account_for(lost_s)
 
@@ -157,11 +161,48 @@ class MediaSource:
         self._reading.lose(error, detail)
 
 
+class _Converter:
+    """Turns frames into blocks of one rate and so many channels.
+
+    What a header says holds for the first frames at best: HE-AAC comes at twice that rate, and streams that were joined
+    or broadcast go on at another rate or with other channels.
+    """
+
+    def __init__(self, resampler_of: Any, rate_hz: int, num_channels: int) -> None:
+        self._resampler_of, self._rate_hz, self._num_channels = resampler_of, rate_hz, num_channels
+        self._resampler: Any = None
+        self._kind: tuple[object, ...] = ()
+
+    def convert(self, frame: Any) -> Iterator[FloatArray]:
+        """Yield what is ready of a frame and of those before it."""
+        kind = (frame.sample_rate, frame.format.name, frame.layout.name, frame.layout.nb_channels)
+        if kind != self._kind:
+            yield from self.finish()
+            # Packed: arrays of planar frames of more than eight channels reach past their planes.
+            self._resampler, self._kind = self._resampler_of("flt", None, self._rate_hz), kind
+        frame.pts = None  # gaps are filled, the resampler must not fill them again
+        yield from self._blocks(self._resampler.resample(frame))
+
+    def finish(self) -> Iterator[FloatArray]:
+        """Yield what is left of the frames so far."""
+        if self._resampler is not None:
+            yield from self._blocks(self._resampler.resample(None))
+
+    def _blocks(self, frames: list[Any]) -> Iterator[FloatArray]:
+        for frame in frames:
+            block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+            if block.shape[1] != self._num_channels:
+                block = np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), self._num_channels, axis=1)
+            yield block
+
+
 class _Clock:
     """Compares the sound that came with what the time stamps say."""
 
-    def __init__(self, origin_s: float, rate_hz: int, num_channels: int, reading: Reading) -> None:
+    def __init__(self, origin_s: float, rate_hz: int, num_channels: int, is_timed: bool, reading: Reading) -> None:
         self._origin_s, self._rate_hz, self._num_channels, self._reading = origin_s, rate_hz, num_channels, reading
+        self._is_timed = is_timed  # else time stamps are computed, and wrong where the rate changes
+        self._has_stamps, self._first_rate_hz = True, 0
         self._samples = 0
 
     def advance(self, samples: int) -> None:
@@ -169,7 +210,9 @@ class _Clock:
 
     def silence_before(self, frame: Any) -> Iterator[FloatArray]:
         """Yield the silence that belongs before a frame."""
-        if frame.pts is None:
+        self._first_rate_hz = self._first_rate_hz or frame.sample_rate
+        self._has_stamps = self._has_stamps and (self._is_timed or frame.sample_rate == self._first_rate_hz)
+        if frame.pts is None or not self._has_stamps:
             return
         gap_s = float(frame.pts * frame.time_base) - self._origin_s - self._samples / self._rate_hz
         if gap_s <= _LEAST_GAP_S:
