@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from asrkit.audio.declared import missing_part, mp3_length_s
 from asrkit.audio.parts import Part, PartFile
 from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated
 from asrkit.errors import AudioError
@@ -20,7 +21,9 @@ _BARE = ("aac", "ac3", "amr", "amrnb", "amrwb", "dts", "eac3", "loas", "mp3")
 _LEAST_GAP_S = 0.1  # below, it is rounding and decoder delay
 _MOST_GAP_S = 3_600.0  # above, a time stamp is damaged
 _LEAST_LOSS_S = 0.1
-_SLACK_S = 1.0  # lengths of containers are rounded, and count what no packet holds
+# Whole files of these end where their header says, to some milliseconds; others are off by some padding.
+_EXACT = ("mov", "mp4", "matroska", "webm", "flv", "mp3", "avi", "asf")
+_SLACK_S = 1.0
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS")
 
 
@@ -62,6 +65,7 @@ class MediaSource:
         self.sample_rate_hz = int(self._stream.codec_context.sample_rate)
         self.num_channels = int(self._stream.codec_context.channels)
         self.duration_s = self._declared_duration_s()
+        self._extent = _Extent()
 
     def close(self) -> None:
         """Let the file go."""
@@ -85,16 +89,29 @@ class MediaSource:
     def _check_complete(self, read_s: float) -> None:
         if self._cut is not None:
             self._reading.lose(truncated(self._path, self._cut), self._cut)
-        # An AAC stream without a container guesses its length, and so does MP3; a container with video may be longer.
-        if self.duration_s is None or self._container.streams.video or self._guesses_length():
-            return
-        if self.duration_s - read_s > _SLACK_S:
-            detail = f"{self.duration_s - read_s:.1f} s of {self.duration_s:.1f} s are missing"
+        missing_s = self._missing_s(read_s)
+        if missing_s > (_LEAST_LOSS_S if self._is_one_of(_EXACT) else _SLACK_S):
+            detail = f"{missing_s:.1f} s of {read_s + missing_s:.1f} s are missing"
             self._reading.lose(truncated(self._path, detail), detail)
 
-    def _guesses_length(self) -> bool:
-        name = self._container.format.name
-        return name == "aac" or (name == "mp3" and not _has_length_header(self._path))
+    def _missing_s(self, read_s: float) -> float:
+        """Return how much the packets lack of what is declared; decoders leave out delay, packets do not."""
+        if self._is_one_of(("avi", "asf")):  # FFmpeg takes their lengths from what is there
+            missing_s = read_s * missing_part(self._path)
+            return believable_duration_s(missing_s, self._container.size) or 0.0
+        if self._is_one_of(("mp3",)):
+            length_s = mp3_length_s(self._path, self.sample_rate_hz) or 0.0
+            return (believable_duration_s(length_s, self._container.size) or 0.0) - self._extent.end_s
+        if self.duration_s is None or self._is_one_of(_BARE):
+            return 0.0
+        if self._stream.duration is not None:
+            end = (self._stream.start_time or 0) + self._stream.duration
+            return float(end * self._stream.time_base) - self._extent.end_s
+        # The container's length is that of its longest track; a last picture may stand for any time.
+        if any(stream.type != "audio" and not _is_cover(stream) for stream in self._container.streams):
+            return 0.0
+        held_s = self._extent.end_s - min(self._extent.start_s, self._origin_s())
+        return float(self._container.duration) / float(self._av.time_base) - held_s - self._extent.packet_s
 
     def _declared_duration_s(self) -> float | None:
         if self._stream.duration is not None:
@@ -129,12 +146,16 @@ class MediaSource:
         clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, is_timed, self._reading)
         lost_s = 0.0
         for packet in self._packets():
+            if packet.stream.index != self._stream.index:
+                self._extent.add(packet)
+                continue
             try:
                 frames = packet.decode()
             except (self._av.FFmpegError, ValueError):
                 if not bytes(packet).startswith(_TAGS):
                     lost_s += float((packet.duration or 0) * packet.time_base)
                 continue
+            self._extent.add(packet)
             for frame in frames:
                 yield from clock.silence_before(frame)
                 for samples in converter.convert(frame):
@@ -146,8 +167,10 @@ class MediaSource:
 
     def _packets(self) -> Iterator[Any]:
         """Yield packets until the container ends, or is damaged beyond its next one."""
+        # the length of a container is that of its longest track
+        tracks = self._container.streams.audio if self._stream.duration is None else [self._stream]
         try:
-            yield from self._container.demux(self._stream)
+            yield from self._container.demux(*tracks)
         except (self._av.FFmpegError, ValueError) as error:
             detail = f"cannot be read on: {reason_of(error)}"
             self._reading.lose(AudioError(f"{detail}; keep what came with --salvage", path=self._path), detail)
@@ -229,6 +252,25 @@ class _Clock:
             yield np.zeros((min(step, missing - first), self._num_channels), np.float32)
 
 
+class _Extent:
+    """From when to when packets last, by their time stamps."""
+
+    def __init__(self) -> None:
+        self.start_s, self.end_s, self.packet_s = np.inf, 0.0, 0.0
+
+    def add(self, packet: Any) -> None:
+        """Count a packet that could be decoded."""
+        if not packet.size:  # the end of the file
+            return
+        self.packet_s = float((packet.duration or 0) * packet.time_base)
+        start_s = self.end_s if packet.pts is None else float(packet.pts * packet.time_base)
+        self.start_s, self.end_s = min(self.start_s, start_s), max(self.end_s, start_s + self.packet_s)
+
+
+def _is_cover(stream: Any) -> bool:
+    return stream.type == "attachment" or bool(stream.disposition & type(stream.disposition).attached_pic)
+
+
 def _chosen_track(tracks: list[Any], path: Path, reading: Reading) -> Any:
     """Return the track asked for, else the one marked as default, else the first."""
     if not tracks:
@@ -241,9 +283,3 @@ def _chosen_track(tracks: list[Any], path: Path, reading: Reading) -> Any:
     if len(tracks) > 1:
         reading.remark(f"has {len(tracks)} audio tracks; track {default} is read (--audio-track takes another)")
     return tracks[default]
-
-
-def _has_length_header(path: Path) -> bool:
-    from asrkit.audio.sound_file import tells_its_length
-
-    return tells_its_length(path)
