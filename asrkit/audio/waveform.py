@@ -63,13 +63,16 @@ def load_waveform(
         ``(samples,)`` in [-1, 1] at ``sample_rate_hz``; louder samples are clipped.
 
     Raises:
-        AudioError: The file is missing, empty, truncated, not audio, holds no samples or samples that are not
-            finite, lacks the channel, or needs the extra ``media``.
+        AudioError: The file is missing, empty, truncated, not audio, ends before ``start_s``, holds no samples or
+            samples that are not finite, lacks the channel, or needs the extra ``media``.
     """
     path = Path(path)
     blocks = list(_resampled_blocks(path, sample_rate_hz, channel, (start_s, end_s), raw_rate_hz, reading))
     waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if not len(waveform):
+        if start_s > 0.0 and start_s >= (whole_s := measure_duration_s(path, raw_rate_hz=raw_rate_hz)):
+            detail = f"lasts {whole_s:.2f} s, but is to be read from second {start_s:.2f} on"
+            raise AudioError(f"{detail}; mend start_s in the manifest", path=path)
         raise AudioError("holds no samples; remove the file or record it again", path=path)
     return waveform
 
