@@ -182,3 +182,18 @@ def test_a_picture_and_a_film_are_no_longer_than_their_sound(tmp_path: Path) -> 
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(AudioError, match="truncated"):
         load_waveform(path)
+
+
+def test_a_cover_hides_no_cut(tmp_path: Path) -> None:
+    sound = encode(tmp_path / "bare.mp3", tone(6.0), "libmp3lame", id3v2_version="0").read_bytes()
+    picture = b"\0image/png\0\3\0\x89PNG\r\n\x1a\n" + bytes(100)
+    tag = b"APIC" + len(picture).to_bytes(4, "big") + bytes(2) + picture
+    cover = b"ID3\3\0\0" + bytes([0, 0, len(tag) >> 7, len(tag) & 0x7F]) + tag
+    path = tmp_path / "a.mp3"
+    path.write_bytes(cover + sound)
+    with av.open(str(path)) as file:
+        assert file.streams.video
+    assert len(load_waveform(path)) / RATE == pytest.approx(6.0, abs=0.1)
+    path.write_bytes(cover + sound[: len(sound) // 2])
+    with pytest.raises(AudioError, match="truncated"):
+        load_waveform(path)
