@@ -99,7 +99,7 @@ def test_channels_are_averaged_or_picked(tmp_path: Path) -> None:
 def test_a_part_of_a_recording_equals_the_cut_of_the_whole(tmp_path: Path) -> None:
     path = write(tmp_path / "a.flac", tone(3.0, 16_000), 16_000)
     np.testing.assert_array_equal(load_waveform(path, start_s=1.0, end_s=1.5), load_waveform(path)[16_000:24_000])
-    with pytest.raises(AudioError, match="holds no samples"):
+    with pytest.raises(AudioError, match=r"lasts 3\.00 s, but is to be read from second 5\.00 on; mend start_s in the"):
         load_waveform(path, start_s=5.0)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from asrkit.audio.declared import missing_part, mp3_length_s
 from asrkit.audio.parts import Part, PartFile
 from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated
 from asrkit.errors import AudioError
@@ -15,10 +16,14 @@ from asrkit.packages import needed
 
 # Time stamps of these begin with the file; those of others begin anywhere (a broadcast) or with the decoder's delay.
 _TIMED_FROM_ZERO = ("mov", "matroska", "webm", "mp4", "avi", "asf")
+# Streams of frames without a container: time stamps and lengths are computed from the first frames.
+_BARE = ("aac", "ac3", "amr", "amrnb", "amrwb", "dts", "eac3", "loas", "mp3")
 _LEAST_GAP_S = 0.1  # below, it is rounding and decoder delay
 _MOST_GAP_S = 3_600.0  # above, a time stamp is damaged
 _LEAST_LOSS_S = 0.1
-_SLACK_S = 1.0  # lengths of containers are rounded, and count what no packet holds
+# Whole files of these end where their header says, to some milliseconds; others are off by some padding.
+_EXACT = ("mov", "mp4", "matroska", "webm", "flv", "mp3", "avi", "asf")
+_SLACK_S = 1.0
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICS")
 
 
@@ -60,6 +65,7 @@ class MediaSource:
         self.sample_rate_hz = int(self._stream.codec_context.sample_rate)
         self.num_channels = int(self._stream.codec_context.channels)
         self.duration_s = self._declared_duration_s()
+        self._extent = _Extent()
 
     def close(self) -> None:
         """Let the file go."""
@@ -83,16 +89,29 @@ class MediaSource:
     def _check_complete(self, read_s: float) -> None:
         if self._cut is not None:
             self._reading.lose(truncated(self._path, self._cut), self._cut)
-        # An AAC stream without a container guesses its length, and so does MP3; a container with video may be longer.
-        if self.duration_s is None or self._container.streams.video or self._guesses_length():
-            return
-        if self.duration_s - read_s > _SLACK_S:
-            detail = f"{self.duration_s - read_s:.1f} s of {self.duration_s:.1f} s are missing"
+        missing_s = self._missing_s(read_s)
+        if missing_s > (_LEAST_LOSS_S if self._is_one_of(_EXACT) else _SLACK_S):
+            detail = f"{missing_s:.1f} s of {read_s + missing_s:.1f} s are missing"
             self._reading.lose(truncated(self._path, detail), detail)
 
-    def _guesses_length(self) -> bool:
-        name = self._container.format.name
-        return name == "aac" or (name == "mp3" and not _has_length_header(self._path))
+    def _missing_s(self, read_s: float) -> float:
+        """Return how much the packets lack of what is declared; decoders leave out delay, packets do not."""
+        if self._is_one_of(("avi", "asf")):  # FFmpeg takes their lengths from what is there
+            missing_s = read_s * missing_part(self._path)
+            return believable_duration_s(missing_s, self._container.size) or 0.0
+        if self._is_one_of(("mp3",)):
+            length_s = mp3_length_s(self._path, self.sample_rate_hz) or 0.0
+            return (believable_duration_s(length_s, self._container.size) or 0.0) - self._extent.end_s
+        if self.duration_s is None or self._is_one_of(_BARE):
+            return 0.0
+        if self._stream.duration is not None:
+            end = (self._stream.start_time or 0) + self._stream.duration
+            return float(end * self._stream.time_base) - self._extent.end_s
+        # The container's length is that of its longest track; a last picture may stand for any time.
+        if any(stream.type != "audio" and not _is_cover(stream) for stream in self._container.streams):
+            return 0.0
+        held_s = self._extent.end_s - min(self._extent.start_s, self._origin_s())
+        return float(self._container.duration) / float(self._av.time_base) - held_s - self._extent.packet_s
 
     def _declared_duration_s(self) -> float | None:
         if self._stream.duration is not None:
@@ -109,7 +128,10 @@ class MediaSource:
         return start_s if _LEAST_GAP_S < start_s < _MOST_GAP_S else 0.0
 
     def _is_timed_from_zero(self) -> bool:
-        return not set(_TIMED_FROM_ZERO).isdisjoint(self._container.format.name.split(","))
+        return self._is_one_of(_TIMED_FROM_ZERO)
+
+    def _is_one_of(self, formats: tuple[str, ...]) -> bool:
+        return not set(formats).isdisjoint(self._container.format.name.split(","))
 
     def _origin_s(self) -> float:
         """Return the time stamp that is second 0 of the file."""
@@ -119,31 +141,36 @@ class MediaSource:
 
     def _decoded(self) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` frames as floats, with silence for gaps."""
-        # The rate is named because HE-AAC frames may come at twice the rate that the header gives.
-        to_float = self._av.AudioResampler("fltp", self._stream.codec_context.layout, self.sample_rate_hz)
-        clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, self._reading)
+        converter = _Converter(self._av.AudioResampler, self.sample_rate_hz, self.num_channels)
+        is_timed = not self._is_one_of(_BARE)
+        clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, is_timed, self._reading)
         lost_s = 0.0
         for packet in self._packets():
+            if packet.stream.index != self._stream.index:
+                self._extent.add(packet)
+                continue
             try:
                 frames = packet.decode()
             except (self._av.FFmpegError, ValueError):
                 if not bytes(packet).startswith(_TAGS):
                     lost_s += float((packet.duration or 0) * packet.time_base)
                 continue
+            self._extent.add(packet)
             for frame in frames:
                 yield from clock.silence_before(frame)
-                frame.pts = None  # the gap is filled, the resampler must not fill it again
-                for converted in to_float.resample(frame):
-                    samples = converted.to_ndarray().T
+                for samples in converter.convert(frame):
                     clock.advance(len(samples))
                     yield samples
+        yield from converter.finish()
         if lost_s > 0.0:
             self._account_for(lost_s)
 
     def _packets(self) -> Iterator[Any]:
         """Yield packets until the container ends, or is damaged beyond its next one."""
+        # the length of a container is that of its longest track
+        tracks = self._container.streams.audio if self._stream.duration is None else [self._stream]
         try:
-            yield from self._container.demux(self._stream)
+            yield from self._container.demux(*tracks)
         except (self._av.FFmpegError, ValueError) as error:
             detail = f"cannot be read on: {reason_of(error)}"
             self._reading.lose(AudioError(f"{detail}; keep what came with --salvage", path=self._path), detail)
@@ -157,11 +184,48 @@ class MediaSource:
         self._reading.lose(error, detail)
 
 
+class _Converter:
+    """Turns frames into blocks of one rate and so many channels.
+
+    What a header says holds for the first frames at best: HE-AAC comes at twice that rate, and streams that were joined
+    or broadcast go on at another rate or with other channels.
+    """
+
+    def __init__(self, resampler_of: Any, rate_hz: int, num_channels: int) -> None:
+        self._resampler_of, self._rate_hz, self._num_channels = resampler_of, rate_hz, num_channels
+        self._resampler: Any = None
+        self._kind: tuple[object, ...] = ()
+
+    def convert(self, frame: Any) -> Iterator[FloatArray]:
+        """Yield what is ready of a frame and of those before it."""
+        kind = (frame.sample_rate, frame.format.name, frame.layout.name, frame.layout.nb_channels)
+        if kind != self._kind:
+            yield from self.finish()
+            # Packed: arrays of planar frames of more than eight channels reach past their planes.
+            self._resampler, self._kind = self._resampler_of("flt", None, self._rate_hz), kind
+        frame.pts = None  # gaps are filled, the resampler must not fill them again
+        yield from self._blocks(self._resampler.resample(frame))
+
+    def finish(self) -> Iterator[FloatArray]:
+        """Yield what is left of the frames so far."""
+        if self._resampler is not None:
+            yield from self._blocks(self._resampler.resample(None))
+
+    def _blocks(self, frames: list[Any]) -> Iterator[FloatArray]:
+        for frame in frames:
+            block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+            if block.shape[1] != self._num_channels:
+                block = np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), self._num_channels, axis=1)
+            yield block
+
+
 class _Clock:
     """Compares the sound that came with what the time stamps say."""
 
-    def __init__(self, origin_s: float, rate_hz: int, num_channels: int, reading: Reading) -> None:
+    def __init__(self, origin_s: float, rate_hz: int, num_channels: int, is_timed: bool, reading: Reading) -> None:
         self._origin_s, self._rate_hz, self._num_channels, self._reading = origin_s, rate_hz, num_channels, reading
+        self._is_timed = is_timed  # else time stamps are computed, and wrong where the rate changes
+        self._has_stamps, self._first_rate_hz = True, 0
         self._samples = 0
 
     def advance(self, samples: int) -> None:
@@ -169,7 +233,9 @@ class _Clock:
 
     def silence_before(self, frame: Any) -> Iterator[FloatArray]:
         """Yield the silence that belongs before a frame."""
-        if frame.pts is None:
+        self._first_rate_hz = self._first_rate_hz or frame.sample_rate
+        self._has_stamps = self._has_stamps and (self._is_timed or frame.sample_rate == self._first_rate_hz)
+        if frame.pts is None or not self._has_stamps:
             return
         gap_s = float(frame.pts * frame.time_base) - self._origin_s - self._samples / self._rate_hz
         if gap_s <= _LEAST_GAP_S:
@@ -186,6 +252,25 @@ class _Clock:
             yield np.zeros((min(step, missing - first), self._num_channels), np.float32)
 
 
+class _Extent:
+    """From when to when packets last, by their time stamps."""
+
+    def __init__(self) -> None:
+        self.start_s, self.end_s, self.packet_s = np.inf, 0.0, 0.0
+
+    def add(self, packet: Any) -> None:
+        """Count a packet that could be decoded."""
+        if not packet.size:  # the end of the file
+            return
+        self.packet_s = float((packet.duration or 0) * packet.time_base)
+        start_s = self.end_s if packet.pts is None else float(packet.pts * packet.time_base)
+        self.start_s, self.end_s = min(self.start_s, start_s), max(self.end_s, start_s + self.packet_s)
+
+
+def _is_cover(stream: Any) -> bool:
+    return stream.type == "attachment" or bool(stream.disposition & type(stream.disposition).attached_pic)
+
+
 def _chosen_track(tracks: list[Any], path: Path, reading: Reading) -> Any:
     """Return the track asked for, else the one marked as default, else the first."""
     if not tracks:
@@ -198,9 +283,3 @@ def _chosen_track(tracks: list[Any], path: Path, reading: Reading) -> Any:
     if len(tracks) > 1:
         reading.remark(f"has {len(tracks)} audio tracks; track {default} is read (--audio-track takes another)")
     return tracks[default]
-
-
-def _has_length_header(path: Path) -> bool:
-    from asrkit.audio.sound_file import tells_its_length
-
-    return tells_its_length(path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +18,10 @@ from asrkit.errors import AudioError
 from asrkit.writing import written_whole
 
 _LARGEST_SAMPLE = 64.0  # integers stored as floats reach 32,768; loud but honest floats stay far below
-_JUDGED_S = 30.0  # of a recording tell whether its channels cancel each other
-_LEAST_SHARE = 0.02  # of the channels' energy that their mean holds; two voices far apart keep a half
+_AHEAD_S = 30.0  # of a recording are looked at together, to tell what is faint
+_JUDGED_S = 5.0  # tell whether the channels cancel each other in them
+_LEAST_SHARE = 0.02  # of the channels' energy that their mean holds; voices far apart keep one part of as many channels
+_FAINT = 1e-3  # of the energy of the loudest stretch so far; a hum in a pause tells nothing of the voices
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,16 @@ def load_waveform(
         ``(samples,)`` in [-1, 1] at ``sample_rate_hz``; louder samples are clipped.
 
     Raises:
-        AudioError: The file is missing, empty, truncated, not audio, holds no samples or samples that are not
-            finite, lacks the channel, or needs the extra ``media``.
+        AudioError: The file is missing, empty, truncated, not audio, ends before ``start_s``, holds no samples or
+            samples that are not finite, lacks the channel, or needs the extra ``media``.
     """
     path = Path(path)
     blocks = list(_resampled_blocks(path, sample_rate_hz, channel, (start_s, end_s), raw_rate_hz, reading))
     waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if not len(waveform):
+        if start_s > 0.0 and start_s >= (whole_s := measure_duration_s(path, raw_rate_hz=raw_rate_hz)):
+            detail = f"lasts {whole_s:.2f} s, but is to be read from second {start_s:.2f} on"
+            raise AudioError(f"{detail}; mend start_s in the manifest", path=path)
         raise AudioError("holds no samples; remove the file or record it again", path=path)
     return waveform
 
@@ -176,9 +180,10 @@ def _resampled_blocks(
         require_channel(path, channel, source.num_channels)
         resampler = None if rate_hz == sample_rate_hz else soxr.ResampleStream(rate_hz, sample_rate_hz, 1, "float32")
         blocks = source.blocks(*span_s)
+        heard: Iterator[tuple[FloatArray, int | None]] = ((block, channel) for block in blocks)
         if channel is None and source.num_channels > 1:
-            channel, blocks = _audible_channel(source, blocks, reading)
-        for block in blocks:
+            heard = _audible_channels(source, blocks, span_s[0], reading)
+        for block, channel in heard:
             mono = _checked_mono(block, channel, path)
             if resampler is not None:
                 mono = resampler.resample_chunk(mono)
@@ -190,25 +195,42 @@ def _resampled_blocks(
                 yield np.clip(rest, -1.0, 1.0)
 
 
-def _audible_channel(
-    source: Source, blocks: Iterator[FloatArray], reading: Reading
-) -> tuple[int | None, Iterator[FloatArray]]:
-    """Return None for the mean of all channels, or the strongest one where they cancel each other, as in antiphase."""
-    heard: list[FloatArray] = []
-    mixed, apart, length = 0.0, np.zeros(source.num_channels), 0
-    for block in blocks:
-        heard.append(block)
-        mixed += float(np.square(block.mean(axis=1)).sum())
-        apart += np.square(block).sum(axis=0)
-        length += len(block)
-        if length >= _JUDGED_S * source.sample_rate_hz:
-            break
-    blocks = chain(heard, blocks)
-    if not mixed < _LEAST_SHARE * apart.mean():
-        return None, blocks
-    strongest = int(apart.argmax())
-    reading.remark(f"its channels cancel each other; channel {strongest} is read")
-    return strongest, blocks
+def _audible_channels(
+    source: Source, blocks: Iterator[FloatArray], start_s: float, reading: Reading
+) -> Iterator[tuple[FloatArray, int | None]]:
+    """Yield blocks with None for the mean of all channels, or the strongest one where they cancel, as in antiphase.
+
+    Each stretch of some seconds is judged by itself, as what comes before may be silent, or music.
+    """
+    channel: int | None = None
+    position, loudest = 0, 0.0
+    while len(ahead := _next_samples(blocks, round(_AHEAD_S * source.sample_rate_hz), source.num_channels)):
+        stretches = np.array_split(ahead, max(1, round(len(ahead) / (_JUDGED_S * source.sample_rate_hz))))
+        energies = [np.square(stretch).sum(axis=0, dtype=np.float64) for stretch in stretches]
+        loudest = max(loudest, *(float(energy.mean()) for energy in energies))
+        for stretch, energy in zip(stretches, energies, strict=True):
+            before = channel
+            if energy.mean() > _FAINT * loudest:
+                share = np.square(stretch.mean(axis=1)).sum() / energy.mean()
+                if channel is None and share < _LEAST_SHARE:
+                    channel = int(energy.argmax())
+                elif share > 0.5 / source.num_channels:  # half of what voices far apart keep
+                    channel = None
+            if channel != before:
+                cancelling = f"its channels cancel each other; channel {channel} is read"
+                since = f"from second {start_s + position / source.sample_rate_hz:.0f} on " if position else ""
+                reading.remark(since + (cancelling if channel is not None else "its channels are mixed"))
+            yield stretch, channel
+            position += len(stretch)
+
+
+def _next_samples(blocks: Iterator[FloatArray], least: int, num_channels: int) -> FloatArray:
+    """Join blocks until they hold so many samples, or none are left."""
+    joined = [np.zeros((0, num_channels), np.float32)]
+    while least > 0 and (block := next(blocks, None)) is not None:
+        joined.append(block)
+        least -= len(block)
+    return np.concatenate(joined)
 
 
 def _checked_mono(block: FloatArray, channel: int | None, path: Path) -> FloatArray:
