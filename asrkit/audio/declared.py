@@ -21,6 +21,11 @@ def mp3_length_s(path: Path, rate_hz: int) -> float | None:
 
     None where it counts none. FFmpeg's answer will not do: it is guessed from the bit rate where the file is longer.
     """
+    return mp3_frames(path) * (1152 if rate_hz >= _MPEG_1_RATE_HZ else 576) / rate_hz or None
+
+
+def mp3_frames(path: Path) -> int:
+    """Return how many frames the first one of an MP3 counts; 0 where it counts none, and libraries guess its length."""
     with path.open("rb") as file:
         _skip_tags(file)
         first_frame = file.read(_SEARCHED_BYTES)
@@ -31,7 +36,7 @@ def mp3_length_s(path: Path, rate_hz: int) -> float | None:
             frames = int.from_bytes(counted[4:], "big")
     if (place := first_frame.find(b"VBRI")) >= 0:  # version, delay, quality, bytes, frames
         frames = int.from_bytes(first_frame[place + 14 : place + 18], "big")
-    return frames * (1152 if rate_hz >= _MPEG_1_RATE_HZ else 576) / rate_hz if frames else None
+    return frames
 
 
 def _skip_tags(file: BinaryIO) -> None:

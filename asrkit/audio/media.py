@@ -10,7 +10,7 @@ import numpy as np
 
 from asrkit.audio.declared import missing_part, mp3_length_s
 from asrkit.audio.parts import Part, PartFile
-from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated
+from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated, with_channels
 from asrkit.errors import AudioError
 from asrkit.packages import needed
 
@@ -163,7 +163,7 @@ class MediaSource:
                     yield samples
         yield from converter.finish()
         if lost_s > 0.0:
-            self._account_for(lost_s)
+            self._reading.miss(self._path, lost_s)
 
     def _packets(self) -> Iterator[Any]:
         """Yield packets until the container ends, or is damaged beyond its next one."""
@@ -174,14 +174,6 @@ class MediaSource:
         except (self._av.FFmpegError, ValueError) as error:
             detail = f"cannot be read on: {reason_of(error)}"
             self._reading.lose(AudioError(f"{detail}; keep what came with --salvage", path=self._path), detail)
-
-    def _account_for(self, lost_s: float) -> None:
-        if lost_s < _LEAST_LOSS_S:
-            self._reading.remark(f"{1000 * lost_s:.0f} ms of sound are damaged and left out")
-            return
-        detail = f"{lost_s:.1f} s of sound are damaged"
-        error = AudioError(f"{detail}; copy or download it again, or keep the rest with --salvage", path=self._path)
-        self._reading.lose(error, detail)
 
 
 class _Converter:
@@ -213,10 +205,7 @@ class _Converter:
 
     def _blocks(self, frames: list[Any]) -> Iterator[FloatArray]:
         for frame in frames:
-            block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
-            if block.shape[1] != self._num_channels:
-                block = np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), self._num_channels, axis=1)
-            yield block
+            yield with_channels(frame.to_ndarray().reshape(-1, frame.layout.nb_channels), self._num_channels)
 
 
 class _Clock:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from asrkit.audio.declared import mp3_frames
 from asrkit.audio.finding import find_parts
 from asrkit.audio.media import MediaSource
 from asrkit.audio.parts import Part
-from asrkit.audio.sound_file import SoundFileSource, tells_its_length
-from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated
+from asrkit.audio.sound_file import SoundFileSource
+from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated, with_channels
 from asrkit.errors import AudioError, MissingPackageError
 from asrkit.packages import is_installed
 
@@ -89,7 +90,7 @@ def _open(path: Path, head: bytes, reading: Reading) -> Source:
     needs_media = _is_media(head) or ((_is_mp3(path, head) or lost_s > 0.0) and is_installed("av"))
     first_error: Exception | None = None
     if not needs_media:
-        if _is_mp3(path, head) and not tells_its_length(path):
+        if _is_mp3(path, head) and not mp3_frames(path):
             raise AudioError("has no header with its length, so it needs PyAV: pip install av", path=path)
         try:
             sources = [SoundFileSource(part, reading) for part in parts]
@@ -216,8 +217,7 @@ class _JoinedSource:
         if source.sample_rate_hz != self.sample_rate_hz:
             resampler = soxr.ResampleStream(source.sample_rate_hz, self.sample_rate_hz, self.num_channels, "float32")
         for block in source.blocks(0.0, None):
-            if block.shape[1] != self.num_channels:
-                block = np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), self.num_channels, axis=1)
+            block = with_channels(block, self.num_channels)
             yield block if resampler is None else resampler.resample_chunk(block)
         if resampler is not None:
             yield resampler.resample_chunk(np.zeros((0, self.num_channels), np.float32), last=True)

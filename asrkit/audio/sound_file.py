@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from asrkit.audio.parts import Part, PartFile
@@ -117,16 +116,3 @@ def _opened(part: Part) -> Any:
     if not part.is_whole_file:
         return PartFile(part)
     return os.fsencode(part.path) if os.name == "posix" else str(part.path)
-
-
-def tells_its_length(path: Path) -> bool:
-    """Tell whether an MP3 has a header with its length, without which libsndfile guesses from the file's size."""
-    with path.open("rb") as file:
-        head = file.read(10)
-        if head.startswith(b"ID3"):  # its size is written in 7 bits a byte
-            size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-            file.seek(10 + size)
-        else:
-            file.seek(0)
-        first_frame = file.read(4096)
-    return any(mark in first_frame for mark in (b"Xing", b"Info", b"VBRI"))

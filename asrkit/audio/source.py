@@ -86,6 +86,13 @@ def believable_duration_s(duration_s: float, size_bytes: int) -> float | None:
     return duration_s if fits else None
 
 
+def with_channels(block: FloatArray, num_channels: int) -> FloatArray:
+    """Return a ``(samples, channels)`` block with so many channels: each the mean of all, where it had others."""
+    if block.shape[1] == num_channels:
+        return block
+    return np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), num_channels, axis=1)
+
+
 def reason_of(error: Exception) -> str:
     """Return what a library says went wrong, in few words."""
     text = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error)
