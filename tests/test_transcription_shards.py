@@ -139,6 +139,47 @@ def test_one_run_goes_on_where_shards_were(inputs: Path, tmp_path: Path) -> None
     assert not (out / ".asrkit.shards").exists()
 
 
+def test_shards_run_again_with_another_model_are_one_when_all_are(inputs: Path, tmp_path: Path) -> None:
+    out, model = tmp_path / "out", FakeModel(fingerprint="f2")
+    for number in (1, 2, 3):
+        shard(inputs, out, number, 3)
+    earlier = merged(out)
+    for number, others in ((2, (1, 3)), (1, (3,))):
+        watcher = Watcher()
+        again = shard(inputs, out, number, 3, model=model, observer=watcher)
+        assert watcher.remarks == [f"waiting for {len(others)} of 3 shards with these settings"]
+        state = status_of(out)
+        assert state.state == watcher.remarks[0]
+        assert {group.numbers: group.provenance["model_fingerprint"] for group in state.shards} == {
+            tuple({1, 2, 3}.difference(others)): "f2", others: "f1",
+        }  # fmt: skip
+        assert state.provenance["model_fingerprint"] == "f2" and state.num_recordings == 7
+        assert state.num_done >= len(again)  # what others made with the earlier model is left to do
+        assert state.num_done + state.num_left + len(state.failures) == 7 and state.num_left
+        assert {name: merged(out)[name] for name in ("results.jsonl", "hyp.txt")} == {
+            name: earlier[name] for name in ("results.jsonl", "hyp.txt")
+        }
+    shard(inputs, out, 3, 3, model=model)
+    assert (status_of(out).state, status_of(out).shards) == ("finished", ())
+    run(inputs, tmp_path / "whole", config=TranscriptionConfig(format=("txt", "srt")), keep_emissions=True, model=model)
+    assert merged(out) == contents(tmp_path / "whole")
+
+
+def test_the_status_names_shards_that_are_missing(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        shard(inputs, out, 2, 2, observer=Dying())
+    for name in ("2-of-2.bak", "copy-of-2"):  # of somebody who was careful
+        shutil.copytree(tables_of(out, (2, 2)), tables_of(out, (2, 2)).with_name(name))
+    assert [(group.numbers, group.state) for group in status_of(out).shards] == [
+        ((2,), "interrupted"),
+        ((1,), "not begun"),
+    ]
+    watcher = Watcher()
+    shard(inputs, out, 1, 2, observer=watcher)
+    assert watcher.remarks == ["waiting for 1 of 2 shards"]
+
+
 def test_what_does_not_go_together_is_refused(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shard(inputs, out, 1, 2)
@@ -147,10 +188,6 @@ def test_what_does_not_go_together_is_refused(inputs: Path, tmp_path: Path) -> N
     shutil.copytree(tables_of(out, (1, 2)), tables_of(out, (1, 3)))
     with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\)"):
         status_of(out)
-    other = tmp_path / "other"
-    shard(inputs, other, 1, 2)
-    with pytest.raises(TranscriptionError, match="different models or settings"):
-        shard(inputs, other, 2, 2, model=FakeModel(fingerprint="f2"))
 
     class Nosy(Watcher):
         def transcribed(self, transcript: Transcript) -> None:

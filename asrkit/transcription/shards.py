@@ -8,8 +8,9 @@ finished, their tables become those of one run.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,10 @@ from asrkit.transcription.folder import OutputFolder, is_in_use, note_of
 from asrkit.transcription.naming import RUN_NAME, SHARDS_FOLDER
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.results import read_results
-from asrkit.transcription.status import RunStatus, read_failures, read_status
+from asrkit.transcription.status import RunStatus, ShardGroup, read_description, read_failures, read_status
 from asrkit.tuning.confidence import ExpectedErrors
+
+_TABLES = re.compile(r"([1-9][0-9]*)-of-([1-9][0-9]*)")
 
 
 def of_shard(recordings: Sequence[Recording], shard_of: tuple[int, int] | None) -> list[Recording]:
@@ -66,11 +69,26 @@ def open_tables(output_dir: Path, shard_of: tuple[int, int] | None, *, read_only
 
 
 @dataclass(frozen=True)
+class Shard:
+    """One that has begun."""
+
+    number: int  # from 1
+    folder: Path  # where it keeps its tables
+    state: str  # as of a run
+    num_recordings: int  # how many it was asked for
+    provenance: Mapping[str, Any]  # model, language model and settings
+
+    @property
+    def key(self) -> Any:
+        """What tells its model and settings from others."""
+        return self.provenance.get("key")
+
+
+@dataclass(frozen=True)
 class Shards:
     """The shards of an output folder."""
 
-    folders: tuple[Path, ...]  # where those that began keep their tables
-    states: tuple[RunStatus, ...]  # what each of them has done
+    begun: tuple[Shard, ...]  # by number, one at least
     count: int  # how many there are to be
 
     @classmethod
@@ -80,46 +98,69 @@ class Shards:
         Raises:
             TranscriptionError: They are of runs that were cut differently.
         """
-        folders, states = [], []
-        for path in sorted((output_dir / SHARDS_FOLDER).glob("*-of-*")):
+        begun, counts = [], set()
+        for number, count, path in _tables_in(output_dir):
             try:
-                states.append(read_status(path))
+                found = read_description(path)
             except (TranscriptionError, MissingPathError):  # died before it began
                 continue
-            folders.append(path)
-        counts = {int(path.name.partition("-of-")[2]) for path in folders}
+            begun.append(Shard(number, path, found["state"], found["num_recordings"], found["provenance"]))
+            counts.add(count)
         if len(counts) > 1:
             raise _cut_differently(output_dir, counts)
-        return cls(tuple(folders), tuple(states), counts.pop()) if folders else None
+        return cls(tuple(begun), counts.pop()) if begun else None
 
     @property
-    def are_finished(self) -> bool:
-        """Whether all of them have finished."""
-        return len(self.folders) == self.count and all(state.state == "finished" for state in self.states)
+    def are_one(self) -> bool:
+        """Whether all of them have finished, with the same model and settings."""
+        return self.missing(self.begun[0].key) is None
+
+    def missing(self, key: Any) -> str | None:
+        """Say how many have not finished with the model and settings of this key; None: all have."""
+        num_missing = self.count - sum(shard.state == "finished" and shard.key == key for shard in self.begun)
+        which = " with these settings" if any(shard.key != key for shard in self.begun) else ""
+        return f"waiting for {num_missing} of {self.count} shards{which}" if num_missing else None
 
     @property
     def digest(self) -> str:
         """What tells these answers from others."""
         digest = hashlib.sha256()
-        for folder in self.folders:
-            digest.update((folder / RUN_NAME).read_bytes())
+        for shard in self.begun:
+            digest.update((shard.folder / RUN_NAME).read_bytes())
         return digest.hexdigest()[:16]
 
     def together(self) -> RunStatus:
-        """Return what they have done, taken together."""
-        kinds = {state.state for state in self.states}
-        state = next((kind for kind in ("running", "killed", "interrupted") if kind in kinds), "finished")
-        if state == "finished" and len(self.folders) < self.count:
-            state = f"waiting for {self.count - len(self.folders)} of {self.count} shards"
+        """Return what they have done, taken together: with the model and settings that one was started with last."""
+        latest = max(self.begun, key=lambda shard: (shard.folder / RUN_NAME).stat().st_mtime_ns)
+        kinds = {shard.state for shard in self.begun}
+        state = next((kind for kind in ("running", "killed", "interrupted") if kind in kinds), None)
+        states = [read_status(shard.folder) for shard in self.begun if shard.key == latest.key]
         return RunStatus(
-            state=state,
-            num_recordings=sum(one.num_recordings for one in self.states),
-            num_done=sum(one.num_done for one in self.states),
-            num_others=sum(one.num_others for one in self.states),
-            failures=tuple(sorted(failure for one in self.states for failure in one.failures)),
-            audio_s=sum(one.audio_s for one in self.states),
-            provenance=self.states[0].provenance,
+            state=state or self.missing(latest.key) or "finished",
+            num_recordings=sum(shard.num_recordings for shard in self.begun),
+            num_done=sum(one.num_done for one in states),
+            num_others=sum(one.num_others for one in states),
+            failures=tuple(sorted(failure for one in states for failure in one.failures)),
+            audio_s=sum(one.audio_s for one in states),
+            provenance=latest.provenance,
+            shards=self._groups(),
         )
+
+    def _groups(self) -> tuple[ShardGroup, ...]:
+        alike: dict[Any, list[Shard]] = {}
+        for shard in self.begun:
+            alike.setdefault((shard.key, shard.state), []).append(shard)
+        groups = [
+            ShardGroup(tuple(shard.number for shard in own), own[0].state, own[0].provenance) for own in alike.values()
+        ]
+        absent = set(range(1, self.count + 1)) - {shard.number for shard in self.begun}
+        return (*groups, *([ShardGroup(tuple(sorted(absent)), "not begun", {})] if absent else []))
+
+
+def _tables_in(output_dir: Path) -> list[tuple[int, int, Path]]:
+    """Return the tables of shards, with the number of each and how many there are to be."""
+    found = ((_TABLES.fullmatch(path.name), path) for path in (output_dir / SHARDS_FOLDER).glob("*-of-*"))
+    return sorted((int(match[1]), int(match[2]), path) for match, path in found if match)
 
 
 def _cut_differently(output_dir: Path, counts: set[int]) -> TranscriptionError:
@@ -131,20 +172,16 @@ def _cut_differently(output_dir: Path, counts: set[int]) -> TranscriptionError:
 
 
 def merge_shards(output_dir: Path) -> bool:
-    """Make the tables of finished shards those of one run, once; return whether this was done now.
+    """Make the tables of shards that have all finished alike those of one run, once; return whether this was done now.
 
     Whoever comes while another one does it leaves it to that one.
 
     Raises:
-        TranscriptionError: The shards do not fit together, or the folder cannot be written to.
+        TranscriptionError: They were cut differently, or the folder cannot be written to.
     """
     shards = Shards.find(output_dir)
-    if shards is None or not shards.are_finished or note_of(output_dir, "shards") == shards.digest:
+    if shards is None or not shards.are_one or note_of(output_dir, "shards") == shards.digest:
         return False
-    if len({state.provenance["key"] for state in shards.states}) > 1:
-        raise TranscriptionError(
-            "its shards were made with different models or settings; run them all with the same", path=output_dir
-        )
     try:
         folder = OutputFolder(output_dir)
     except TranscriptionError:
@@ -153,14 +190,14 @@ def merge_shards(output_dir: Path) -> bool:
         raise
     with closing(folder):
         digest = shards.digest  # of what is read from here on: a shard that changes meanwhile is merged again
-        done = {utterance_id for path in shards.folders for utterance_id in _take_over(folder, path)}
-        failures = [row for path in shards.folders for row in read_failures(path)]
+        paths = [shard.folder for shard in shards.begun]
+        done = {utterance_id for path in paths for utterance_id in _take_over(folder, path)}
+        failures = [row for path in paths for row in read_failures(path)]
         useless = {row[0] for row in failures} - done
-        layout = note_of(shards.folders[0], "layout")
-        folder.begin(done | useless, shards.states[0].provenance, layout)
+        folder.begin(done | useless, shards.begun[0].provenance, note_of(paths[0], "layout"))
         for row in failures:
             folder.note_failure(*row)
-        folder.finish(done, useless, [], _sum_of(shards.folders), shards=digest)
+        folder.finish(done, useless, [], _sum_of(paths), shards=digest)
     return True
 
 
@@ -180,7 +217,7 @@ def status_of(output_dir: Path) -> RunStatus:
 
 def _dissolve(folder: OutputFolder) -> None:
     """Take over what shards have made, for one run that goes on alone."""
-    paths = sorted((folder.path / SHARDS_FOLDER).glob("*-of-*"))
+    paths = [path for _, _, path in _tables_in(folder.path)]
     for path in paths:
         if is_in_use(path):
             raise TranscriptionError(f"shard {path.name} of this folder is running; wait for it", path=folder.path)
