@@ -30,7 +30,7 @@ from asrkit.transcription.recognizer import Model, Network
 from asrkit.transcription.recordings import Batch, Recording, find_recordings, plan_batches
 from asrkit.transcription.remote import fetch, is_url
 from asrkit.transcription.scanning import Scanned, Scanner, State
-from asrkit.transcription.shards import Shards, merge_shards, of_shard, open_tables
+from asrkit.transcription.shards import Shards, drop_shards, merge_shards, of_shard, open_tables
 from asrkit.transcription.speech import LOUDNESS
 from asrkit.transcription.stored import Tokens, find_emissions
 from asrkit.transcription.summary import Observer, TranscriptionSummary
@@ -291,6 +291,8 @@ class _Run:
                     )
                 ids = [recording.utterance_id for recording in recordings]
                 folder.begin(ids, self.recipe.provenance, None if self.files is None else self.files.layout)
+                if self.config.shard_of is None:
+                    drop_shards(folder.path)
             ledger = Ledger(folder, self.files, self.recipe.model, self.recipe.calibration, self.summary, self.observer)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder, ledger))))  # type: ignore[type-var]
             for batch in outcomes:

@@ -10,19 +10,21 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from asrkit.errors import MissingPathError, TranscriptionError
-from asrkit.transcription.folder import OutputFolder, is_in_use, note_of
-from asrkit.transcription.naming import RUN_NAME, SHARDS_FOLDER
+from asrkit.transcription.folder import OutputFolder, note_of
+from asrkit.transcription.locks import InUseError, hold, is_in_use
+from asrkit.transcription.naming import RESULTS_NAME, RUN_NAME, SHARDS_FOLDER, without_channel
+from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.recordings import Recording
-from asrkit.transcription.results import read_results
 from asrkit.transcription.status import RunStatus, ShardGroup, read_description, read_failures, read_status
 from asrkit.tuning.confidence import ExpectedErrors
+from asrkit.writing import refuse_links
 
 _TABLES = re.compile(r"([1-9][0-9]*)-of-([1-9][0-9]*)")
 
@@ -31,12 +33,13 @@ def of_shard(recordings: Sequence[Recording], shard_of: tuple[int, int] | None) 
     """Return the recordings that fall to a shard, by its number from 1 and how many there are; None: all."""
     if shard_of is None:
         return [*recordings]
+    return [recording for recording in recordings if _falls_to(recording.utterance_id, shard_of)]
+
+
+def _falls_to(utterance_id: str, shard_of: tuple[int, int]) -> bool:
     number, count = shard_of
-    return [recording for recording in recordings if _draw(recording.utterance_id) % count == number - 1]
-
-
-def _draw(utterance_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(utterance_id.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    drawn = hashlib.sha256(utterance_id.encode("utf-8", "surrogatepass")).digest()[:8]
+    return int.from_bytes(drawn, "big") % count == number - 1
 
 
 def tables_of(output_dir: Path, shard_of: tuple[int, int] | None) -> Path:
@@ -45,27 +48,69 @@ def tables_of(output_dir: Path, shard_of: tuple[int, int] | None) -> Path:
 
 
 def open_tables(output_dir: Path, shard_of: tuple[int, int] | None, *, read_only: bool = False) -> OutputFolder:
-    """Open the tables of a run, or of one of its shards; a run that is whole takes over what shards have made.
+    """Open the tables of a run, or of one of its shards.
+
+    A run that is whole takes over what shards have made, a shard that begins what falls to it of an earlier run.
 
     Raises:
         TranscriptionError: They cannot be used, or another run is using them.
     """
-    if shard_of is None:
-        folder = OutputFolder(output_dir, read_only=read_only)
-        if not read_only:
-            try:
-                _dissolve(folder)
-            except TranscriptionError:
-                folder.close()
-                raise
-        return folder
-    if not read_only:
-        if is_in_use(output_dir):
-            raise TranscriptionError("another run is writing into this folder; wait for it", path=output_dir)
+    path = tables_of(output_dir, shard_of)
+    begins = shard_of is not None and not (path / RUN_NAME).exists()
+    if read_only:
+        return OutputFolder(output_dir if begins else path, read_only=True)
+    if shard_of is not None:
+        _refuse_beside_whole(output_dir)
         others = Shards.find(output_dir)
         if others is not None and others.count != shard_of[1]:
             raise _cut_differently(output_dir, {others.count, shard_of[1]})
-    return OutputFolder(tables_of(output_dir, shard_of), output_dir, read_only=read_only)
+    folder = OutputFolder(path, None if shard_of is None else output_dir)
+    try:
+        if shard_of is None:
+            _take_over_shards(folder)
+        else:
+            _refuse_beside_whole(output_dir)  # each of the two looks when it has a lock, so not both of them go on
+        if shard_of is not None and begins:
+            _take_over_part(folder, output_dir, shard_of)
+    except TranscriptionError:
+        folder.close()
+        raise
+    return folder
+
+
+def _refuse_beside_whole(output_dir: Path) -> None:
+    """Refuse to run a shard where one run that is whole is going on; who merges shards is none, and is done first."""
+    if is_in_use(output_dir) and not is_in_use(output_dir / SHARDS_FOLDER) and is_in_use(output_dir):
+        raise InUseError("another run is writing into this folder; wait for it", path=output_dir)
+
+
+def _take_over_part(folder: OutputFolder, output_dir: Path, shard_of: tuple[int, int]) -> None:
+    def is_wanted(utterance_id: str) -> bool:
+        names = {utterance_id, without_channel(utterance_id)}  # a manifest may bring what looks like a channel
+        return folder.results.get(utterance_id) is None and any(_falls_to(name, shard_of) for name in names)
+
+    if (output_dir / RESULTS_NAME).is_file():
+        for _ in folder.take_over(output_dir, is_wanted):
+            pass
+
+
+def _take_over_shards(folder: OutputFolder) -> None:
+    """Take over what shards have made, for one run that goes on alone."""
+    paths = [path for _, _, path in _tables_in(folder.path)]
+    for path in paths:
+        if is_in_use(path):
+            raise InUseError(f"shard {path.name} of this folder is running; wait for it", path=folder.path)
+    for path in paths:
+        if (path / RUN_NAME).exists():
+            for _ in folder.take_over(path):
+                pass
+
+
+def drop_shards(output_dir: Path) -> None:
+    """Delete the tables of shards that a run which is whole has taken over, once it has begun."""
+    for _, _, path in _tables_in(output_dir):  # without it they are none: a kill must leave no halves
+        (path / RUN_NAME).unlink(missing_ok=True)
+    shutil.rmtree(output_dir / SHARDS_FOLDER, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -174,31 +219,50 @@ def _cut_differently(output_dir: Path, counts: set[int]) -> TranscriptionError:
 def merge_shards(output_dir: Path) -> bool:
     """Make the tables of shards that have all finished alike those of one run, once; return whether this was done now.
 
-    Whoever comes while another one does it leaves it to that one.
+    Whoever comes while another one does it leaves it to that one, which looks again when it is done.
 
     Raises:
         TranscriptionError: They were cut differently, or the folder cannot be written to.
     """
+    is_merged = False
+    while _due(output_dir) is not None and _merge(output_dir):
+        is_merged = True
+    return is_merged
+
+
+def _due(output_dir: Path) -> Shards | None:
+    """Return the shards if they are to be merged."""
     shards = Shards.find(output_dir)
-    if shards is None or not shards.are_one or note_of(output_dir, "shards") == shards.digest:
-        return False
+    is_due = shards is not None and shards.are_one and note_of(output_dir, "shards") != shards.digest
+    return shards if is_due else None
+
+
+def _merge(output_dir: Path) -> bool:
     try:
-        folder = OutputFolder(output_dir)
-    except TranscriptionError:
-        if is_in_use(output_dir):
-            return False
-        raise
-    with closing(folder):
-        digest = shards.digest  # of what is read from here on: a shard that changes meanwhile is merged again
-        paths = [shard.folder for shard in shards.begun]
-        done = {utterance_id for path in paths for utterance_id in _take_over(folder, path)}
-        failures = [row for path in paths for row in read_failures(path)]
-        useless = {row[0] for row in failures} - done
-        folder.begin(done | useless, shards.begun[0].provenance, note_of(paths[0], "layout"))
-        for row in failures:
-            folder.note_failure(*row)
-        folder.finish(done, useless, [], _sum_of(paths), shards=digest)
-    return True
+        refuse_links(output_dir / SHARDS_FOLDER, output_dir)
+        with closing(hold(output_dir / SHARDS_FOLDER)), closing(OutputFolder(output_dir)) as folder:
+            shards = _due(output_dir)
+            if shards is not None:
+                _merge_into(folder, shards)
+            return shards is not None
+    except (InUseError, FileNotFoundError):  # the latter: one run that is whole has taken them over
+        return False
+    except OSError as error:
+        raise unwritable(output_dir / SHARDS_FOLDER, error) from None
+
+
+def _merge_into(folder: OutputFolder, shards: Shards) -> None:
+    digest = shards.digest  # of what is read from here on: a shard that changes meanwhile is merged again
+    paths = [shard.folder for shard in shards.begun]
+    layouts = [note_of(path, "layout") for path in paths]
+    done = {utterance_id for path in paths for utterance_id in folder.take_over(path)}
+    failures = [row for path in paths for row in read_failures(path)]
+    useless = {row[0] for row in failures} - done
+    layout = layouts[0] if all(one == layouts[0] for one in layouts) else None
+    folder.begin(done | useless, shards.begun[0].provenance, layout)
+    for row in failures:
+        folder.note_failure(*row)
+    folder.finish(done, useless, [], _sum_of(paths), shards=digest)
 
 
 def status_of(output_dir: Path) -> RunStatus:
@@ -213,26 +277,6 @@ def status_of(output_dir: Path) -> RunStatus:
     if shards is None or note_of(output_dir, "shards") == shards.digest:
         return read_status(output_dir)
     return shards.together()
-
-
-def _dissolve(folder: OutputFolder) -> None:
-    """Take over what shards have made, for one run that goes on alone."""
-    paths = [path for _, _, path in _tables_in(folder.path)]
-    for path in paths:
-        if is_in_use(path):
-            raise TranscriptionError(f"shard {path.name} of this folder is running; wait for it", path=folder.path)
-    for path in paths:
-        if (path / RUN_NAME).exists():
-            for _ in _take_over(folder, path):
-                pass
-    shutil.rmtree(folder.path / SHARDS_FOLDER, ignore_errors=True)
-
-
-def _take_over(folder: OutputFolder, shard: Path) -> Iterator[str]:
-    """Add the results of a shard, one by one, and yield their ids."""
-    for transcript in read_results(shard):
-        folder.results.append([transcript])
-        yield transcript.utterance_id
 
 
 def _sum_of(folders: Sequence[Path]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from asrkit.errors import MissingPathError, TranscriptionError
 from asrkit.reading import parse_json, require_plain
-from asrkit.transcription.folder import is_in_use
+from asrkit.transcription.locks import is_in_use
 from asrkit.transcription.naming import FAILURES_NAME, RUN_NAME
 from asrkit.transcription.results import read_results, unreadable
 from asrkit.tuning.confidence import ExpectedErrors
@@ -103,13 +103,21 @@ def read_description(folder: Path) -> dict[str, Any]:
     """
     if not folder.is_dir():
         raise MissingPathError("no such output folder", path=folder)
-    path = folder / RUN_NAME
+    description = _description(folder / RUN_NAME)
+    if description["state"] == "running" and not is_in_use(folder):
+        description = _description(folder / RUN_NAME)  # what finished just now has said so before it let go
+        if description["state"] == "running":
+            description["state"] = "killed"
+    return description
+
+
+def _description(path: Path) -> dict[str, Any]:
     try:
         require_plain(path)
         description = parse_json(path.read_text(encoding="utf-8"))
         description["provenance"].get("key")
         counts = {name: index(description[name]) for name in ("num_recordings", "num_others")}
-        state = str(description["state"])
+        return {**description, **counts, "state": str(description["state"])}
     except FileNotFoundError:
         raise TranscriptionError("no run.json: not an output folder of `asrkit transcribe`", path=path.parent) from None
     except OSError as error:
@@ -118,9 +126,6 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise TranscriptionError(
             f"cannot be understood ({error}); transcribe into the folder again", path=path
         ) from None
-    if state == "running" and not is_in_use(folder):
-        state = "killed"
-    return {**description, **counts, "state": state}
 
 
 def read_failures(folder: Path) -> list[tuple[str, str, str]]:
