@@ -135,8 +135,10 @@ def test_what_changed_since_is_merged_again(inputs: Path, tmp_path: Path) -> Non
 def test_one_run_goes_on_where_shards_were(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = shard(inputs, out, 1, 2)
-    watcher = Watcher()
+    before, watcher = contents(out), Watcher()
     config = TranscriptionConfig(format=("txt", "srt"))
+    planned = run(inputs, out, config=config, keep_emissions=True, dry_run=True).planned
+    assert [name for name, state, _ in planned if state == "done"] == sorted(done) and contents(out) == before
     run(inputs, out, config=config, keep_emissions=True, observer=watcher)
     assert len(done) + len(watcher.ids) == 6 and done and watcher.ids
     assert contents(out) == whole(inputs, tmp_path / "whole")
@@ -187,10 +189,10 @@ def test_the_status_names_shards_that_are_missing(inputs: Path, tmp_path: Path) 
 def test_what_does_not_go_together_is_refused(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shard(inputs, out, 1, 2)
-    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\)"):
+    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\); go on with 2, or run once without"):
         shard(inputs, out, 1, 3)
     shutil.copytree(tables_of(out, (1, 2)), tables_of(out, (1, 3)))
-    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\)"):
+    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\); run once without --shard"):
         status_of(out)
 
     class Nosy(Watcher):

@@ -56,21 +56,19 @@ def open_tables(output_dir: Path, shard_of: tuple[int, int] | None, *, read_only
         TranscriptionError: They cannot be used, or another run is using them.
     """
     path = tables_of(output_dir, shard_of)
-    begins = shard_of is not None and not (path / RUN_NAME).exists()
-    if read_only:
-        return OutputFolder(output_dir if begins else path, read_only=True)
-    if shard_of is not None:
+    if shard_of is not None and not read_only:
         _refuse_beside_whole(output_dir)
         others = Shards.find(output_dir)
         if others is not None and others.count != shard_of[1]:
-            raise _cut_differently(output_dir, {others.count, shard_of[1]})
-    folder = OutputFolder(path, None if shard_of is None else output_dir)
+            way = f"go on with {others.count}, or "
+            raise _cut_differently(output_dir, {others.count, shard_of[1]}, way)
+    folder = OutputFolder(path, None if shard_of is None else output_dir, read_only=read_only)
     try:
+        if not read_only:  # each of the two looks when it has a lock, so not both of them go on
+            (_refuse_beside_shards if shard_of is None else _refuse_beside_whole)(output_dir)
         if shard_of is None:
             _take_over_shards(folder)
-        else:
-            _refuse_beside_whole(output_dir)  # each of the two looks when it has a lock, so not both of them go on
-        if shard_of is not None and begins:
+        elif not (path / RUN_NAME).exists():
             _take_over_part(folder, output_dir, shard_of)
     except TranscriptionError:
         folder.close()
@@ -84,6 +82,12 @@ def _refuse_beside_whole(output_dir: Path) -> None:
         raise InUseError("another run is writing into this folder; wait for it", path=output_dir)
 
 
+def _refuse_beside_shards(output_dir: Path) -> None:
+    for _, _, path in _tables_in(output_dir):
+        if is_in_use(path):
+            raise InUseError(f"shard {path.name} of this folder is running; wait for it", path=output_dir)
+
+
 def _take_over_part(folder: OutputFolder, output_dir: Path, shard_of: tuple[int, int]) -> None:
     def is_wanted(utterance_id: str) -> bool:
         names = {utterance_id, without_channel(utterance_id)}  # a manifest may bring what looks like a channel
@@ -95,12 +99,7 @@ def _take_over_part(folder: OutputFolder, output_dir: Path, shard_of: tuple[int,
 
 
 def _take_over_shards(folder: OutputFolder) -> None:
-    """Take over what shards have made, for one run that goes on alone."""
-    paths = [path for _, _, path in _tables_in(folder.path)]
-    for path in paths:
-        if is_in_use(path):
-            raise InUseError(f"shard {path.name} of this folder is running; wait for it", path=folder.path)
-    for path in paths:
+    for _, _, path in _tables_in(folder.path):
         if (path / RUN_NAME).exists():
             for _ in folder.take_over(path):
                 pass
@@ -208,10 +207,10 @@ def _tables_in(output_dir: Path) -> list[tuple[int, int, Path]]:
     return sorted((int(match[1]), int(match[2]), path) for match, path in found if match)
 
 
-def _cut_differently(output_dir: Path, counts: set[int]) -> TranscriptionError:
+def _cut_differently(output_dir: Path, counts: set[int], way: str = "") -> TranscriptionError:
     return TranscriptionError(
-        f"holds shards of a run cut into another number ({' and '.join(map(str, sorted(counts)))}); go on with one "
-        "number, or run once without --shard, which keeps what they made",
+        f"holds shards of a run cut into another number ({' and '.join(map(str, sorted(counts)))}); {way}run once "
+        "without --shard, which keeps what they made",
         path=output_dir,
     )
 
