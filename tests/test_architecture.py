@@ -132,6 +132,7 @@ OWN_WRITERS = (
     "model/folder.py",
     "model/importing.py",
     "transcription/folder.py",
+    "transcription/locks.py",
     "transcription/results.py",
 )
 

@@ -184,3 +184,23 @@ def test_emissions_of_another_model_are_uncalibrated(project: Path, asrkit) -> N
     assert asrkit("transcribe", "wavs", "-o", "kept", "--keep-emissions").code == 0
     done = asrkit("transcribe", "--emissions", "kept", "--model", "other", "--lm", "lm.arpa", "-o", "out")
     assert "word confidences are uncalibrated" in done.err
+
+
+def test_parts_run_again_with_other_settings_wait_for_each_other(project: Path, asrkit) -> None:  # type: ignore[no-untyped-def]
+    def part(number: int, *flags: str) -> str:
+        done = asrkit("transcribe", "wavs", "--shard", f"{number}/3", *flags)
+        assert done.code == 0
+        return done.err  # type: ignore[no-any-return]
+
+    for number in (1, 2, 3):
+        told = part(number, "--decoder", "greedy")
+    assert "all 3 shards are done" in told
+    for number in (2, 1):
+        told = part(number, "--beam", "4")
+        assert f"waiting for {number} of 3 shards with these settings" in told
+        done = asrkit("status")
+        assert done.code == 0 and f"waiting for {number} of 3 shards with these settings" in done.out
+    assert "shards  1-2 finished\n        3 finished with decoder greedy, beam 7\n" in done.out
+    assert [group["numbers"] for group in json.loads(asrkit("status", "--json").out)["shards"]] == [[1, 2], [3]]
+    assert part(3, "--beam", "4").count("their tables are merged") == 1
+    assert "shards" not in asrkit("status").out

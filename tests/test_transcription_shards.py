@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_recognition import FakeModel, Watcher, contents, rows_of, run, write_recordings
+from fake_recognition import FakeModel, Watcher, contents, rows_of, run, write_recordings, write_speech
 
 from asrkit.config import TranscriptionConfig
 from asrkit.errors import ConfigError, TranscriptionError
+from asrkit.transcription import shards
+from asrkit.transcription.folder import OutputFolder
+from asrkit.transcription.locks import InUseError, hold, is_in_use
 from asrkit.transcription.recordings import find_recordings
-from asrkit.transcription.shards import merge_shards, of_shard, status_of, tables_of
+from asrkit.transcription.shards import Shards, merge_shards, of_shard, status_of, tables_of
+from asrkit.transcription.status import read_status
 from asrkit.transcription.transcript import Transcript
 
 COUNT = 4
@@ -131,26 +135,65 @@ def test_what_changed_since_is_merged_again(inputs: Path, tmp_path: Path) -> Non
 def test_one_run_goes_on_where_shards_were(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = shard(inputs, out, 1, 2)
-    watcher = Watcher()
+    before, watcher = contents(out), Watcher()
     config = TranscriptionConfig(format=("txt", "srt"))
+    planned = run(inputs, out, config=config, keep_emissions=True, dry_run=True).planned
+    assert [name for name, state, _ in planned if state == "done"] == sorted(done) and contents(out) == before
     run(inputs, out, config=config, keep_emissions=True, observer=watcher)
     assert len(done) + len(watcher.ids) == 6 and done and watcher.ids
     assert contents(out) == whole(inputs, tmp_path / "whole")
     assert not (out / ".asrkit.shards").exists()
 
 
+def test_shards_run_again_with_another_model_are_one_when_all_are(inputs: Path, tmp_path: Path) -> None:
+    out, model = tmp_path / "out", FakeModel(fingerprint="f2")
+    for number in (1, 2, 3):
+        shard(inputs, out, number, 3)
+    earlier = merged(out)
+    for number, others in ((2, (1, 3)), (1, (3,))):
+        watcher = Watcher()
+        again = shard(inputs, out, number, 3, model=model, observer=watcher)
+        assert watcher.remarks == [f"waiting for {len(others)} of 3 shards with these settings"]
+        state = status_of(out)
+        assert state.state == watcher.remarks[0]
+        assert {group.numbers: group.provenance["model_fingerprint"] for group in state.shards} == {
+            tuple({1, 2, 3}.difference(others)): "f2", others: "f1",
+        }  # fmt: skip
+        assert state.provenance["model_fingerprint"] == "f2" and state.num_recordings == 7
+        assert state.num_done >= len(again)  # what others made with the earlier model is left to do
+        assert state.num_done + state.num_left + len(state.failures) == 7 and state.num_left
+        assert {name: merged(out)[name] for name in ("results.jsonl", "hyp.txt")} == {
+            name: earlier[name] for name in ("results.jsonl", "hyp.txt")
+        }
+    shard(inputs, out, 3, 3, model=model)
+    assert (status_of(out).state, status_of(out).shards) == ("finished", ())
+    run(inputs, tmp_path / "whole", config=TranscriptionConfig(format=("txt", "srt")), keep_emissions=True, model=model)
+    assert merged(out) == contents(tmp_path / "whole")
+
+
+def test_the_status_names_shards_that_are_missing(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        shard(inputs, out, 2, 2, observer=Dying())
+    for name in ("2-of-2.bak", "copy-of-2"):  # of somebody who was careful
+        shutil.copytree(tables_of(out, (2, 2)), tables_of(out, (2, 2)).with_name(name))
+    assert [(group.numbers, group.state) for group in status_of(out).shards] == [
+        ((2,), "interrupted"),
+        ((1,), "not begun"),
+    ]
+    watcher = Watcher()
+    shard(inputs, out, 1, 2, observer=watcher)
+    assert watcher.remarks == ["waiting for 1 of 2 shards"]
+
+
 def test_what_does_not_go_together_is_refused(inputs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shard(inputs, out, 1, 2)
-    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\)"):
+    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\); go on with 2, or run once without"):
         shard(inputs, out, 1, 3)
     shutil.copytree(tables_of(out, (1, 2)), tables_of(out, (1, 3)))
-    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\)"):
+    with pytest.raises(TranscriptionError, match=r"another number \(2 and 3\); run once without --shard"):
         status_of(out)
-    other = tmp_path / "other"
-    shard(inputs, other, 1, 2)
-    with pytest.raises(TranscriptionError, match="different models or settings"):
-        shard(inputs, other, 2, 2, model=FakeModel(fingerprint="f2"))
 
     class Nosy(Watcher):
         def transcribed(self, transcript: Transcript) -> None:
@@ -163,6 +206,123 @@ def test_what_does_not_go_together_is_refused(inputs: Path, tmp_path: Path) -> N
     nosy = Nosy()
     shard(inputs, busy, 1, 2, observer=nosy)
     assert nosy.ids
+
+
+def test_shards_go_on_where_one_run_was(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_speech(inputs / "call.wav", 1.0, channels=2)
+    once = TranscriptionConfig(format=("txt", "srt"), channels="split")
+    run(inputs, out, config=once, keep_emissions=True)
+    write_speech(inputs / "late.wav", 0.5, seed=9)
+    done = []
+    for number in (1, 2, 3):
+        config = once.replace(shard=f"{number}/3")
+        planned = run(inputs, out, config=config, keep_emissions=True, dry_run=True).planned
+        watcher = Watcher()
+        run(inputs, out, config=config, keep_emissions=True, observer=watcher)
+        assert [name for name, state, _ in planned if state in ("new", "changed")] == watcher.ids
+        done += watcher.ids
+    assert done == ["late"]
+    run(inputs, tmp_path / "whole", config=once, keep_emissions=True)
+    assert merged(out) == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("place", ["OutputFolder.begin", "shutil.rmtree"])
+def test_a_run_killed_where_it_takes_over_from_shards_goes_on(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    out = tmp_path / "out"
+    done = shard(inputs, out, 1, 2)
+
+    def die(*_: Any, **__: Any) -> None:
+        if place == "shutil.rmtree":  # it had just begun
+            (tables_of(out, (1, 2)) / "results.jsonl").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(f"asrkit.transcription.shards.{place}", die)
+        whole(inputs, out)
+    watcher = Watcher()
+    run(inputs, out, config=TranscriptionConfig(format=("txt", "srt")), keep_emissions=True, observer=watcher)
+    assert len(watcher.ids) + len(done) == 6 and contents(out) == whole(inputs, tmp_path / "whole")
+
+
+def test_the_number_of_shards_can_be_changed(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = shard(inputs, out, 1, 2)
+    with pytest.raises(KeyboardInterrupt):
+        run(inputs, out, config=TranscriptionConfig(jobs=1, batch_size=1), keep_emissions=True, observer=Dying())
+    assert status_of(out).state == "interrupted" and len(rows_of(out)) == len(done) + 1
+    later = [name for number in (1, 2, 3) for name in shard(inputs, out, number, 3)]
+    assert len(later) == 5 - len(done)
+    assert merged(out) == whole(inputs, tmp_path / "whole")
+
+
+@pytest.mark.parametrize("widths", [(10,), (42, 10)])
+def test_subtitles_that_shards_set_otherwise_are_set_anew(inputs: Path, tmp_path: Path, widths: tuple[int]) -> None:
+    config = TranscriptionConfig(format=("srt",))
+    for number, width in enumerate(widths, start=1):  # all of them are merged; the tables of one alone are taken over
+        run(inputs, tmp_path / "out", config=config.replace(shard=f"{number}/2", subtitle_width=width))
+    if len(widths) == 2:
+        assert json.loads((tmp_path / "out/run.json").read_text())["layout"] is None
+    run(inputs, tmp_path / "out", config=config)
+    run(inputs, tmp_path / "whole", config=config)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_shard_may_run_while_others_are_merged(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    for number in (1, 2):
+        shard(inputs, out, number, 2)
+    (inputs / "speaker0/clip 0.wav").rename(inputs / "speaker0/clip 9.wav")
+    merge, made = shards._merge_into, []
+
+    def slow(*arguments: Any) -> None:
+        merge(*arguments)
+        if not made:
+            made.append(shard(inputs, out, 1, 2) + shard(inputs, out, 2, 2))
+
+    monkeypatch.setattr(shards, "_merge_into", slow)
+    (inputs / "bad.wav").unlink()
+    shard(inputs, out, 1, 2)
+    assert made and json.loads((out / "run.json").read_text())["shards"] == Shards.find(out).digest  # type: ignore[union-attr]
+    assert "speaker0/clip%209 " in (out / "hyp.txt").read_text()
+    whole(inputs, tmp_path / "whole")
+    assert (out / "hyp.txt").read_bytes() == (tmp_path / "whole/hyp.txt").read_bytes()
+
+
+def test_one_run_that_begins_while_a_shard_does_is_seen(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, held = tmp_path / "out", []
+
+    class Late(OutputFolder):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            held.append(hold(out))
+
+    monkeypatch.setattr(shards, "OutputFolder", Late)
+    with pytest.raises(InUseError, match="another run is writing into this folder"):
+        shard(inputs, out, 1, 2)
+    held[0].close()
+    assert not is_in_use(tables_of(out, (1, 2)))
+
+
+def test_what_finishes_while_somebody_looks_was_not_killed(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    whole(inputs, out)
+    finished = (out / "run.json").read_text()
+    (out / "run.json").write_text(finished.replace('"finished"', '"running"'))
+    assert read_status(out).state == "killed"
+
+    def finish(folder: Path) -> bool:
+        (folder / "run.json").write_text(finished)
+        return False
+
+    monkeypatch.setattr("asrkit.transcription.status.is_in_use", finish)
+    assert read_status(out).state == "finished"
 
 
 RUN = """

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,11 +13,11 @@ from asrkit.config import TranscriptionConfig
 from asrkit.emissions import EMISSIONS_SUFFIX, read_info
 from asrkit.errors import DecodingError, TranscriptionError
 from asrkit.reading import parse_json, require_plain
+from asrkit.transcription.locks import hold
 from asrkit.transcription.naming import (
     EMISSIONS_FOLDER,
     FAILURES_NAME,
     HYPOTHESES_NAME,
-    LOCK_NAME,
     OWN_NAMES,
     RESULTS_NAME,
     RUN_NAME,
@@ -32,7 +31,7 @@ from asrkit.transcription.outputs import (
     unwritable,
     write_atomically,
 )
-from asrkit.transcription.results import ResultsLog
+from asrkit.transcription.results import ResultsLog, read_results
 from asrkit.writing import TEMPORARY_PATTERN, refuse_links, written_whole
 
 
@@ -45,7 +44,8 @@ class OutputFolder:
         read_only: Look, but touch nothing.
 
     Raises:
-        TranscriptionError: The folder cannot be used, or another run is using it.
+        InUseError: Another run is using the folder.
+        TranscriptionError: It cannot be used.
     """
 
     def __init__(self, path: Path, whole: Path | None = None, *, read_only: bool = False) -> None:
@@ -66,12 +66,11 @@ class OutputFolder:
             try:
                 refuse_links(path, whole or path)
                 path.mkdir(parents=True, exist_ok=True)
-                self._lock = _locked(path / LOCK_NAME)
+                self._lock = hold(path)
             except OSError as error:
                 raise unwritable(path, error) from None
         self.results = ResultsLog(path, read_only=read_only)
-        default = {name: getattr(TranscriptionConfig(), name) for name in SUBTITLE_SETTINGS}
-        self._layout = note_of(path, "layout", default)  # runs of before did not say
+        self._layout = _layout_of(path)
 
     def close(self) -> None:
         """Let the folder go; a run that did not finish is marked as interrupted."""
@@ -85,6 +84,19 @@ class OutputFolder:
     def is_laid_out(self, layout: Mapping[str, float] | None) -> bool:
         """Whether the subtitles in the folder are set like this; None: there is nothing to set."""
         return layout is None or self._layout == layout
+
+    def take_over(self, tables: Path, is_wanted: Callable[[str], bool] = lambda utterance_id: True) -> Iterator[str]:
+        """Add the results of other tables, one by one, and yield their ids; the files that they vouch for stay.
+
+        Raises:
+            TranscriptionError: They cannot be read, or not be written here.
+        """
+        layout = _layout_of(tables)
+        for transcript in read_results(tables):
+            if is_wanted(transcript.utterance_id):
+                self._layout = layout if not len(self.results) or layout == self._layout else None
+                self.results.append([transcript])
+                yield transcript.utterance_id
 
     def begin(
         self, utterance_ids: Collection[str], provenance: Mapping[str, Any], layout: Mapping[str, float] | None = None
@@ -249,6 +261,11 @@ def note_of(folder: Path, name: str, default: Any = None) -> Any:
         return default
 
 
+def _layout_of(folder: Path) -> Any:
+    default = {name: getattr(TranscriptionConfig(), name) for name in SUBTITLE_SETTINGS}
+    return note_of(folder, "layout", default)  # runs of before did not say
+
+
 def _table_line(*cells: str) -> bytes:
     """Return one line of a table; what would break it becomes a space, undecodable bytes become visible."""
     clean = [" ".join(cell.split()) if any(c in cell for c in "\t\r\n\v\f") else cell for cell in cells]
@@ -269,39 +286,3 @@ def refuse_strangers(folder: Path, paths: Iterable[Path]) -> None:
             raise TranscriptionError(
                 "is there already and comes from elsewhere; name another folder with -o, or --overwrite", path=path
             )
-
-
-def is_in_use(path: Path) -> bool:
-    """Whether a run is writing into an output folder right now."""
-    try:
-        _locked(path / LOCK_NAME, create=False).close()
-    except TranscriptionError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _locked(path: Path, *, create: bool = True) -> IO[bytes]:
-    """Open a file that only one run at a time may hold; the system lets go of it when the run dies."""
-    if create and path.is_symlink():  # what it leads to is no lock of ours
-        path.unlink()
-    require_plain(path)
-    file = path.open("ab" if create else "rb")
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # the latter from Windows and some network mounts
-        file.close()
-        raise TranscriptionError(
-            "another run is writing into this folder; wait for it or choose another one with -o", path=path.parent
-        ) from None
-    except OSError:  # a file system without locks
-        pass
-    return file

@@ -42,7 +42,7 @@ class ResultsLog:
 
     Args:
         folder: The output folder; it exists.
-        read_only: Look, but touch nothing.
+        read_only: Look, but touch nothing: what is added is known, but cannot be read back.
 
     Raises:
         TranscriptionError: The file cannot be read or written.
@@ -50,6 +50,7 @@ class ResultsLog:
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.path = folder / RESULTS_NAME
+        self._read_only = read_only
         self._entries: dict[str, Entry] = {}
         self._foreign: list[tuple[int, int]] = []  # offset and length
         self._end = 0
@@ -98,7 +99,7 @@ class ResultsLog:
             TranscriptionError: They cannot be written; the file holds whole lines all the same.
         """
         lines = [_encoded(transcript.to_row()) for transcript in transcripts]
-        data = memoryview(b"".join(lines))
+        data = memoryview(b"" if self._read_only else b"".join(lines))
         try:
             self._file.seek(self._end)
             while data:

@@ -30,7 +30,7 @@ from asrkit.transcription.recognizer import Model, Network
 from asrkit.transcription.recordings import Batch, Recording, find_recordings, plan_batches
 from asrkit.transcription.remote import fetch, is_url
 from asrkit.transcription.scanning import Scanned, Scanner, State
-from asrkit.transcription.shards import merge_shards, of_shard, open_tables
+from asrkit.transcription.shards import Shards, drop_shards, merge_shards, of_shard, open_tables
 from asrkit.transcription.speech import LOUDNESS
 from asrkit.transcription.stored import Tokens, find_emissions
 from asrkit.transcription.summary import Observer, TranscriptionSummary
@@ -291,6 +291,8 @@ class _Run:
                     )
                 ids = [recording.utterance_id for recording in recordings]
                 folder.begin(ids, self.recipe.provenance, None if self.files is None else self.files.layout)
+                if self.config.shard_of is None:
+                    drop_shards(folder.path)
             ledger = Ledger(folder, self.files, self.recipe.model, self.recipe.calibration, self.summary, self.observer)
             outcomes = stack.enter_context(closing(runner.run(self._batches(recordings, folder, ledger))))  # type: ignore[type-var]
             for batch in outcomes:
@@ -298,9 +300,16 @@ class _Run:
             self.summary.elapsed_s = time.monotonic() - started
             self.summary.stage_cpu_s = runner.stage_cpu_s()
             ledger.finish()
-        if self.output_dir is not None and self.config.shard_of is not None and merge_shards(self.output_dir):
-            self.observer.remark(f"all {self.config.shard_of[1]} shards are done; their tables are merged")
+        if self.output_dir is not None and self.config.shard_of is not None:
+            self._join_shards(self.output_dir, self.config.shard_of[1])
         return self.summary
+
+    def _join_shards(self, output_dir: Path, count: int) -> None:
+        """Make one run of all shards if this was the last of them; else say how many are missing."""
+        if merge_shards(output_dir):
+            self.observer.remark(f"all {count} shards are done; their tables are merged")
+        elif (shards := Shards.find(output_dir)) and (missing := shards.missing(self.recipe.provenance["key"])):
+            self.observer.remark(missing)
 
     def _open_folder(self, recordings: Sequence[Recording]) -> OutputFolder | None:
         if self.output_dir is None or self.files is None:

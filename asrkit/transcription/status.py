@@ -10,10 +10,19 @@ from typing import Any
 
 from asrkit.errors import MissingPathError, TranscriptionError
 from asrkit.reading import parse_json, require_plain
-from asrkit.transcription.folder import is_in_use
+from asrkit.transcription.locks import is_in_use
 from asrkit.transcription.naming import FAILURES_NAME, RUN_NAME
 from asrkit.transcription.results import read_results, unreadable
 from asrkit.tuning.confidence import ExpectedErrors
+
+
+@dataclass(frozen=True)
+class ShardGroup:
+    """Shards of a run that are equally far, with the same model and settings."""
+
+    numbers: tuple[int, ...]  # which of them, from 1
+    state: str  # as of a run, or not begun
+    provenance: Mapping[str, Any]  # model, language model and settings; of those that did not begin, nothing
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class RunStatus:
     provenance: Mapping[str, Any]  # model, language model and settings
     # Word errors to be expected in the last finished run, where confidences are calibrated.
     expected: ExpectedErrors | None = None
+    shards: tuple[ShardGroup, ...] = ()  # of a run in shards that are not one yet
 
     @property
     def num_left(self) -> int:
@@ -47,6 +57,10 @@ class RunStatus:
             "audio_s": round(self.audio_s, 3),
             "provenance": dict(self.provenance),
             "expected": None if self.expected is None else self.expected.to_dict(),
+            "shards": [
+                {"numbers": [*group.numbers], "state": group.state, "provenance": dict(group.provenance)}
+                for group in self.shards
+            ],
         }
 
 
@@ -57,17 +71,12 @@ def read_status(folder: Path) -> RunStatus:
         MissingPathError: There is no such folder.
         TranscriptionError: It is not an output folder.
     """
-    if not folder.is_dir():
-        raise MissingPathError("no such output folder", path=folder)
-    description = _description(folder / RUN_NAME)
+    description = read_description(folder)
     key = description["provenance"].get("key")
     failures = tuple((name, reason) for name, _, reason in read_failures(folder))
     latest = {t.utterance_id: t.duration_s for t in read_results(folder) if t.provenance.get("key") == key}
-    state = str(description["state"])
-    if state == "running" and not is_in_use(folder):
-        state = "killed"
     return RunStatus(
-        state=state,
+        state=description["state"],
         num_recordings=description["num_recordings"],
         num_done=max(0, len(latest.keys() - {name for name, _ in failures}) - description["num_others"]),
         num_others=description["num_others"],
@@ -85,13 +94,30 @@ def _expected(description: Mapping[str, Any]) -> ExpectedErrors | None:
         return None
 
 
+def read_description(folder: Path) -> dict[str, Any]:
+    """Return what ``run.json`` of an output folder says, with the state that the run is really in.
+
+    Raises:
+        MissingPathError: There is no such folder.
+        TranscriptionError: It is not an output folder.
+    """
+    if not folder.is_dir():
+        raise MissingPathError("no such output folder", path=folder)
+    description = _description(folder / RUN_NAME)
+    if description["state"] == "running" and not is_in_use(folder):
+        description = _description(folder / RUN_NAME)  # what finished just now has said so before it let go
+        if description["state"] == "running":
+            description["state"] = "killed"
+    return description
+
+
 def _description(path: Path) -> dict[str, Any]:
     try:
         require_plain(path)
         description = parse_json(path.read_text(encoding="utf-8"))
         description["provenance"].get("key")
         counts = {name: index(description[name]) for name in ("num_recordings", "num_others")}
-        return {"state": description["state"], **description, **counts}
+        return {**description, **counts, "state": str(description["state"])}
     except FileNotFoundError:
         raise TranscriptionError("no run.json: not an output folder of `asrkit transcribe`", path=path.parent) from None
     except OSError as error:
