@@ -125,6 +125,8 @@ def test_english_leaves_out_held_out_speakers_and_share_alike_corpora(tmp_path: 
     assert speakers(sets["an4_test"]) == {"s00", "s07", "s14"}
     assert [u.id for u in read_manifest(sets["kathleen"])] == ["d"]
     assert [u.id for u in read_manifest(sets["kathleen_test"])] == ["t"]
+    assert run_script("prepare_english.py", *lists).returncode == 0
+    assert sorted(path.stem for path in sets["kathleen"].parent.iterdir()) == ["an4_test", "kathleen"]
 
 
 def test_english_is_not_reported_on_a_voice_that_is_trained_on(tmp_path: Path) -> None:
