@@ -101,16 +101,20 @@ def set_paths(folder: Path, split: str) -> list[Path]:
 
 
 def keep_sources(sources: Sequence[Path], paths: Iterable[Path]) -> None:
-    """Refuse to write over what is read: a source, or a file in the folder of one that is no manifest of ours.
+    """Refuse to write over what is read: a source, or what may belong to one.
+
+    That is what lies in its folder, such as the other tables of Common Voice, unless it is a manifest of ours.
 
     Raises:
         ManifestError: One of ``paths`` is such a file.
     """
     for path in (path for path in paths if path.exists()):
-        for source in filter(Path.exists, sources):
-            if _is_foreign_in(source, path) if source.is_dir() else path.samefile(source):
-                raise ManifestError(f"belongs to the source {source}, which is kept; name another output", path=path)
+        for source in (source for source in sources if source.exists()):
+            if path.samefile(source) or (_is_near(source.resolve(), path.resolve()) and not is_own_manifest(path)):
+                raise ManifestError(
+                    f"is kept: it is the source {source}, or may belong to it; name another output", path=path
+                )
 
 
-def _is_foreign_in(folder: Path, path: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve()) and not is_own_manifest(path)
+def _is_near(source: Path, path: Path) -> bool:
+    return path.is_relative_to(source) if source.is_dir() else path.parent == source.parent
