@@ -263,7 +263,7 @@ def main() -> None:
             found = sum(utterance.duration_s or 0.0 for utterance in utterances) / 3600
             expected = sum(corpus.hours.get(name, 0.0) for corpus in corpora)
             print(f"{name}.tsv: {len(utterances):,} utterances, {found:.2f} h (of {expected:.2f} h)")
-    except AsrkitError as error:
+    except (AsrkitError, OSError) as error:
         raise SystemExit(f"collect_english: {error}") from None
 
 

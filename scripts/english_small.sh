@@ -43,11 +43,11 @@ run python "$here/prepare_english.py" "$train" "$dev" "$folder/data" "${test[@]}
 # A model of each text, and one of how people speak who read into microphones; the dev set says how much of each.
 models=()
 for text in "${texts[@]}"; do
-  name=$(basename "$text")
+  model="$folder/lm/text-$((${#models[@]} + 1)).arpa" # two texts may have one name, or that of another model here
   least=0
   [ "$(wc -c <"$text")" -lt 4000000 ] || least=1 # of a large text, n-grams seen once are noise
-  run asrkit lm build "$text" --order 4 --prune 0 0 $least $least --max-vocab 80000 -o "$folder/lm/${name%%.*}.arpa"
-  models+=("$folder/lm/${name%%.*}.arpa")
+  run asrkit lm build "$text" --order 4 --prune 0 0 $least $least --max-vocab 80000 -o "$model"
+  models+=("$model")
 done
 run asrkit lm build "$folder/data/train.tsv" --order 4 --discount-fallback -o "$folder/lm/speech.arpa"
 run asrkit lm interpolate "${models[@]}" "$folder/lm/speech.arpa" --tune-on "$folder/data/dev.tsv" -o "$folder/lm/told.arpa"

@@ -13,10 +13,25 @@
 # UNITS=subwords trains on pieces of words, UNITS=phonemes LEXICON=cmudict.dict on phonemes; words that the lexicon lacks are
 # said as its own are. AUGMENT=1 adds noise, rooms and telephones to the training speech (docs/training.md).
 set -euo pipefail
-split=${1:?usage: scripts/ljspeech.sh random|last500|chapter [SOURCE] [FOLDER] [train options]}
-source=${2:-data/LJSpeech-1.1}
+usage="usage: scripts/ljspeech.sh random|last500|chapter [SOURCE] [FOLDER] [train options]"
+published=data/LJSpeech-1.1
+split=${1:?$usage}
+source=${2:-$published}
 folder=${3:-ljspeech-$split}
 shift $(($# < 3 ? $# : 3))
+
+fail() {
+  echo "scripts/ljspeech.sh: $*" >&2
+  exit 2
+}
+case $split in
+  random | last500 | chapter) ;;
+  *) fail "no split $split; $usage" ;;
+esac
+for place in "$source" "$folder"; do
+  [[ $place != -* ]] || fail "$place stands where SOURCE or FOLDER does; train options come after both; $usage"
+done
+[ -e "$source" ] || [ "$source" = "$published" ] || fail "$source: no such file or folder; only $published is fetched"
 
 run() {
   echo "+ $*" >&2

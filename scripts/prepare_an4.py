@@ -21,12 +21,14 @@ import soundfile
 
 from asrkit.audio import probe
 from asrkit.data import Utterance, read_manifest, write_manifest
-from asrkit.errors import AsrkitError, ManifestError
+from asrkit.data.lines import read_lines
+from asrkit.errors import AsrkitError, AudioError, ManifestError
+from asrkit.writing import written_whole
 
 TEST_EVERY = 7
 DEV_EVERY, DEV_FIRST = 14, 3
 RAW_RATE_HZ = 16_000
-TRANSCRIPTION = re.compile(r"^(?:<s>)?\s*(.*?)\s*(?:</s>)?\s*\((\S+)\)$")
+TRANSCRIPTION = re.compile(r"^(?:<s>)?\s*(.*?)\s*(?:</s>)?\s*\(([^\s-]+-([^\s-]+)(?:-\S*)?)\)$")
 
 
 def split_speakers(utterances: list[Utterance]) -> dict[str, list[Utterance]]:
@@ -42,28 +44,36 @@ def split_speakers(utterances: list[Utterance]) -> dict[str, list[Utterance]]:
 
 
 def read_public_tree(folder: Path, converted_dir: Path, raw_endian: str) -> Iterator[Utterance]:
-    """Read ``etc/an4_train.transcription``; headerless audio is written as WAV under ``converted_dir``."""
+    """Read ``etc/an4_train.transcription``; headerless audio is written as WAV under ``converted_dir``.
+
+    Raises:
+        ManifestError: A line is malformed, or its recording is not there.
+        AudioError: A recording cannot be read.
+        OSError: ``converted_dir`` cannot be written to.
+    """
     path = folder / "etc" / "an4_train.transcription"
     recordings = {audio.stem: audio for audio in sorted((folder / "wav").rglob("*")) if audio.suffix}
-    for line, content in enumerate(path.read_text(encoding="ascii").splitlines(), 1):
+    for line, content in enumerate(read_lines(path), 1):
         match = TRANSCRIPTION.match(content.strip())
         if match is None:
             raise ManifestError("expected '<s> WORDS </s> (an251-fash-b)'", path=path, line=line)
-        text, utterance_id = match[1].lower(), match[2]
+        text, utterance_id, speaker = match[1].lower(), match[2], match[3]
         audio = recordings.get(utterance_id)
         if audio is None:
             raise ManifestError(f"no audio for {utterance_id!r} under {folder / 'wav'}", path=path, line=line)
         if audio.suffix == ".raw":
             audio = convert_raw(audio, converted_dir / f"{utterance_id}.wav", raw_endian)
-        speaker = utterance_id.split("-")[1]
         yield Utterance(utterance_id, audio, text, probe(audio).duration_s, speaker, "an4")
 
 
 def convert_raw(source: Path, target: Path, endian: str) -> Path:
     """Write headerless 16-bit audio as WAV."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    samples = np.fromfile(source, ">i2" if endian == "big" else "<i2").astype(np.int16)
-    soundfile.write(target, samples, RAW_RATE_HZ)
+    content = source.read_bytes()
+    if not content or len(content) % 2:
+        raise AudioError(f"its {len(content):,} bytes are no 16-bit samples; copy it again", path=source)
+    samples = np.frombuffer(content, ">i2" if endian == "big" else "<i2").astype(np.int16)
+    with written_whole(target) as file:
+        soundfile.write(file, samples, RAW_RATE_HZ, format="WAV")
     return target
 
 
@@ -86,7 +96,7 @@ def main() -> None:
             hours = sum(utterance.duration_s or 0.0 for utterance in members) / 3600
             num_speakers = len({utterance.speaker for utterance in members})
             print(f"{name}: {len(members)} utterances, {num_speakers} speakers, {hours:.2f} h")
-    except AsrkitError as error:
+    except (AsrkitError, OSError) as error:
         raise SystemExit(f"prepare_an4: {error}") from None
 
 

@@ -72,10 +72,13 @@ def main() -> None:
         test = read_manifest(arguments.test) if arguments.test else []
         require_strangers(train, test)
         lists = {"train": train, "dev": dev, "tuning": dev + an4_dev, **judged(dev, test + an4_test)}
+        for path in (arguments.output_dir / "sets").glob("*.tsv"):  # all that is there is reported on
+            if f"sets/{path.stem}" not in lists:
+                path.unlink()
         for name, utterances in lists.items():
             write_manifest(arguments.output_dir / f"{name}.tsv", utterances)
             print(describe(name, utterances))
-    except AsrkitError as error:
+    except (AsrkitError, OSError) as error:
         raise SystemExit(f"prepare_english: {error}") from None
 
 

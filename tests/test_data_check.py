@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from asrkit.cli.whole import app
 from asrkit.data import Utterance, read_manifest, write_manifest
-from asrkit.data.check import CheckReport, check_sets, write_report
+from asrkit.data.check import CheckReport, Finding, check_sets, write_report
 from asrkit.data.recordings import measure_recording
 from asrkit.text import Alphabet
 
@@ -169,6 +170,30 @@ def test_reports_are_written_with_reasons(corpus: Corpus, tmp_path: Path) -> Non
         (row,) = csv.DictReader(file, delimiter="\t")
     assert (row["utterance_id"], row["kind"], row["quarantined"]) == ("silent", "silent", "yes")
     assert row["fix"] == "record it again or remove it"
+
+
+def test_a_report_leaves_nothing_of_an_earlier_one(corpus: Corpus, tmp_path: Path) -> None:
+    report, out = corpus.check(), tmp_path / "out"
+    bad = [Finding(name, f"{name}-1", "silent", "level -90 dB", "record it again") for name in report.clean]
+    write_report(replace(report, quarantined=report.clean, findings=bad), out)
+    (out / "other.clean.tsv").write_text("of another set")
+    assert len([*out.iterdir()]) == 6
+    paths = write_report(replace(report, clean={**report.clean, "test": []}), out)
+    assert [path.name for path in paths] == ["train.clean.tsv"]
+    assert {path.name for path in out.iterdir()} == {"train.clean.tsv", "other.clean.tsv"}
+
+
+def test_a_report_does_not_replace_what_is_checked(corpus: Corpus, tmp_path: Path) -> None:
+    train = corpus.write()["train"]
+    checked = Path(train).rename(tmp_path / "train.clean.tsv")
+    corpus.write()
+    content = checked.read_bytes()
+    result = run(checked, train, "-o", tmp_path)
+    assert (
+        str(result.exception)
+        == f"{checked}: is kept: it is the source {checked}, or may belong to it; name another output"
+    )
+    assert checked.read_bytes() == content
 
 
 def run(*arguments: object) -> Result:

@@ -78,6 +78,52 @@ def test_splits_of_ljspeech(ljspeech: Path, tmp_path: Path, split: str, sizes: d
         assert {name[:5] for name in sets["test"]} == {"LJ010", "LJ020"}
 
 
+def test_a_folder_holds_the_sets_of_one_split(ljspeech: Path, tmp_path: Path) -> None:
+    sets = tmp_path / "sets"
+    for split in ("chapter", "last500"):
+        assert run("import", ljspeech, "-o", sets, "--split", split).exit_code == 0
+    before = {path: path.read_bytes() for path in sets.iterdir()}
+    assert str(run("import", ljspeech, "-o", sets, "--split", "random").exception) == (
+        f"{sets / 'test.tsv'}: is no set of the split random, which may train on its utterances; remove it, or name "
+        "another folder"
+    )
+    assert {path: path.read_bytes() for path in sets.iterdir()} == before
+    (sets / "test.tsv").unlink()
+    assert run("import", ljspeech, "-o", sets, "--split", "random").exit_code == 0
+
+
+def test_an_import_keeps_its_sources(ljspeech: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "train.tsv"
+    assert run("import", ljspeech, "-o", whole).exit_code == 0
+    content = whole.read_bytes()
+    (tmp_path / "link").symlink_to(tmp_path)
+    for output in (["-o", whole], ["-o", tmp_path / "link", "--split", "random"], ["-o", tmp_path / "link/train.tsv"]):
+        result = run("import", ljspeech, whole, *output)
+        assert f"train.tsv: is kept: it is the source {whole}, or may belong to it; name another output" in str(
+            result.exception
+        )
+    assert whole.read_bytes() == content
+
+
+def test_an_import_into_the_folder_of_its_source_replaces_its_own_files_only(ljspeech: Path) -> None:
+    for name in ("train.tsv", "all.jsonl"):
+        for _ in range(2):
+            assert run("import", ljspeech, "-o", ljspeech / name).exit_code == 0
+    (ljspeech / "dev.tsv").write_text("client_id\tpath\tsentence\n")
+    for source in (ljspeech, ljspeech / "all.jsonl"):
+        result = run("import", source, "-o", ljspeech, "--split", "random")
+        assert str(result.exception).startswith(f"{ljspeech / 'dev.tsv'}: is kept: it is the source {source}, or may")
+    assert (ljspeech / "dev.tsv").read_text() == "client_id\tpath\tsentence\n"
+
+
+def test_an_export_keeps_its_source(ljspeech: Path, tmp_path: Path) -> None:
+    source = tmp_path / "m.jsonl"
+    assert run("import", ljspeech, "-o", source).exit_code == 0
+    content = source.read_bytes()
+    assert "is kept: it is the source" in str(run("export", source, source, "--to", "nemo").exception)
+    assert source.read_bytes() == content
+
+
 def test_wrong_use_is_one_line(ljspeech: Path, tmp_path: Path) -> None:
     result = run("import", ljspeech, "-o", tmp_path / "folder")
     assert str(result.exception) == "--output must end in .tsv or .jsonl, not 'folder'; a folder needs --split"
@@ -117,6 +163,15 @@ def test_downloading_ends_in_manifests(
     assert result.exit_code == 0, result.output
     assert result.stdout.split() == [str(data / "ljspeech" / f"{name}.tsv") for name in ("train", "dev", "test")]
     assert read_manifest(data / "ljspeech" / "test.tsv")[0].audio_path.is_relative_to(data / ljspeech.name)
+    assert "is no set of the split random" in str(
+        run("download", "ljspeech", "--into", data, "--split", "random").exception
+    )
+    (data / ljspeech.name / "wavs" / "LJ001-0003.wav").write_bytes(b"")
+    (tmp_path / "asrkit.toml").write_text('data.alphabet = " abcdefghijklmnopqrstuvwxyz\u00e9"\n')
+    monkeypatch.chdir(tmp_path)
+    result = run("download", "ljspeech", "--into", data)
+    assert result.exit_code == 3, result.output
+    assert read_manifest(data / "ljspeech" / "test.tsv")[0].text == "doctor caf\u00e9"
 
 
 def test_the_options_name_what_the_library_offers() -> None:

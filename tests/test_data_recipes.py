@@ -63,6 +63,44 @@ def test_an4_names_what_is_missing(tmp_path: Path) -> None:
     assert result.stderr == f"prepare_an4: {tmp_path / 'gone.tsv'}: no such manifest or corpus folder\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "num_bytes", "message"),
+    [
+        (b"<s> CAF\xe9 </s> (an1-s00-b)", 3200, "etc/an4_train.transcription:1: is not UTF-8"),
+        (b"<s> YES </s> (an1)", 3200, "etc/an4_train.transcription:1: expected '<s> WORDS </s> (an251-fash-b)'"),
+        (b"<s> YES </s> (an1-s00-b)", 3201, "wav/an1-s00-b.raw: its 3,201 bytes are no 16-bit samples; copy it again"),
+        (b"<s> YES </s> (an1-s00-b)", 0, "wav/an1-s00-b.raw: its 0 bytes are no 16-bit samples; copy it again"),
+    ],
+)
+@pytest.mark.parametrize("script", ["prepare_an4.py", "collect_english.py"])
+def test_a_damaged_an4_is_one_line(tmp_path: Path, script: str, line: bytes, num_bytes: int, message: str) -> None:
+    tree = tmp_path / "an4"
+    for name, content in (("etc/an4_train.transcription", line + b"\n"), ("wav/an1-s00-b.raw", bytes(num_bytes))):
+        (tree / name).parent.mkdir(parents=True)
+        (tree / name).write_bytes(content)
+    orders = [tree, tmp_path / "out"] if script == "prepare_an4.py" else [tmp_path / "out", "--an4", tree]
+    result = run_script(script, *orders)
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"{script.removesuffix('.py')}: {tree}/{message}"), result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an4_is_not_written_into_a_file(tmp_path: Path) -> None:
+    tree = tmp_path / "an4"
+    for name, content in (("etc/an4_train.transcription", b"YES (an1-s00-b)\n"), ("wav/an1-s00-b.raw", bytes(3200))):
+        (tree / name).parent.mkdir(parents=True)
+        (tree / name).write_bytes(content)
+    for name in ("wav", "an4_wav"):
+        (tmp_path / name).write_text("a file")
+    for script, orders in (
+        ("prepare_an4.py", (tree, tmp_path)),
+        ("collect_english.py", (tmp_path, "--an4", tree)),
+    ):
+        result = run_script(script, *orders)
+        assert result.returncode == 1
+        assert result.stderr.splitlines()[-1].startswith(f"{script.removesuffix('.py')}: [Errno "), result.stderr
+
+
 def test_english_leaves_out_held_out_speakers_and_share_alike_corpora(tmp_path: Path) -> None:
     audio = tmp_path / "a.wav"
     soundfile.write(audio, np.zeros(1600), 16_000)
@@ -87,6 +125,8 @@ def test_english_leaves_out_held_out_speakers_and_share_alike_corpora(tmp_path: 
     assert speakers(sets["an4_test"]) == {"s00", "s07", "s14"}
     assert [u.id for u in read_manifest(sets["kathleen"])] == ["d"]
     assert [u.id for u in read_manifest(sets["kathleen_test"])] == ["t"]
+    assert run_script("prepare_english.py", *lists).returncode == 0
+    assert sorted(path.stem for path in sets["kathleen"].parent.iterdir()) == ["an4_test", "kathleen"]
 
 
 def test_english_is_not_reported_on_a_voice_that_is_trained_on(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -76,15 +76,34 @@ def import_command(
     Several sources become one corpus. Parts that others test with (dev, test) are left out unless they are named, and
     bad entries (exit code 3); both are told.
     """
-    from asrkit.data.preparation import join_corpora, prepare_corpus, write_sets
-    from asrkit.data.split import named_split
-    from asrkit.text import Alphabet, get_normalizer
+    from asrkit.data.preparation import keep_sources, set_paths
 
     if split is None and output.suffix.lower() not in (".tsv", ".jsonl", ".json"):
         raise ConfigError(f"--output must end in .tsv or .jsonl, not {output.name!r}; a folder needs --split")
+    paths = [output] if split is None else set_paths(output, split)
+    keep_sources(sources, paths)
     room = output if split is not None else output.with_suffix("")
     names = [_name(source, place, sources) for place, source in enumerate(sources)]
     corpora = {name: _unpacked(source, room, name) for name, source in zip(names, sources, strict=True)}
+    _import(corpora, paths, split, dev_share, seed, audio_root, alphabet, keep_text)
+
+
+def _import(
+    corpora: Mapping[str, Path],
+    paths: Sequence[Path],
+    split: Split | None,
+    dev_share: float = 0.1,
+    seed: int = 1,
+    audio_root: Path | None = None,
+    alphabet: str | None = None,
+    keep_text: bool = False,
+) -> None:
+    """Make one corpus of some, write it, or the sets of its split, to ``paths``, and tell what became of it."""
+    from asrkit.data import write_manifest
+    from asrkit.data.preparation import join_corpora, prepare_corpus
+    from asrkit.data.split import named_split
+    from asrkit.text import Alphabet, get_normalizer
+
     texts = text_settings(alphabet, [*corpora.values()], audio_root)
     normalizer = get_normalizer(texts.normalizer, texts.language)
     each = {
@@ -92,10 +111,10 @@ def import_command(
         for name, source in corpora.items()
     }
     prepared = join_corpora(each)
-    if split is None:
-        paths = write_sets(output.parent, {output.stem: prepared.utterances}, output.suffix)
-    else:
-        paths = write_sets(output, named_split(prepared.utterances, split, dev_share, seed))
+    whole = prepared.utterances
+    sets = [whole] if split is None else named_split(whole, split, dev_share, seed).values()
+    for path, utterances in zip(paths, sets, strict=True):
+        write_manifest(path, utterances)
     for source in corpora.values():
         say_ignored(source)
     if len(each) > 1:
@@ -185,8 +204,11 @@ def export_command(
     """Write a corpus for another toolkit; texts stay as they are."""
     from asrkit.data import read_manifest, write_manifest
     from asrkit.data.kaldi import write_kaldi
+    from asrkit.data.preparation import keep_sources
     from asrkit.data.statistics import measure_durations
 
+    if to == "nemo":
+        keep_sources([source], [output])
     utterances, errors = measure_durations(read_manifest(source, audio_root))
     if to == "kaldi":
         write_kaldi(output, utterances)
@@ -270,17 +292,12 @@ def download_command(
 ) -> None:
     """Fetch a public corpus, check it, unpack it and write its manifests; run again, it goes on where it stopped."""
     from asrkit.data.download import ARCHIVES, fetch_corpus
-    from asrkit.data.preparation import prepare_corpus, write_sets
-    from asrkit.data.split import named_split
-    from asrkit.text import Alphabet
+    from asrkit.data.preparation import set_paths
 
+    paths = set_paths(into / corpus, split)
     with Bars(bytewise=True) as transfer:
         folder = fetch_corpus(ARCHIVES[corpus], into, keep_archive, transfer.update)
-    prepared = prepare_corpus(folder, Alphabet())
-    paths = write_sets(into / corpus, named_split(prepared.utterances, split, dev_share=0.1))
-    _report(prepared)
-    for path in paths:
-        show(path, exact=True)
+    _import({corpus: folder}, paths, split)
 
 
 @data_app.command("synth", epilog="Example: asrkit data synth demo/speech")

@@ -43,11 +43,14 @@ def check_command(
     from functools import partial
 
     from asrkit.cli.settings import Project, named_model
-    from asrkit.data.check import check_sets, write_report
+    from asrkit.data.check import check_sets, set_reports, write_report
+    from asrkit.data.preparation import keep_sources
     from asrkit.model.bundle import Bundle
     from asrkit.presets import run_config
     from asrkit.text import Alphabet, get_normalizer
 
+    if output is not None:
+        keep_sources(manifests, [output / file for name in _set_names(manifests) for file in set_reports(name)])
     project = run_config(Project.load().tables)
     bundle = None if model is None else Bundle.load(named_model(model, "--model"))
     if bundle is not None and alphabet is not None:

@@ -139,32 +139,45 @@ def add_findings(report: CheckReport, findings: Sequence[Finding]) -> CheckRepor
     return replace(report, clean=clean, quarantined=quarantined, findings=[*report.findings, *findings])
 
 
+def set_reports(name: str) -> tuple[str, str]:
+    """Return the names of the files that ``write_report`` writes of a set."""
+    return f"{name}.clean.tsv", f"{name}.quarantine.tsv"
+
+
 def write_report(report: CheckReport, output_dir: Path | str) -> list[Path]:
     """Write ``SET.clean.tsv`` and, where needed, ``SET.quarantine.tsv`` and all ``findings.tsv``; return their paths.
+
+    What an earlier report of these sets has and this one has not is removed.
 
     Raises:
         ManifestError: The folder cannot be written.
     """
-    output_dir = Path(output_dir)
-    paths = []
-    for suffix, sets in (("clean", report.clean), ("quarantine", report.quarantined)):
-        for name, utterances in sets.items():
+    path = output_dir = Path(output_dir)
+    parts = [(set_reports(name)[0], utterances) for name, utterances in report.clean.items()]
+    parts += [(set_reports(name)[1], utterances) for name, utterances in report.quarantined.items()]
+    paths = [output_dir / name for name, utterances in parts if utterances]
+    try:
+        for name, utterances in parts:
+            path = output_dir / name
             if utterances:
-                paths.append(output_dir / f"{name}.{suffix}.tsv")
-                write_manifest(paths[-1], utterances)
-    if report.findings:
-        paths.append(output_dir / "findings.tsv")
-        rows = [("set", "utterance_id", "quarantined", "kind", "reason", "fix")]
-        rows += [
-            (f.set_name, f.utterance_id, "yes" if f.quarantined else "no", f.kind, f.reason, f.fix)
-            for f in report.findings
-        ]
-        lines = ("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in rows)
-        try:
-            write_whole(paths[-1], "".join(lines))
-        except OSError as error:
-            raise ManifestError(f"cannot be written: {error.strerror}", path=paths[-1]) from None
+                write_manifest(path, utterances)
+            else:
+                path.unlink(missing_ok=True)
+        path = output_dir / "findings.tsv"
+        if report.findings:
+            write_whole(path, _table(report.findings))
+            paths.append(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ManifestError(f"cannot be written: {error.strerror}", path=path) from None
     return paths
+
+
+def _table(findings: Sequence[Finding]) -> str:
+    rows = [("set", "utterance_id", "quarantined", "kind", "reason", "fix")]
+    rows += [(f.set_name, f.utterance_id, "yes" if f.quarantined else "no", f.kind, f.reason, f.fix) for f in findings]
+    return "".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in rows)
 
 
 def _measure(entries: Sequence[_Entry], on_progress: Progress) -> list[Finding]:

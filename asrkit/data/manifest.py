@@ -21,6 +21,8 @@ from asrkit.data.utterance import Utterance
 from asrkit.errors import ManifestError, MissingPathError
 from asrkit.writing import written_whole
 
+_COLUMNS = ("utterance_id", "path", "seconds", "speaker", "corpus")
+
 
 def read_manifest(
     path: Path | str, audio_root: Path | str | None = None, require_text: bool = True, *, require_audio: bool = True
@@ -93,6 +95,17 @@ def left_out(path: Path | str) -> list[str]:
     return [f"columns that are not read: {', '.join(columns)}"] if columns else []
 
 
+def is_own_manifest(path: Path) -> bool:
+    """Tell whether a file looks as ``write_manifest`` leaves it, which no corpus does that others publish."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(10_000).decode("utf-8", "replace").partition("\n")[0]
+    return start.startswith("\t".join(_COLUMNS)) or (
+        start.startswith('{"audio_filepath": ') and '"utterance_id": ' in start
+    )
+
+
 def write_manifest(
     path: Path | str, utterances: Iterable[Utterance], columns: Mapping[str, Sequence[str]] | None = None
 ) -> None:
@@ -150,7 +163,7 @@ def _tsv_lines(path: Path, utterances: list[Utterance], more: Mapping[str, Seque
     has_weights = any(utterance.weight != 1.0 for utterance in utterances)
     needed = (("start", has_parts), ("channel", has_channels), ("weight", has_weights))
     own = [name for name, is_needed in needed if is_needed]
-    columns = ["utterance_id", "path", "seconds", "speaker", "corpus", *own, *more, "text"]
+    columns = [*_COLUMNS, *own, *more, "text"]
     yield "\t".join(columns)
     for place, utterance in enumerate(utterances):
         cells = {

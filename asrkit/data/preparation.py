@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from asrkit.data.alphabets import fit_corpus
-from asrkit.data.manifest import scan_manifest, write_manifest
+from asrkit.data.manifest import is_own_manifest, scan_manifest
+from asrkit.data.split import SPLITS
 from asrkit.data.statistics import measure_durations
 from asrkit.data.text_fit import TextFit, fit_text
 from asrkit.data.utterance import Utterance
@@ -83,9 +84,37 @@ def _heard(utterance: Utterance) -> tuple[object, ...]:
     return utterance.audio_path.resolve(), utterance.start_s, utterance.end_s, utterance.channel
 
 
-def write_sets(folder: Path | str, sets: Mapping[str, Sequence[Utterance]], suffix: str = ".tsv") -> list[Path]:
-    """Write each set as ``FOLDER/NAME.tsv`` and return the paths."""
-    paths = [Path(folder) / f"{name}{suffix}" for name in sets]
-    for path, utterances in zip(paths, sets.values(), strict=True):
-        write_manifest(path, utterances)
-    return paths
+def set_paths(folder: Path, split: str) -> list[Path]:
+    """Return the manifests that a split of ``asrkit.data.split.SPLITS`` makes in a folder.
+
+    Raises:
+        ManifestError: The folder has another set, whose utterances could then be in two.
+    """
+    made = SPLITS[split]
+    for name in (name for names in SPLITS.values() for name in names if name not in made):
+        if (path := folder / f"{name}.tsv").exists():
+            raise ManifestError(
+                f"is no set of the split {split}, which may train on its utterances; remove it, or name another folder",
+                path=path,
+            )
+    return [folder / f"{name}.tsv" for name in made]
+
+
+def keep_sources(sources: Sequence[Path], paths: Iterable[Path]) -> None:
+    """Refuse to write over what is read: a source, or what may belong to one.
+
+    That is what lies in its folder, such as the other tables of Common Voice, unless it is a manifest of ours.
+
+    Raises:
+        ManifestError: One of ``paths`` is such a file.
+    """
+    for path in (path for path in paths if path.exists()):
+        for source in (source for source in sources if source.exists()):
+            if path.samefile(source) or (_is_near(source.resolve(), path.resolve()) and not is_own_manifest(path)):
+                raise ManifestError(
+                    f"is kept: it is the source {source}, or may belong to it; name another output", path=path
+                )
+
+
+def _is_near(source: Path, path: Path) -> bool:
+    return path.is_relative_to(source) if source.is_dir() else path.parent == source.parent
