@@ -192,9 +192,9 @@ def _has_flaw(flaws: Sequence[tuple[float, float]], words: Sequence[TimedWord]) 
 
 def _bounds(transcript: Transcript, low: int, high: int) -> tuple[float, float]:
     """Return where words begin and end with their share of the pauses around them, on whole milliseconds."""
-    words = transcript.words
-    before_s = words[low - 1].end_s if low else 0.0
-    after_s = words[high].start_s if high < len(words) else transcript.duration_s
+    words, begin_s = transcript.words, transcript.start_s or 0.0
+    before_s = words[low - 1].end_s if low else begin_s
+    after_s = words[high].start_s if high < len(words) else begin_s + transcript.duration_s
     start_s = max(words[low].start_s - _MARGIN_S, (before_s + words[low].start_s) / 2)
     end_s = min(words[high - 1].end_s + _MARGIN_S, (words[high - 1].end_s + after_s) / 2)
     for begin, end in _flaws(transcript):  # what is not written stays outside
@@ -265,7 +265,7 @@ def _write_audio(transcript: Transcript, parts: Sequence[Segment], folder: Path)
     if missing:
         stamp.unlink(missing_ok=True)
         rate_hz = probe(Path(transcript.audio)).sample_rate_hz
-        blocks = iterate_waveform(Path(transcript.audio), rate_hz, _BLOCK_S)
+        blocks = iterate_waveform(Path(transcript.audio), rate_hz, _BLOCK_S, transcript.channel)
         for part, waveform in zip(missing, cut_waveform(blocks, rate_hz, missing), strict=True):
             write_waveform(folder / AUDIO / f"{part.id}.flac", waveform, rate_hz)
         write_whole(stamp, made_from)
