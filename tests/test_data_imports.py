@@ -13,7 +13,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from asrkit.cli.whole import app
-from asrkit.data import Utterance, read_manifest, scan_manifest
+from asrkit.data import Utterance, read_manifest, scan_manifest, split_utterances
 from asrkit.data.archives import archives_of
 from asrkit.data.kaldi import write_kaldi
 from asrkit.data.manifest import left_out
@@ -288,3 +288,18 @@ def test_exporting_from_the_command_line(tmp_path: Path) -> None:
 def test_a_part_without_an_end_cannot_go_to_kaldi(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="'a' has neither an end nor a duration"):
         write_kaldi(tmp_path, [Utterance("a", Path("a.wav"), "x", start_s=1.0)])
+
+
+def test_parts_of_a_recording_of_nobody_known_stay_on_one_side() -> None:
+    known = [Utterance(f"k{i}", Path(f"k{i}.wav"), "a", 1.0, f"s{i}") for i in range(6)]
+    calls = [
+        Utterance(f"c{i}-{n}", Path(f"c{i}.wav"), "a", 1.0, start_s=n, end_s=n + 1.0)
+        for i in range(6)
+        for n in range(8)
+    ]
+    for seed in range(5):
+        train, dev = split_utterances([*known, *calls], 0.3, seed)
+        assert not {u.audio_path for u in train} & {u.audio_path for u in dev}
+        assert [u.id for u in split_utterances([*calls, *known][::-1], 0.3, seed)[1]] == [
+            u.id for u in [*calls, *known][::-1] if u in dev
+        ]
