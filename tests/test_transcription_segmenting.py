@@ -213,6 +213,18 @@ def test_a_part_of_one_channel_is_cut_from_there(tmp_path: Path) -> None:
     assert (listed.start_s, listed.channel, listed.end_s) == (20.0, 1, pytest.approx(20 + length_s, abs=0.01))
 
 
+def test_recordings_whose_utterances_would_have_one_name_are_refused(tmp_path: Path) -> None:
+    """The audio of one had the text of the other."""
+    (tmp_path / "a").mkdir()
+    make(tmp_path)
+    for name in ("a/b.wav", "a_b.wav"):
+        (tmp_path / name).write_bytes((tmp_path / "long.wav").read_bytes())
+    texts = KnownTexts.read(tmp_path / "book.txt")
+    with pytest.raises(TranscriptionError, match="of 'a/b' and 'a_b' would have the same names; rename one"):
+        segment([tmp_path], Model(), texts, tmp_path / "out", network=Network(SAID))
+    assert not (tmp_path / "out" / "audio").exists()
+
+
 def test_the_page_plays_the_least_certain_first(tmp_path: Path) -> None:
     corpus = make(tmp_path)
     page = render_segments(corpus, tmp_path / "corpus")

@@ -112,6 +112,7 @@ def segment(
     transcripts = [made for made in read_results(folder / ALIGNED) if made.utterance_id not in failed]
     if not transcripts:
         raise TranscriptionError("no recording could be aligned; failures.tsv says why", path=folder / ALIGNED)
+    _require_names([made.utterance_id for made in transcripts], folder)
     segments = [cut_transcript(transcript) for transcript in transcripts]
     (folder / AUDIO).mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(config.jobs or os.cpu_count() or 1) as pool:
@@ -284,6 +285,20 @@ def cut_waveform(blocks: Iterator[FloatArray], rate_hz: int, parts: Sequence[Seg
 
 def _name(utterance_id: str) -> str:
     return utterance_id.replace("/", "_")
+
+
+def _require_names(utterance_ids: Sequence[str], folder: Path) -> None:
+    """Refuse recordings whose utterances would have one name.
+
+    Raises:
+        TranscriptionError: There are such.
+    """
+    owners: dict[str, str] = {}
+    for name in utterance_ids:
+        if (other := owners.setdefault(_name(name), name)) != name:
+            raise TranscriptionError(
+                f"the utterances of {other!r} and {name!r} would have the same names; rename one of them", path=folder
+            )
 
 
 def _write_corpus(path: Path, parts: Sequence[Segment]) -> None:
