@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,16 @@ def test_parts_of_one_recording_and_held_out_sets_leak_too(corpus: Corpus) -> No
     }
     assert [u.id for u in report.quarantined["dev"]] == ["copy"]
     assert "held" in {u.id for u in report.clean["test"]}
+
+
+def test_a_speaker_is_shared_where_one_set_names_no_corpus(corpus: Corpus) -> None:
+    for name, to, speaker, in_corpus in (
+        ("a", "train", "ann", "c1"), ("b", "train", "bob", None), ("c", "train", "eve", "c1"),
+        ("d", "test", "ann", None), ("e", "test", "bob", "c2"), ("f", "test", "eve", "c2"),
+    ):  # fmt: skip
+        corpus.add(name, to=to, text=f"some text {name}", speaker=speaker)
+        corpus.utterances[to][-1] = replace(corpus.utterances[to][-1], corpus=in_corpus)
+    assert found(corpus.check()) == {"a": ("shared speaker", False), "b": ("shared speaker", False)}
 
 
 def test_clean_and_quarantined_are_the_whole_and_do_not_overlap(corpus: Corpus) -> None:

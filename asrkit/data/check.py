@@ -304,10 +304,13 @@ def _check_leaks(entries: Sequence[_Entry], names: Sequence[str]) -> Iterable[Fi
 
 
 def _check_shared(entries: Sequence[_Entry], names: Sequence[str]) -> Iterable[Finding]:
-    """Find texts and speakers of the set to train on that are held out too."""
+    """Find texts and speakers of the set to train on that are held out too; a corpus without a name may be any."""
     held_out = [entry for entry in entries if entry.set_name != names[0]]
     texts = {entry.text: entry for entry in held_out if entry.text}
-    speakers = {(e.utterance.corpus, e.utterance.speaker): e for e in held_out if e.utterance.speaker}
+    speakers: defaultdict[str, dict[str | None, str]] = defaultdict(dict)  # by name, the set of each corpus
+    for held in held_out:
+        if held.utterance.speaker:
+            speakers[held.utterance.speaker][held.utterance.corpus] = held.set_name
     told: set[tuple[str | None, str | None]] = set()
     for entry in entries:
         if entry.set_name != names[0] or entry.facts is None:
@@ -315,10 +318,12 @@ def _check_shared(entries: Sequence[_Entry], names: Sequence[str]) -> Iterable[F
         if (other := texts.get(entry.text)) is not None:
             reason = f"the same text as {other.utterance.id} of {other.set_name}"
             yield _finding(entry, "shared text", reason, "scores flatter where sentences were seen", quarantined=False)
-        speaker = (entry.utterance.corpus, entry.utterance.speaker)
-        if speaker in speakers and speaker not in told:
-            told.add(speaker)
-            reason = f"speaker {entry.utterance.speaker} is in {speakers[speaker].set_name} too"
+        corpus, speaker = entry.utterance.corpus, entry.utterance.speaker
+        sets = speakers.get(speaker or "", {})
+        where = sets.get(corpus) or sets.get(None) or (None if corpus else next(iter(sets.values()), None))
+        if where and (corpus, speaker) not in told:
+            told.add((corpus, speaker))
+            reason = f"speaker {speaker} is in {where} too"
             yield _finding(
                 entry, "shared speaker", reason, "hold speakers out whole: --split speaker", quarantined=False
             )
