@@ -111,6 +111,43 @@ def test_every_planted_fault_is_found_in_one_tour(corpus: Corpus) -> None:
     }
 
 
+def test_parts_of_one_recording_and_held_out_sets_leak_too(corpus: Corpus) -> None:
+    soundfile.write(corpus.folder / "long.wav", corpus.noise(10.0), RATE)
+
+    def part(name: str, to: str, start_s: float, end_s: float) -> None:
+        text = f"some text {'abcdefgh'[len(corpus.utterances[to]) % 8]} of {to}"
+        span = (f"speaker-{to}", "corpus", start_s, end_s)
+        corpus.utterances[to].append(Utterance(name, corpus.folder / "long.wav", text, end_s - start_s, *span))
+
+    corpus.utterances["dev"] = []
+    part("held", "test", 2.0, 5.0)
+    part("around", "train", 1.0, 6.0)
+    part("inside", "train", 3.0, 3.8)
+    part("before", "train", 0.5, 2.2)  # shares a pause
+    part("behind", "train", 5.0, 8.0)
+    part("copy", "dev", 2.0, 5.0)
+    corpus.utterances = {name: corpus.utterances[name] for name in ("train", "dev", "test")}
+    report = corpus.check()
+    leaks = {f.utterance_id: f.reason for f in report.findings if f.kind == "leak"}
+    assert leaks == {
+        "around": "holds a part of the same recording as held of test",
+        "inside": "holds a part of the same recording as held of test",
+        "copy": "the same sound as held of test",
+    }
+    assert [u.id for u in report.quarantined["dev"]] == ["copy"]
+    assert "held" in {u.id for u in report.clean["test"]}
+
+
+def test_a_speaker_is_shared_where_one_set_names_no_corpus(corpus: Corpus) -> None:
+    for name, to, speaker, in_corpus in (
+        ("a", "train", "ann", "c1"), ("b", "train", "bob", None), ("c", "train", "eve", "c1"),
+        ("d", "test", "ann", None), ("e", "test", "bob", "c2"), ("f", "test", "eve", "c2"),
+    ):  # fmt: skip
+        corpus.add(name, to=to, text=f"some text {name}", speaker=speaker)
+        corpus.utterances[to][-1] = replace(corpus.utterances[to][-1], corpus=in_corpus)
+    assert found(corpus.check()) == {"a": ("shared speaker", False), "b": ("shared speaker", False)}
+
+
 def test_clean_and_quarantined_are_the_whole_and_do_not_overlap(corpus: Corpus) -> None:
     corpus.add("silent", samples=corpus.noise(level=1e-4))
     corpus.add("wrong-length", duration_s=3.0, text="Another Length!")

@@ -13,9 +13,10 @@ import soundfile
 from typer.testing import CliRunner
 
 from asrkit.cli.whole import app
-from asrkit.data import Utterance, read_manifest, scan_manifest
+from asrkit.data import Utterance, read_manifest, scan_manifest, split_utterances
 from asrkit.data.archives import archives_of
 from asrkit.data.kaldi import write_kaldi
+from asrkit.data.manifest import left_out
 from asrkit.data.preparation import join_corpora, prepare_corpus
 from asrkit.errors import ManifestError
 from asrkit.text import Alphabet
@@ -43,6 +44,33 @@ def test_common_voice_by_its_folder_and_by_any_of_its_tables(tmp_path: Path) -> 
         Utterance("one", tmp_path / "clips" / "one.mp3", 'He said "go.', speaker="ab12"),  # two.mp3 is in test.tsv
     ]
     assert [utterance.text for utterance in read_manifest(tmp_path / "test.tsv")] == ["No"]
+
+
+def test_speakers_and_sentences_of_common_voice_test_sets_are_left_out(tmp_path: Path) -> None:
+    header = "client_id\tpath\tsentence\n"
+    rows = ["a\t1.mp3\tone", "a\t2.mp3\ttwo", "b\t3.mp3\tone", "b\t4.mp3\tfour", "\t5.mp3\tfive"]
+    lay(tmp_path, {"validated.tsv": header + "\n".join(rows), "test.tsv": f"{header}{rows[0]}\n\t6.mp3\tsix\n"})
+    lay(tmp_path / "clips", dict.fromkeys(("1.mp3", "2.mp3", "3.mp3", "4.mp3", "5.mp3")))
+    assert [utterance.id for utterance in read_manifest(tmp_path)] == ["4", "5"]
+    assert left_out(tmp_path) == [
+        "parts to test with that are left out: speakers or sentences of test (2), test (1); name them to read them"
+    ]
+    lay(tmp_path, {"validated.tsv": header + "\n".join(rows[:3])})
+    assert [utterance.id for utterance in read_manifest(tmp_path)] == ["2", "3"]
+
+
+@pytest.mark.parametrize(("name", "is_read"), [("Speed", False), ("Tempo", False), ("Volume", True)])
+def test_cuts_of_lhotse_in_another_pace_than_their_file_are_told(tmp_path: Path, name: str, is_read: bool) -> None:
+    """Their times are not those of the file: each text came with a part of it and of what is said behind it."""
+    source = {"type": "file", "channels": [0], "source": "a.wav"}
+    recording = {"id": "r", "sources": [source], "transforms": [{"name": name, "kwargs": {"factor": 0.9}}]}
+    said = {"id": "s", "start": 0.0, "duration": 0.1, "text": "One."}
+    cut = {"id": "c", "start": 0.01, "recording": recording, "supervisions": [said]}
+    lay(tmp_path, {"cuts.jsonl": json.dumps(cut), "a.wav": None})
+    found, problems = scan_manifest(tmp_path / "cuts.jsonl")
+    assert [utterance.id for utterance in found] == ["s"] * is_read
+    told = [f"its times are those after {name}, which its file has not passed (c)"]
+    assert [problem.message for problem in problems] == told * (not is_read)
 
 
 def test_coqui_csv_with_quotes(tmp_path: Path) -> None:
@@ -260,3 +288,18 @@ def test_exporting_from_the_command_line(tmp_path: Path) -> None:
 def test_a_part_without_an_end_cannot_go_to_kaldi(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="'a' has neither an end nor a duration"):
         write_kaldi(tmp_path, [Utterance("a", Path("a.wav"), "x", start_s=1.0)])
+
+
+def test_parts_of_a_recording_of_nobody_known_stay_on_one_side() -> None:
+    known = [Utterance(f"k{i}", Path(f"k{i}.wav"), "a", 1.0, f"s{i}") for i in range(6)]
+    calls = [
+        Utterance(f"c{i}-{n}", Path(f"c{i}.wav"), "a", 1.0, start_s=n, end_s=n + 1.0)
+        for i in range(6)
+        for n in range(8)
+    ]
+    for seed in range(5):
+        train, dev = split_utterances([*known, *calls], 0.3, seed)
+        assert not {u.audio_path for u in train} & {u.audio_path for u in dev}
+        assert [u.id for u in split_utterances([*calls, *known][::-1], 0.3, seed)[1]] == [
+            u.id for u in [*calls, *known][::-1] if u in dev
+        ]

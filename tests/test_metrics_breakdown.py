@@ -196,8 +196,8 @@ def test_calibration_by_hand(tmp_path: Path) -> None:
     assert calibrate(score(["a"], ["a"])) is None
 
 
-@pytest.mark.parametrize("value", ["high", None, float("nan"), [0.5]])
-def test_confidences_that_are_no_numbers_are_left_out(tmp_path: Path, value: object) -> None:
+@pytest.mark.parametrize("value", ["high", None, float("nan"), [0.5], 87.5, -0.3])
+def test_confidences_that_are_no_probabilities_are_left_out(tmp_path: Path, value: object) -> None:
     words = [{"word": "a", "confidence": value}]
     good = {"utterance_id": "u2", "text": "b", "reference": "b", "words": [{"word": "b", "confidence": 1}]}
     bad = {"utterance_id": "u1", "text": "a", "reference": "a", "words": words}

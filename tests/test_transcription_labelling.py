@@ -131,6 +131,29 @@ def test_excluded_are_ids_speakers_and_sounds(corpus: Path) -> None:
     assert [utterance.id for utterance in Excluded([], known).sort_out(found)[0]] == ["u0", "u1", "u2", "u3"]
 
 
+def test_parts_of_long_recordings_are_excluded_and_known_too(corpus: Path) -> None:
+    """A dev set of parts had its words labelled where the whole recording was given."""
+    held = Utterance("d", corpus / "wavs/u0.wav", "ab", 0.3, start_s=0.2, end_s=0.5)
+    write_manifest("held.tsv", [held])
+    found = list_utterances(["wavs"])
+    kept, reasons = Excluded([Path("held.tsv")]).sort_out(found)
+    assert [utterance.id for utterance in kept] == ["u1", "u2", "u3", "u4"]
+    assert reasons == {"u0": "its recording, or a part of it, is in an excluded set"}
+    excluded = Excluded([], [held])
+    assert excluded.sort_out(found)[0] == found
+    spans = {"u0": (None, None), "a": (0.0, 0.22), "b": (0.1, 0.4), "c": (0.48, None), "u1": (None, None)}
+    pieces = [
+        Labelled(
+            Utterance(name, corpus / f"wavs/{'u1' if name == 'u1' else 'u0'}.wav", "x", None, start_s=a, end_s=b),
+            Doubt.of([1.0]),
+        )
+        for name, (a, b) in spans.items()
+    ]
+    fresh, reasons = excluded.sort_out_known(pieces)
+    assert [one.utterance.id for one in fresh] == ["a", "c", "u1"]
+    assert reasons.keys() == {"u0", "b"}
+
+
 def test_manifests_bring_their_speakers(corpus: Path) -> None:
     write_manifest(
         "m.tsv", [Utterance("a", corpus / "wavs/u0.wav", speaker="ann", start_s=0.1, end_s=0.5, duration_s=0.4)]

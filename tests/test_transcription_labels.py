@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from asrkit.config import FeatureConfig
@@ -48,6 +49,26 @@ def test_planted_wrong_texts_are_suspicious_and_right_ones_are_not(tmp_path: Pat
     assert judged[0].heard == spoken[5]
     assert judged[1].utterance.id == "u20"
     assert judge_labels([], Speller([]), Characters(ALPHABET), FeatureConfig()) == []
+
+
+def test_a_text_is_judged_by_the_channel_it_is_of(tmp_path: Path) -> None:
+    """All channels were mixed, so that both texts of a call were doubted."""
+    samples = np.random.default_rng(0).uniform(-0.1, 0.1, (16_000, 2))
+    soundfile.write(tmp_path / "call.wav", samples, 16_000)
+    soundfile.write(tmp_path / "right.wav", samples[:, 1], 16_000)
+    heard: list[np.ndarray] = []
+
+    class Listener(Speller):
+        def emissions(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+            heard.extend(features)
+            return super().emissions(features)
+
+    utterances = [
+        Utterance("a", tmp_path / "call.wav", "abc", 1.0, channel=1),
+        Utterance("b", tmp_path / "right.wav", "abc", 1.0),
+    ]
+    judge_labels(utterances, Listener(["abc", "abc"]), Characters(ALPHABET), FeatureConfig())
+    assert heard[0] == pytest.approx(heard[1], abs=1e-3)
 
 
 def test_quarantined_labels_leave_the_clean_set() -> None:

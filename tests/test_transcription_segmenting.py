@@ -194,6 +194,37 @@ def test_an_utterance_in_the_place_of_a_link_replaces_it(tmp_path: Path) -> None
     assert victim.read_bytes() == b"precious"
 
 
+def test_a_part_of_one_channel_is_cut_from_there(tmp_path: Path) -> None:
+    """Its last words were lost behind an end measured from its beginning, and its audio was all channels mixed."""
+    length_s = 2 * len(SAID) * STEP_S
+    samples = np.random.default_rng(0).uniform(-0.1, 0.1, (round((20 + length_s) * 16_000), 2))
+    soundfile.write(tmp_path / "call.wav", samples, 16_000)
+    table = tmp_path / "parts.tsv"
+    table.write_text(f"id\tpath\tstart\tend\tchannel\ttext\na\tcall.wav\t20\t{20 + length_s}\t1\t{SAID}\n")
+    texts = KnownTexts.read(table)
+    corpus = segment([table], Model(), texts, tmp_path / "corpus", network=Network(SAID))
+    assert not corpus.unmatched
+    (part,), (utterance,) = corpus.sure, read_manifest(tmp_path / "corpus" / "corpus.tsv")
+    assert utterance.text == SAID
+    assert 20.0 <= part.start_s < part.end_s <= 20.0 + length_s
+    begin, end = round(part.start_s * 16_000), round(part.end_s * 16_000)
+    assert utterance.waveform(16_000) == pytest.approx(samples[begin:end, 1], abs=1e-4)
+    (listed,) = read_manifest(tmp_path / "corpus" / "aligned" / "results.jsonl")
+    assert (listed.start_s, listed.channel, listed.end_s) == (20.0, 1, pytest.approx(20 + length_s, abs=0.01))
+
+
+def test_recordings_whose_utterances_would_have_one_name_are_refused(tmp_path: Path) -> None:
+    """The audio of one had the text of the other."""
+    (tmp_path / "a").mkdir()
+    make(tmp_path)
+    for name in ("a/b.wav", "a_b.wav"):
+        (tmp_path / name).write_bytes((tmp_path / "long.wav").read_bytes())
+    texts = KnownTexts.read(tmp_path / "book.txt")
+    with pytest.raises(TranscriptionError, match="of 'a/b' and 'a_b' would have the same names; rename one"):
+        segment([tmp_path], Model(), texts, tmp_path / "out", network=Network(SAID))
+    assert not (tmp_path / "out" / "audio").exists()
+
+
 def test_the_page_plays_the_least_certain_first(tmp_path: Path) -> None:
     corpus = make(tmp_path)
     page = render_segments(corpus, tmp_path / "corpus")

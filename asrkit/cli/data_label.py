@@ -91,7 +91,10 @@ def label_command(
     view.close(summary)
     by_id = {utterance.id: utterance for utterance in found}
     transcripts = (t for t in read_results(output / "transcripts") if t.utterance_id in by_id)
-    labelled = [one for t in transcripts for one in labelled_by(by_id[t.utterance_id], t)]
+    labelled, again = excluded.sort_out_known(
+        [one for t in transcripts for one in labelled_by(by_id[t.utterance_id], t)]
+    )
+    reasons |= again
     kept, expected = choose_surest(labelled, calibration, target_wer / 100)
     corpus = [*known, *(replace(one.utterance, weight=weight) for one in kept)]
     confidences = ["" for _ in known] + [f"{one.confidence:.4f}" for one in kept]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -36,12 +37,12 @@ _EXPECTED = (
 
 @dataclass
 class _Item:
-    """One utterance of an archive; its text or its audio may be missing."""
+    """One recording of an archive; its audio may be missing, or the text of what is said in it."""
 
     key: str
     suffix: str
     audio: bytes
-    values: Mapping[str, Any]
+    said: Sequence[Mapping[str, Any]]  # the values of each utterance in it
 
 
 def archives_of(source: Path) -> list[Path]:
@@ -101,12 +102,12 @@ def _write_recordings(archives: list[Path], folder: Path, manifest: IO[bytes]) -
         ManifestError: An archive cannot be read.
     """
     count = 0
+    ids = set[str]()
     for archive in archives:
         left = _most_bytes(archive)
         for item in _items(archive):
-            row = {"utterance_id": "-".join(item.key.split()), "text": "", **item.values}
             name = f"{archive.name}/{item.key}{item.suffix}"
-            if item.audio and row["text"]:
+            if item.audio and any(values.get("text") for values in item.said):
                 count += 1
                 left -= len(item.audio)
                 if left < 0:
@@ -116,7 +117,12 @@ def _write_recordings(archives: list[Path], folder: Path, manifest: IO[bytes]) -
                 name = f"{count:07}{item.suffix}"
                 with written_whole(folder / name) as recording:
                     recording.write(item.audio)
-            manifest.write(f"{json.dumps({**row, 'audio_filepath': name}, ensure_ascii=False)}\n".encode())
+            for place, values in enumerate(item.said, 1):
+                row = {"utterance_id": "-".join(item.key.split()), "text": "", **values, "audio_filepath": name}
+                if row["utterance_id"] in ids:  # shards that each count from 0, parts, rows without a name
+                    row["utterance_id"] += f"-{count:07}-{place}"
+                ids.add(row["utterance_id"])
+                manifest.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
     return count
 
 
@@ -144,9 +150,10 @@ def _items(archive: Path) -> Iterator[_Item]:
 
 
 def _of_tar(archive: Path) -> Iterator[_Item]:
-    """Yield what belongs together: members with one name before the first dot, or a line of NeMo's manifest."""
-    told = _nemo_texts(archive.parent)
+    """Yield what belongs together: members with one name before the first dot, or lines of NeMo's manifest."""
+    told = _nemo_lines(archive)
     key, audio, values = "", None, dict[str, Any]()
+    lines: list[dict[str, Any]] = []
     with tarfile.open(archive, tarinfo=ModestMember) as tar:
         for member in tar:
             path = PurePosixPath(member.name)
@@ -155,8 +162,8 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
             if not member.isfile():
                 continue
             if str(path.parent / stem) != key:
-                yield from _item(key, audio, values)
-                key, audio, values = str(path.parent / stem), None, {}
+                yield from _item(key, audio, values, lines)
+                key, audio, values, lines = str(path.parent / stem), None, {}, []
             is_audio = PurePosixPath(suffix).suffix in AUDIO_SUFFIXES or suffix in AUDIO_SUFFIXES
             if member.size > min(_most_bytes(archive), _MAX_AUDIO_BYTES if is_audio else _MAX_TEXT_BYTES):
                 raise ManifestError(f"its member {member.name!r} is too large", path=archive)
@@ -164,33 +171,49 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
             content = b"" if file is None else file.read()
             if is_audio:
                 audio = (PurePosixPath(suffix).suffix or suffix, content)
-                values |= told.get(member.name) or told.get(path.name) or {}
+                lines = told.get(member.name) or told.get(path.name) or []
             elif suffix == ".json":
                 found = parse_json(content)
                 values |= named_values(found) if isinstance(found, dict) else {}
             elif suffix in (".txt", ".text", ".transcript"):
                 values["text"] = content.decode("utf-8-sig").strip()
-        yield from _item(key, audio, values)
+        yield from _item(key, audio, values, lines)
 
 
-def _item(key: str, audio: tuple[str, bytes] | None, values: Mapping[str, Any]) -> Iterator[_Item]:
+def _item(
+    key: str, audio: tuple[str, bytes] | None, values: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> Iterator[_Item]:
     if audio is not None:
-        yield _Item(key.removeprefix("./").replace("/", "_"), *audio, values)
+        yield _Item(key.removeprefix("./").replace("/", "_"), *audio, [{**values, **line} for line in lines or [{}]])
 
 
 def _nemo_manifests(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*manifest*.json"), *folder.glob("*manifest*.jsonl")])
 
 
-def _nemo_texts(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the lines of NeMo's manifests of tarred audio, by the name of the member."""
-    told: dict[str, dict[str, Any]] = {}
-    for path in _nemo_manifests(folder):
+def _nemo_lines(archive: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the lines of NeMo's manifests beside an archive, by the name of the member.
+
+    A long recording has a line for each part; those after the first call it ``NAME-sub1``. The same name may be in
+    several shards, which lines tell apart by the number of the shard.
+    """
+    number = re.search(r"(\d+)(?:-of-\d+)?\D*$", archive.name)
+    found: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}  # by name, then by shard and place
+    for path in _nemo_manifests(archive.parent):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = parse_json(line) if line.strip() else {}
             if isinstance(row, dict) and "audio_filepath" in row:
-                told[str(row["audio_filepath"])] = named_values(row)
-    return told
+                values, name = named_values(row), str(row["audio_filepath"])
+                if row.get("offset") is not None:
+                    values |= {key: row[key] for key in ("offset", "duration") if key in row}
+                    name = re.sub(r"-sub\d+(?=\.[^.]+$)", "", name)
+                found.setdefault(name, {})[str(row.get("shard_id")), str(row.get("offset"))] = values
+    lines = dict[str, list[dict[str, Any]]]()
+    for name, told in found.items():
+        shards = {shard for shard, _ in told}
+        shard = str(int(number[1])) if number and len(shards) > 1 else next(iter(shards))
+        lines[name] = [values for (of_shard, _), values in told.items() if of_shard == shard]
+    return lines
 
 
 def _of_parquet(archive: Path) -> Iterator[_Item]:
@@ -208,8 +231,7 @@ def _of_parquet(archive: Path) -> Iterator[_Item]:
                 if audio is not None:
                     path = PurePosixPath(str(audio.get("path") or ""))
                     suffix = path.suffix.lower() if path.suffix.lower() in AUDIO_SUFFIXES else ".wav"
-                    yield _Item(
-                        str(values.get("utterance_id") or path.stem or "row"), suffix, audio["bytes"] or b"", values
-                    )
+                    name = str(values.get("utterance_id") or path.stem or archive.stem)
+                    yield _Item(name, suffix, audio["bytes"] or b"", [values])
     except ArrowException as error:
         raise ManifestError(f"cannot be read: {' '.join(str(error).split())}", path=archive) from None

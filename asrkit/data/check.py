@@ -17,7 +17,7 @@ import numpy as np
 from asrkit.config import TrainingConfig
 from asrkit.data.alphabets import fit_corpus
 from asrkit.data.manifest import scan_manifest, write_manifest
-from asrkit.data.recordings import RecordingFacts, measure_recording
+from asrkit.data.recordings import Parts, RecordingFacts, measure_recording
 from asrkit.data.text_fit import TextFit
 from asrkit.data.utterance import Utterance
 from asrkit.errors import AudioError, ManifestError
@@ -292,29 +292,51 @@ def _check_copies(entries: Sequence[_Entry]) -> Iterable[Finding]:
 
 
 def _check_leaks(entries: Sequence[_Entry], names: Sequence[str]) -> Iterable[Finding]:
-    """Find what the first set, the one to train on, shares with the others.
+    """Find what a set shares with those after it, which are held out from it.
 
-    The same sound is quarantined in the first set; a shared speaker or text is a remark, because a corpus may be
-    meant so.
+    What is heard in both is quarantined in the first of them. A text or speaker of the set to train on that is held out
+    too is a remark, because a corpus may be meant so.
     """
+    leaked: set[int] = set()
+    for place, name in enumerate(names):
+        held_out = [entry for entry in entries if entry.set_name in names[place + 1 :]]
+        sets = {id(entry.utterance): entry.set_name for entry in held_out}
+        sounds = {entry.facts.content: entry.utterance for entry in held_out if entry.facts is not None}
+        parts = Parts(entry.utterance for entry in reversed(held_out))  # the last set counts, as for sounds
+        for entry in entries:
+            if entry.set_name != name or entry.facts is None:
+                continue
+            what, other = "the same sound as", sounds.get(entry.facts.content)
+            if other is None:
+                what, other = "holds a part of the same recording as", parts.shared_with(entry.utterance)
+            if other is not None:
+                leaked.add(id(entry))
+                where = sets[id(other)]
+                yield _finding(entry, "leak", f"{what} {other.id} of {where}", f"it stays in {where} only")
+    yield from _check_shared([entry for entry in entries if id(entry) not in leaked], names)
+
+
+def _check_shared(entries: Sequence[_Entry], names: Sequence[str]) -> Iterable[Finding]:
+    """Find texts and speakers of the set to train on that are held out too; a corpus without a name may be any."""
     held_out = [entry for entry in entries if entry.set_name != names[0]]
-    sounds = {entry.facts.content: entry for entry in held_out if entry.facts is not None}
     texts = {entry.text: entry for entry in held_out if entry.text}
-    speakers = {(e.utterance.corpus, e.utterance.speaker): e for e in held_out if e.utterance.speaker}
+    speakers: defaultdict[str, dict[str | None, str]] = defaultdict(dict)  # by name, the set of each corpus
+    for held in held_out:
+        if held.utterance.speaker:
+            speakers[held.utterance.speaker][held.utterance.corpus] = held.set_name
     told: set[tuple[str | None, str | None]] = set()
     for entry in entries:
         if entry.set_name != names[0] or entry.facts is None:
             continue
-        if (other := sounds.get(entry.facts.content)) is not None:
-            reason = f"the same sound as {other.utterance.id} of {other.set_name}"
-            yield _finding(entry, "leak", reason, f"it stays in {other.set_name} only")
-        elif (other := texts.get(entry.text)) is not None:
+        if (other := texts.get(entry.text)) is not None:
             reason = f"the same text as {other.utterance.id} of {other.set_name}"
             yield _finding(entry, "shared text", reason, "scores flatter where sentences were seen", quarantined=False)
-        speaker = (entry.utterance.corpus, entry.utterance.speaker)
-        if speaker in speakers and speaker not in told:
-            told.add(speaker)
-            reason = f"speaker {entry.utterance.speaker} is in {speakers[speaker].set_name} too"
+        corpus, speaker = entry.utterance.corpus, entry.utterance.speaker
+        sets = speakers.get(speaker or "", {})
+        where = sets.get(corpus) or sets.get(None) or (None if corpus else next(iter(sets.values()), None))
+        if where and (corpus, speaker) not in told:
+            told.add((corpus, speaker))
+            reason = f"speaker {speaker} is in {where} too"
             yield _finding(
                 entry, "shared speaker", reason, "hold speakers out whole: --split speaker", quarantined=False
             )

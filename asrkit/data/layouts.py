@@ -7,7 +7,7 @@ which each line names a recording (``Listed``). The others are functions. All ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -151,18 +151,30 @@ def _without_suffix(name: str) -> str:
 
 
 def read_common_voice(folder: Path) -> Iterator[Row | Problem]:
-    """Read Mozilla Common Voice: ``validated.tsv``, else ``train.tsv``, without the sentences of its dev and test sets.
+    """Read Mozilla Common Voice: ``validated.tsv``, else ``train.tsv``, without its dev and test sets.
 
-    Any of its tables is read by its own name.
+    Nor are other clips of their speakers and other readings of their sentences in the training set, as its makers have
+    it; where nothing else is left, only the sets themselves are out. Any of its tables is read by its own name.
     """
     path = next(path for name in _COMMON_VOICE if (path := folder / name).is_file())
-    held_out: dict[str, str] = {}
+    rows = [*read_tsv(path, read_lines(path))]
+    subsets: dict[tuple[str, str], str] = {}
     for name in ("dev", "test"):
         if (table := folder / f"{name}.tsv").is_file():
-            held_out |= {str(r.audio): name for r in read_tsv(table, read_lines(table)) if isinstance(r, Row)}
-    for row in read_tsv(path, read_lines(path)):
-        is_held = isinstance(row, Row) and str(row.audio) in held_out
-        yield replace(row, subset=held_out[str(row.audio)]) if isinstance(row, Row) and is_held else row
+            for held in read_tsv(table, read_lines(table)):
+                if isinstance(held, Row):
+                    subsets["audio", str(held.audio)] = name
+                    akin = (("speaker", held.speaker), ("text", held.text))
+                    subsets |= {(kind, value): f"speakers or sentences of {name}" for kind, value in akin if value}
+    keys: Sequence[str] = ("audio", "speaker", "text")
+    if all(_subset(row, subsets, keys) for row in rows if isinstance(row, Row)):
+        keys = keys[:1]
+    yield from (replace(row, subset=_subset(row, subsets, keys)) if isinstance(row, Row) else row for row in rows)
+
+
+def _subset(row: Row, subsets: Mapping[tuple[str, str], str], keys: Sequence[str]) -> str | None:
+    found = (subsets.get((key, str(getattr(row, key)))) for key in keys)
+    return next((name for name in found if name), None)
 
 
 _COMMON_VOICE = ("validated.tsv", "train.tsv", "other.tsv")

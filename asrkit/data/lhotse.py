@@ -14,6 +14,7 @@ from asrkit.reading import UNPACKING_ERRORS, parse_json
 
 _MOST_IN_A_LINE = 1 << 24  # characters; whatever is packed more tightly fills the memory on purpose
 _SUFFIXES = (".jsonl", ".jsonl.gz")
+_PACES = ("Speed", "Tempo")  # what lhotse does to audio when it loads it, and to its times already here
 
 
 def is_lhotse(folder: Path) -> bool:
@@ -76,6 +77,9 @@ def _row(
     sources = [source for source in recording.get("sources") or () if source.get("type") == "file"]
     if len(sources) != 1:
         return Problem(path, line, f"its recording is not in one file ({within})")
+    changes = [change.get("name") for change in recording.get("transforms") or ()]
+    if pace := next((name for name in changes if name in _PACES), None):
+        return Problem(path, line, f"its times are those after {pace}, which its file has not passed ({within})")
     channels = said.get("channel", 0)
     channels = channels if isinstance(channels, list) else [channels]
     has_many = len(sources[0].get("channels") or (0,)) > 1

@@ -1,9 +1,13 @@
-"""What a recording is like: its length, level, clipping and content, measured in one pass."""
+"""What a recording is like: its length, level, clipping and content, measured in one pass; and who shares it."""
 
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,6 +16,7 @@ from asrkit.data.utterance import Utterance
 
 _FULL_SCALE = 0.999
 _SHORTEST_CLIP = 3  # samples in a row at full scale: a single one may be an honest peak
+_MARGIN_S = 0.5  # neighbors that share less, and less than half of one, share a pause
 
 
 @dataclass(frozen=True)
@@ -48,3 +53,32 @@ def _clipped_share(is_full: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float
     edges = np.flatnonzero(np.diff(np.concatenate([[False], is_full, [False]]).astype(np.int8)))
     lengths = edges[1::2] - edges[::2]
     return float(lengths[lengths >= _SHORTEST_CLIP].sum() / max(1, len(is_full)))
+
+
+class Parts:
+    """Which parts of which recordings some utterances are."""
+
+    def __init__(self, utterances: Iterable[Utterance]) -> None:
+        self._of: defaultdict[Path, list[Utterance]] = defaultdict(list)
+        for utterance in utterances:
+            self._of[utterance.audio_path.resolve()].append(utterance)
+
+    def of_recording(self, utterance: Utterance) -> list[Utterance]:
+        """Return those of the same recording."""
+        return self._of.get(utterance.audio_path.resolve(), [])
+
+    def shared_with(self, utterance: Utterance) -> Utterance | None:
+        """Return the first that lets one hear what is heard in an utterance too; None if none does."""
+        return next((other for other in self.of_recording(utterance) if _overlap(utterance, other)), None)
+
+
+def _overlap(one: Utterance, other: Utterance) -> bool:
+    if one.channel is not None and other.channel is not None and one.channel != other.channel:
+        return False
+    (start_s, end_s), (other_start_s, other_end_s) = map(_span_s, (one, other))
+    shared_s = min(end_s, other_end_s) - max(start_s, other_start_s)
+    return shared_s > min(_MARGIN_S, (end_s - start_s) / 2, (other_end_s - other_start_s) / 2)
+
+
+def _span_s(utterance: Utterance) -> tuple[float, float]:
+    return utterance.start_s or 0.0, math.inf if utterance.end_s is None else utterance.end_s

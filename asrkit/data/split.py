@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from asrkit.data.utterance import Utterance
 from asrkit.errors import ConfigError, ManifestError
@@ -19,7 +20,8 @@ def split_utterances(
     """Split into training and dev set, the same way for the same utterances in any order.
 
     From four speakers on, whole speakers are held out, so that dev tells how the model does on strangers; with
-    fewer, utterances are drawn. An utterance without a speaker counts as a speaker of its own.
+    fewer, utterances are drawn. A recording whose speaker is not known counts as a speaker of its own,
+    with all its parts.
 
     ``dev_share`` is one of seconds (of utterances, where a length is unknown); at least one speaker or utterance is
     held out.
@@ -37,9 +39,13 @@ def split_utterances(
         raise ManifestError(f"{len(utterances)} utterance(s) cannot be split; give a dev set of its own")
     by_speaker = len({utterance.speaker for utterance in utterances if utterance.speaker}) >= _FEWEST_SPEAKERS
     groups: dict[str, list[Utterance]] = defaultdict(list)
-    for utterance in utterances:
-        is_known = by_speaker and utterance.speaker
-        groups[f"speaker {utterance.speaker}" if is_known else f"utterance {utterance.id}"].append(utterance)
+    first_ids: dict[Path, str] = {}  # of recordings: the draw does not depend on where a corpus lies
+    for utterance in sorted(utterances, key=lambda utterance: utterance.id):
+        if by_speaker and utterance.speaker:
+            groups[f"speaker {utterance.speaker}"].append(utterance)
+        else:
+            first_id = first_ids.setdefault(utterance.audio_path, utterance.id) if by_speaker else utterance.id
+            groups[f"utterance {first_id}"].append(utterance)
     dev = _draw(groups, dev_share, seed)
     dev_ids = {utterance.id for name in dev for utterance in groups[name]}
     train = [utterance for utterance in utterances if utterance.id not in dev_ids]

@@ -20,7 +20,7 @@ _NAMES = {
         "path", "audio_filepath", "wav_filename", "file_name", "audio", "audio_path", "audio_file", "filename", "file",
         "wav",
     ),
-    "duration_s": ("seconds", "duration"),
+    "duration_s": ("seconds", "duration", "duration_s"),
     "start_s": ("start", "start_time", "offset", "begin", "start_s", "start_sec", "start_seconds"),
     "end_s": ("end", "end_time", "stop", "end_s", "end_sec", "end_seconds"),
     "channel": ("channel", "channel_selector"),

@@ -6,7 +6,6 @@ Source:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +19,7 @@ from asrkit.metrics.transcripts.fields import text_of_alternative
 
 _DEPTHS = (1, 2, 3, 5, 10, 20, 50, 100)
 _BINS = 10
+_ROUNDING = 1e-3  # beyond 0 and 1; what lies further out, such as percents and costs, is no probability
 _LEAST = 1e-6  # confidences of exactly 0 or 1 would make the cross entropy infinite
 
 
@@ -126,7 +126,7 @@ def _right_words(report: ScoreReport) -> tuple[list[float], list[bool], int]:
             continue
         values: list[Any] = [word.get("confidence") for word in matched or ()]
         is_usable = matched is not None and len(matched) == len(words)
-        if not is_usable or not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        if not is_usable or not all(isinstance(v, int | float) and -_ROUNDING <= v <= 1.0 + _ROUNDING for v in values):
             skipped += 1
             continue
         confidences += [float(value) for value in values]

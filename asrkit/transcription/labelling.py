@@ -16,7 +16,7 @@ from pathlib import Path
 
 from asrkit.config import Calibration
 from asrkit.data import Utterance, read_manifest
-from asrkit.data.recordings import measure_recording
+from asrkit.data.recordings import Parts, measure_recording
 from asrkit.data.rows import held_out_part
 from asrkit.errors import AsrkitError, AudioError
 from asrkit.transcription.formats import separator_of
@@ -59,6 +59,7 @@ class Excluded:
         self._speakers = {utterance.speaker for utterance in excluded if utterance.speaker}
         heard = _contents(excluded)
         self._contents = {*heard.values(), *_contents(known).values()}
+        self._recordings, self._known = Parts(excluded), Parts(known)
         self.num_unheard = len(excluded) - len(heard)  # how many cannot be read, so that nothing has their sound
 
     def sort_out(self, utterances: Sequence[Utterance]) -> tuple[list[Utterance], dict[str, str]]:
@@ -70,11 +71,19 @@ class Excluded:
                 reasons[utterance.id] = "its id is in an excluded set"
             elif utterance.speaker in self._speakers:
                 reasons[utterance.id] = f"its speaker {utterance.speaker} is in an excluded set"
+            elif self._recordings.of_recording(utterance):
+                reasons[utterance.id] = "its recording, or a part of it, is in an excluded set"
             elif contents.get(utterance.id) in self._contents:
                 reasons[utterance.id] = "the same sound is in an excluded set"
             else:
                 kept.append(utterance)
         return kept, reasons
+
+    def sort_out_known(self, labelled: Sequence[Labelled]) -> tuple[list[Labelled], dict[str, str]]:
+        """Return what has no true text, of recordings some parts of which have one, and of the others why not."""
+        known = {one.utterance.id: self._known.shared_with(one.utterance) for one in labelled}
+        reasons = {name: f"what is said there has the true text {true.id}" for name, true in known.items() if true}
+        return [one for one in labelled if one.utterance.id not in reasons], reasons
 
 
 def _contents(utterances: Sequence[Utterance]) -> dict[str, str]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from asrkit.alignment import Aligner
-from asrkit.audio import load_waveform
 from asrkit.config import FeatureConfig
 from asrkit.data import Utterance
 from asrkit.decoder import greedy_decode
@@ -66,12 +65,7 @@ def _judge(
     by_length = sorted(utterances, key=lambda utterance: utterance.duration_s or 0.0)
     for first in range(0, len(by_length), _BATCH):
         batch = by_length[first : first + _BATCH]
-        features = [
-            extract_features(
-                load_waveform(u.audio_path, config.sample_rate_hz, start_s=u.start_s or 0.0, end_s=u.end_s), config
-            )
-            for u in batch
-        ]
+        features = [extract_features(u.waveform(config.sample_rate_hz), config) for u in batch]
         for utterance, emissions in zip(batch, network.emissions(features), strict=True):
             heard = greedy_decode(emissions, units.symbols, units.lexicon).text
             # a model of capitals says the same as its text in small letters

@@ -112,6 +112,7 @@ def segment(
     transcripts = [made for made in read_results(folder / ALIGNED) if made.utterance_id not in failed]
     if not transcripts:
         raise TranscriptionError("no recording could be aligned; failures.tsv says why", path=folder / ALIGNED)
+    _require_names([made.utterance_id for made in transcripts], folder)
     segments = [cut_transcript(transcript) for transcript in transcripts]
     (folder / AUDIO).mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(config.jobs or os.cpu_count() or 1) as pool:
@@ -192,9 +193,9 @@ def _has_flaw(flaws: Sequence[tuple[float, float]], words: Sequence[TimedWord]) 
 
 def _bounds(transcript: Transcript, low: int, high: int) -> tuple[float, float]:
     """Return where words begin and end with their share of the pauses around them, on whole milliseconds."""
-    words = transcript.words
-    before_s = words[low - 1].end_s if low else 0.0
-    after_s = words[high].start_s if high < len(words) else transcript.duration_s
+    words, begin_s = transcript.words, transcript.start_s or 0.0
+    before_s = words[low - 1].end_s if low else begin_s
+    after_s = words[high].start_s if high < len(words) else begin_s + transcript.duration_s
     start_s = max(words[low].start_s - _MARGIN_S, (before_s + words[low].start_s) / 2)
     end_s = min(words[high - 1].end_s + _MARGIN_S, (words[high - 1].end_s + after_s) / 2)
     for begin, end in _flaws(transcript):  # what is not written stays outside
@@ -265,7 +266,7 @@ def _write_audio(transcript: Transcript, parts: Sequence[Segment], folder: Path)
     if missing:
         stamp.unlink(missing_ok=True)
         rate_hz = probe(Path(transcript.audio)).sample_rate_hz
-        blocks = iterate_waveform(Path(transcript.audio), rate_hz, _BLOCK_S)
+        blocks = iterate_waveform(Path(transcript.audio), rate_hz, _BLOCK_S, transcript.channel)
         for part, waveform in zip(missing, cut_waveform(blocks, rate_hz, missing), strict=True):
             write_waveform(folder / AUDIO / f"{part.id}.flac", waveform, rate_hz)
         write_whole(stamp, made_from)
@@ -284,6 +285,20 @@ def cut_waveform(blocks: Iterator[FloatArray], rate_hz: int, parts: Sequence[Seg
 
 def _name(utterance_id: str) -> str:
     return utterance_id.replace("/", "_")
+
+
+def _require_names(utterance_ids: Sequence[str], folder: Path) -> None:
+    """Refuse recordings whose utterances would have one name.
+
+    Raises:
+        TranscriptionError: There are such.
+    """
+    owners: dict[str, str] = {}
+    for name in utterance_ids:
+        if (other := owners.setdefault(_name(name), name)) != name:
+            raise TranscriptionError(
+                f"the utterances of {other!r} and {name!r} would have the same names; rename one of them", path=folder
+            )
 
 
 def _write_corpus(path: Path, parts: Sequence[Segment]) -> None:

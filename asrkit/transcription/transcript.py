@@ -59,6 +59,8 @@ class Transcript:
         damage: What is missing from it, where the rest was salvaged.
         alignment: Of a known text: its ``agreement`` with what is heard, what is ``unsaid``, ``unwritten`` and
             ``unspelled``, maybe ``symbols`` with their times.
+        start_s: Where it begins in its file; None for the beginning.
+        channel: Of its file, from 0; None for all of them mixed.
     """
 
     utterance_id: str
@@ -73,6 +75,8 @@ class Transcript:
     remarks: tuple[str, ...] = ()
     damage: str | None = None
     alignment: Mapping[str, Any] | None = None
+    start_s: float | None = None
+    channel: int | None = None
 
     @property
     def doubt(self) -> Doubt:
@@ -85,6 +89,7 @@ class Transcript:
             "utterance_id": self.utterance_id,
             "audio": self.audio,
             "duration_s": self.duration_s,
+            **{name: value for name in ("start_s", "channel") if (value := getattr(self, name)) is not None},
             "text": self.text,
             "confidence": self.confidence,
             "words": [vars(word) for word in self.words],
@@ -112,7 +117,7 @@ class Transcript:
         values["remarks"] = tuple(row.get("remarks", ()))
         read = cls(**values)
         read.text.encode()  # half a character of UTF-16 can be written nowhere
-        numbers = [read.duration_s, read.confidence]
+        numbers = [read.duration_s, read.confidence, read.start_s or 0.0]
         numbers += [number for word in read.words for number in (word.start_s, word.end_s, word.confidence)]
         texts = [word.word for word in read.words] + [item.text for item in read.nbest]
         for key, (*names, text) in _PASSAGES.items():
@@ -133,6 +138,7 @@ class Transcript:
             and all(isinstance(score, int | float) for score in scores)
             and all(isinstance(text, str) for text in [*texts, *read.remarks])
             and isinstance(read.damage, str | None)
+            and isinstance(read.channel, int | None)
             and isinstance(read.alignment, Mapping | None)
             and all(isinstance(passage["first_word"], int) for passage in (read.alignment or {}).get("unsaid", ()))
         )
@@ -187,4 +193,6 @@ def transcript_from(
         remarks=(*reading.remarks, *getattr(best, "remarks", ())),
         alignment=getattr(best, "alignment", None),
         damage=reading.damage,
+        start_s=recording.start_s,
+        channel=recording.channel,
     )
