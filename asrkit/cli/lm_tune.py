@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asrkit.emissions.arrays import FloatArray
     from asrkit.language_model import NgramModel
     from asrkit.model.bundle import Bundle
-    from asrkit.text import Symbols
+    from asrkit.text import Normalizer, Symbols
     from asrkit.tuning import TuningResult
 
 
@@ -112,6 +112,7 @@ def tune(
             dev.symbols,
             language_model,
             step_ms=dev.step_ms,
+            normalizer=dev.normalizer,
             lexicon=None if said is None else Lexicon.read(said),
             config=DecodingConfig.from_dict({**(bundle.decoding if bundle else {}), "decoder": "beam"}),
             num_candidates=candidates,
@@ -155,6 +156,7 @@ class _Dev(NamedTuple):
     references: Sequence[str]
     symbols: Symbols
     step_ms: float
+    normalizer: Normalizer
     speakers: Sequence[str | None] | None = None
 
 
@@ -178,7 +180,7 @@ def _listen(bundle: Bundle, data: Path, audio_root: Path | None, progress: Progr
     utterances = read_manifest(data, audio_root)
     dev_set = emit_dev_set(bundle, utterances, progress=progress)
     speakers = [utterance.speaker for utterance in utterances]
-    return _Dev(dev_set.emissions, dev_set.references, bundle.symbols, bundle.step_ms, speakers)
+    return _Dev(dev_set.emissions, dev_set.references, bundle.symbols, bundle.step_ms, bundle.text_normalizer, speakers)
 
 
 def _calibrate(
@@ -216,7 +218,7 @@ def _read_stored(
 ) -> _Dev:
     """Read the emissions that have a text."""
     from asrkit.metrics.transcripts import read_transcripts, with_ids
-    from asrkit.text import normalize
+    from asrkit.text import get_normalizer
     from asrkit.transcription.stored import Tokens, find_emissions
 
     model, recordings = find_emissions(emissions, None if tokens is None else Tokens(tokens, blank, step_ms=step_ms))
@@ -224,17 +226,18 @@ def _read_stored(
     texts = read_transcripts(data)
     texts = with_ids(texts) if texts.ids is None else texts
     references = dict(zip(texts.ids or (), texts.texts, strict=True))
+    normalizer = get_normalizer(model.normalizer, model.language)
     arrays, spoken = [], []
     for recording in recordings:
         if recording.emissions is not None and recording.utterance_id in references:
             with suppress(DecodingError):  # asrkit decode says why
                 arrays.append(recording.emissions.read())
-                spoken.append(normalize(references[recording.utterance_id]))
+                spoken.append(normalizer(references[recording.utterance_id]))
     if not arrays:
         raise ConfigError(f"{data}: no text has the id of any of the emissions; ids are those of asrkit decode")
     if left_out := len(recordings) - len(arrays):
         remark(f"{left_out} of {len(recordings)} emissions are left out: no text, or no use", quiet)
-    return _Dev(arrays, spoken, model.symbols, model.step_ms)
+    return _Dev(arrays, spoken, model.symbols, model.step_ms, normalizer)
 
 
 def _as_toml(settings: Mapping[str, Any]) -> str:
