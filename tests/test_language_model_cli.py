@@ -44,6 +44,8 @@ def test_convert_there_and_back(tmp_path: Path) -> None:
     assert "ARPA, order 3" in run("convert", tmp_path / "m.bin", tmp_path / "m.arpa.gz").stdout
     back = NgramModel.load(tmp_path / "m.arpa.gz")
     assert back.score("the cat sat") == pytest.approx(NgramModel.load(TINY).score("the cat sat"), abs=1e-5)
+    assert "name it .bin, not 'm.bin.gz'" in refused("convert", TINY, tmp_path / "m.bin.gz")
+    assert not (tmp_path / "m.bin.gz").exists()
 
 
 def test_convert_prints_what_quantizing_costs(tmp_path: Path, text: Path) -> None:
