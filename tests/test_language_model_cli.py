@@ -117,6 +117,14 @@ def test_no_command_takes_a_damaged_model(
     assert not list(tmp_path.glob("out.*"))
 
 
+def test_a_text_of_another_case_is_told(tmp_path: Path, text: Path) -> None:
+    run("build", text, "-o", tmp_path / "own.arpa", "--order", "1", "--discount-fallback")
+    capitals = tmp_path / "capitals.arpa"
+    capitals.write_text("\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-1\t</s>\n-1\tTHE\n\n\\end\\\n")
+    assert "knows no word of the text: they may differ in case; --raw" in run("perplexity", capitals, text).stderr
+    assert "differ in case" not in run("perplexity", tmp_path / "own.arpa", text).stderr
+
+
 def test_interpolate_takes_weights_and_text(tmp_path: Path, text: Path) -> None:
     run("build", text, "-o", tmp_path / "own.arpa", "--order", "2", "--discount-fallback")
     result = run("interpolate", TINY, tmp_path / "own.arpa", "-o", tmp_path / "m.arpa", "--weights", "1", "3", "--json")
