@@ -251,7 +251,7 @@ def test_emissions_that_all_fail_are_an_error(here: Path, asrkit: Command) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["u.npy"], 2, "name the file of the model's labels with --tokens"),
+        (["u.npy"], 2, "asrkit decode takes them and the model's labels (--tokens)"),
         (["u.npy", "--blank", "0"], 2, "--blank goes with arrays of another toolkit, which need --tokens"),
         (["u.npy", "--tokens", "none.txt"], 2, "none.txt: no such file of labels"),
         (["none.npy", "--tokens", "tokens.txt"], 2, "none.npy: no such folder or file"),
@@ -307,6 +307,8 @@ def test_kept_arrays_can_be_decoded_and_judged_without_their_labels(here: Path, 
     np.savez("in.npz", u1=emissions_of(PIECES, ["▁ca", "b", "▁a"]), u2=emissions_of(PIECES, ["▁b"]))
     arguments = ["--decoder", "greedy", "--step-ms", "20"]
     assert asrkit("decode", "in.npz", "--tokens", "pieces.txt", *arguments, "--keep-emissions").code == 0
+    refused = asrkit("score", "transcripts", "transcripts/hyp.txt", "--emissions", "in.npz")
+    assert refused.code == 2 and "keeps both for other commands (--keep-emissions)" in refused.err
     Path("in.npz").unlink()
     Path("pieces.txt").unlink()
     for command in (["decode", "transcripts"], ["transcribe", "--emissions", "transcripts"]):

@@ -122,7 +122,10 @@ def find_emissions(
     paths = _paths(inputs)
     kept = _kept_files(paths)
     if tokens is None and not kept and any(_is_array(path) for path in paths):
-        raise ConfigError("these are arrays of another toolkit; name the file of the model's labels with --tokens")
+        raise ConfigError(
+            "these are arrays of another toolkit: asrkit decode takes them and the model's labels (--tokens), and "
+            "keeps both for other commands (--keep-emissions)"
+        )
     if tokens is not None and kept:
         raise ConfigError(
             f"{kept[0][1]} tells its labels itself; drop --tokens, or name arrays of another toolkit alone"
