@@ -206,6 +206,7 @@ def _calibrate(
                 dev.emissions,
                 dev.references,
                 lm=file_fingerprint(lm.path),
+                normalizer=dev.normalizer,
                 speakers=dev.speakers,
                 threads=threads,
             )
