@@ -251,7 +251,7 @@ def test_emissions_that_all_fail_are_an_error(here: Path, asrkit: Command) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["u.npy"], 2, "name the file of the model's labels with --tokens"),
+        (["u.npy"], 2, "asrkit decode takes them and the model's labels (--tokens)"),
         (["u.npy", "--blank", "0"], 2, "--blank goes with arrays of another toolkit, which need --tokens"),
         (["u.npy", "--tokens", "none.txt"], 2, "none.txt: no such file of labels"),
         (["none.npy", "--tokens", "tokens.txt"], 2, "none.npy: no such folder or file"),
@@ -307,6 +307,8 @@ def test_kept_arrays_can_be_decoded_and_judged_without_their_labels(here: Path, 
     np.savez("in.npz", u1=emissions_of(PIECES, ["▁ca", "b", "▁a"]), u2=emissions_of(PIECES, ["▁b"]))
     arguments = ["--decoder", "greedy", "--step-ms", "20"]
     assert asrkit("decode", "in.npz", "--tokens", "pieces.txt", *arguments, "--keep-emissions").code == 0
+    refused = asrkit("score", "transcripts", "transcripts/hyp.txt", "--emissions", "in.npz")
+    assert refused.code == 2 and "keeps both for other commands (--keep-emissions)" in refused.err
     Path("in.npz").unlink()
     Path("pieces.txt").unlink()
     for command in (["decode", "transcripts"], ["transcribe", "--emissions", "transcripts"]):
@@ -343,17 +345,24 @@ def test_weights_are_tuned_on_emissions(here: Path, asrkit: Command) -> None:
     arguments = ["lm", "tune", "--emissions", "dev.npz", "--tokens", "pieces.txt", "--lm", "lm.arpa"]
     done = asrkit(*arguments, "--data", "dev.txt", "--candidates", "3", "--threads", "1")
     assert done.code == 0, done.err
-    assert "2 of 11 emissions are left out" in done.err
+    assert "1 of 11 emissions are no use: bad: a positive log-probability at step 0" in done.err
+    assert "1 of 11 emissions are left out: no text has their id" in done.err
     assert "stored in lm.tuning.toml" in done.out and "-> 0.00%" in done.out
     done = asrkit("decode", "dev.npz", "--tokens", "pieces.txt", "--lm", "lm.arpa", "--config", "lm.tuning.toml")
     assert done.code == 3
     assert hypotheses()["u8"] == "cab a"
     Path("dev.tsv").write_text("id\tpath\ttext\n" + "".join(f"u{i}\tu.wav\tCab a.\n" for i in range(9)))
-    assert asrkit(*arguments, "--data", "dev.tsv", "--candidates", "3", "--threads", "1", "--dry-run").code == 0
-    for wrong, message in (
-        (["--data", "dev.txt", "--model", "m"], "--emissions takes the place of a model"),
-        (["--data", "ref.txt"], "no text has the id of any of the emissions"),
+    again = [*arguments, "--data", "dev.tsv", "--candidates", "3", "--threads", "1"]
+    assert asrkit(*again, "--dry-run").code == 0
+    lost = asrkit(*again, "--plot", "dev.tsv/figure.png")  # what was found is told first
+    assert lost.code != 0 and "-> 0.00%" in lost.out and "stored" not in lost.out
+    for wrong, code, message in (
+        (["--data", "dev.txt", "--model", "m"], 2, "--emissions takes the place of a model"),
+        (["--data", "ref.txt"], 2, "no text has the id of any of the emissions"),
+        (["--data", "bad.txt"], 1, "none of the 1 emissions with a text can be used: bad: a positive log-prob"),
+        (["--data", "dev.txt", "--words", "|"], 2, "no label has the mark of words '|'"),
     ):
         Path("ref.txt").write_text("other cab a\n")
+        Path("bad.txt").write_text("bad cab a\n")
         refused = asrkit(*arguments, *wrong)
-        assert (refused.code, message in refused.err) == (2, True), refused.err
+        assert (refused.code, message in refused.err) == (code, True), refused.err

@@ -160,6 +160,8 @@ def test_a_table_points_into_archives_beside_it(ark: Path, monkeypatch: pytest.M
     np.testing.assert_array_equal(found["u1"], MATRIX)
     np.testing.assert_array_equal(found["u2"], MATRIX[:3])
     np.testing.assert_array_equal(found["u3"], MATRIX)
+    table.write_text("u1\tlogits.ark:3\nu2 \t logits.ark:3 \r\n", encoding="utf-8-sig")
+    assert list(listed(table)) == ["u1", "u2"]
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,15 @@ def test_what_pads_an_utterance_does_not_change_the_kind_and_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "name"), [(lambda p: p, "probabilities"), (lambda p: -np.log(p), "negated log-probabilities")]
+    ("change", "name"),
+    [
+        (lambda p: p, "probabilities, which are taken for logits; say so"),
+        (lambda p: -np.log(p), "negated log-probabilities, which are taken for logits; change their sign"),
+    ],
 )
 def test_what_is_no_logits_is_not_taken_for_them(change: Callable[[np.ndarray], np.ndarray], name: str) -> None:
     """As one utterance of another kind among logits, or costs."""
-    with pytest.raises(DecodingError, match=f"holds {name}, which are taken for logits"):
+    with pytest.raises(DecodingError, match=f"holds {name}"):
         to_log_probabilities(change(softmax(20, 5)), Values.LOGITS)
 
 

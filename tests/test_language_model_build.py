@@ -189,6 +189,14 @@ def test_compressed_text_is_read_as_it_is(tmp_path: Path, suffix: str) -> None:
     assert "".join(TextSource([tmp_path / f"t.txt{suffix}"], normalizer=None)) == "some words\n" * 1_000
 
 
+def test_text_of_zstandard_that_was_cut_is_refused(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard", reason="zstandard is not installed (pip install zstandard)")
+    text = b"".join(b"%d words\n" % number for number in range(100_000))
+    (tmp_path / "t.txt.zst").write_bytes(zstandard.compress(text)[:-1000])
+    with pytest.raises(LanguageModelError, match=r"t\.txt\.zst: cannot be read: .* before the end"):
+        list(TextSource([tmp_path / "t.txt.zst"], normalizer=None))
+
+
 def test_damaged_compressed_text_is_refused(tmp_path: Path) -> None:
     whole = gzip.compress(b"some words\n" * 1000)
     (tmp_path / "t.txt.gz").write_bytes(whole[:-20])

@@ -44,6 +44,8 @@ def test_convert_there_and_back(tmp_path: Path) -> None:
     assert "ARPA, order 3" in run("convert", tmp_path / "m.bin", tmp_path / "m.arpa.gz").stdout
     back = NgramModel.load(tmp_path / "m.arpa.gz")
     assert back.score("the cat sat") == pytest.approx(NgramModel.load(TINY).score("the cat sat"), abs=1e-5)
+    assert "name it .bin, not 'm.bin.gz'" in refused("convert", TINY, tmp_path / "m.bin.gz")
+    assert not (tmp_path / "m.bin.gz").exists()
 
 
 def test_convert_prints_what_quantizing_costs(tmp_path: Path, text: Path) -> None:
@@ -115,6 +117,14 @@ def test_no_command_takes_a_damaged_model(
     assert not list(tmp_path.glob("out.*"))
 
 
+def test_a_text_of_another_case_is_told(tmp_path: Path, text: Path) -> None:
+    run("build", text, "-o", tmp_path / "own.arpa", "--order", "1", "--discount-fallback")
+    capitals = tmp_path / "capitals.arpa"
+    capitals.write_text("\\data\\\nngram 1=4\n\n\\1-grams:\n-1\t<unk>\n-99\t<s>\n-1\t</s>\n-1\tTHE\n\n\\end\\\n")
+    assert "knows no word of the text: they may differ in case; --raw" in run("perplexity", capitals, text).stderr
+    assert "differ in case" not in run("perplexity", tmp_path / "own.arpa", text).stderr
+
+
 def test_interpolate_takes_weights_and_text(tmp_path: Path, text: Path) -> None:
     run("build", text, "-o", tmp_path / "own.arpa", "--order", "2", "--discount-fallback")
     result = run("interpolate", TINY, tmp_path / "own.arpa", "-o", tmp_path / "m.arpa", "--weights", "1", "3", "--json")
@@ -142,7 +152,7 @@ def test_prune_says_what_it_kept(tmp_path: Path) -> None:
         (("interpolate", TINY, "-o", "m.arpa"), "two models"),
         (("interpolate", TINY, TINY, "-o", "m.arpa", "--weights", "1 x"), "--weights takes numbers"),
         (("perplexity", TINY, "none.txt"), "none.txt: no such file"),
-        (("info", TINY, "--verify"), "checksums"),
+        (("info", TINY, "--verify"), "checksums; asrkit lm convert makes one of ARPA text"),
         (("build", TINY, "-o", "m.arpa", "--prune", "0", "0.5"), "whole numbers"),
     ],
 )

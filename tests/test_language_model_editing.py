@@ -162,4 +162,6 @@ def test_what_cannot_be_mixed_or_pruned_is_refused(tmp_path: Path, models: tuple
             prune_model(models[0], tmp_path / name, threshold)
     with pytest.raises(LanguageModelError, match="no text"):
         tune_weights(models, ["\n"])
+    with pytest.raises(LanguageModelError, match="no model knows a word of the text"):
+        tune_weights(models, ["A B C\nD"])  # ends of sentences alone tell nothing
     assert not any(tmp_path.iterdir())

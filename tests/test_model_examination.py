@@ -112,6 +112,11 @@ def random_answer():
     return model_of(nodes, [value("x", ["b", "t", 4])], [value("log_probs", ["b", "t", 4])])
 
 
+def steps_last():
+    nodes = [helper.make_node("Transpose", ["x"], ["log_probs"], perm=[0, 2, 1])]
+    return model_of(nodes, [value("x", ["b", "t", 4])], [value("log_probs", ["b", 4, "t"])])
+
+
 def no_number():
     nodes = [helper.make_node("Sqrt", ["y"], ["log_probs"]), helper.make_node("Neg", ["s"], ["y"])]
     nodes = [helper.make_node("Mul", ["x", "x"], ["s"]), nodes[1], nodes[0]]
@@ -129,6 +134,7 @@ def no_number():
         (constant_answer(), "the same answer whatever it hears"),
         (random_answer(), "differently each time"),
         (no_number(), "NaN"),
+        (steps_last(), r"answers with the steps last; export it to answer with \(batch, steps, symbols\)"),
         (
             model_of(
                 [helper.make_node("Identity", ["x"], ["y"])], [value("x", ["b", 80, "t"])], [value("y", ["b", 80, "t"])]

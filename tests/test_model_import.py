@@ -202,6 +202,16 @@ def test_the_language_model_of_a_hugging_face_folder_comes_along_with_its_weight
     assert Bundle.load(tmp_path / "bundle").language_model is None
 
 
+def test_another_language_model_takes_the_place_of_the_one_before(tmp_path):
+    folder = hugging_face_folder(tmp_path / "hf")
+    for name in ("a.arpa", "b.arpa.gz", "c.klm"):
+        (tmp_path / name).write_text(name)
+        bundle = import_model(folder, tmp_path / "bundle", Wishes(lm=tmp_path / name))
+        assert bundle.language_model is not None and bundle.language_model.read_text() == name
+    import_model(folder, tmp_path / "bundle")
+    assert not list((tmp_path / "bundle").glob("language_model*"))
+
+
 def test_tokens_added_later_are_labels_too(tmp_path):
     folder = hugging_face_folder(tmp_path / "hf")
     write_json(folder / "vocab.json", {label: i for i, label in enumerate(("<pad>", "|", "A", "B", "C", "D"))})

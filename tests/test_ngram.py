@@ -99,16 +99,29 @@ def test_random_models_follow_the_definition(
     )
 
 
+def zstandard_compress(content: bytes) -> bytes:
+    return bytes(pytest.importorskip("zstandard", reason="zstandard is not installed").compress(content))
+
+
 @pytest.mark.parametrize(
-    ("suffix", "compress"), [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress)]
+    ("suffix", "compress"),
+    [(".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress), (".zst", zstandard_compress)],
 )
 def test_compressed_files_load(tmp_path: Path, tiny: NgramModel, suffix: str, compress: object) -> None:
     path = tmp_path / f"tiny.arpa{suffix}"
     path.write_bytes(compress(TINY.read_bytes()))  # type: ignore[operator]
     assert NgramModel.load(path).score("the cat sat") == tiny.score("the cat sat")
-    path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(LanguageModelError, match="cannot be read"):
-        NgramModel.load(path)
+    path.write_bytes(compress(TINY.read_bytes()[:500]) + compress(TINY.read_bytes()[500:]))  # type: ignore[operator]
+    assert NgramModel.load(path).score("the cat sat") == tiny.score("the cat sat")
+    for damaged in (path.read_bytes()[:60], path.read_bytes()[:-9], b"\\data\\\n"):
+        path.write_bytes(damaged)
+        with pytest.raises(LanguageModelError, match="cannot be read"):
+            NgramModel.load(path)
+
+
+def test_an_editor_may_have_left_a_byte_order_mark(tmp_path: Path, tiny: NgramModel) -> None:
+    (tmp_path / "m.arpa").write_bytes(b"\xef\xbb\xbf" + TINY.read_bytes())
+    assert NgramModel.load(tmp_path / "m.arpa").score("the cat sat") == tiny.score("the cat sat")
 
 
 def test_scores_equal_kenlm(tiny: NgramModel) -> None:

@@ -20,7 +20,7 @@ from asrkit.errors import ConfigError, DecodingError
 from asrkit.language_model import NgramModel, build_ngram
 from asrkit.metrics import count_errors
 from asrkit.model.bundle import Bundle
-from asrkit.text import Alphabet
+from asrkit.text import Alphabet, Lexicon, get_normalizer
 from asrkit.tuning import TuningResult, emit_dev_set, search, tune_decoding
 from asrkit.tuning.search import Trial, _choose
 
@@ -169,6 +169,30 @@ def test_the_cheapest_setting_that_is_not_worse_is_chosen(
     assert best.counts.errors == min(trial.counts.errors for trial in trials)
     assert found.is_on_frontier
     assert len(marked) == len(trials)
+
+
+@pytest.mark.parametrize(
+    ("language", "spelled", "heard"), [("en", "AB", "ab"), ("de", "aß", "ass"), ("tr", "I", "ı"), ("en", "OK", "okay")]
+)
+def test_texts_are_compared_as_they_are_scored(
+    tmp_path: Path, dev: tuple[list[np.ndarray], list[str]], language: str, spelled: str, heard: str
+) -> None:
+    """Of a lexicon, for one, whose words may be capitals or have letters that references are rid of."""
+    lexicon, text = tmp_path / "lexicon.tsv", tmp_path / "text.txt"
+    words = {"ab": spelled, "ca": "CA", "bb": "BB"}
+    lexicon.write_text("".join(f"{word}\t{' '.join(said)}\n" for said, word in words.items()))
+    build_ngram([f"{spelled} CA BB\n" * 20], text.with_suffix(".arpa"), order=1, discount_fallback=True)
+    found = tune_decoding(
+        dev[0][:12],
+        [reference.replace("ab", heard) for reference in dev[1][:12]],
+        ALPHABET,
+        NgramModel.load(text.with_suffix(".arpa")),
+        step_ms=40.0,
+        normalizer=get_normalizer("standard", language),
+        lexicon=Lexicon.read(lexicon),
+        num_candidates=1,
+    )
+    assert found.best.word_error_rate < 0.5
 
 
 def test_nothing_to_tune_on_is_refused(lm: NgramModel) -> None:

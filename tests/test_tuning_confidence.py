@@ -25,7 +25,7 @@ from asrkit.language_model import build_ngram
 from asrkit.metrics.alignment import trace
 from asrkit.model.bundle import Bundle
 from asrkit.model.export import export_bundle
-from asrkit.text import Alphabet, Lexicon, Symbols, WordRule
+from asrkit.text import Alphabet, Lexicon, Symbols, WordRule, get_normalizer
 from asrkit.transcription.provenance import file_fingerprint
 from asrkit.tuning import DevSet
 from asrkit.tuning.confidence import (
@@ -253,6 +253,17 @@ def test_a_dev_set_that_teaches_nothing_is_refused(
     emissions = [spoken(text, noise, random) for text in texts]
     with pytest.raises(DecodingError, match="are too few of a kind"):
         fit_calibration(decoder, emissions, texts, lm="")
+
+
+def test_words_are_judged_as_they_are_scored(tmp_path: Path) -> None:
+    """As Turkish ones, whose capital I is not that of English."""
+    emissions, texts = corpus(20, seed=1, most_noise=0.5)
+    words = sorted({word for text in texts for word in text.split()})
+    (tmp_path / "lexicon.tsv").write_text("".join(f"I{word.upper()}\t{' '.join(word)}\n" for word in words))
+    decoder = BeamSearchDecoder(ALPHABET, None, DecodingConfig(beam=20), lexicon=tmp_path / "lexicon.tsv")
+    said = [" ".join(f"ı{word}" for word in text.split()) for text in texts]
+    judged = judge_dev_set(decoder, emissions, said, normalizer=get_normalizer("standard", "tr"))
+    assert all(one is not None and one.right.mean() > 0.8 for one in judged)
 
 
 def test_voices_that_differ_widen_the_interval(decoder: BeamSearchDecoder) -> None:

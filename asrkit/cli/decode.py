@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import typer
 
@@ -12,28 +11,6 @@ from asrkit.cli import transcribe_options as options
 from asrkit.cli.app import app
 from asrkit.cli.groups import grouped, named_on_command_line
 from asrkit.cli.transcribe import Request
-
-
-@dataclass(frozen=True)
-class Arrays:
-    """What arrays of another toolkit do not tell."""
-
-    PANEL: ClassVar = "Model that made them"
-    tokens: Annotated[
-        Path | None,
-        typer.Option(help="Labels of the outputs: tokens.txt, units.txt, vocab.json, tokenizer.json, a label a line."),
-    ] = None
-    blank: Annotated[
-        int | None, typer.Option(min=0, help="The output that is the CTC blank, from 0; default: the labels tell.")
-    ] = None
-    words: Annotated[
-        str | None,
-        typer.Option(help="How labels show words: space, |, ▁, ##, Ġ, @@, </w> or none; default: they tell."),
-    ] = None
-    step_ms: Annotated[float, typer.Option(help="Milliseconds of audio per step.")] = 40.0
-    values: Annotated[
-        str | None, typer.Option(help="log-probabilities, probabilities or logits; default: the numbers tell.")
-    ] = None
 
 
 @app.command(epilog="Example: asrkit decode logits.npz --tokens tokens.txt --step-ms 20 --lm lm/3gram.arpa -o decoded")
@@ -48,7 +25,7 @@ def decode(
         ),
     ],
     *,
-    arrays: Arrays,
+    arrays: options.Arrays,
     output: options.Output,
     model: options.Model = None,
     decoding: options.Decoding,

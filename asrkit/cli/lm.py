@@ -32,7 +32,9 @@ Texts = Annotated[
         show_default=False,
     ),
 ]
-ArpaOutput = Annotated[Path, typer.Option("--output", "-o", help="The model: .arpa, .arpa.gz, .arpa.xz, .arpa.bz2.")]
+ArpaOutput = Annotated[
+    Path, typer.Option("--output", "-o", help="The model: .arpa, or .arpa and .gz, .xz, .bz2, .zst.")
+]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model: ARPA, asrkit's or KenLM's binary.")]
 
 

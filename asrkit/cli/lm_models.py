@@ -129,6 +129,9 @@ def perplexity(
     source = TextSource(texts, normalizer=None if raw else get_normalizer("standard"))
     lm = NgramModel.load(model)
     result = lm.perplexity(source)
+    if result.unknown_words == result.words:
+        hint = "" if raw else "; --raw takes the text as it is"
+        remark(f"{model.name} knows no word of the text: they may differ in case{hint}", quiet=False)
     if result.unknown_words and not lm.has_unknown:
         remark(
             f"{model.name} has no <unk>: unknown words are impossible to it; decoders count them as its rarest",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from asrkit.cli.groups import grouped
 from asrkit.cli.lm import Json, Progress, Quiet, lm_app, progress_bars, remark
 from asrkit.cli.showing import show
+from asrkit.cli.transcribe_options import Arrays
 from asrkit.errors import ConfigError, DecodingError, MissingPackageError
 from asrkit.packages import require_installed
 from asrkit.writing import write_whole
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from asrkit.emissions.arrays import FloatArray
     from asrkit.language_model import NgramModel
     from asrkit.model.bundle import Bundle
-    from asrkit.text import Symbols
+    from asrkit.text import Normalizer, Symbols
     from asrkit.tuning import TuningResult
 
 
 @lm_app.command(epilog="Example: asrkit lm tune --model models/latest --data dev.tsv --lm lm/3gram.arpa")
+@grouped
 def tune(
     data: Annotated[
         Path, typer.Option(help="Dev set: a manifest or corpus folder with texts; with --emissions, texts with ids.")
@@ -40,9 +42,8 @@ def tune(
         list[Path] | None,
         typer.Option(help="Emissions of the dev set, as asrkit decode takes them, in place of a model; repeatable."),
     ] = None,
-    tokens: Annotated[Path | None, typer.Option(help="Labels of the outputs of --emissions.")] = None,
-    blank: Annotated[int | None, typer.Option(min=0, help="The output that is the blank.")] = None,
-    step_ms: Annotated[float, typer.Option(help="Milliseconds per step, with --tokens.")] = 40.0,
+    *,
+    arrays: Arrays,
     lexicon: Annotated[
         Path | None, typer.Option(help="How words are said; default: the model's, where its outputs are no letters.")
     ] = None,
@@ -83,8 +84,8 @@ def tune(
     bundle = None if emissions else _bundle(model, dry_run)
     if emissions and model is not None:
         raise ConfigError("--emissions takes the place of a model; name one or the other")
-    if bundle is not None and (tokens is not None or blank is not None):
-        raise ConfigError("--tokens and --blank tell what --emissions are; name these too")
+    if bundle is not None and arrays != Arrays():
+        raise ConfigError("--tokens and what goes with it tell what --emissions are; name these too")
     lm = lm or (None if bundle is None else bundle.language_model)
     if lm is None:
         raise ConfigError("name the language model to tune for with --lm; none comes along")
@@ -94,7 +95,7 @@ def tune(
         raise ConfigError("--only-calibrate is for a bundle, which keeps what is learned; drop --emissions")
     with progress_bars(quiet) as bar:
         if bundle is None:
-            dev = _read_stored(emissions or [], tokens, blank, step_ms, data, quiet)
+            dev = _read_stored(emissions or [], arrays, data, quiet)
         else:
             dev = _listen(bundle, data, audio_root, bar("listening"))
         if bundle is not None and only_calibrate:
@@ -112,6 +113,7 @@ def tune(
             dev.symbols,
             language_model,
             step_ms=dev.step_ms,
+            normalizer=dev.normalizer,
             lexicon=None if said is None else Lexicon.read(said),
             config=DecodingConfig.from_dict({**(bundle.decoding if bundle else {}), "decoder": "beam"}),
             num_candidates=candidates,
@@ -126,21 +128,24 @@ def tune(
             calibration = _calibrate(dev, language_model, bundle, found, threads, quiet)
     figure_path = plot or lm.with_suffix(".tuning.png")
     place = figure_path.with_suffix(".toml") if bundle is None else bundle.path
+    if not as_json:
+        _print_result(result)  # the search took minutes: what cannot be written now costs nothing of it
     if not dry_run:
         if bundle is None:
             write_whole(place, _as_toml(result.settings))
         else:
             bundle.with_decoding(result.settings, result.settings_of_others, calibration)
+    if not as_json:
+        show(f"{'not stored (--dry-run)' if dry_run else 'stored'} in {place}")
     figure = None
     try:
         figure = plot_frontier(result, figure_path)
-    except MissingPackageError as error:  # the search took minutes, and nobody asked for a figure
+    except MissingPackageError as error:  # nobody asked for a figure
         remark(f"no figure: {error}", quiet)
     if as_json:
         told = {"calibration": [one.to_dict() for one in calibration], "stored": not dry_run}
         show(json.dumps({**result.to_dict(), **told, "plot": figure and str(figure)}), exact=True)
         return
-    _print_result(result, f"not stored (--dry-run) in {place}" if dry_run else f"stored in {place}")
     if figure is not None:
         remark(f"figure: {figure}", quiet)
     if not dry_run:
@@ -155,6 +160,7 @@ class _Dev(NamedTuple):
     references: Sequence[str]
     symbols: Symbols
     step_ms: float
+    normalizer: Normalizer
     speakers: Sequence[str | None] | None = None
 
 
@@ -178,7 +184,7 @@ def _listen(bundle: Bundle, data: Path, audio_root: Path | None, progress: Progr
     utterances = read_manifest(data, audio_root)
     dev_set = emit_dev_set(bundle, utterances, progress=progress)
     speakers = [utterance.speaker for utterance in utterances]
-    return _Dev(dev_set.emissions, dev_set.references, bundle.symbols, bundle.step_ms, speakers)
+    return _Dev(dev_set.emissions, dev_set.references, bundle.symbols, bundle.step_ms, bundle.text_normalizer, speakers)
 
 
 def _calibrate(
@@ -200,6 +206,7 @@ def _calibrate(
                 dev.emissions,
                 dev.references,
                 lm=file_fingerprint(lm.path),
+                normalizer=dev.normalizer,
                 speakers=dev.speakers,
                 threads=threads,
             )
@@ -211,30 +218,39 @@ def _calibrate(
     return found
 
 
-def _read_stored(
-    emissions: Sequence[Path], tokens: Path | None, blank: int | None, step_ms: float, data: Path, quiet: bool
-) -> _Dev:
+def _read_stored(emissions: Sequence[Path], arrays: Arrays, data: Path, quiet: bool) -> _Dev:
     """Read the emissions that have a text."""
     from asrkit.metrics.transcripts import read_transcripts, with_ids
-    from asrkit.text import normalize
+    from asrkit.text import get_normalizer
     from asrkit.transcription.stored import Tokens, find_emissions
 
-    model, recordings = find_emissions(emissions, None if tokens is None else Tokens(tokens, blank, step_ms=step_ms))
+    told = Tokens.named(arrays.tokens, arrays.blank, arrays.words, arrays.step_ms, arrays.values)
+    model, recordings = find_emissions(emissions, told)
     remark(model.describe(), quiet)
     texts = read_transcripts(data)
     texts = with_ids(texts) if texts.ids is None else texts
     references = dict(zip(texts.ids or (), texts.texts, strict=True))
-    arrays, spoken = [], []
+    normalizer = get_normalizer(model.normalizer, model.language)
+    found, spoken, problems = [], [], []
     for recording in recordings:
-        if recording.emissions is not None and recording.utterance_id in references:
-            with suppress(DecodingError):  # asrkit decode says why
-                arrays.append(recording.emissions.read())
-                spoken.append(normalize(references[recording.utterance_id]))
-    if not arrays:
+        if recording.utterance_id not in references:
+            continue
+        try:
+            if recording.emissions is None:
+                raise DecodingError(recording.problem or "is no use")
+            found.append(recording.emissions.read())
+            spoken.append(normalizer(references[recording.utterance_id]))
+        except DecodingError as error:
+            problems.append(f"{recording.utterance_id}: {error}")
+    if problems and not found:
+        raise DecodingError(f"none of the {len(problems)} emissions with a text can be used: {problems[0]}")
+    if not found:
         raise ConfigError(f"{data}: no text has the id of any of the emissions; ids are those of asrkit decode")
-    if left_out := len(recordings) - len(arrays):
-        remark(f"{left_out} of {len(recordings)} emissions are left out: no text, or no use", quiet)
-    return _Dev(arrays, spoken, model.symbols, model.step_ms)
+    if problems:
+        remark(f"{len(problems)} of {len(recordings)} emissions are no use: {problems[0]}", quiet)
+    if untold := len(recordings) - len(found) - len(problems):
+        remark(f"{untold} of {len(recordings)} emissions are left out: no text has their id", quiet)
+    return _Dev(found, spoken, model.symbols, model.step_ms, normalizer)
 
 
 def _as_toml(settings: Mapping[str, Any]) -> str:
@@ -242,7 +258,7 @@ def _as_toml(settings: Mapping[str, Any]) -> str:
     return "[decoding]\n" + "".join(f"{line}\n" for line in lines)
 
 
-def _print_result(result: TuningResult, stored: str) -> None:
+def _print_result(result: TuningResult) -> None:
     from asrkit.cli.console import Console
     from asrkit.report.frontier import frontier_table
     from asrkit.report.model_card import settings_in_words
@@ -252,4 +268,4 @@ def _print_result(result: TuningResult, stored: str) -> None:
         f"word error rate {result.before.word_error_rate:.2%} -> {result.chosen.word_error_rate:.2%} "
         f"(best of all {result.best.word_error_rate:.2%})"
     )
-    show(f"{stored}: {settings_in_words(result.settings)}")
+    show(settings_in_words(result.settings))

@@ -77,6 +77,28 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Arrays:
+    """What arrays of another toolkit do not tell."""
+
+    PANEL: ClassVar = "Model that made them"
+    tokens: Annotated[
+        Path | None,
+        typer.Option(help="Labels of the outputs: tokens.txt, units.txt, vocab.json, tokenizer.json, a label a line."),
+    ] = None
+    blank: Annotated[
+        int | None, typer.Option(min=0, help="The output that is the CTC blank, from 0; default: the labels tell.")
+    ] = None
+    words: Annotated[
+        str | None,
+        typer.Option(help="How labels show words: space, |, ▁, ##, Ġ, @@, </w> or none; default: they tell."),
+    ] = None
+    step_ms: Annotated[float, typer.Option(help="Milliseconds of audio per step.")] = 40.0
+    values: Annotated[
+        str | None, typer.Option(help="log-probabilities, probabilities or logits; default: the numbers tell.")
+    ] = None
+
+
+@dataclass(frozen=True)
 class Decoding:
     """How emissions become text."""
 

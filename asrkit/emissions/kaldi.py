@@ -17,6 +17,7 @@ import numpy as np
 from asrkit.emissions.arrays import ArrayFile, BadArray, FloatArray, fingerprint, is_inside, matrix_shape
 
 _LONGEST_KEY = 4096
+_BETWEEN = re.compile(r"[ \t]+")
 _PLACE = re.compile(r"(.*\S):([0-9]+)")
 _PLAIN: dict[bytes, Any] = {b"FM": np.dtype("<f4"), b"DM": np.dtype("<f8")}
 # Bytes of each kind of matrix, by its rows and columns.
@@ -49,16 +50,16 @@ def list_ark(path: Path) -> Iterator[ArrayFile | BadArray]:
 def list_scp(path: Path) -> Iterator[ArrayFile | BadArray]:
     """Yield the matrices of a table of ``key archive:offset`` lines; archives lie beside it or below."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         yield BadArray("", f"cannot be read: {error}")
         return
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        key, _, place = line.strip().partition(" ")
+        key, *place = _BETWEEN.split(line.strip(), maxsplit=1)
         try:
-            yield _look_up(key, place.strip(), path.parent)
+            yield _look_up(key, "".join(place), path.parent)
         except (OSError, ValueError) as error:
             yield BadArray(key, f"line {number}, {key!r}: {error}")
 

@@ -131,8 +131,9 @@ def _convert(array: npt.NDArray[Any], kind: Values, first: int, result: FloatArr
 def _refuse_other_kinds(logits: npt.NDArray[Any]) -> None:
     """Refuse numbers above zero that are none, as their sums show."""
     logits = logits.astype(np.result_type(logits.dtype, np.float32), copy=False)
-    for name, shares in (("probabilities", logits), ("negated log-probabilities", np.exp(-logits))):
+    for name, remedy, shares in (
+        ("probabilities", "say so (--values probabilities)", logits),
+        ("negated log-probabilities", "change their sign", np.exp(-logits)),
+    ):
         if abs(np.median(shares.sum(axis=1)) - 1) <= _TOLERANCE:
-            raise DecodingError(
-                f"holds {name}, which are taken for logits; say what they are (--values), or convert them"
-            )
+            raise DecodingError(f"holds {name}, which are taken for logits; {remedy}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asrkit.errors import LanguageModelError
-from asrkit.language_model.files import model_file
+from asrkit.errors import ConfigError, LanguageModelError
+from asrkit.language_model.files import COMPRESSED_SUFFIXES, model_file
 from asrkit.language_model.ngram import NgramModel
 
 
@@ -18,11 +18,14 @@ def write_binary(model: NgramModel, output: Path | str, *, quantize: bool = Fals
         quantize: Keep probabilities and back-offs in 8 bits: a quarter or more smaller, and a little less exact.
 
     Raises:
+        ConfigError: Its name says that it is compressed.
         LanguageModelError: The model is too large to quantize, or the file cannot be written.
     """
     from asrkit import _native
 
     output = Path(output)
+    if output.suffix in COMPRESSED_SUFFIXES:
+        raise ConfigError(f"a binary model is mapped and not compressed; name it .bin, not {output.name!r}")
     try:
         image = _native.NgramImage(model.native, quantize)
     except ValueError as error:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from asrkit.errors import ConfigError, LanguageModelError
 from asrkit.language_model.files import check_arpa_name, model_file
 from asrkit.language_model.ngram import NgramModel
+from asrkit.text.words import split_words
 
 if TYPE_CHECKING:
     from asrkit import _native
@@ -119,10 +120,13 @@ def tune_weights(models: Sequence[NgramModel], texts: Sequence[str]) -> tuple[fl
     Raises:
         LanguageModelError: The text is empty, or no model knows any of its words.
     """
+    words = frozenset(word for text in texts for word in split_words(text))
+    if not words:
+        raise LanguageModelError("there is no text to tune the weights on")
+    if all(words.isdisjoint(model.vocabulary) for model in models):  # and only ends of sentences would count
+        raise LanguageModelError("no model knows a word of the text to tune the weights on: they may differ in case")
     probs = np.stack([_word_probs(model, texts) for model in models])
     probs = probs[:, probs.any(axis=0)]
-    if probs.shape[1] == 0:
-        raise LanguageModelError("there is no text to tune the weights on")
     weights = np.full(len(models), 1.0 / len(models))
     for _ in range(_EM_ROUNDS):
         shares = weights[:, None] * probs

@@ -7,7 +7,7 @@ import gzip
 import lzma
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,19 +16,19 @@ from typing import IO, Any, BinaryIO, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from asrkit.errors import ConfigError, LanguageModelError, MissingPathError
+from asrkit.errors import AsrkitError, ConfigError, LanguageModelError, MissingPathError
 from asrkit.packages import needed
-from asrkit.reading import UNPACKING_ERRORS, require_plain
+from asrkit.reading import require_plain
 from asrkit.writing import written_whole
 
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
-_MODEL_SUFFIXES = (".gz", ".xz", ".bz2")
 BINARY_MAGIC = b"asrkit n-grams\n"
 KENLM_MAGIC = b"mmap lm http://kheafield.com/code"
 # Models shrink to a third or a tenth. What unpacks to much more than that fills the memory on purpose.
 _MOST_UNPACKED = 50
 _FREE_BYTES = 1 << 26
 _READ_BYTES = 1 << 20
+_ZSTANDARD_BYTES = 1 << 10  # unpacked at once, to no more than 32 MB
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,16 @@ def open_model(path: Path) -> ModelFile:
             status = os.fstat(file.fileno())
             if status.st_size == 0:
                 raise LanguageModelError("the file is empty", path=path)
-            if path.suffix not in _MODEL_SUFFIXES:
+            if path.suffix not in COMPRESSED_SUFFIXES:
                 data = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
                 return ModelFile(path, data, status, is_mapped=True)
             unpacked = _unpack(decompressed(file, path), status.st_size, path)
             return ModelFile(path, np.frombuffer(unpacked, np.uint8), status, is_mapped=False)
     except FileNotFoundError:
         raise MissingPathError("no such language model", path=path) from None
-    except LanguageModelError:  # which is a ValueError, too
+    except AsrkitError:
         raise
-    except UNPACKING_ERRORS as error:
+    except Exception as error:  # each codec has errors of its own
         raise LanguageModelError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
 
 
@@ -101,7 +101,9 @@ def check_arpa_name(path: Path) -> None:
         ConfigError: It does not end in ``.arpa`` or ``.arpa`` and a compression.
     """
     if not is_arpa_name(path):
-        raise ConfigError(f"the model is ARPA text; name it .arpa, .arpa.gz, .arpa.xz or .arpa.bz2, not {path.name!r}")
+        raise ConfigError(
+            f"the model is ARPA text; name it .arpa, or .arpa and {', '.join(COMPRESSED_SUFFIXES)}, not {path.name!r}"
+        )
 
 
 def open_raw(path: Path) -> IO[bytes]:
@@ -140,7 +142,33 @@ def decompressed(file: IO[bytes], path: Path, mode: str = "rb") -> IO[bytes]:
 def _zstandard(file: IO[bytes], path: Path, mode: str) -> Any:
     with needed(f"reading or writing {path}", "zstandard", instead="use .gz, .xz or .bz2"):
         import zstandard
-    return zstandard.open(cast("BinaryIO", file), mode, closefd=False)
+    if "w" in mode:
+        return zstandard.open(cast("BinaryIO", file), mode, closefd=False)
+    return _ZstandardReader(file, zstandard.ZstdDecompressor().decompressobj)
+
+
+class _ZstandardReader:
+    """Reads one frame after the other; the package's own reader takes a file that was cut for a whole one."""
+
+    def __init__(self, file: IO[bytes], new_frame: Callable[[], Any]) -> None:
+        self._file = file
+        self._new_frame = new_frame
+        self._frame: Any = None  # whose end is not reached
+
+    def read(self, size: int) -> bytes:
+        """Return about ``size`` bytes, and none only at the end."""
+        data = bytearray()
+        while len(data) < size:
+            packed = self._file.read(_ZSTANDARD_BYTES)
+            if not packed:
+                if self._frame is not None:
+                    raise EOFError("Compressed file ended before the end of a frame")
+                break
+            while packed:
+                frame = self._frame or self._new_frame()
+                data += frame.decompress(packed)
+                packed, self._frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+        return bytes(data)
 
 
 @contextmanager

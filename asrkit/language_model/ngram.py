@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import weakref
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -47,7 +48,7 @@ class NgramModel:
 
     @classmethod
     def load(cls, path: Path | str) -> NgramModel:
-        """Load a model: ARPA text, plain or compressed (``.gz``, ``.xz``, ``.bz2``), or a binary of asrkit or KenLM.
+        """Load a model: ARPA text, plain or compressed (``.gz .xz .bz2 .zst``), or a binary of asrkit or KenLM.
 
         A binary file is mapped, not read: it is there at once, and processes share its memory. Only the first time it
         is read in full, to see whether it is damaged; see ``ensure_whole``.
@@ -64,7 +65,8 @@ class NgramModel:
             return cls(kenlm.native, file.path, format=kenlm.format, kenlm=kenlm)
         try:
             if not file.is_binary:
-                return cls(_native.NgramModel.read_arpa(file.data), file.path)
+                has_mark = file.data[:3].tobytes() == codecs.BOM_UTF8  # of an editor
+                return cls(_native.NgramModel.read_arpa(file.data[3:] if has_mark else file.data), file.path)
             ensure_whole(file)
             native = _native.NgramModel.open_binary(file.data)
             return cls(native, file.path, format="binary, 8 bits" if native.is_quantized else "binary")

@@ -49,7 +49,9 @@ def verify_binary(path: Path | str) -> None:
 
     file = open_model(Path(path))
     if not file.is_binary:
-        raise LanguageModelError("only asrkit's binary models carry checksums; convert the model first", path=file.path)
+        raise LanguageModelError(
+            "only asrkit's binary models carry checksums; asrkit lm convert makes one of ARPA text", path=file.path
+        )
     try:
         _native.NgramModel.check_binary(file.data)
     except _native.NgramFileError as error:

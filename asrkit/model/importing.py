@@ -199,16 +199,17 @@ def _write(
                     f"keeps data in {file!r}; its name must end in {', '.join(EXTERNAL_SUFFIXES)}", path=source.graph
                 )
             shutil.copyfile(source.graph.parent / file, staging / file)
+        carried = None
         if source.language_model is not None:
-            suffix = language_model_suffix(source.language_model)
-            shutil.copyfile(source.language_model, staging / f"language_model{suffix}")
+            carried = f"language_model{language_model_suffix(source.language_model)}"
+            shutil.copyfile(source.language_model, staging / carried)
         for file, content in units.files().items():
             (staging / file).write_bytes(content)
         write_description(staging, description)
-    bundle = Bundle.load(output)
-    if source.language_model is None and bundle.language_model is not None:
-        bundle.language_model.unlink()  # of the bundle that was here before
-    return bundle
+    for old in output.glob("language_model.*"):
+        if old.name != carried:  # of the bundle that was here before
+            old.unlink()
+    return Bundle.load(output)
 
 
 def _letters(symbols: Symbols, lexicon: Lexicon | None) -> str:

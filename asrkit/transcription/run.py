@@ -13,10 +13,7 @@ from typing import Any
 
 from asrkit.audio import AUDIO_SUFFIXES, RAW_SUFFIXES
 from asrkit.config import Calibration, DecodingConfig, TranscriptionConfig
-from asrkit.config.settings import one_of
-from asrkit.emissions import Values
 from asrkit.errors import ConfigError
-from asrkit.text import WordRule
 from asrkit.transcription.estimate import estimate_run
 from asrkit.transcription.folder import OutputFolder, refuse_strangers
 from asrkit.transcription.ledger import Ledger, failure_of
@@ -192,7 +189,7 @@ def decode_emissions(
         ConfigError: The labels cannot be used, or do not fit.
     """
     observer = observer or Observer()
-    model, recordings = find_emissions(emissions_dir, _tokens(tokens, blank, words, step_ms, values))
+    model, recordings = find_emissions(emissions_dir, Tokens.named(tokens, blank, words, step_ms, values))
     observer.remark(model.describe())
     recipe = Recipe.make(
         model,
@@ -208,22 +205,6 @@ def decode_emissions(
     recordings = of_shard(recordings, recipe.config.shard_of)
     run = _Run(recipe, output_dir, make_runner, observer, overwrite=overwrite)
     return run.list(recordings) if dry_run else run.carry_out(recordings)
-
-
-def _tokens(
-    path: Path | None, blank: int | None, words: str | None, step_ms: float, values: str | None
-) -> Tokens | None:
-    if path is None:
-        if (blank, words, values) != (None, None, None):
-            raise ConfigError("the blank, the mark of words and the kind of values go with a file of labels; name it")
-        return None
-    if words is not None:
-        one_of("words", words, tuple(WordRule))
-    if values is not None:
-        one_of("values", values, tuple(Values))
-    return Tokens(
-        path, blank, None if words is None else WordRule(words), step_ms, None if values is None else Values(values)
-    )
 
 
 class _Run:

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from asrkit.config import FeatureConfig
+from asrkit.config.settings import one_of
 from asrkit.emissions import (
     ARRAY_SUFFIXES,
     EMISSIONS_SUFFIX,
@@ -77,6 +79,27 @@ class Tokens:
         if not 0 < self.step_ms < 10_000:
             raise ConfigError(f"step_ms must be milliseconds, more than 0, not {self.step_ms!r}")
 
+    @classmethod
+    def named(
+        cls, path: Path | None, blank: int | None, words: str | None, step_ms: float, values: str | None
+    ) -> Self | None:
+        """Return what a user says of arrays, by names of ``WordRule`` and ``Values``; None without a file of labels.
+
+        Raises:
+            ConfigError: A name is unknown, or there is something said and no file of labels.
+        """
+        if path is None:
+            if (blank, words, values) != (None, None, None):
+                raise ConfigError("the blank, the mark of words and the kind of values go with labels; name their file")
+            return None
+        if words is not None:
+            one_of("words", words, tuple(WordRule))
+        if values is not None:
+            one_of("values", values, tuple(Values))
+        return cls(
+            path, blank, None if words is None else WordRule(words), step_ms, None if values is None else Values(values)
+        )
+
 
 def find_emissions(
     inputs: Path | str | Sequence[Path | str], tokens: Tokens | None = None
@@ -99,7 +122,10 @@ def find_emissions(
     paths = _paths(inputs)
     kept = _kept_files(paths)
     if tokens is None and not kept and any(_is_array(path) for path in paths):
-        raise ConfigError("these are arrays of another toolkit; name the file of the model's labels with --tokens")
+        raise ConfigError(
+            "these are arrays of another toolkit: asrkit decode takes them and the model's labels (--tokens), and "
+            "keeps both for other commands (--keep-emissions)"
+        )
     if tokens is not None and kept:
         raise ConfigError(
             f"{kept[0][1]} tells its labels itself; drop --tokens, or name arrays of another toolkit alone"

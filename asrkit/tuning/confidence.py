@@ -23,7 +23,7 @@ from asrkit.decoder import BeamSearchDecoder, Word
 from asrkit.errors import DecodingError
 from asrkit.metrics.alignment import trace
 from asrkit.metrics.confidence import expected_calibration_error, reliability
-from asrkit.text import Lexicon, Symbols, WordRule, normalize
+from asrkit.text import Lexicon, Normalizer, Symbols, WordRule, get_normalizer
 
 DoubleArray = npt.NDArray[np.float64]
 
@@ -43,6 +43,7 @@ class WordListener:
     """Measures how well words agree with what was heard."""
 
     def __init__(self, symbols: Symbols, lexicon: Lexicon | None = None) -> None:
+        self.symbols = symbols
         self._aligner = Aligner(symbols, lexicon)
         self._blank = symbols.blank_index
         self._empty = [i for i, spelling in enumerate(symbols.spellings) if spelling is None or not spelling.text]
@@ -207,6 +208,7 @@ def fit_calibration(
     references: Sequence[str],
     *,
     lm: str,
+    normalizer: Normalizer | None = None,
     speakers: Sequence[str | None] | None = None,
     threads: int | None = None,
     seed: int = 1,
@@ -216,8 +218,9 @@ def fit_calibration(
     Args:
         decoder: Finds the words, with the settings that the calibration is to hold for.
         emissions: ``(steps, symbols)`` of each utterance.
-        references: What was said, normalized.
+        references: What was said, in the form in which the normalizer compares texts.
         lm: Fingerprint of the language model.
+        normalizer: What decoded words pass before they are compared; default: the standard one, of English.
         speakers: Who speaks, where it is known: tells how much the errors of voices differ from what is expected.
         threads: Threads that decode; all cores by default.
         seed: Of the halves on which the error is measured.
@@ -225,7 +228,7 @@ def fit_calibration(
     Raises:
         DecodingError: There are too few words, or too few right or wrong ones, to learn from.
     """
-    judged = judge_dev_set(decoder, emissions, references, speakers=speakers, threads=threads)
+    judged = judge_dev_set(decoder, emissions, references, normalizer=normalizer, speakers=speakers, threads=threads)
     return calibrate(judged, decoder.config, lm=lm, seed=seed)
 
 
@@ -234,6 +237,7 @@ def judge_dev_set(
     emissions: Sequence[FloatArray],
     references: Sequence[str],
     *,
+    normalizer: Normalizer | None = None,
     speakers: Sequence[str | None] | None = None,
     threads: int | None = None,
 ) -> list[Judged | None]:
@@ -242,9 +246,10 @@ def judge_dev_set(
     It is None of an utterance whose words are not those that are scored.
     """
     listener = WordListener(decoder.symbols, decoder.lexicon)
+    normalizer = normalizer or get_normalizer("standard")
     decoded = decoder.decode_batch(emissions, threads=threads or os.cpu_count() or 1)
     return [
-        _judge(listener, array, reference, hypotheses[0].words if hypotheses else (), decoder.symbols, speaker)
+        _judge(listener, normalizer, array, reference, hypotheses[0].words if hypotheses else (), speaker)
         for array, reference, hypotheses, speaker in zip(
             emissions, references, decoded, speakers or [None] * len(references), strict=True
         )
@@ -283,18 +288,18 @@ def calibrate(judged: Sequence[Judged | None], config: DecodingConfig, *, lm: st
 
 def _judge(
     listener: WordListener,
+    normalizer: Normalizer,
     emissions: FloatArray,
     reference: str,
     words: Sequence[Word],
-    symbols: Symbols,
     speaker: str | None,
 ) -> Judged | None:
     """Return what is right of an utterance; None where its words are not those that are scored."""
     # Some models write capitals, digits and signs, which references do not have.
-    texts = [word.text if word.text in reference else normalize(word.text) for word in words]
+    texts = [word.text if word.text in reference else normalizer(word.text) for word in words]
     if any(len(text.split()) != 1 for text in texts):
         return None
-    said = list(reference.replace(" ", "")) if symbols.words is WordRule.NONE else reference.split()
+    said = list(reference.replace(" ", "")) if listener.symbols.words is WordRule.NONE else reference.split()
     steps = trace(texts, said)
     right = np.array([step == "=" for step in steps if step != "D"], float)
     return Judged(listener.listen(emissions, words), right, steps.count("D"), steps.count("I"), speaker)

@@ -17,7 +17,7 @@ from asrkit.decoder.emissions import check_batch
 from asrkit.errors import DecodingError
 from asrkit.metrics import CountTable, ErrorCounts, count_pairs
 from asrkit.metrics.intervals import resample
-from asrkit.text import Alphabet, Lexicon, Symbols, normalize
+from asrkit.text import Lexicon, Normalizer, Symbols, get_normalizer
 
 if TYPE_CHECKING:
     from asrkit.language_model import NgramModel
@@ -143,6 +143,7 @@ def tune_decoding(
     lm: NgramModel,
     *,
     step_ms: float,
+    normalizer: Normalizer | None = None,
     lexicon: Lexicon | None = None,
     config: DecodingConfig | None = None,
     num_candidates: int = 54,
@@ -159,10 +160,11 @@ def tune_decoding(
 
     Args:
         emissions: ``(steps, symbols)`` natural log-probabilities of each dev utterance.
-        references: What was said, normalized.
+        references: What was said, in the form in which the normalizer compares texts.
         symbols: Outputs of the emissions.
         lm: The language model.
         step_ms: Milliseconds per step, for the speed.
+        normalizer: What decoded texts pass before they are compared; default: the standard one, of English.
         lexicon: How words are said, where the outputs are no letters.
         config: Settings to begin with, and those that are not searched.
         num_candidates: Sets of weights to begin with.
@@ -183,9 +185,8 @@ def tune_decoding(
     if not any(reference.split() for reference in references):
         raise DecodingError("no reference has a word; tuning needs utterances with text")
     decoder = BeamSearchDecoder(symbols, lm, lexicon=lexicon)  # what it is built of serves all settings
-    # Other models write capitals, digits and signs, which references do not have.
-    clean: Callable[[str], str] = str if lexicon is not None or isinstance(symbols, Alphabet) else normalize
-    bench = _Bench(decoder, emissions, references, clean, step_ms, threads or os.cpu_count() or 1)
+    normalizer = normalizer or get_normalizer("standard")
+    bench = _Bench(decoder, emissions, references, normalizer, step_ms, threads or os.cpu_count() or 1)
     given = (config or DecodingConfig()).replace(decoder="beam", n_best=1)
     start = given.replace(log_priors=_log_priors(bench.emissions))
     progress = progress or (lambda share: None)
@@ -233,7 +234,7 @@ class _Bench:
         decoder: BeamSearchDecoder,
         emissions: Sequence[FloatArray],
         references: Sequence[str],
-        clean: Callable[[str], str],
+        normalizer: Normalizer,
         step_ms: float,
         threads: int,
     ) -> None:
@@ -241,7 +242,7 @@ class _Bench:
         self.emissions = check_batch(emissions, None, len(decoder.symbols), None)
         self._references = references
         self._decoder = decoder
-        self._clean = clean
+        self._normalize = normalizer.normalize_all
         self._step_ms = step_ms
         self._threads = threads
 
@@ -251,14 +252,14 @@ class _Bench:
         hypotheses = decoder.decode_batch(self.emissions, threads=self._threads)
         cpu_s = max(time.process_time() - start_s, 1e-9)
         # At the edge of the ranges a search may lose all its hypotheses: it has heard nothing, then.
-        table = count_pairs([self._clean(h[0].text) if h else "" for h in hypotheses], self._references)
+        table = count_pairs(self._normalize([h[0].text if h else "" for h in hypotheses]), self._references)
         audio_s = sum(len(array) for array in self.emissions) * self._step_ms / 1000
         return Trial(config, table.total(), audio_s / cpu_s), table
 
     def count_errors(self, config: DecodingConfig, select: Sequence[int]) -> int:
         batch = [self.emissions[i] for i in select]
         texts = self._decoder.with_config(config).decode_texts(batch, threads=self._threads)
-        return count_pairs(list(map(self._clean, texts)), [self._references[i] for i in select]).total().errors
+        return count_pairs(self._normalize(texts), [self._references[i] for i in select]).total().errors
 
 
 class _WeightSearch:
