@@ -22,12 +22,12 @@ from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
 from asrkit.text.units import Units
 from asrkit.training.backend import keras_backend, quiet_backend, require_training
-from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
+from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint, require_same_run, state_here
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples, require_some
 from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.observer import RunStart, TrainingObserver, told_to_all
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
-from asrkit.training.units import auxiliary_units, keep_units, units_of_run
+from asrkit.training.units import auxiliary_units, keep_units, tell_of_changed_lexicon, units_of_run
 from asrkit.writing import copy_whole, written_whole
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def train(
     unspelled: list[Rejection] = []
     train_set, dev_set = load_sets(config, observer, unspelled)
     fingerprint = known_by([*train_set, *dev_set], None if fresh else output_dir, hosts)
-    finished = None if fresh else _finished(output_dir, config, fingerprint)
+    finished = None if fresh else _finished(output_dir, config, fingerprint, observer)
     if finished is not None:
         observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
         return finished
@@ -252,14 +252,19 @@ def known_by(utterances: Sequence[Utterance], output_dir: Path | None, hosts: Ho
     return data_fingerprint(utterances, hosts=hosts)
 
 
-def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle | None:
-    """Return the bundle of a finished run with just these settings and data, if the folder holds one."""
+def _finished(output_dir: Path, config: RunConfig, fingerprint: str, observer: TrainingObserver) -> Bundle | None:
+    """Return the bundle of a finished run with just these settings and data, if the folder holds one.
+
+    Raises:
+        TrainingError: The folder holds a run with other settings or data.
+    """
     checkpoint = output_dir / CHECKPOINT
     if not checkpoint.exists():
         return None
     state, _ = load_checkpoint(checkpoint)
-    same = state.finished and state.data == fingerprint and state.config == config.to_dict()
-    return Bundle.load(output_dir) if same else None
+    require_same_run(state, state_here(config, fingerprint), output_dir)
+    tell_of_changed_lexicon(config, output_dir, observer)
+    return Bundle.load(output_dir) if state.finished and state.config == config.to_dict() else None
 
 
 def _earlier_run(config: RunConfig, output_dir: Path) -> list[Path]:
