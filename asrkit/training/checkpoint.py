@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
+from asrkit.model.folder import CHECKPOINT as CHECKPOINT
 from asrkit.presets import merge
 from asrkit.reading import open_npz
 from asrkit.writing import write_arrays, written_whole
 
 FORMAT_VERSION = 1
-CHECKPOINT = "checkpoint.npz"
 # Settings that decide the course of a run, and those among them that may change between its parts.
 _FIXED_TABLES = ("features", "model", "training")
 _FIXED_DATA = ("alphabet", "units", "subwords", "pronunciations", "unknown_words")  # paths may change

@@ -14,9 +14,9 @@ from asrkit.data import Utterance, read_manifest, split_utterances
 from asrkit.data.alphabets import fit_corpus, settle_texts
 from asrkit.data.manifest import left_out
 from asrkit.degrading import Degrader
-from asrkit.errors import ConfigError
+from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import Bundle
-from asrkit.model.folder import PARTS
+from asrkit.model.folder import DESCRIPTION, PARTS
 from asrkit.packages import version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
@@ -63,12 +63,14 @@ def train(
         MissingPackageError: Keras or its backend is not installed.
         ConfigError: No training data is named, or a fresh run would begin with the model that it throws away.
         ManifestError: A manifest cannot be used.
-        TrainingError: No utterance can be learned from, the folder holds another run, or the run diverged.
+        TrainingError: No utterance can be learned from, the folder holds another run or model, or the run diverged.
     """
     require_training()
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
     earlier = _earlier_run(config, output_dir) if fresh else []
+    if not fresh:
+        _require_no_other_model(output_dir)
     config = settle(config, None if fresh else output_dir, observer)
     unspelled: list[Rejection] = []
     train_set, dev_set = load_sets(config, observer, unspelled)
@@ -265,6 +267,16 @@ def _finished(output_dir: Path, config: RunConfig, fingerprint: str, observer: T
     require_same_run(state, state_here(config, fingerprint), output_dir)
     tell_of_changed_lexicon(config, output_dir, observer)
     return Bundle.load(output_dir) if state.finished and state.config == config.to_dict() else None
+
+
+def _require_no_other_model(output_dir: Path) -> None:
+    """Refuse a folder with a model and no checkpoint: the run would begin anew, and replace it."""
+    if (output_dir / DESCRIPTION).exists() and not (output_dir / CHECKPOINT).exists():
+        raise TrainingError(
+            f"the folder holds a model and no {CHECKPOINT} to go on from; choose another --output, or replace the "
+            "model with --fresh",
+            path=output_dir,
+        )
 
 
 def _earlier_run(config: RunConfig, output_dir: Path) -> list[Path]:

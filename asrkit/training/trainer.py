@@ -255,6 +255,8 @@ class Trainer:
     def _finish_epoch(self, interrupts: Held) -> None:
         state = self.state
         self._require_finite()
+        if not self.checkpoint_path.exists():
+            self.save()  # before the first bundle: no run replaces one without a checkpoint
         with self.average.applied():
             # Interrupted here, the epoch is one with all steps taken and nothing judged: the dev set is heard again.
             batches = interrupts.between(self.dev_batches)
