@@ -89,6 +89,19 @@ def test_a_full_disk_for_log_or_cache_says_what_to_do(corpus, tmp_path, monkeypa
     assert load_checkpoint(tmp_path / "run" / CHECKPOINT)[0].epoch == 1
 
 
+def test_a_fresh_run_that_cannot_begin_leaves_the_earlier_one_alone(corpus, tmp_path):
+    other = random_bundle(tmp_path / "other")
+    run = random_bundle(tmp_path / "run").path
+    (run / CHECKPOINT).write_bytes(b"of the run")
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    config = smallest(corpus, training={"start_from": str(other.path)})
+    with pytest.raises(TrainingError, match=r"start_from needs the same features"):
+        train(config, run, fresh=True, cache_dir=tmp_path)
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    train(smallest(corpus, training={"epochs": 1}), run, fresh=True, cache_dir=tmp_path)
+    assert load_checkpoint(run / CHECKPOINT)[0].finished
+
+
 def test_a_model_without_a_run_is_not_replaced(corpus, tmp_path):
     bundle = random_bundle(tmp_path / "run")
     before = {path.name: path.read_bytes() for path in bundle.path.iterdir()}

@@ -51,7 +51,7 @@ def train(
     Args:
         config: All settings; ``config.data.train`` names the data.
         output_dir: Gets checkpoint, log and the bundle of the best epoch on the dev set.
-        fresh: Throw an earlier run in this folder away, as soon as the data has proved usable.
+        fresh: Throw an earlier run in this folder away, as soon as nothing is left but to begin.
         cache_dir: For decoded audio; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
         observer: Told of progress.
         hosts: That train together, each in a process that calls this; see ``asrkit.training.worker``.
@@ -88,20 +88,19 @@ def train(
         config, units, auxiliary, train_set, dev_set, cache_folder(cache_dir), observer, hosts
     )
 
-    for path in earlier:
-        path.unlink(missing_ok=True)
     output_dir.mkdir(parents=True, exist_ok=True)
-    keep_units(units, output_dir)
-    rejections = [*unspelled, *rejections]
-    _keep_rejections(rejections, output_dir / LEFT_OUT)
     with quiet_backend():
         # Keras and its backend take seconds to import: only once the data has proved usable.
         from asrkit.training.trainer import Sets, Trainer
 
         card = _card(config, output_dir, examples, dev_examples)
-        trainer = Trainer(
-            config, units, auxiliary, Sets(examples, dev_examples, fingerprint), output_dir, card, observer, hosts
-        )
+        sets = Sets(examples, dev_examples, fingerprint)
+        trainer = Trainer(config, units, auxiliary, sets, output_dir, card, observer, hosts, fresh)
+    for path in earlier:
+        path.unlink(missing_ok=True)
+    keep_units(units, output_dir)
+    rejections = [*unspelled, *rejections]
+    _keep_rejections(rejections, output_dir / LEFT_OUT)
     observer.run_started(_run_start(trainer, rejections))
     trainer.run()
     return Bundle.load(output_dir)

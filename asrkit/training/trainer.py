@@ -64,6 +64,7 @@ class Trainer:
         card: What the bundle's card should say beside scores.
         observer: Told of progress.
         hosts: That train together; each writes into a folder of its own, and that of the first one counts.
+        fresh: Begin anew, whatever run the folder holds.
 
     Raises:
         TrainingError: The checkpoint in the folder is damaged, or the model to begin with is another network.
@@ -79,6 +80,7 @@ class Trainer:
         card: Mapping[str, Any],
         observer: TrainingObserver,
         hosts: Hosts = ALONE,
+        fresh: bool = False,
     ) -> None:
         self.config = config
         self.hosts = hosts
@@ -105,7 +107,7 @@ class Trainer:
         self.state = state_here(config, sets.fingerprint)
         self.bad_batches = 0
         self.has_warned = False
-        if (output_dir / CHECKPOINT).exists():
+        if not fresh and self.checkpoint_path.exists():
             self._restore()
         elif config.training.start_from is not None:
             self._start_from(config.training.start_from)
