@@ -101,7 +101,7 @@ def run_config(settings: Mapping[str, Any], *, where: str = "") -> RunConfig:
     """
     values = dict(settings)
     name = values.pop("preset", "small")
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError(f"{where + ': ' if where else ''}no preset {name!r}; choose from {', '.join(PRESETS)}")
     return RunConfig.from_dict(merge(merge(_TODAY, PRESETS[name]), values), where=where)
 

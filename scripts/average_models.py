@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from asrkit.errors import AsrkitError, BundleError
 from asrkit.model.bundle import Bundle, save_bundle
+from asrkit.model.folder import require_place
 
 
 def average_weights(bundles: Sequence[Bundle]) -> dict[str, npt.NDArray[np.float32]]:
@@ -50,6 +51,7 @@ def main() -> None:
     try:
         bundles = [Bundle.load(path) for path in arguments.models]
         first = bundles[0]
+        require_place(arguments.output, *(bundle.path for bundle in bundles))
         save_bundle(
             arguments.output,
             alphabet=first.alphabet,

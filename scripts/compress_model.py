@@ -25,6 +25,7 @@ from asrkit.data import read_manifest
 from asrkit.errors import AsrkitError, BundleError, ConfigError
 from asrkit.features import extract_features
 from asrkit.model.bundle import Bundle, save_bundle
+from asrkit.model.folder import require_place
 from asrkit.model.inference import open_session
 from asrkit.model.lengths import padding
 from asrkit.model.shapes import cell_names
@@ -150,6 +151,22 @@ def compressed(
     return weights, config.replace(bottleneck_units=units or config.bottleneck_units)
 
 
+def require_sense(units: int, size: tuple[int, int], count: int) -> None:
+    """Refuse what cannot be wanted, before anything is heard.
+
+    Raises:
+        ConfigError: A number is too small, or nothing is to become smaller.
+    """
+    if count < 1:
+        raise ConfigError(f"--utterances {count}: there is nothing to look at; give 1 or more")
+    if units < 0:
+        raise ConfigError(f"--bottleneck {units}: give 1 unit or more")
+    if any(size) and min(size) < 1:
+        raise ConfigError(f"--kernel {size[0]} {size[1]}: give 1 frame and 1 bin or more")
+    if not units and not any(size):
+        raise ConfigError("nothing is to become smaller; give --bottleneck, --kernel or both")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
@@ -163,8 +180,11 @@ def main() -> None:
         bundle = Bundle.load(arguments.model)
         if bundle.network is None:
             raise BundleError("is imported; only a network of asrkit's own has sizes to change", path=bundle.path)
+        require_place(arguments.output, bundle.path)
+        units, size = arguments.bottleneck, tuple(arguments.kernel)
+        require_sense(units, size, arguments.utterances)
         features = heard(bundle, arguments.manifest, arguments.utterances)
-        weights, config = compressed(bundle, features, arguments.bottleneck, tuple(arguments.kernel))
+        weights, config = compressed(bundle, features, units, size)
         save_bundle(
             arguments.output,
             alphabet=bundle.alphabet,

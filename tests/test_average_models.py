@@ -56,3 +56,17 @@ def test_what_does_not_belong_together_is_refused_in_one_line(other: str, tmp_pa
     assert done.stderr.count("\n") == 1
     assert str(two) in done.stderr
     assert not (tmp_path / "mean").exists()
+
+
+@pytest.mark.parametrize("name", ["two", "run", "notes"])
+def test_nothing_but_another_model_is_replaced(name: str, tmp_path: Path) -> None:
+    one, two = random_bundle(tmp_path / "one", 1), random_bundle(tmp_path / "two", 2)
+    random_bundle(tmp_path / "run", 3)
+    (tmp_path / "run" / "checkpoint.npz").touch()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "thesis.tex").touch()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / name).iterdir()}
+    done = average(one.path, two.path, output=tmp_path / name)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert str(tmp_path / name) in done.stderr
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / name).iterdir()} == before

@@ -97,9 +97,15 @@ def test_what_flows_through_a_layer_says_which_part_of_it_is_kept(manifest: Path
         ("--kernel 7 3", "a kernel of (5, 5) can lose as much on both sides, which (7, 3) does not"),
         ("--kernel 4 5", "a kernel of (5, 5) can lose as much on both sides, which (4, 5) does not"),
         ("--bottleneck 16", "a bottleneck must be narrower than layer 0's 16 inputs, not 16"),
+        ("--bottleneck -3", "--bottleneck -3: give 1 unit or more"),
+        ("--kernel -1 -1", "--kernel -1 -1: give 1 frame and 1 bin or more"),
+        ("--kernel 3 0", "--kernel 3 0: give 1 frame and 1 bin or more"),
+        ("--bottleneck 3 --utterances 0", "--utterances 0: there is nothing to look at; give 1 or more"),
+        ("--bottleneck 3 --utterances -1", "--utterances -1: there is nothing to look at; give 1 or more"),
+        ("", "nothing is to become smaller; give --bottleneck, --kernel or both"),
     ],
 )
-def test_what_would_not_be_smaller_is_refused_in_one_line(
+def test_what_makes_nothing_smaller_is_refused_in_one_line(
     options: str, reason: str, manifest: Path, tmp_path: Path
 ) -> None:
     bundle = random_bundle(tmp_path / "bundle")
@@ -117,3 +123,11 @@ def test_the_card_tells_of_a_bottleneck_and_a_second_one_is_refused(manifest: Pa
     assert "1 conv, 1 x gru 12 through 4 linear units, bidirectional" in shown.getvalue()
     done = compress(tmp_path / "once", manifest, "--bottleneck", "3", output=tmp_path / "twice")
     assert done.stderr == "compress_model: the model has a bottleneck of 4 units already\n"
+
+
+def test_a_model_is_not_replaced_by_its_smaller_one(manifest: Path, tmp_path: Path) -> None:
+    bundle = planted(tmp_path)
+    done = compress(bundle.path, manifest, "--bottleneck", "4", output=bundle.path)
+    assert done.stderr == (
+        f"compress_model: {bundle.path}: the model there is what the new one is made of; name another folder\n"
+    )

@@ -148,6 +148,8 @@ def test_nested_settings_say_where(values: dict[str, Any], message: str) -> None
         (TrainingConfig, "epochs", 0),
         (TrainingConfig, "precision", "float8"),
         (TrainingConfig, "patience", -1),
+        (TrainingConfig, "seed", -1),
+        (TrainingConfig, "seed", 2**32),
         (TrainingConfig, "ema_momentum", 1.0),
         (AugmentationConfig, "noise_snr_db", (10.0,)),
         (AugmentationConfig, "noise_snr_db", (float("nan"), 10.0)),

@@ -101,6 +101,10 @@ def test_the_graph_can_be_exported_alone(bundle, tmp_path):
     (tmp_path / "other" / "thesis.tex").touch()
     with pytest.raises(BundleError, match="other things"):
         export_bundle(bundle, tmp_path / "other")
+    for name in ("bundle.json", "checkpoint.npz"):
+        (tmp_path / "other" / name).touch()
+    with pytest.raises(BundleError, match="holds a training run, and its model stays; name another folder"):
+        export_bundle(bundle, tmp_path / "other")
 
 
 def test_a_missing_bundle_is_told_from_a_folder_that_is_none(tmp_path):

@@ -168,6 +168,21 @@ def test_what_is_set_on_the_command_line_beats_a_variable(tmp_path: Path) -> Non
     assert run.model.rnn_units == PRESETS["tiny"]["model"]["rnn_units"]
 
 
+@pytest.mark.parametrize(
+    ("assignment", "line"),
+    [
+        ("training=3", "training must be a table, not 3"),
+        ("training.start_from=3", "training: start_from must be of type str, not 3"),
+        ("data=3", "data must be a table, not 3"),
+        ("preset=['tiny']", "no preset ['tiny']; choose from tiny, small"),
+    ],
+)
+def test_a_setting_of_another_kind_is_told(assignment: str, line: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as told:
+        run_settings(tmp_path, None, None, None, None, [assignment])
+    assert line in str(told.value)
+
+
 def test_a_file_may_leave_the_lexicon_to_the_command_line(tmp_path: Path) -> None:
     """As the recipes in scripts do; alone it is no run."""
     (tmp_path / "train.tsv").touch()

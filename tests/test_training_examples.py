@@ -1,6 +1,7 @@
 """Examples: decoded once, and what cannot be learned is sorted out with its reason."""
 
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -13,9 +14,12 @@ import pytest
 import soundfile
 
 from asrkit.data import Utterance
+from asrkit.data import utterance as data_utterance
+from asrkit.errors import AudioError
 from asrkit.presets import run_config
 from asrkit.text import Alphabet
 from asrkit.text.units import Characters
+from asrkit.training import examples as training_examples
 from asrkit.training.checkpoint import CHECKPOINT, RunState, save_checkpoint
 from asrkit.training.examples import data_fingerprint, load_examples
 from asrkit.training.run import known_by
@@ -90,6 +94,52 @@ def test_changed_audio_is_decoded_again(tmp_path):
     assert len(example.samples) == round(0.8 * 16_000)
 
 
+@pytest.mark.parametrize("with_time", [True, False])
+def test_a_recording_changed_in_place_where_no_fingerprint_looks_is_decoded_again(tmp_path, with_time):
+    path = recording(tmp_path / "a.wav", 1.0)
+    (before,), _ = load([utterance(path)], tmp_path)
+    fingerprint, then = data_fingerprint([utterance(path)]), path.stat().st_mtime_ns
+    content = bytearray(path.read_bytes())
+    content[8_045] ^= 0x40
+    path.write_bytes(content)
+    os.utime(path, ns=(then, then + with_time))
+    assert data_fingerprint([utterance(path)]) == fingerprint
+    (after,), _ = load([utterance(path)], tmp_path)
+    assert np.array_equal(after.samples, before.samples) != with_time, "with its time kept it cannot be seen"
+
+
+def test_what_could_not_be_decoded_is_tried_again(tmp_path, monkeypatch):
+    utterances = [utterance(recording(tmp_path / f"{name}.wav", 0.5)) for name in "ab"]
+    read = data_utterance.load_waveform
+
+    def without_package(path, *arguments, **named):
+        if path.stem == "b":
+            raise AudioError("PyAV is not installed", path=path)
+        return read(path, *arguments, **named)
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(data_utterance, "load_waveform", without_package)
+            (example,), (rejection,) = load(utterances, tmp_path)
+        assert (example.id, rejection.id) == ("a", "b")
+        assert "PyAV is not installed" in rejection.reason
+    examples, rejections = load(utterances, tmp_path)
+    assert ([example.id for example in examples], rejections) == (["a", "b"], [])
+    monkeypatch.setattr(data_utterance, "load_waveform", lambda *_, **__: pytest.fail("decoded again"))
+    assert len(load(utterances, tmp_path)[0]) == 2
+
+
+def test_a_cache_of_an_earlier_version_is_made_anew(tmp_path):
+    load([utterance(recording(tmp_path / "a.wav", 0.5))], tmp_path)
+    (index,) = (tmp_path / "cache").glob("*.json")
+    samples = index.with_suffix(".int16")
+    whole = samples.read_bytes()
+    index.write_text(json.dumps({"spans": [["a", 0, 8_000]], "failures": {}}))
+    samples.write_bytes(bytes(16_000))
+    load([utterance(tmp_path / "a.wav")], tmp_path)
+    assert samples.read_bytes() == whole
+
+
 def test_what_lies_outside_a_segment_is_not_read(tmp_path):
     path = recording(tmp_path / "a.wav", 2.0)
     samples, _ = soundfile.read(path)
@@ -160,6 +210,8 @@ def test_recordings_may_be_touched_moved_and_copied(tmp_path, monkeypatch):
     assert data_fingerprint([utterance(moved)]) == before
     monkeypatch.setattr("asrkit.data.utterance.load_waveform", lambda *_, **__: pytest.fail("decoded again"))
     assert len(load([utterance(moved)], tmp_path)[0]) == 1
+    monkeypatch.setattr(training_examples, "_whole_content_of", lambda *_: pytest.fail("read again"))
+    assert len(load([utterance(moved)], tmp_path)[0]) == 1, "its time is known by now"
 
 
 @pytest.mark.parametrize("place", [100, 9_000, -100])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from random_bundle import random_bundle
 from tiny_run import Recorder, settings, smallest
 from tone_speech import EVEN, write_corpus
 
@@ -86,6 +87,45 @@ def test_a_full_disk_for_log_or_cache_says_what_to_do(corpus, tmp_path, monkeypa
     with pytest.raises(TrainingError, match=r"run: cannot write: No space left on device; the last good checkpoint"):
         train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path / "cache")
     assert load_checkpoint(tmp_path / "run" / CHECKPOINT)[0].epoch == 1
+
+
+def test_a_fresh_run_that_cannot_begin_leaves_the_earlier_one_alone(corpus, tmp_path):
+    other = random_bundle(tmp_path / "other")
+    run = random_bundle(tmp_path / "run").path
+    (run / CHECKPOINT).write_bytes(b"of the run")
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    config = smallest(corpus, training={"start_from": str(other.path)})
+    with pytest.raises(TrainingError, match=r"start_from needs the same features"):
+        train(config, run, fresh=True, cache_dir=tmp_path)
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    train(smallest(corpus, training={"epochs": 1}), run, fresh=True, cache_dir=tmp_path)
+    assert load_checkpoint(run / CHECKPOINT)[0].finished
+
+
+def test_a_model_without_a_run_is_not_replaced(corpus, tmp_path):
+    bundle = random_bundle(tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in bundle.path.iterdir()}
+    with pytest.raises(TrainingError, match=r"holds a model and no checkpoint\.npz .*another --output.*--fresh"):
+        train(smallest(corpus), bundle.path, cache_dir=tmp_path)
+    assert {path.name: path.read_bytes() for path in bundle.path.iterdir()} == before
+
+
+def test_a_run_that_dies_behind_its_first_model_goes_on(corpus, tmp_path, monkeypatch):
+    from asrkit.training import trainer
+
+    def die(*arguments, **named):
+        save_bundle(*arguments, **named)
+        raise RuntimeError("killed")
+
+    save_bundle = trainer.save_bundle
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "save_bundle", die)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path)
+    recorder = Recorder()
+    train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert [event.epoch for event in recorder.epochs] == [0, 1]
+    assert len(recorder.losses) == 2, "of the second epoch alone"
 
 
 def test_one_bad_batch_is_named_and_survived(corpus, tmp_path, monkeypatch):

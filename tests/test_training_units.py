@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from random_bundle import random_bundle
 from tiny_run import Recorder, settings
 from tone_speech import LETTERS, WORDS, write_corpus
 
 from asrkit.data import Utterance
-from asrkit.errors import ConfigError, TrainingError
+from asrkit.errors import ConfigError
 from asrkit.text import Lexicon
 from asrkit.text.units import Phonemes
 from asrkit.training.batches import BatchMaker
 from asrkit.training.checkpoint import CHECKPOINT, RunState, save_checkpoint
 from asrkit.training.examples import Example, load_examples, reason_to_refuse
-from asrkit.training.run import train
+from asrkit.training.run import _finished, train
 from asrkit.training.units import auxiliary_units, keep_units, units_of_run
 
 PHONES = {letter: f"{letter}h".upper() for letter in LETTERS}
@@ -52,11 +53,33 @@ def test_a_run_goes_on_with_the_units_it_began_with(tmp_path: Path, lexicon: Pat
     keep_units(units, tmp_path)
     save_checkpoint(tmp_path / CHECKPOINT, RunState(config=config.to_dict()), {})
     lexicon.write_text("tin\tX Y Z\n", encoding="utf-8")
-    again = units_of_run(config, ["tin rod"], tmp_path, Recorder())
+    heard = Recorder()
+    again = units_of_run(config, ["tin rod", "cup"], tmp_path, heard)
     np.testing.assert_array_equal(again.encode("tin rod"), units.encode("tin rod"))
-    other = settings(tmp_path, data={"units": "subwords"})
-    with pytest.raises(TrainingError, match=r"holds a run that writes phonemes, not subwords.*--fresh"):
-        units_of_run(other, ["tin rod"], tmp_path, Recorder())
+    assert "(with --fresh, a lexicon that has them counts, and data.unknown_words" in heard.notes[0]
+
+
+@pytest.mark.parametrize("unknown_words", ["refuse", "pronounce"])
+def test_a_lexicon_that_changed_meanwhile_is_told_of(unknown_words: str, tmp_path: Path, lexicon: Path) -> None:
+    config = phonetic(tmp_path, lexicon)
+    config = config.replace(data=config.data.replace(unknown_words=unknown_words))
+    random_bundle(tmp_path)
+    keep_units(units_of_run(config, ["tin cup"], tmp_path, Recorder()), tmp_path)
+    save_checkpoint(tmp_path / CHECKPOINT, RunState(config=config.to_dict(), data="d", finished=True), {})
+
+    def told() -> list[str]:
+        heard = Recorder()
+        assert _finished(tmp_path, config, "d", heard) is not None
+        return heard.notes
+
+    assert told() == [], "guessed words are not in the file, and need not be"
+    lexicon.write_text(LEXICON.lower() + "\n", encoding="utf-8")
+    assert told() == [], "of labels it is the sounds that count"
+    for mended in (LEXICON + "cup\tKH UH PH\n", LEXICON.replace("tin\tTH IH\n", "")):
+        lexicon.write_text(mended, encoding="utf-8")
+        (note,) = told()
+        assert note.startswith(f"{lexicon} is not what this run began with, which keeps its own in {tmp_path}")
+        assert "--fresh" in note
 
 
 @pytest.mark.parametrize("change", [{"data": {"units": "phonemes"}}, {"training": {"auxiliary_units": "phonemes"}}])

@@ -291,11 +291,12 @@ def run_settings(
     for assignment in assignments:  # last: a preset or epochs may come from a variable, and --set beats those
         flags = merge(flags, parse_assignment(assignment))
     merged = merge(values, flags)
-    start_from = merged.get("training", {}).get("start_from")
-    if start_from is not None:
-        begin = named_model(Path(start_from), "--from or training.start_from")
+    where = str(project.path or "command line")
+    run = run_config(merged, where=where)
+    if run.training.start_from is not None:
+        begin = named_model(Path(run.training.start_from), "--from or training.start_from")
         merged = merge(_network_of(begin), merge(merged, {"training": {"start_from": str(begin)}}))
-    run = run_config(merged, where=str(project.path or "command line"))
+        run = run_config(merged, where=where)
     run.require_complete()
     for path in (run.data.train, run.data.dev):
         if path is not None and not Path(path).exists():

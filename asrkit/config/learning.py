@@ -212,7 +212,8 @@ class AugmentationConfig(Settings):
 class TrainingConfig(Settings):
     """One training run."""
 
-    MOST: ClassVar = {"batch_size": 1_000_000, "devices": 4_096, "learning_rate": 1_000, "seed": 2**63 - 1}
+    # of seeds: NumPy takes no larger ones
+    MOST: ClassVar = {"batch_size": 1_000_000, "devices": 4_096, "learning_rate": 1_000, "seed": 2**32 - 1}
 
     epochs: int = 60
     batch_size: int = 16
@@ -241,7 +242,7 @@ class TrainingConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive(self, "epochs", "batch_size", "batch_frames", "learning_rate", "clip_norm", "max_seconds")
-        for name in ("warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds", "devices"):
+        for name in ("warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds", "devices", "seed"):
             require(getattr(self, name) >= 0, f"{name} must not be negative")
         fraction(self, "final_learning_rate_share", "auxiliary_weight")
         one_of("auxiliary_units", self.auxiliary_units, ("", "characters", "subwords", "phonemes"))

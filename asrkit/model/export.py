@@ -13,7 +13,7 @@ import numpy as np
 
 from asrkit.errors import BundleError, MissingPathError
 from asrkit.model.bundle import Bundle, save_bundle
-from asrkit.model.folder import DESCRIPTION, GRAPH, PARTS, room_for
+from asrkit.model.folder import DESCRIPTION, GRAPH, PARTS, require_place, room_for
 from asrkit.model.inference import Emitter
 from asrkit.writing import copy_whole
 
@@ -54,7 +54,7 @@ def export_bundle(
         card: Entries of the model card to add or replace, such as ``license`` or ``results``.
 
     Raises:
-        BundleError: The folder holds something else, or the source's weights are missing.
+        BundleError: The folder holds a run or something else, or the source's weights are missing.
         MissingPathError: There is no such language model.
     """
     is_graph = output.suffix == ".onnx"
@@ -63,8 +63,8 @@ def export_bundle(
     lm = lm or bundle.language_model
     if lm is not None and not lm.is_file():
         raise MissingPathError("no such language model", path=lm)
-    if not is_graph and output.exists() and any(output.iterdir()) and not (output / "bundle.json").exists():
-        raise BundleError("the folder holds other things; name an empty or a new one", path=output)
+    if not is_graph:
+        require_place(output)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=room_for(output)) as staging:
         copy = save_bundle(
             Path(staging) / "bundle",

@@ -23,6 +23,7 @@ FORMAT_VERSION = 2
 # bundle.json comes last wherever parts are put in place: its presence says that the others are there.
 GRAPH, WEIGHTS, DESCRIPTION = "model.onnx", "weights.npz", "bundle.json"
 PARTS = (WEIGHTS, GRAPH, LEXICON, PIECES, DESCRIPTION)  # not all of them in each bundle
+CHECKPOINT = "checkpoint.npz"  # no part, but beside those of a run that may go on
 EXTERNAL_SUFFIXES = (".data", "_data", ".weights")  # of files of tensors beside a graph
 _MAX_JSON_BYTES = 4 << 20
 _MAX_ARRAY_BYTES = 4 << 30
@@ -64,6 +65,20 @@ def room_for(path: Path) -> Path:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.parent
+
+
+def require_place(path: Path, *sources: Path) -> None:
+    """Require that a bundle written to a folder replaces nothing but a bundle.
+
+    Raises:
+        BundleError: The folder holds a run or other things, or is one of the bundles that the new one is made of.
+    """
+    if path.resolve() in [source.resolve() for source in sources]:
+        raise BundleError("the model there is what the new one is made of; name another folder", path=path)
+    if (path / CHECKPOINT).exists():
+        raise BundleError("the folder holds a training run, and its model stays; name another folder", path=path)
+    if path.exists() and any(path.iterdir()) and not (path / DESCRIPTION).exists():
+        raise BundleError("the folder holds other things; name an empty or a new one", path=path)
 
 
 def write_description(staging: Path, description: Mapping[str, Any]) -> None:

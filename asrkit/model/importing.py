@@ -14,7 +14,7 @@ from asrkit.errors import BundleError, ConfigError
 from asrkit.model.bundle import FOREIGN, Bundle
 from asrkit.model.examination import Findings, examine
 from asrkit.model.export import language_model_suffix
-from asrkit.model.folder import EXTERNAL_SUFFIXES, GRAPH, staged, write_description
+from asrkit.model.folder import EXTERNAL_SUFFIXES, GRAPH, require_place, staged, write_description
 from asrkit.model.graph import CheckedGraph, check_graph
 from asrkit.model.sources import Source, apply_metadata, find_source
 from asrkit.packages import version_of
@@ -84,8 +84,7 @@ def import_model(
         ConfigError: The labels cannot be used or do not fit.
     """
     wishes = wishes or Wishes()
-    if output.exists() and any(output.iterdir()) and not (output / "bundle.json").exists():
-        raise BundleError("the folder holds other things; name an empty or a new one with -o", path=output)
+    require_place(output)
     get_normalizer(_NORMALIZER, wishes.language)  # it is known
     source = find_source(path)
     checked = check_graph(source.graph)

@@ -14,14 +14,15 @@ import numpy.typing as npt
 
 from asrkit.config import RunConfig
 from asrkit.errors import TrainingError
+from asrkit.model.folder import CHECKPOINT as CHECKPOINT
 from asrkit.presets import merge
 from asrkit.reading import open_npz
 from asrkit.writing import write_arrays, written_whole
 
 FORMAT_VERSION = 1
-CHECKPOINT = "checkpoint.npz"
 # Settings that decide the course of a run, and those among them that may change between its parts.
 _FIXED_TABLES = ("features", "model", "training")
+_FIXED_DATA = ("alphabet", "units", "subwords", "pronunciations", "unknown_words")  # paths may change
 _FREE_SETTINGS = ("epochs", "patience", "dev_samples", "stop_when_failing", "tensorboard", "devices")
 _MEASURED = ("epoch", "loss", "dev_wer", "dev_cer", "dev_loss")  # of each finished epoch
 _MOST_COUNT = 10**9  # epochs, batches, utterances
@@ -44,7 +45,13 @@ class RunState:
     history: list[dict[str, Any]] = field(default_factory=list)  # one row per finished epoch
     config: dict[str, Any] = field(default_factory=dict)  # the run's settings, as plain values
     data: str = ""  # fingerprint of the data
+    folder: str = ""  # where relative paths of the settings begin; "": not known
     finished: bool = False  # whether the run is over
+
+
+def state_here(config: RunConfig, data: str) -> RunState:
+    """Return the state of a run that begins in the working folder, with data of that fingerprint."""
+    return RunState(config=config.to_dict(), data=data, folder=str(Path.cwd()))
 
 
 def save_checkpoint(path: Path, state: RunState, arrays: Mapping[str, Sequence[Array]]) -> None:
@@ -115,23 +122,35 @@ def require_same_run(saved: RunState, wanted: RunState, output_dir: Path) -> Non
     Raises:
         TrainingError: They differ; the message names each setting.
     """
-    if saved.data != wanted.data:
-        raise TrainingError(
-            "this folder holds a run on other data; choose another --output, or start again with --fresh",
-            path=output_dir,
-        )
     changed = [
         f"{name}: {old!r} is now {new!r}"
-        for table in _FIXED_TABLES
-        for name, old, new in differences(saved.config.get(table), wanted.config.get(table), table)
+        for name, old, new in differences(_deciding(saved), _deciding(wanted))
         if name.rpartition(".")[2] not in _FREE_SETTINGS
+        and (name != "training.start_from" or _start(saved) != _start(wanted))
     ]
-    if changed:
+    if changed:  # first: other settings may have made other texts of the data
         raise TrainingError(
             f"this folder holds a run with other settings ({'; '.join(changed)}); choose another --output, "
             "or start again with --fresh",
             path=output_dir,
         )
+    if saved.data != wanted.data:
+        raise TrainingError(
+            "this folder holds a run on other data; choose another --output, or start again with --fresh",
+            path=output_dir,
+        )
+
+
+def _deciding(state: RunState) -> dict[str, Any]:
+    """Return the settings that decide the course of a run."""
+    data = state.config.get("data", {})
+    return {"data": {name: data.get(name) for name in _FIXED_DATA}, **{t: state.config.get(t) for t in _FIXED_TABLES}}
+
+
+def _start(state: RunState) -> Path | None:
+    """Return what a run begins with, wherever its command was typed."""
+    start_from = (state.config.get("training") or {}).get("start_from")
+    return Path(state.folder, start_from).resolve() if start_from else None
 
 
 def differences(old: Any, new: Any, name: str = "") -> list[tuple[str, Any, Any]]:

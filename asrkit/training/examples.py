@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,9 @@ from asrkit.training.hosts import ALONE, Hosts
 from asrkit.writing import write_whole, written_whole
 
 _SAMPLED_BYTES = 4096
+_MOST_TIMES = 8  # copies of a corpus that one cache knows without reading them
 _STALE_S = 24 * 3600.0
+_NUM_READERS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -181,21 +184,61 @@ class _WaveformStore:
         """Open the store of these utterances; write it first when there is none for exactly these recordings."""
         key = data_fingerprint(utterances, with_text=False)
         path = cache_dir / f"waveforms-{sample_rate_hz}-{key}.int16"
-        return cls(path, *(_read_index(path) or _write_store(path, utterances, sample_rate_hz, progress)))
+        known = _read_store(path, utterances, sample_rate_hz)
+        return cls(path, *(known or _write_store(path, utterances, sample_rate_hz, progress)))
 
 
-_Index = tuple[dict[str, tuple[int, int]], dict[str, str]]  # where waveforms begin and end, and why others are missing
+_Found = tuple[dict[str, tuple[int, int]], dict[str, str]]  # where waveforms begin and end, and why others are missing
 
 
-def _read_index(path: Path) -> _Index | None:
-    """Return what is known of the waveforms in a file, if it is whole: a damaged one is written anew."""
+def _read_store(path: Path, utterances: Sequence[Utterance], sample_rate_hz: int) -> _Found | None:
+    """Return what a file of waveforms holds, if it is whole and would be no other today: else it is written anew.
+
+    What could not be decoded is tried again: it may have been for want of a package.
+    """
     try:
         index = json.loads(path.with_suffix(".json").read_bytes())
         spans = {str(id): (int(start), int(end)) for id, start, end in index["spans"]}
         is_whole = path.stat().st_size == 2 * max((end for _, end in spans.values()), default=0)
-        return (spans, dict(index["failures"])) if is_whole else None
+        if not is_whole or not _is_of_these(path, index, utterances):
+            return None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
+    missing = [utterance for utterance in utterances if utterance.id not in spans]
+    failures = {u.id: samples for u, samples in _decoded(missing, sample_rate_hz) if isinstance(samples, str)}
+    return (spans, failures) if len(failures) == len(missing) else None
+
+
+def _is_of_these(path: Path, index: dict[str, Any], utterances: Sequence[Utterance]) -> bool:
+    """Tell whether recordings are just those that were decoded; they are read where their times say nothing."""
+    times = _times_of(utterances)
+    if times in index["times"]:
+        return True
+    if index["content"] != _whole_content_of(utterances):
+        return False
+    index["times"] = [*index["times"], times][-_MOST_TIMES:]
+    with suppress(OSError):  # then they are read again the next time
+        write_whole(path.with_suffix(".json"), json.dumps(index), lasting=True)
+    return True
+
+
+def _times_of(utterances: Sequence[Utterance]) -> str:
+    """Return a hash of when recordings were written, wherever they are."""
+    return _digest_of(" ".join(_time_of(path) for path in dict.fromkeys(u.audio_path for u in utterances)))
+
+
+def _whole_content_of(utterances: Sequence[Utterance]) -> str:
+    """Return a hash of all bytes of recordings."""
+
+    def digest_of(path: Path) -> str:
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return "missing"
+
+    with ThreadPoolExecutor(_NUM_READERS) as pool:
+        return _digest_of(" ".join(pool.map(digest_of, dict.fromkeys(u.audio_path for u in utterances))))
 
 
 def _write_store(
@@ -203,12 +246,13 @@ def _write_store(
     utterances: Sequence[Utterance],
     sample_rate_hz: int,
     progress: Callable[[int, int], None] | None,
-) -> _Index:
+) -> _Found:
     _remove_leftovers(path.parent)
     temporary = path.with_name(f"{path.name}.{platform.node()}-{os.getpid()}")
     spans: dict[str, tuple[int, int]] = {}
     failures: dict[str, str] = {}
     position = 0
+    times, content = _times_of(utterances), _whole_content_of(utterances)
     try:
         with written_whole(path, lasting=True, part=temporary) as file:
             for done, (utterance, samples) in enumerate(_decoded(utterances, sample_rate_hz), 1):
@@ -221,7 +265,7 @@ def _write_store(
                 if progress is not None:
                     progress(done, len(utterances))
         # The index comes last: its presence says that the samples are complete.
-        index = {"spans": [(id, *span) for id, span in spans.items()], "failures": failures}
+        index = {"spans": [(id, *span) for id, span in spans.items()], "times": [times], "content": content}
         write_whole(path.with_suffix(".json"), json.dumps(index), lasting=True)
     except OSError as error:
         raise TrainingError(
@@ -268,7 +312,7 @@ def _decoded(
         return np.asarray(np.clip(np.rint(waveform * 32768.0), -32768, 32767), np.int16)
 
     block = 256  # bounds how far decoding runs ahead of the disk
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(_NUM_READERS) as pool:
         for first in range(0, len(utterances), block):
             chunk = utterances[first : first + block]
             yield from zip(chunk, pool.map(decode, chunk), strict=True)

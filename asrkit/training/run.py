@@ -14,20 +14,20 @@ from asrkit.data import Utterance, read_manifest, split_utterances
 from asrkit.data.alphabets import fit_corpus, settle_texts
 from asrkit.data.manifest import left_out
 from asrkit.degrading import Degrader
-from asrkit.errors import ConfigError
+from asrkit.errors import ConfigError, TrainingError
 from asrkit.model.bundle import Bundle
-from asrkit.model.folder import PARTS
+from asrkit.model.folder import DESCRIPTION, PARTS
 from asrkit.packages import version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
 from asrkit.text.units import Units
 from asrkit.training.backend import keras_backend, quiet_backend, require_training
-from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
+from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint, require_same_run, state_here
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples, require_some
 from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.observer import RunStart, TrainingObserver, told_to_all
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
-from asrkit.training.units import auxiliary_units, keep_units, units_of_run
+from asrkit.training.units import auxiliary_units, keep_units, tell_of_changed_lexicon, units_of_run
 from asrkit.writing import copy_whole, written_whole
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def train(
     Args:
         config: All settings; ``config.data.train`` names the data.
         output_dir: Gets checkpoint, log and the bundle of the best epoch on the dev set.
-        fresh: Throw an earlier run in this folder away, as soon as the data has proved usable.
+        fresh: Throw an earlier run in this folder away, as soon as nothing is left but to begin.
         cache_dir: For decoded audio; default: ``ASRKIT_CACHE_DIR``, else ``~/.cache/asrkit``.
         observer: Told of progress.
         hosts: That train together, each in a process that calls this; see ``asrkit.training.worker``.
@@ -63,17 +63,19 @@ def train(
         MissingPackageError: Keras or its backend is not installed.
         ConfigError: No training data is named, or a fresh run would begin with the model that it throws away.
         ManifestError: A manifest cannot be used.
-        TrainingError: No utterance can be learned from, the folder holds another run, or the run diverged.
+        TrainingError: No utterance can be learned from, the folder holds another run or model, or the run diverged.
     """
     require_training()
     observer = observer or TrainingObserver()
     output_dir = Path(output_dir)
     earlier = _earlier_run(config, output_dir) if fresh else []
+    if not fresh:
+        _require_no_other_model(output_dir)
     config = settle(config, None if fresh else output_dir, observer)
     unspelled: list[Rejection] = []
     train_set, dev_set = load_sets(config, observer, unspelled)
     fingerprint = known_by([*train_set, *dev_set], None if fresh else output_dir, hosts)
-    finished = None if fresh else _finished(output_dir, config, fingerprint)
+    finished = None if fresh else _finished(output_dir, config, fingerprint, observer)
     if finished is not None:
         observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
         return finished
@@ -86,20 +88,19 @@ def train(
         config, units, auxiliary, train_set, dev_set, cache_folder(cache_dir), observer, hosts
     )
 
-    for path in earlier:
-        path.unlink(missing_ok=True)
     output_dir.mkdir(parents=True, exist_ok=True)
-    keep_units(units, output_dir)
-    rejections = [*unspelled, *rejections]
-    _keep_rejections(rejections, output_dir / LEFT_OUT)
     with quiet_backend():
         # Keras and its backend take seconds to import: only once the data has proved usable.
         from asrkit.training.trainer import Sets, Trainer
 
         card = _card(config, output_dir, examples, dev_examples)
-        trainer = Trainer(
-            config, units, auxiliary, Sets(examples, dev_examples, fingerprint), output_dir, card, observer, hosts
-        )
+        sets = Sets(examples, dev_examples, fingerprint)
+        trainer = Trainer(config, units, auxiliary, sets, output_dir, card, observer, hosts, fresh)
+    for path in earlier:
+        path.unlink(missing_ok=True)
+    keep_units(units, output_dir)
+    rejections = [*unspelled, *rejections]
+    _keep_rejections(rejections, output_dir / LEFT_OUT)
     observer.run_started(_run_start(trainer, rejections))
     trainer.run()
     return Bundle.load(output_dir)
@@ -252,14 +253,29 @@ def known_by(utterances: Sequence[Utterance], output_dir: Path | None, hosts: Ho
     return data_fingerprint(utterances, hosts=hosts)
 
 
-def _finished(output_dir: Path, config: RunConfig, fingerprint: str) -> Bundle | None:
-    """Return the bundle of a finished run with just these settings and data, if the folder holds one."""
+def _finished(output_dir: Path, config: RunConfig, fingerprint: str, observer: TrainingObserver) -> Bundle | None:
+    """Return the bundle of a finished run with just these settings and data, if the folder holds one.
+
+    Raises:
+        TrainingError: The folder holds a run with other settings or data.
+    """
     checkpoint = output_dir / CHECKPOINT
     if not checkpoint.exists():
         return None
     state, _ = load_checkpoint(checkpoint)
-    same = state.finished and state.data == fingerprint and state.config == config.to_dict()
-    return Bundle.load(output_dir) if same else None
+    require_same_run(state, state_here(config, fingerprint), output_dir)
+    tell_of_changed_lexicon(config, output_dir, observer)
+    return Bundle.load(output_dir) if state.finished and state.config == config.to_dict() else None
+
+
+def _require_no_other_model(output_dir: Path) -> None:
+    """Refuse a folder with a model and no checkpoint: the run would begin anew, and replace it."""
+    if (output_dir / DESCRIPTION).exists() and not (output_dir / CHECKPOINT).exists():
+        raise TrainingError(
+            f"the folder holds a model and no {CHECKPOINT} to go on from; choose another --output, or replace the "
+            "model with --fresh",
+            path=output_dir,
+        )
 
 
 def _earlier_run(config: RunConfig, output_dir: Path) -> list[Path]:

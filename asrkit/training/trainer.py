@@ -24,7 +24,7 @@ from asrkit.text import Alphabet
 from asrkit.text.units import Units
 from asrkit.training.advice import cause_of_bad_loss, find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
-from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, save_checkpoint
+from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, state_here
 from asrkit.training.devices import Devices, unused_gpu
 from asrkit.training.evaluation import DevResult, epochs_without_progress, evaluate, is_better
 from asrkit.training.examples import Example
@@ -64,9 +64,10 @@ class Trainer:
         card: What the bundle's card should say beside scores.
         observer: Told of progress.
         hosts: That train together; each writes into a folder of its own, and that of the first one counts.
+        fresh: Begin anew, whatever run the folder holds.
 
     Raises:
-        TrainingError: The folder holds a run with other settings or data, or a damaged checkpoint.
+        TrainingError: The checkpoint in the folder is damaged, or the model to begin with is another network.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Trainer:
         card: Mapping[str, Any],
         observer: TrainingObserver,
         hosts: Hosts = ALONE,
+        fresh: bool = False,
     ) -> None:
         self.config = config
         self.hosts = hosts
@@ -102,10 +104,10 @@ class Trainer:
                 config, len(units.symbols), self._num_steps(), len(auxiliary.symbols) if auxiliary else None
             )
         self.average = WeightAverage(self.network, config.training.ema_momentum)
-        self.state = RunState(config=config.to_dict(), data=sets.fingerprint)
+        self.state = state_here(config, sets.fingerprint)
         self.bad_batches = 0
         self.has_warned = False
-        if (output_dir / CHECKPOINT).exists():
+        if not fresh and self.checkpoint_path.exists():
             self._restore()
         elif config.training.start_from is not None:
             self._start_from(config.training.start_from)
@@ -255,6 +257,8 @@ class Trainer:
     def _finish_epoch(self, interrupts: Held) -> None:
         state = self.state
         self._require_finite()
+        if not self.checkpoint_path.exists():
+            self.save()  # before the first bundle: no run replaces one without a checkpoint
         with self.average.applied():
             # Interrupted here, the epoch is one with all steps taken and nothing judged: the dev set is heard again.
             batches = interrupts.between(self.dev_batches)
@@ -325,7 +329,6 @@ class Trainer:
 
     def _restore(self) -> None:
         state, arrays = load_checkpoint(self.checkpoint_path)
-        require_same_run(state, self.state, self.output_dir)
         self._restore_arrays(arrays)
         before = state.config.get("training", {}).get("epochs", 0)
         if state.finished and before < self.config.training.epochs:
@@ -333,7 +336,7 @@ class Trainer:
                 f"the run was planned for {before} epochs and now for {self.config.training.epochs}: its learning rate "
                 "goes up again, to where it is in a run of that length"
             )
-        state.config = self.state.config
+        state.config, state.folder = self.state.config, self.state.folder
         state.finished = False
         self.state = state
 

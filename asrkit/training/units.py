@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asrkit.config import RunConfig
-from asrkit.errors import TrainingError
 from asrkit.model.bundle import Bundle
 from asrkit.pronunciation import complete_lexicon
 from asrkit.text import Alphabet, Lexicon
 from asrkit.text.units import LEXICON, PIECES, Characters, Phonemes, Subwords, Units
-from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
+from asrkit.training.checkpoint import CHECKPOINT
 from asrkit.training.observer import TrainingObserver
 from asrkit.writing import written_whole
 
@@ -22,14 +21,13 @@ _SHOWN = 8
 def units_of_run(config: RunConfig, texts: Sequence[str], output_dir: Path | None, observer: TrainingObserver) -> Units:
     """Return what the network of a run writes.
 
-    A run that goes on may be in ``output_dir``: its units are kept there. The observer is told of words that the
-    lexicon lacks.
+    A run with such settings that goes on may be in ``output_dir``: its units are kept there. The observer is told of
+    words that the lexicon lacks.
 
     Raises:
         MissingPathError, LexiconError: There is no such lexicon, or it cannot be used.
         MissingPackageError: sentencepiece is not installed.
-        ConfigError: The text has not so many pieces, phonemes have no lexicon, or the run in the folder writes other
-            units.
+        ConfigError: The text has not so many pieces, or phonemes have no lexicon.
     """
     config.require_complete()
     kind = config.data.units
@@ -39,7 +37,7 @@ def units_of_run(config: RunConfig, texts: Sequence[str], output_dir: Path | Non
     )
     missing = units.missing(texts)
     if missing:
-        observer.note(_describe_missing(missing, texts))
+        observer.note(_describe_missing(missing, texts, goes_on=kept is not None))
     return units
 
 
@@ -67,19 +65,26 @@ def keep_units(units: Units, output_dir: Path) -> None:
 
 def _kept(kind: str, output_dir: Path) -> Units | None:
     """Return the units of the run in a folder, or None where there is none."""
-    checkpoint = output_dir / CHECKPOINT
-    if not checkpoint.exists():
+    if not (output_dir / CHECKPOINT).exists():
         return None
-    before = load_checkpoint(checkpoint)[0].config["data"].get("units", Characters.kind)
-    if before != kind:
-        raise TrainingError(
-            f"this folder holds a run that writes {before}, not {kind}; choose another --output, or start again "
-            "with --fresh",
-            path=output_dir,
-        )
     if kind == Subwords.kind:
         return Subwords.read((output_dir / PIECES).read_bytes())
     return Phonemes.of(Lexicon.read(output_dir / LEXICON))
+
+
+def tell_of_changed_lexicon(config: RunConfig, output_dir: Path, observer: TrainingObserver) -> None:
+    """Tell the observer where the run in a folder keeps another lexicon than the settings name by now."""
+    data, kept = config.data, output_dir / LEXICON
+    if data.units != Phonemes.kind or not kept.exists() or not Path(str(data.lexicon)).exists():
+        return
+    ours = Lexicon.read(kept).pronunciations
+    named = Lexicon.read(str(data.lexicon)).plain().pronunciations
+    guessed = ours.keys() - named.keys() if data.unknown_words == "pronounce" else set()
+    if {word: ways for word, ways in ours.items() if word not in guessed} != named:
+        observer.note(
+            f"{data.lexicon} is not what this run began with, which keeps its own in {kept}: --fresh, or another "
+            "--output, begins with the new one"
+        )
 
 
 def _pieces_of_start(config: RunConfig) -> Units | None:
@@ -105,11 +110,13 @@ def _pronounced(units: Phonemes, texts: Sequence[str], unknown_words: str, obser
     return Phonemes(units.symbols, completed.lexicon)
 
 
-def _describe_missing(missing: Counter[str], texts: Sequence[str]) -> str:
+def _describe_missing(missing: Counter[str], texts: Sequence[str], *, goes_on: bool) -> str:
     lost = sum(any(word in missing for word in text.split()) for text in texts)
     named = ", ".join(f"{word} ({count})" for word, count in missing.most_common(_SHOWN))
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    guess = "data.unknown_words = 'pronounce' guesses how they are said"
+    remedy = f"with --fresh, a lexicon that has them counts, and {guess}" if goes_on else guess
     return (
         f"{len(missing)} words are not in the lexicon: {named}{more}; {lost} of {len(texts)} utterances are left out "
-        "(data.unknown_words = 'pronounce' guesses how they are said)"
+        f"({remedy})"
     )
