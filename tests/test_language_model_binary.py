@@ -109,7 +109,7 @@ def test_only_a_whole_file_verifies(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(LanguageModelError, match="checksum"):
         verify_binary(path)
-    with pytest.raises(LanguageModelError, match="convert the model first"):
+    with pytest.raises(LanguageModelError, match="only asrkit"):
         verify_binary(TINY)
 
 
