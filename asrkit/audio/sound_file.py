@@ -63,14 +63,10 @@ class SoundFileSource:
         declared = self._file.frames if self.duration_s is not None else _UNKNOWN_FRAMES
         stop = declared if end_s is None else min(declared, round(end_s * rate_hz))
         position = min(round(start_s * rate_hz), declared)
-        block_samples = round(_READ_BLOCK_S * rate_hz)
         try:
             if position:
                 position = self._seek(position)
-            while position < stop:
-                block = self._file.read(min(block_samples, stop - position), dtype="float32", always_2d=True)
-                if not len(block):
-                    break
+            for block in self._read(position, stop, round(_READ_BLOCK_S * rate_hz)):
                 position += len(block)
                 yield block
         except soundfile.LibsndfileError as error:
@@ -93,13 +89,16 @@ class SoundFileSource:
         self._file.close()  # after an error libsndfile finds no place any more
         with suppress(soundfile.LibsndfileError):
             self._file = soundfile.SoundFile(_opened(self._part), **self._options)
-            position = self._seek(position) if position else 0
-            while position < stop:
-                block = self._file.read(min(_STEP_SAMPLES, stop - position), dtype="float32", always_2d=True)
-                if not len(block):
-                    break
-                position += len(block)
-                yield block
+            yield from self._read(self._seek(position) if position else 0, stop, _STEP_SAMPLES)
+
+    def _read(self, position: int, stop: int, step: int) -> Iterator[FloatArray]:
+        """Yield blocks of so many samples at most, from where the file stands."""
+        while position < stop:
+            block = self._file.read(min(step, stop - position), dtype="float32", always_2d=True)
+            if not len(block):
+                break
+            position += len(block)
+            yield block
 
     def _seek(self, position: int) -> int:
         """Go to a sample, by reading where the format knows no other way (GSM)."""
