@@ -7,7 +7,7 @@ import gzip
 import lzma
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from asrkit.errors import AsrkitError, ConfigError, LanguageModelError, MissingPathError
 from asrkit.packages import needed
-from asrkit.reading import require_plain
+from asrkit.reading import UNPACKING_ERRORS, require_plain
 from asrkit.writing import written_whole
 
 COMPRESSED_SUFFIXES = (".gz", ".xz", ".bz2", ".zst")
@@ -72,9 +72,9 @@ def open_model(path: Path) -> ModelFile:
             return ModelFile(path, np.frombuffer(unpacked, np.uint8), status, is_mapped=False)
     except FileNotFoundError:
         raise MissingPathError("no such language model", path=path) from None
-    except AsrkitError:
+    except AsrkitError:  # some are ValueErrors, too
         raise
-    except Exception as error:  # each codec has errors of its own
+    except UNPACKING_ERRORS as error:
         raise LanguageModelError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
 
 
@@ -144,19 +144,22 @@ def _zstandard(file: IO[bytes], path: Path, mode: str) -> Any:
         import zstandard
     if "w" in mode:
         return zstandard.open(cast("BinaryIO", file), mode, closefd=False)
-    return _ZstandardReader(file, zstandard.ZstdDecompressor().decompressobj)
+    return _ZstandardReader(file, zstandard)
 
 
 class _ZstandardReader:
     """Reads one frame after the other; the package's own reader takes a file that was cut for a whole one."""
 
-    def __init__(self, file: IO[bytes], new_frame: Callable[[], Any]) -> None:
-        self._file = file
-        self._new_frame = new_frame
+    def __init__(self, file: IO[bytes], zstandard: Any) -> None:
+        self._file, self._zstandard = file, zstandard
         self._frame: Any = None  # whose end is not reached
 
     def read(self, size: int) -> bytes:
-        """Return about ``size`` bytes, and none only at the end."""
+        """Return about ``size`` bytes, and none only at the end.
+
+        Raises:
+            EOFError, ValueError: The file was cut, or is damaged; the package's own error is neither.
+        """
         data = bytearray()
         while len(data) < size:
             packed = self._file.read(_ZSTANDARD_BYTES)
@@ -165,8 +168,11 @@ class _ZstandardReader:
                     raise EOFError("Compressed file ended before the end of a frame")
                 break
             while packed:
-                frame = self._frame or self._new_frame()
-                data += frame.decompress(packed)
+                frame = self._frame or self._zstandard.ZstdDecompressor().decompressobj()
+                try:
+                    data += frame.decompress(packed)
+                except self._zstandard.ZstdError as error:
+                    raise ValueError(str(error)) from None
                 packed, self._frame = (frame.unused_data, None) if frame.eof else (b"", frame)
         return bytes(data)
 

@@ -12,6 +12,7 @@ from typing import IO
 
 from asrkit.errors import LanguageModelError, MissingPathError
 from asrkit.language_model.files import decompressed, open_raw
+from asrkit.reading import UNPACKING_ERRORS
 from asrkit.text.normalizer import Normalizer
 
 STANDARD_INPUT = "-"
@@ -152,7 +153,7 @@ def _whole_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
     while True:
         try:
             block = file.read(_BLOCK_BYTES)
-        except Exception as error:  # each codec has errors of its own
+        except UNPACKING_ERRORS as error:
             reason = getattr(error, "strerror", None) or error  # which names the file once more
             raise LanguageModelError(f"cannot be read: {reason}", path=path) from error
         if not block:
