@@ -38,6 +38,7 @@ def test_turkish_has_two_letters_i() -> None:
         ("10-15, gut -5%-10% - 7...5 Nr.5", "10 15 gut -5 % 10 % 7 5 nr 5", "10 15 gut -5 % 10 % 7 5 nr 5"),
         ("10³ H₂O 5² ①②", "10 3 h2o 5 2 1 2", "10 3 h2o 5 2 1 2"),
         ("1\u00a0000 und 1 000", "1.000 und 1 000", "1.000 und 1 000"),
+        ("½ 1/2 2½ Produkt™ 20 ºC", "1 2 1 2 2 1 2 produkt 20 c", "1 2 1 2 2 1 2 produkt 20 c"),
     ],
 )
 def test_basic_folds_case_and_punctuation_only(text: str, said: str, compared: str) -> None:
@@ -79,6 +80,34 @@ def test_basic_folds_case_and_punctuation_only(text: str, said: str, compared: s
         ("hu", "2,0 és 3,14 és 1,2345", "kettő nulla és három egész tizennégy század és egy kettő három négy öt"),
         ("ja", "3.14", "三点一四"),
         ("pt", "R$ 5, R$-1,50, $ 5, 5 €", "cinco reais menos um reais cinquenta cinco dólares cinco euros"),
+        ("vi", "năm 1984", "năm một nghìn chín trăm tám mươi bốn"),
+        ("ja", "1984年 1500円", "千九百八十四 年 千五百 円"),
+        ("ko", "1984년 1500원", "천구백팔십사 년 천오백 원"),
+        ("bn", "1984 ১৯৮৪", "এক হাজার নয়শত চুরাশি এক হাজার নয়শত চুরাশি"),
+        ("nl", "1500 euro in 1984", "vijftienhonderd euro in negentienhonderdvierentachtig"),
+        ("am", "1984 5", "አንድ ዘጠኝ ስምንት አራት አምስት"),
+        ("kk", "1,5", "бір бүтін бес"),
+        ("ar", "٥ 1,234 ١٬٢٣٤", "خمسة" + " ألف و مئتان و أربعة و ثلاثون" * 2),
+        ("th", "๕ 5", "ห้า ห้า"),
+        ("he", "ג׳ירפה", "ג'ירפה"),
+        (
+            "fr",
+            "le 1er mai, la 1re, la 1ère, le 21e et 2ème",
+            "le premier mai la première la première le vingt et unième et deuxième",
+        ),
+        ("nl", "de 1e, 2de en 8ste", "de eerste tweede en achtste"),
+        ("de", "die 80er und 20ern", "die achtziger und zwanzigern"),
+        ("es", "el 1º de mayo, 2.ª, 20 ºC", "el uno de mayo dos veinte c"),
+        ("de", "um 8:00 Uhr, 10:30 Uhr", "um acht uhr zehn dreißig uhr"),
+        ("de", "1'000'000 Fr., 1’250,5", "eine million fr eintausendzweihundertfünfzig komma fünf"),
+        (
+            "fr",
+            "1 234,56 €, 12 345 €, 12 345 kg",
+            "mille deux cent trente quatre euros cinquante six "
+            "douze mille trois cent quarante cinq euros douze trois cent quarante cinq kg",
+        ),
+        ("es", "de $5 a $10, $5 €6 y 5 $", "de cinco dólares a diez dólares cinco dólares seis euros y cinco dólares"),
+        ("de", "1,5 Mio. €, Preise in $", "eins komma fünf mio euro preise in dollar"),
     ],
 )
 def test_numbers_are_spelled_in_their_language(language: str, text: str, expected: str) -> None:
@@ -92,6 +121,14 @@ def test_no_language_loses_what_a_number_is() -> None:
         normalizer, point = get_normalizer("standard", language), "," if thousands_separator(language) == "." else "."
         said = [normalizer(f"x {number}".replace(".", point)) for number in ("2", "-2", "2.0", "2.5", "2.005", "2005")]
         assert len(set(said)) == len(said) - (language == "fa"), (language, said)  # num2words reads 2.005 as 2.5
+
+
+def test_what_num2words_cannot_say_or_says_in_pieces_is_read_the_same_twice() -> None:
+    num2words = pytest.importorskip("num2words")
+    for language in sorted({name for name in num2words.CONVERTER_CLASSES if "_" not in name} - {"en"}):
+        normalizer = get_normalizer("standard", language)
+        said = normalizer.said("11 20 1537 1984 8364 1035333 69996572738 123456789012345")
+        assert normalizer.said(said) == said, language
 
 
 def test_no_english_word_gets_into_another_language() -> None:

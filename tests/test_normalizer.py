@@ -96,6 +96,14 @@ CHANGED = [
         "one point five million dollars five thousand dollars three billion dollars two point five billion pounds",
         "short scales",
     ),
+    ("a $5-million deal", "a five million dollar deal", "a hyphen before the scale"),
+    ("1 ½ cups", "one and a half cups", "a half behind a space"),
+    ("Windows™ 20 ºC", "windows twenty degrees celsius", "a mark is no letter"),
+    (
+        "12 345 € 1 234.56",
+        "twelve thousand three hundred forty five euros one thousand two hundred thirty four point five six",
+        "groups before what shows them",
+    ),
     ("£77 thousands", "seventy seven thousand pounds", "scales in the plural"),
     (
         "20€ 20 € 20$ 50¢ ¥500 ₹500 ₩460 billion",

@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from functools import cache
+from typing import Any
 
 from asrkit.errors import ConfigError
 from asrkit.packages import needed, version_of
 from asrkit.text.written_numbers import GROUPED, MINUS
 
 # Where a comma begins the decimals and a point or space groups thousands; elsewhere it is the other way round.
-_DECIMAL_COMMA = frozenset(
-    {
-        *(
-            "az",
-            "be",
-            "bg",
-            "ca",
-            "cs",
-            "da",
-            "de",
-            "el",
-            "es",
-            "et",
-            "eu",
-            "fi",
-            "fr",
-            "hr",
-            "hu",
-            "hy",
-            "id",
-            "is",
-            "it",
-        ),
-        *("kk", "lt", "lv", "mk", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "vi"),
-    }
+_DECIMAL_COMMA = (
+    "az be bg ca cs da de el es et eu fi fr hr hu hy id is it kz lt lv mk nl no pl pt ro ru sk sl sr sv tr uk vi"
 )
-_ALIASES = {"nb": "no", "nn": "no"}
+_ALIASES = {"nb": "no", "nn": "no", "kk": "kz"}  # as num2words calls them
 # What signs are called, a currency's after the number; where nothing is known, a sign stays a word of its own.
 _UNITS = {
     "de": {"%": "prozent", "€": "euro", "$": "dollar", "£": "pfund"},
@@ -58,11 +37,17 @@ _UNITS = {
     "te": {"-": "మైనస్"},
     "vi": {"-": "âm"},
 }
+# Languages that say years in hundreds; num2words' years of others have words for "year" or eras, or are none.
+_YEARS = frozenset({"da", "de", "nl", "no"})
+# Of ranks, and in German of decades: 2e is deuxième, 80er achtziger.
+_ENDINGS = {"de": "ern?", "fr": "er|re|ère|e|ème", "nl": "e|de|ste"}
 _MOST_DIGITS = 15
 _NUMBER = (
-    r"(?P<before>\br\$|[€$£])?\s?(?P<whole>[0-9]{{1,3}}(?:[{groups}][0-9]{{3}})+(?![0-9])|[0-9]+)"
-    r"(?:{point}(?P<fraction>[0-9]+))?(?:\s?(?P<after>[€$£%]))?"
+    r"(?P<before>\br\$|[€$£])?\s?(?P<whole>[0-9]{{1,3}}(?:[{separator}'][0-9]{{3}})+(?![0-9])|[0-9]+)"
+    r"(?:{point}(?P<fraction>[0-9]+))?(?(before)|(?:(?:\s(?=[€$£%](?![0-9])))?(?P<after>[€$£%]))?)"
 )
+_FULL_HOUR = r"(?<![0-9:.,])([01]?[0-9]|2[0-4]):00(?![0-9:])"
+_OTHER_DIGIT = r"[^\D0-9]"
 # What num2words raises for numbers that a language has, but its module does not.
 _UNKNOWN = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
 Say = Callable[[int | float | Decimal], str]
@@ -82,7 +67,7 @@ def primary_language(language: str) -> str:
 
 def thousands_separator(language: str) -> str:
     """Return the mark that groups thousands in a language: a point where a comma begins the decimals."""
-    return "." if language in _DECIMAL_COMMA else ","
+    return "." if language in _DECIMAL_COMMA.split() else ","
 
 
 def lower(text: str, language: str) -> str:
@@ -94,7 +79,7 @@ def lower(text: str, language: str) -> str:
 
 @cache
 def number_speller(language: str) -> tuple[Callable[[str], str], str]:
-    """Return what spells the numbers of a text in a language, and the version of the package behind it.
+    """Return what spells the numbers of a text in lower case, and the version of the package behind it.
 
     Raises:
         MissingPackageError: num2words is not installed.
@@ -113,37 +98,62 @@ def number_speller(language: str) -> tuple[Callable[[str], str], str]:
             f"numbers cannot be spelled in the language {language!r} (num2words knows {known}); "
             "use the normalizer basic, which leaves digits as they are"
         )
-    separator = thousands_separator(language)
-    groups, point = (separator, ",") if separator == "." else (f"{separator}'", r"\.")
-    pattern = re.compile(_NUMBER.format(groups=groups, point=point))
-    units = _UNITS.get(language, {})
+    return _Speller(language, num2words).spell, version_of("num2words")
 
-    def say(number: float | Decimal) -> str:
-        return str(num2words.num2words(number, lang=language))
 
-    minus = units.get("-") or _minus(say, getattr(num2words.CONVERTER_CLASSES[language], "negword", None))
-    spell_decimals = _decimal_speller(say)
+class _Speller:
+    """Spells numbers, with what belongs to them, in a language that num2words knows."""
 
-    def spell_one(match: re.Match[str]) -> str:
-        whole, fraction = re.sub("[^0-9]", "", match["whole"]), match["fraction"]
+    def __init__(self, language: str, num2words: Any) -> None:
+        self._language = language
+        self._num2words = num2words.num2words
+        separator = thousands_separator(language)
+        point = "," if separator == "." else "."
+        self._number = re.compile(_NUMBER.format(separator=separator, point=re.escape(point)))
+        self._marks = str.maketrans({"\u066b": point, "\u066c": separator})  # of Arabic numbers
+        self._units = _UNITS.get(language, {})
+        negative = getattr(num2words.CONVERTER_CLASSES[language], "negword", None)
+        self._minus = self._units.get("-") or _minus(self._say, negative)
+        self._spell_decimals = _decimal_speller(self._say)
+
+    def spell(self, text: str) -> str:
+        """Spell the numbers of a text in lower case, and the signs that have names."""
+        if re.search(r"\d", text):
+            text = re.sub(_OTHER_DIGIT, lambda match: str(unicodedata.decimal(match[0])), text.translate(self._marks))
+            text = re.sub(MINUS, lambda match: f" {self._minus} {match['sign'] or ''}", text)
+            text = re.sub(_FULL_HOUR, r"\1", re.sub(*GROUPED, text))
+            if endings := _ENDINGS.get(self._language):
+                text = re.sub(rf"(?<![\w.,])([1-9][0-9]{{0,3}})({endings})\b", self._ending, text)
+            text = self._number.sub(self._one, text)
+        for sign in sorted(self._units.keys() - {"-"}, key=len, reverse=True):  # those without a number: 5 Mio. €
+            text = text.replace(sign, f" {self._units[sign]} ")
+        return text
+
+    def _say(self, number: float | Decimal, to: str = "cardinal") -> str:
+        if self._language == "am" and number >= 1000:
+            raise OverflowError("num2words fails there, or never ends")
+        return str(self._num2words(number, lang=self._language, to=to))
+
+    def _one(self, match: re.Match[str]) -> str:
+        whole, fraction = match["whole"], match["fraction"]
         sign = match["before"] or match["after"]
-        unit = units.get(sign, sign) if sign else ""
+        unit = self._units.get(sign, sign) if sign else ""
         if sign and sign != "%" and fraction and len(fraction) == 2:  # drei euro fünfzig
-            return f" {spell_whole(match['whole'])} {unit} {_spell_digits(say, fraction) if int(fraction) else ''} "
-        words = spell_decimals(whole, fraction) if fraction else spell_whole(match["whole"])
+            return f" {self._whole(whole)} {unit} {_spell_digits(self._say, fraction) if int(fraction) else ''} "
+        words = self._spell_decimals(re.sub("[^0-9]", "", whole), fraction) if fraction else self._whole(whole)
         return f" {words} {unit} "
 
-    def spell_whole(written: str) -> str:
-        if len(written) == 4 and "1500" <= written <= "1999":
-            with suppress(NotImplementedError):
-                return str(num2words.num2words(int(written), lang=language, to="year"))
-        return _spell_digits(say, re.sub("[^0-9]", "", written))
+    def _whole(self, written: str) -> str:
+        if self._language in _YEARS and len(written) == 4 and "1500" <= written <= "1999":
+            words = self._say(int(written), "year")
+            return words.replace(" ", "") if self._language == "nl" else words
+        return _spell_digits(self._say, re.sub("[^0-9]", "", written))
 
-    def spell(text: str) -> str:
-        text = re.sub(MINUS, lambda match: f" {minus} {match['sign'] or ''}", text)
-        return pattern.sub(spell_one, re.sub(*GROUPED, text))
-
-    return spell, version_of("num2words")
+    def _ending(self, match: re.Match[str]) -> str:
+        if self._language == "de":
+            return f" {self._say(int(match[1]))}{match[2]} "
+        words = self._say(int(match[1]), "ordinal")
+        return f" {words.replace('premier', 'première') if match[2] in ('re', 'ère') else words} "
 
 
 def _minus(say: Say, fallback: str | None) -> str:
@@ -157,9 +167,10 @@ def _minus(say: Say, fallback: str | None) -> str:
 
 def _spell_digits(say: Say, digits: str) -> str:
     """Spell a whole number; after a leading zero, or where it is too long, digit by digit."""
-    if len(digits) > _MOST_DIGITS or (len(digits) > 1 and digits[0] == "0"):
-        return " ".join(say(int(digit)) for digit in digits)
-    return say(int(digits))
+    if len(digits) <= _MOST_DIGITS and (len(digits) == 1 or digits[0] != "0"):
+        with suppress(*_UNKNOWN):
+            return say(int(digits))
+    return " ".join(say(int(digit)) for digit in digits)
 
 
 def _decimal_speller(say: Say) -> Callable[[str, str], str]:

@@ -37,14 +37,18 @@ _GROUPED = re.compile("(?<![0-9.,])[1-9][0-9]{0,2}(?:[\u00a0\u202f\u2009][0-9]{3
 # Raised, lowered and circled numbers touch others but are none of their digits: 10³, and the note of 1990¹. Those that
 # follow letters (H₂O) or make a fraction stay. A minus gets two spaces: behind one it would be a range's dash.
 _UP, _LOW, _CIRCLED = "⁰¹²³⁴-⁹", "₀-₉", "\u2460-\u249b\u24ea\u3251-\u325f\u32b1-\u32bf\U0001f100-\U0001f10a"
-_ODD_DIGIT = re.compile(f"[{_UP}{_LOW}{_CIRCLED}]")
+_ODD_DIGIT = re.compile(f"[{_UP}{_LOW}{_CIRCLED}ºª]")
 _APART = re.compile(
     rf"(?P<sign>)(?=[⁺⁻][{_UP}]|[₊₋][{_LOW}])|(?<![^\W\d_])(?<![\u2044⁺⁻₊₋])(?=[{_UP}{_LOW}])"
     rf"|(?<=[{_UP}])(?=[0-9{_LOW}])|(?<=[{_LOW}])(?=[0-9{_UP}])|(?=[{_CIRCLED}])|(?<=[{_CIRCLED}])"
 )
-# Malayalam letters that were once written with a joiner, and tatweel, which only stretches a word.
-_OLD_FORMS = {f"{old}\u0d4d\u200d": new for old, new in zip("ണനരലളക", "ൺൻർൽൾൿ", strict=True)} | {"\u0640": ""}
+# Malayalam letters that were once written with a joiner; tatweel, which only stretches a word; Hebrew's apostrophe; and
+# trademarks, of which NFKC makes letters.
+_OLD_FORMS = {f"{old}\u0d4d\u200d": new for old, new in zip("ണനരലളക", "ൺൻർൽൾൿ", strict=True)}
+_OLD_FORMS |= {"\u0640": "", "\u05f3": "'", "\u2122": " ", "\u2120": " "}
 _OLD_FORM = re.compile("|".join(_OLD_FORMS))
+# Of ranks (1º, 2.ª), or what Spanish keyboards have for °; no letters of their own, as NFKC makes of them.
+_RANK_MARK = re.compile(r"(?<=[0-9])([.\s]?)[ºª]")
 # What NFKC takes apart although it is one letter to those who write it.
 _WHOLE_LETTERS = {"\u0e4d\u0e32": "\u0e33", "\u0ecd\u0eb2": "\u0eb3"}
 
@@ -92,6 +96,8 @@ class _Stripping(dict[int, str]):
 def _stay_a_word(character: str) -> str:
     if character in "-.,:":  # the few that stay are part of numbers
         return character
+    if character == "\u2044":  # ½ is what 1/2 is
+        return " "
     return f" {character} " if unicodedata.category(character) in ("Sc", "Sm") or character in "%&@#" else " "
 
 
@@ -166,7 +172,7 @@ def _unify(text: str, fold: Callable[[str], str], separator: str) -> str:
     """Bring compatibility forms, old spellings, spaces, dashes and case together (NFKC and its caseless form)."""
     text = _GROUPED.sub(lambda match: re.sub("[^0-9]", separator, match[0]), text.replace("\u2116", "#"))
     if _ODD_DIGIT.search(text):
-        text = _APART.sub(lambda match: "  " if match.lastgroup else " ", text)
+        text = _RANK_MARK.sub(r"\1°", _APART.sub(lambda match: "  " if match.lastgroup else " ", text))
     text = _OLD_FORM.sub(lambda match: _OLD_FORMS[match[0]], text).translate(_TIDY)
     text = unicodedata.normalize("NFKC", fold(unicodedata.normalize("NFKC", text))).translate(_TIDY)
     text = unicodedata.normalize("NFKC", fold(text).replace("i\u0307", "i"))
@@ -178,8 +184,8 @@ def _unify(text: str, fold: Callable[[str], str], separator: str) -> str:
 def _normalize_language(text: str, language: str, spell: Callable[[str], str] | None = None) -> str:
     """Bring a text into words in lower case without English: signs stay, digits too unless something spells them."""
     text = _unify(text, lambda part: lower(part, language), thousands_separator(language))
-    if spell is not None and _DIGIT.search(text):
-        text = spell(text).lower()
+    if spell is not None:
+        text = unicodedata.normalize("NFKC", spell(text).lower())
     marks = _NUMBER_MARK if _DIGIT.search(text) else _MARK  # telling them apart takes longer than all the rest
     text = marks.sub(lambda match: match[0] if match.lastgroup else " ", text).translate(_STRIP_PUNCTUATION)
     return " ".join(_words(text, is_ascii=False))

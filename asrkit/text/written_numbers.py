@@ -159,15 +159,18 @@ _NUMBER: Rule = (
 _SIGN = f"[{re.escape(''.join(_CURRENCIES))}]"
 # a comma begins cents where it cannot group thousands: 1,50 €
 _AMOUNT = rf"{_WHOLE}?(?:(?:\.|(?<=[0-9]),(?=[0-9]{{1,2}}(?!,?[0-9])))(?P<fraction>[0-9]+))?"
-_SCALE = r"(?:\s?(?P<scale>hundred|thousand|million|billion|trillion)s?\b|\s?(?P<short>mn|bn|tn|(?<=[0-9])[kmbt])\b)?"
+_SCALE = (
+    r"(?:[\s-]?(?P<scale>hundred|thousand|million|billion|trillion)s?\b|\s?(?P<short>mn|bn|tn|(?<=[0-9])[kmbt])\b)?"
+)
 _MONTH = "|".join(month for month in _MONTHS if month not in ("march", "may"))
 _DAY = r"(?P<day>[12][0-9]|3[01]|[1-9])"
 
 _VALUE = r"[0-9]{1,2}:[0-5][0-9]|[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,12}(?:\.[0-9]+)?"
 
-# 1 000 000 and 10,00,000; two numbers side by side, such as 12 345, stay two
+# 1 000 000, 1 234,56, 12 345 € and 10,00,000; two numbers side by side, such as 12 345, stay two
 GROUPED: Rule = (
-    r"(?<![\w.,])(?:[1-9][0-9]{0,2}(?: [0-9]{3})* 000|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3})(?!\w|[.,][0-9]{3})",
+    r"(?<![\w.,])(?:[1-9][0-9]{0,2}(?: [0-9]{3})*(?: 000| [0-9]{3}(?=[.,][0-9]{1,2}(?![0-9])|\s?"
+    rf"{_SIGN}(?![0-9])))|[1-9][0-9]?(?:,[0-9]{{2}})+,[0-9]{{3}})(?!\w|[.,][0-9]{{3}})",
     lambda match: re.sub("[ ,]", "", match[0]),
 )
 # Where a sign may begin a number: behind nothing, a space, what opens or what compares; a quote must open, too.
@@ -262,7 +265,7 @@ _RULES: dict[str, Sequence[Rule]] = {
             (_HOUR[0], _short_time),
         ),
         *(_MONTH_FIRST, _DAY_FIRST, _RANK, _HUNDREDS, _DECADE, _NUMBER_SIGN, _SHARP, _DEGREES, _SLASHED),
-        (_FRACTION[0], lambda match: _fraction(match).replace(" and one ", " and a ")),
+        (_FRACTION[0].replace(r"\s", r"\s+"), lambda match: _fraction(match).replace(" and one ", " and a ")),
         _NUMBER,
     ),
 }
