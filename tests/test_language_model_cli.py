@@ -147,13 +147,17 @@ def test_prune_says_what_it_kept(tmp_path: Path) -> None:
     [
         (("convert", "none.arpa", "m.bin"), "none.arpa: no such language model"),
         (("convert", TINY, "m.arpa", "--quantize"), "cannot be quantized"),
-        (("convert", TINY, TINY), "the model itself"),
         (("prune", TINY, "-o", "m.bin"), "ARPA text"),
         (("interpolate", TINY, "-o", "m.arpa"), "two models"),
         (("interpolate", TINY, TINY, "-o", "m.arpa", "--weights", "1 x"), "--weights takes numbers"),
         (("perplexity", TINY, "none.txt"), "none.txt: no such file"),
         (("info", TINY, "--verify"), "checksums; asrkit lm convert makes one of ARPA text"),
         (("build", TINY, "-o", "m.arpa", "--prune", "0", "0.5"), "whole numbers"),
+        (("build", TINY, "-o", "m.arpa", "--prune", "0", "nan"), "whole numbers"),
+        (("build", TINY, "-o", "m.arpa", "--prune", "0", "inf"), "whole numbers"),
+        (("build", TINY, "-o", "m.arpa", "--prune", "0", "1e30"), "1,000,000,000,000 at most"),
+        (("build", TINY, "-o", "m.arpa", "--max-vocab", 10**20), "1,000,000,000,000 at most"),
+        (("build", TINY, "-o", "m.arpa", "--memory-mb", 10**17), "1,000,000,000,000 at most"),
     ],
 )
 def test_wrong_use_is_refused_in_one_line(
@@ -162,6 +166,22 @@ def test_wrong_use_is_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     assert message in refused(*arguments)
     assert not any(tmp_path.iterdir())
+
+
+def test_no_command_writes_over_what_it_reads(tmp_path: Path) -> None:
+    one, other, lexicon = tmp_path / "one.arpa", tmp_path / "other.arpa", tmp_path / "lexicon"
+    one.write_bytes(TINY.read_bytes())
+    other.symlink_to(one)
+    lexicon.write_text("cat\tk ae t\n")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for arguments in (
+        ("convert", one, other),
+        ("prune", one, "-o", one),
+        ("interpolate", TINY, one, "-o", other),
+        ("lexicon", one, "--lexicon", lexicon, "-o", lexicon),
+    ):
+        assert "name another output" in refused(*arguments)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX's")

@@ -75,6 +75,16 @@ def numbers_of(text: str | None, option: str) -> tuple[float, ...]:
         raise ConfigError(f"{option} takes numbers, not {text!r}") from None
 
 
+def keep_sources(output: Path, *sources: Path) -> None:
+    """Refuse to write a result over what it is made of.
+
+    Raises:
+        ConfigError: The output is one of the sources.
+    """
+    if output.exists() and any(source.exists() and output.samefile(source) for source in sources):
+        raise ConfigError(f"{output} is what the result is made of; name another output")
+
+
 @contextmanager
 def progress_bars(quiet: bool) -> Iterator[Callable[[str], Progress]]:
     """Show bars on stderr while a person looks at it; hands out a function from a title to a new bar's update."""

@@ -63,7 +63,7 @@ def build(
     from asrkit.text.normalizer import get_normalizer
 
     prune_counts = numbers_of(prune, "--prune")
-    if any(count != int(count) for count in prune_counts):
+    if not all(map(float.is_integer, prune_counts)):
         raise ConfigError(f"--prune takes whole numbers such as 0 0 1, not {prune!r}")
     vocabulary = None if vocab is None else read_word_list(vocab)
     bundle = None if model is None else Bundle.load(named_model(model, "--model"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asrkit.cli.lm import Json, ModelPath, Quiet, lm_app, remark
+from asrkit.cli.lm import Json, ModelPath, Quiet, keep_sources, lm_app, remark
 from asrkit.cli.showing import show
 from asrkit.errors import LexiconError
 
@@ -38,6 +38,7 @@ def lexicon(
     from asrkit.text import Lexicon
     from asrkit.writing import write_whole
 
+    keep_sources(output, model, lexicon)
     words = [word for word in NgramModel.load(model).vocabulary if not word.startswith("<")]
     written, guessed, left_out = _say(words, Lexicon.read(lexicon))
     if not written.lines:

@@ -17,6 +17,7 @@ from asrkit.cli.lm import (
     Quiet,
     Raw,
     Texts,
+    keep_sources,
     lm_app,
     numbers_of,
     progress_bars,
@@ -52,8 +53,7 @@ def convert(
     to_arpa = is_arpa_name(output)
     if to_arpa and quantize:
         raise ConfigError("ARPA text cannot be quantized; name the output .bin")
-    if output.exists() and output.samefile(source):
-        raise ConfigError(f"{output} is the model itself; name another output")
+    keep_sources(output, source)
     model = NgramModel.load(source)
     if to_arpa:
         with progress_bars(quiet) as bar:
@@ -77,6 +77,7 @@ def prune(
     """Make a model smaller by dropping the n-grams whose loss changes it least (Stolcke's entropy pruning)."""
     from asrkit.language_model import NgramModel, prune_model
 
+    keep_sources(output, source)
     model = NgramModel.load(source)
     with progress_bars(quiet) as bar:
         kept = prune_model(model, output, threshold, progress=bar("writing"))
@@ -105,6 +106,7 @@ def interpolate(
 
     if weights is not None and tune_on:
         raise ConfigError("give --weights or --tune-on, not both")
+    keep_sources(output, *sources)
     models = [NgramModel.load(path) for path in sources]
     shares = numbers_of(weights, "--weights") or (1.0,) * len(models)
     if tune_on:

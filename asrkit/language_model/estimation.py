@@ -18,6 +18,7 @@ from asrkit.language_model.files import check_arpa_name, model_file
 from asrkit.language_model.text_source import TextSource
 
 MAX_ORDER = 6
+_MOST = 10**12  # far beyond any text or machine, and within 64 bits, of megabytes too
 
 
 @dataclass(frozen=True)
@@ -133,3 +134,5 @@ def _check_settings(
         raise ConfigError(f"max_vocabulary must be positive, not {max_vocabulary}")
     if memory_mb < 1:
         raise ConfigError(f"memory_mb must be positive, not {memory_mb}")
+    if (most := max(*prune, max_vocabulary or 0, memory_mb)) > _MOST:
+        raise ConfigError(f"prune, max_vocabulary and memory_mb may be {_MOST:,} at most, not {most}")
