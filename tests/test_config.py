@@ -152,6 +152,7 @@ def test_nested_settings_say_where(values: dict[str, Any], message: str) -> None
         (TrainingConfig, "seed", 2**32),
         (TrainingConfig, "ema_momentum", 1.0),
         (AugmentationConfig, "noise_snr_db", (10.0,)),
+        (AugmentationConfig, "noise_snr_db", (30.0, 10.0)),
         (AugmentationConfig, "noise_snr_db", (float("nan"), 10.0)),
         (AugmentationConfig, "time_mask_share", 1.5),
         (AugmentationConfig, "room_probability", -0.1),

@@ -147,6 +147,7 @@ def test_prune_says_what_it_kept(tmp_path: Path) -> None:
     [
         (("convert", "none.arpa", "m.bin"), "none.arpa: no such language model"),
         (("convert", TINY, "m.arpa", "--quantize"), "cannot be quantized"),
+        (("convert", TINY, "m.bin", "--text", "none.txt"), "--text measures what --quantize costs"),
         (("prune", TINY, "-o", "m.bin"), "ARPA text"),
         (("interpolate", TINY, "-o", "m.arpa"), "two models"),
         (("interpolate", TINY, TINY, "-o", "m.arpa", "--weights", "1 x"), "--weights takes numbers"),

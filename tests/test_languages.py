@@ -98,7 +98,7 @@ def test_basic_folds_case_and_punctuation_only(text: str, said: str, compared: s
         ("nl", "de 1e, 2de en 8ste", "de eerste tweede en achtste"),
         ("de", "die 80er und 20ern", "die achtziger und zwanzigern"),
         ("es", "el 1º de mayo, 2.ª, 20 ºC", "el uno de mayo dos veinte c"),
-        ("de", "um 8:00 Uhr, 10:30 Uhr", "um acht uhr zehn dreißig uhr"),
+        ("de", "um 8:00 Uhr, 10:30 Uhr, 08:05, 00:00", "um acht uhr zehn dreißig uhr acht null fünf null"),
         ("de", "1'000'000 Fr., 1’250,5", "eine million fr eintausendzweihundertfünfzig komma fünf"),
         (
             "fr",

@@ -53,6 +53,8 @@ def convert(
     to_arpa = is_arpa_name(output)
     if to_arpa and quantize:
         raise ConfigError("ARPA text cannot be quantized; name the output .bin")
+    if text and not quantize:
+        raise ConfigError("--text measures what --quantize costs; add it, or leave --text out")
     keep_sources(output, source)
     model = NgramModel.load(source)
     if to_arpa:

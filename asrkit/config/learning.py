@@ -162,7 +162,6 @@ class AugmentationConfig(Settings):
 
     MOST: ClassVar = {
         "gain_db": 200,
-        "noise_snr_db": 200,
         "time_masks": 1_000,
         "frequency_masks": 1_000,
     }
@@ -194,10 +193,7 @@ class AugmentationConfig(Settings):
         require(len(self.speeds) > 0 and all(0.5 <= s <= 2 for s in self.speeds), "speeds must lie in [0.5, 2]")
         fraction(self, "noise_probability", "room_probability", "clip_probability", "codec_probability")
         fraction(self, "time_mask_share")
-        require(
-            len(self.noise_snr_db) == 2,
-            f"noise_snr_db must be [lowest, highest], not {list(self.noise_snr_db)!r}",
-        )
+        span(self, "noise_snr_db", -200.0, 200.0)
         span(self, "room_rt60_s", 0.05, 3.0)
         span(self, "clip_db", 0.0, 60.0)
         for name in ("noises", "rooms", "codecs"):

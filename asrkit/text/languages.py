@@ -46,7 +46,8 @@ _NUMBER = (
     r"(?P<before>\br\$|[€$£])?\s?(?P<whole>[0-9]{{1,3}}(?:[{separator}'][0-9]{{3}})+(?![0-9])|[0-9]+)"
     r"(?:{point}(?P<fraction>[0-9]+))?(?(before)|(?:(?:\s(?=[€$£%](?![0-9])))?(?P<after>[€$£%]))?)"
 )
-_FULL_HOUR = r"(?<![0-9:.,])([01]?[0-9]|2[0-4]):00(?![0-9:])"
+# without what is not said: 08:30 is 8:30, 8:00 is 8
+_TIME = r"(?<![0-9:.,])0?([0-9]|1[0-9]|2[0-4])(?::00|(:[0-5][0-9]))(?![0-9:])"
 _OTHER_DIGIT = r"[^\D0-9]"
 # What num2words raises for numbers that a language has, but its module does not.
 _UNKNOWN = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
@@ -121,7 +122,7 @@ class _Speller:
         if re.search(r"\d", text):
             text = re.sub(_OTHER_DIGIT, lambda match: str(unicodedata.decimal(match[0])), text.translate(self._marks))
             text = re.sub(MINUS, lambda match: f" {self._minus} {match['sign'] or ''}", text)
-            text = re.sub(_FULL_HOUR, r"\1", re.sub(*GROUPED, text))
+            text = re.sub(_TIME, r"\1\2", re.sub(*GROUPED, text))
             if endings := _ENDINGS.get(self._language):
                 text = re.sub(rf"(?<![\w.,])([1-9][0-9]{{0,3}})({endings})\b", self._ending, text)
             text = self._number.sub(self._one, text)
