@@ -113,9 +113,9 @@ def _normalizer(name: str, language: str, map_path: str | None, unit: str) -> No
 
 def _then(normalizer: Normalizer, change: Callable[[str], str]) -> Normalizer:
     """Return a normalizer that does one thing more."""
-    apply, apply_all = normalizer.apply, normalizer.normalize_all
+    fold, quick = normalizer.fold, normalizer.quick
     return replace(
         normalizer,
-        apply=lambda text: change(apply(text)),
-        apply_all=lambda texts: [change(text) for text in apply_all(texts)],
+        fold=lambda text: change(fold(text)),
+        quick=quick and (lambda texts: [None if text is None else change(text) for text in quick(texts)]),
     )

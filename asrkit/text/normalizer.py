@@ -196,27 +196,6 @@ def fold_letters(text: str) -> str:
     return unicodedata.normalize("NFC", text.casefold())
 
 
-def normalize_all(texts: Sequence[str], version: str = STANDARD_VERSION) -> list[str]:
-    """Return ``[normalize(text, version) for text in texts]``, several times as fast for many ASCII texts."""
-    return _all(texts, lambda text: normalize(text, version))
-
-
-def _compared_all(texts: Sequence[str]) -> list[str]:
-    return _all(texts, _compared)
-
-
-def _compared(text: str) -> str:
-    return fold_variants(normalize(text))
-
-
-def _all(texts: Sequence[str], apply: Callable[[str], str]) -> list[str]:
-    """Apply a standard normalizer to many texts; most are plain, and what they become is the same in all versions."""
-    from asrkit._native import normalize_plain
-
-    plain = normalize_plain(list(texts))
-    return [apply(text) if normal is None else normal for text, normal in zip(texts, plain, strict=True)]
-
-
 _JOINING_SPACES = {ord(character): " " for character in _ZERO_WIDTH_SPACES}
 
 
@@ -227,14 +206,6 @@ def compose(text: str) -> str:
     return " ".join(text.split())
 
 
-def compose_all(texts: Sequence[str]) -> list[str]:
-    """Return ``[compose(text) for text in texts]``; usually there is nothing to do, and that is quickly seen."""
-    from asrkit._native import compose_plain
-
-    plain = compose_plain(list(texts))
-    return [compose(text) if composed is None else composed for text, composed in zip(texts, plain, strict=True)]
-
-
 @dataclass(frozen=True)
 class Normalizer:
     """A named, versioned way to bring two texts into the same form before they are compared.
@@ -242,36 +213,36 @@ class Normalizer:
     Args:
         name: One of ``NORMALIZERS``.
         version: What distinguishes this behavior from others of the same name; empty when nothing can change.
-        apply: The form in which two texts are compared.
-        say: The words that were said, as training targets and language models need them; ``apply`` when None.
+        said: Returns the words that were said, as training targets and language models need them.
+        fold: What makes of these the form in which two texts are compared.
         folds_case: Whether case is lost.
-        apply_all: ``apply`` for many texts, where there is a faster way than one by one.
-        say_all: ``say`` likewise.
+        quick: Does both, many texts at once, where both come to the same and that is quickly seen; None for the others.
     """
 
     name: str
     version: str
-    apply: Callable[[str], str] = field(repr=False, compare=False)
-    say: Callable[[str], str] | None = field(default=None, repr=False, compare=False)
+    said: Callable[[str], str] = field(repr=False, compare=False)
+    fold: Callable[[str], str] = field(default=str, repr=False, compare=False)
     folds_case: bool = True
-    apply_all: Callable[[Sequence[str]], list[str]] | None = field(default=None, repr=False, compare=False)
-    say_all: Callable[[Sequence[str]], list[str]] | None = field(default=None, repr=False, compare=False)
+    quick: Callable[[list[str]], Sequence[str | None]] | None = field(default=None, repr=False, compare=False)
 
     def __call__(self, text: str) -> str:
         """Return the text as it is compared."""
-        return self.apply(text)
+        return self.fold(self.said(text))
 
     def normalize_all(self, texts: Sequence[str]) -> list[str]:
-        """Return the texts as they are compared."""
-        return [self.apply(text) for text in texts] if self.apply_all is None else self.apply_all(texts)
-
-    def said(self, text: str) -> str:
-        """Return the words that were said."""
-        return (self.say or self.apply)(text)
+        """Return the texts as they are compared, faster than one by one."""
+        return self._all(texts, self)
 
     def said_all(self, texts: Sequence[str]) -> list[str]:
         """Return the words that were said, of many texts."""
-        return [self.said(text) for text in texts] if self.say_all is None else self.say_all(texts)
+        return self._all(texts, self.said)
+
+    def _all(self, texts: Sequence[str], apply: Callable[[str], str]) -> list[str]:
+        if self.quick is None:
+            return [apply(text) for text in texts]
+        done = self.quick(list(texts))
+        return [apply(text) if known is None else known for text, known in zip(texts, done, strict=True)]
 
     @property
     def recorded(self) -> str:
@@ -299,33 +270,34 @@ def get_normalizer(name: str, language: str = "en") -> Normalizer:
     """
     code = primary_language(language)
     if name == "none":
-        return Normalizer("none", "", compose, folds_case=False, apply_all=compose_all)
+        return Normalizer("none", "", compose, folds_case=False, quick=_compose_plain)
     if name == "whisper" or name.startswith("whisper-"):
         return _load_whisper()
     if name in ("basic", f"basic-{BASIC_VERSION}"):
-        return _say_and_fold("basic", BASIC_VERSION, lambda text: _normalize_language(text, code))
+        return Normalizer("basic", BASIC_VERSION, lambda text: _normalize_language(text, code), fold_letters)
     if name == "standard-1":
-        return Normalizer(
-            "standard", "1", lambda text: normalize(text, "1"), apply_all=lambda texts: normalize_all(texts, "1")
-        )
+        return Normalizer("standard", "1", lambda text: normalize(text, "1"), quick=_normalize_plain)
     if name not in ("auto", "standard", f"standard-{STANDARD_VERSION}") and not name.startswith(
         f"standard-{STANDARD_VERSION}-"
     ):
         raise ConfigError(f"unknown normalizer {name!r}; known: {', '.join(NORMALIZERS)}")
     if code == "en":
-        return Normalizer(
-            "standard", STANDARD_VERSION, _compared, normalize, apply_all=_compared_all, say_all=normalize_all
-        )
+        return Normalizer("standard", STANDARD_VERSION, normalize, fold_variants, quick=_normalize_plain)
     spell, version = number_speller(code)
-    return _say_and_fold(
-        "standard",
-        f"{STANDARD_VERSION}-{code}-num2words-{version}",
-        lambda text: _normalize_language(text, code, spell),
-    )
+    label = f"{STANDARD_VERSION}-{code}-num2words-{version}"
+    return Normalizer("standard", label, lambda text: _normalize_language(text, code, spell), fold_letters)
 
 
-def _say_and_fold(name: str, version: str, say: Callable[[str], str]) -> Normalizer:
-    return Normalizer(name, version, lambda text: fold_letters(say(text)), say)
+def _normalize_plain(texts: list[str]) -> Sequence[str | None]:
+    from asrkit._native import normalize_plain
+
+    return normalize_plain(texts)
+
+
+def _compose_plain(texts: list[str]) -> Sequence[str | None]:
+    from asrkit._native import compose_plain
+
+    return compose_plain(texts)
 
 
 def _load_whisper() -> Normalizer:
