@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,19 +31,14 @@ _SIGHTINGS = 100
 _SIZES = (100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000)
 
 
-class Units(Protocol):
+class Units(ABC):
     """The outputs of a network and how texts are spelled with them; texts are words with single spaces between."""
 
     kind: ClassVar[str]
+    symbols: Symbols  # the outputs, the blank last
+    lexicon: Lexicon | None = None  # what turns outputs into words, where they are no letters
 
-    @property
-    def symbols(self) -> Symbols:
-        """The outputs, the blank last."""
-
-    @property
-    def lexicon(self) -> Lexicon | None:
-        """What turns outputs into words, where they are no letters."""
-
+    @abstractmethod
     def encode(self, text: str, rng: np.random.Generator | None = None) -> Labels:
         """Return the outputs that spell a text, ``(labels,)``.
 
@@ -56,41 +52,31 @@ class Units(Protocol):
 
     def longest(self, text: str) -> Labels:
         """Return the most outputs that may spell a text, ``(labels,)``."""
+        return self.encode(text)
 
     def missing(self, texts: Iterable[str]) -> Counter[str]:
         """Return the words of texts that cannot be spelled, with how often they occur."""
+        return Counter()
 
     def files(self) -> dict[str, bytes]:
         """Return what a bundle keeps to spell with, by file name."""
+        return {}
 
 
 @dataclass(frozen=True)
-class Characters:
-    """Each character is an output."""
+class Characters(Units):
+    """Each character is an output; texts are fitted to the alphabet, which a bundle keeps anyway."""
 
     kind: ClassVar[str] = "characters"
     symbols: Alphabet
-    lexicon: ClassVar[None] = None
 
     def encode(self, text: str, rng: np.random.Generator | None = None) -> Labels:
         """See ``Units``."""
         return self.symbols.encode(text)
 
-    def longest(self, text: str) -> Labels:
-        """See ``Units``."""
-        return self.encode(text)
-
-    def missing(self, texts: Iterable[str]) -> Counter[str]:
-        """Return nothing: texts are fitted to the alphabet."""
-        return Counter()
-
-    def files(self) -> dict[str, bytes]:
-        """Return nothing: the alphabet says all."""
-        return {}
-
 
 @dataclass(frozen=True)
-class Phonemes:
+class Phonemes(Units):
     """Each label of a lexicon is an output, and a space between two words.
 
     Args:
@@ -158,7 +144,7 @@ class Phonemes:
 
 
 @dataclass(frozen=True)
-class Subwords:
+class Subwords(Units):
     """Pieces of words that occur often, as sentencepiece finds them.
 
     Args:
@@ -172,7 +158,6 @@ class Subwords:
     kind: ClassVar[str] = "subwords"
     symbols: Symbols
     model: bytes
-    lexicon: ClassVar[None] = None
 
     @classmethod
     def find(cls, texts: Sequence[str], size: int = 0) -> Self:
@@ -234,10 +219,6 @@ class Subwords:
         """See ``Units``."""
         return np.array(self._processor.encode(text), np.int32)
 
-    def longest(self, text: str) -> Labels:
-        """See ``Units``."""
-        return self.encode(text)
-
     def missing(self, texts: Iterable[str]) -> Counter[str]:
         """See ``Units``."""
         words = Counter(word for text in texts for word in text.split())
@@ -249,12 +230,11 @@ class Subwords:
 
 
 @dataclass(frozen=True)
-class Spelled:
-    """Whatever the outputs of a model from elsewhere are: it is not trained here, so no text is spelled with them."""
+class Spelled(Units):
+    """Whatever the outputs of a model from elsewhere are; what of a text they cannot spell, whoever aligns it finds."""
 
     kind: ClassVar[str] = "symbols"
     symbols: Symbols
-    lexicon: ClassVar[None] = None
 
     def encode(self, text: str, rng: np.random.Generator | None = None) -> Labels:
         """Refuse: there is more than one way, and training alone would ask.
@@ -263,18 +243,6 @@ class Spelled:
             ConfigError: Always.
         """
         raise ConfigError("a model that was made elsewhere is not trained; no text is spelled with its outputs")
-
-    def longest(self, text: str) -> Labels:
-        """See ``encode``."""
-        return self.encode(text)
-
-    def missing(self, texts: Iterable[str]) -> Counter[str]:
-        """Return nothing: whoever aligns a text finds what cannot be spelled."""
-        return Counter()
-
-    def files(self) -> dict[str, bytes]:
-        """Return nothing: the outputs say all."""
-        return {}
 
 
 def _load(model: bytes) -> Any:
