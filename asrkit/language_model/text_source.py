@@ -16,7 +16,9 @@ from asrkit.reading import UNPACKING_ERRORS
 from asrkit.text.normalizer import Normalizer
 
 STANDARD_INPUT = "-"
-SPECIAL_WORDS = ("<s>", "</s>", "<unk>")
+# Words that mean something else in a model. Normalization would make words such as "s" of them, wherever they stand:
+# IRSTLM and SRILM write them into texts.
+_SPECIAL_WORD = re.compile(r"<(?<!\S<)(?:/?s|unk)>(?!\S)")  # as fast as a search for "<"
 _MARKER = re.compile("</?s>|<unk>", re.IGNORECASE)
 _BLOCK_BYTES = 1 << 22
 _MOST_LINE_BYTES = 1 << 28
@@ -107,10 +109,9 @@ class TextSource:
     def _clean(self, text: str, path: Path, first_line: int) -> str:
         lines = text.removesuffix("\n").split("\n") if text else []
         self.report.lines += len(lines)
-        if self._normalizer is None and not self._allow_markers:
-            _refuse_special_words(lines, text, path, first_line)
+        if not self._allow_markers:
+            _refuse(_SPECIAL_WORD if self._normalizer is None else _MARKER, text, path, first_line)
         if self._normalizer is not None:
-            _refuse_markers(lines, text, path, first_line)
             lines = self._normalized(lines)
             text = "\n".join(lines)
         if self._alphabet is not None and not self._alphabet.issuperset(text):
@@ -191,26 +192,13 @@ def _decode(block: bytes, path: Path, first_line: int) -> str:
         ) from None
 
 
-def _refuse_special_words(lines: list[str], text: str, path: Path, first_line: int) -> None:
-    if not any(word in text for word in SPECIAL_WORDS):
-        return
-    for number, line in enumerate(lines, first_line):
-        for word in line.split():
-            if word in SPECIAL_WORDS:
-                raise LanguageModelError(
-                    f"{word} marks something else in a model; remove it from the text", path=path, line=number
-                )
-
-
-def _refuse_markers(lines: list[str], text: str, path: Path, first_line: int) -> None:
-    """Refuse markers before normalization makes words such as "s" of them; IRSTLM and SRILM write them into texts."""
-    if not _MARKER.search(text):
-        return
-    for number, line in enumerate(lines, first_line):
-        if found := _MARKER.search(line):
-            raise LanguageModelError(
-                f"{found[0]} marks something else in a model; remove it from the text", path=path, line=number
-            )
+def _refuse(marker: re.Pattern[str], text: str, path: Path, first_line: int) -> None:
+    if found := marker.search(text):
+        raise LanguageModelError(
+            f"{found[0]} marks something else in a model; remove it from the text",
+            path=path,
+            line=first_line + text.count("\n", 0, found.start()),
+        )
 
 
 def read_word_list(path: Path) -> list[str]:
