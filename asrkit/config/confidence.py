@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from asrkit.config.recognition import DecodingConfig
-from asrkit.config.settings import Settings, one_of, positive, require
+from asrkit.config.settings import Settings, not_negative, one_of, positive, require
 
 # What the errors of a language model's words depend on; see DecodingConfig.
 _WEIGHTS = ("lm_weight", "word_bonus", "prior_scale", "unknown_weight", "unknown_bonus")
@@ -55,7 +55,7 @@ class Calibration(Settings):
         one_of("mode", self.mode, ("fast", "accurate", "thorough"))
         positive(self, "beam", "spread", "clumping", "num_words")
         require(len(self.weights) == 5, f"weights must be 5 numbers, not {len(self.weights)}")
-        require(self.deletions >= 0 and self.insertions >= 0, "deletions and insertions must not be negative")
+        not_negative(self, "deletions", "insertions")
 
     @staticmethod
     def choose(known: Iterable[Calibration], decoding: DecodingConfig, lm: str | None) -> Calibration | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from asrkit.config.learning import FeatureConfig
-from asrkit.config.settings import Settings, one_of, positive, require
+from asrkit.config.settings import Settings, fraction, not_negative, one_of, positive, require
 from asrkit.errors import ConfigError
 
 WAVEFORM, NEMO, KALDI = "waveform", "nemo", "kaldi"
@@ -47,7 +47,7 @@ class ForeignFeatures(FeatureConfig):
         one_of("window", self.window, ("povey", "hamming", "hann"))
         one_of("silence", self.silence, ("counted",))
         positive(self, "scale", "stack", "stack_step")
-        require(0.0 <= self.epsilon <= 1.0, f"epsilon must lie between 0 and 1, not {self.epsilon!r}")
+        fraction(self, "epsilon")
         require(self.kind != WAVEFORM or (self.stack, self.mean) == (1, ()), "samples are neither stacked nor centered")
         require(self.stack_step <= self.stack, "stack_step must not leave frames out between two stacks")
         require(
@@ -156,9 +156,8 @@ class GraphConfig(Settings):
         one_of("lengths_kind", self.lengths_kind, ("frames", "mask", "share"))
         one_of("values", self.values, ("log-probabilities", "probabilities", "logits"))
         one_of("batching", self.batching, ("padded", "equal", "alone"))
-        positive(self, "stride_frames")
-        require(self.drop_steps >= 0, f"drop_steps must not be negative, not {self.drop_steps}")
-        require(self.longest_s is None or self.longest_s > 0, f"longest_s must be positive, not {self.longest_s}")
+        positive(self, "stride_frames", "longest_s")
+        not_negative(self, "drop_steps")
         _ = self.constant_values  # they can be read
 
     @property

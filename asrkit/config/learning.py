@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from asrkit.config.settings import Settings, codec_name, fraction, normalizer_name, one_of, positive, require, span
+from asrkit.config.settings import (
+    Settings,
+    codec_name,
+    fraction,
+    normalizer_name,
+    not_negative,
+    one_of,
+    positive,
+    require,
+    span,
+)
 
 _MOST_WINDOW_SAMPLES = 1 << 16
 
@@ -136,8 +147,7 @@ class ModelConfig(Settings):
         one_of("rnn_type", self.rnn_type, ("gru", "lstm", "rnn"))
         one_of("normalization", self.normalization, ("batch", "layer"))
         positive(self, "rnn_layers", "rnn_units")
-        for name in ("bottleneck_units", "dense_units", "lookahead_steps"):
-            require(getattr(self, name) >= 0, f"{name} must not be negative, not {getattr(self, name)}")
+        not_negative(self, "bottleneck_units", "dense_units", "lookahead_steps")
         require(
             not (self.bidirectional and self.lookahead_steps),
             "lookahead_steps is for unidirectional models; set bidirectional = false or lookahead_steps = 0",
@@ -147,10 +157,7 @@ class ModelConfig(Settings):
     @property
     def stride_frames(self) -> int:
         """Input frames per output step."""
-        stride = 1
-        for layer in self.conv_layers:
-            stride *= layer.stride_frames
-        return stride
+        return math.prod(layer.stride_frames for layer in self.conv_layers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,8 +198,9 @@ class AugmentationConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(len(self.speeds) > 0 and all(0.5 <= s <= 2 for s in self.speeds), "speeds must lie in [0.5, 2]")
-        fraction(self, "noise_probability", "room_probability", "clip_probability", "codec_probability")
-        fraction(self, "time_mask_share")
+        fraction(
+            self, "noise_probability", "room_probability", "clip_probability", "codec_probability", "time_mask_share"
+        )
         span(self, "noise_snr_db", -200.0, 200.0)
         span(self, "room_rt60_s", 0.05, 3.0)
         span(self, "clip_db", 0.0, 60.0)
@@ -200,8 +208,7 @@ class AugmentationConfig(Settings):
             require(all(getattr(self, name)) and len(getattr(self, name)) > 0, f"{name} must name at least one")
         for codec in self.codecs:
             codec_name("codecs", codec)
-        for name in ("time_masks", "time_mask_frames", "frequency_masks", "frequency_mask_bins", "gain_db"):
-            require(getattr(self, name) >= 0, f"{name} must not be negative")
+        not_negative(self, "time_masks", "time_mask_frames", "frequency_masks", "frequency_mask_bins", "gain_db")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,8 +245,7 @@ class TrainingConfig(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         positive(self, "epochs", "batch_size", "batch_frames", "learning_rate", "clip_norm", "max_seconds")
-        for name in ("warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds", "devices", "seed"):
-            require(getattr(self, name) >= 0, f"{name} must not be negative")
+        not_negative(self, "warmup_steps", "weight_decay", "patience", "dev_samples", "min_seconds", "devices", "seed")
         fraction(self, "final_learning_rate_share", "auxiliary_weight")
         one_of("auxiliary_units", self.auxiliary_units, ("", "characters", "subwords", "phonemes"))
         require(0.0 <= self.ema_momentum < 1.0, f"ema_momentum must lie in [0, 1), not {self.ema_momentum!r}")
@@ -273,5 +279,5 @@ class DataConfig(Settings):
         one_of("units", self.units, ("characters", "subwords", "phonemes"))
         one_of("pronunciations", self.pronunciations, ("first", "drawn"))
         one_of("unknown_words", self.unknown_words, ("refuse", "pronounce"))
-        require(self.subwords >= 0, f"subwords must not be negative, not {self.subwords}")
+        not_negative(self, "subwords")
         require(0.0 < self.dev_share < 1.0, f"dev_share must lie between 0 and 1, not {self.dev_share!r}")

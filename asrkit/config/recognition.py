@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from asrkit.config.settings import Settings, normalizer_name, one_of, positive, require, whole
+from asrkit.config.settings import Settings, fraction, normalizer_name, not_negative, one_of, positive, require, whole
 
 # Beam and symbol threshold in nats, with a language model or hotwords and without: then nothing raises what the
 # emissions find unlikely.
@@ -63,11 +63,11 @@ class DecodingConfig(Settings):
         one_of("lm_case", self.lm_case, ("auto", "exact", "fold"))
         one_of("vocabulary", self.vocabulary, ("open", "closed", "spelled"))
         whole(self, "beam", "n_best")
-        positive(self, "beam", "n_best")
+        positive(self, "beam", "n_best", "symbol_threshold")
+        fraction(self, "max_unspelled")
         for name, most in (("lm_weight", MOST_WEIGHT), ("unknown_weight", MOST_WEIGHT), ("prior_scale", 10.0)):
             value = getattr(self, name)
             require(0.0 <= value <= most, f"{name} must lie between 0 and {most:g}, not {value!r}")
-        require(0.0 <= self.max_unspelled <= 1.0, f"max_unspelled must lie in [0, 1], not {self.max_unspelled!r}")
         for name, value in (
             ("word_bonus", self.word_bonus),
             ("lm_weight times unknown_bonus", self.lm_weight * self.unknown_bonus),
@@ -82,10 +82,6 @@ class DecodingConfig(Settings):
         require(
             self.beam_threshold is None or 0.0 < self.beam_threshold <= 80.0,
             f"beam_threshold must lie in (0, 80], not {self.beam_threshold!r}",
-        )
-        require(
-            self.symbol_threshold is None or self.symbol_threshold > 0.0,
-            f"symbol_threshold must be positive, not {self.symbol_threshold!r}",
         )
 
     @property
@@ -163,14 +159,9 @@ class TranscriptionConfig(Settings):
         one_of("channels", self.channels, ("mix", "split"))
         one_of("runner", self.runner, ("local", "ray"))
         one_of("device", self.device, DEVICES)
-        require(
-            self.raw_rate_hz is None or self.raw_rate_hz > 0, f"raw_rate_hz must be positive, not {self.raw_rate_hz}"
-        )
-        require(
-            self.audio_track is None or self.audio_track >= 0, f"audio_track must not be negative: {self.audio_track}"
-        )
-        require(self.jobs >= 0, f"jobs must not be negative, not {self.jobs}")
-        positive(self, "threads", "batch_seconds", "batch_size", "window_s", "subtitle_width", "subtitle_lines")
+        not_negative(self, "audio_track", "jobs")
+        positive(self, "raw_rate_hz", "threads", "batch_seconds", "batch_size", "window_s")
+        positive(self, "subtitle_width", "subtitle_lines")
         require(
             self.window_s < math.inf, "window_s must be finite; recordings are read in windows, so that memory holds"
         )
@@ -239,7 +230,7 @@ class ScoringConfig(Settings):
         one_of("extra", self.extra, ("error", "ignore"))
         one_of("notation", self.notation, ("nist", "none"))
         one_of("characters", self.characters, ("char", "char-nospace", "grapheme"))
-        require(self.resamples >= 0, f"resamples must not be negative, not {self.resamples}")
+        not_negative(self, "resamples")
         require(0.0 < self.confidence < 1.0, f"confidence must lie between 0 and 1, not {self.confidence!r}")
         require(
             self.engine != "jiwer" or self.weights == "unit",

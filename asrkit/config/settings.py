@@ -140,10 +140,17 @@ def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def positive(settings: Any, *names: str) -> None:
-    """Require fields above zero."""
+    """Require fields above zero, where they are set."""
     for name in names:
         value = getattr(settings, name)
-        require(value > 0, f"{name} must be positive, not {value!r}")
+        require(value is None or value > 0, f"{name} must be positive, not {value!r}")
+
+
+def not_negative(settings: Any, *names: str) -> None:
+    """Require fields of zero or more, where they are set."""
+    for name in names:
+        value = getattr(settings, name)
+        require(value is None or value >= 0, f"{name} must not be negative, not {value!r}")
 
 
 def whole(settings: Any, *names: str) -> None:
