@@ -53,6 +53,14 @@ def lm(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("line", ["see\t0.99\t0.1\t1.0\t2.5e-05\ts i\n", "see 1.0 s i\n", "see\ts i\n"])
+def test_probabilities_of_a_pronunciation_are_no_part_of_it(tmp_path: Path, line: str) -> None:
+    """Kaldi's lexiconp.txt and dictionaries of the Montreal Forced Aligner have them."""
+    path = tmp_path / "lexicon"
+    path.write_text(line)
+    assert Lexicon.read(path).lines == (("see", ("s", "i")),)
+
+
 def test_what_stands_between_words_is_no_part_of_one(tmp_path: Path) -> None:
     """Flashlight's lexicons end each word with it; in the middle it would make two."""
     spelled, left_out = Lexicon((("see", ("s", "i", "|")), ("a", ("|", "ə")), ("seed", ("s", "|", "d")))).spell(BOUNDED)

@@ -15,9 +15,11 @@ from asrkit.reading import read_bounded
 from asrkit.text.symbols import Symbols
 
 _MAX_BYTES = 256 << 20  # ten million words
+_BEGINNING = 1 << 12  # characters that tell how a lexicon is written
 _SHOWN = 5  # words named in a message
 _ARPABET = re.compile(r"^([A-Z]{1,3})[012]?$")  # a vowel may have a stress, and Kaldi has SIL and SPN
 _VARIANT = re.compile(r"^(.+)\(\d+\)$")
+_CHANCES = re.compile(r"^(\S+[ \t]+)(?:[0-9]+\.[0-9]+(?:e-?[0-9]+)?[ \t]+)+", re.MULTILINE)  # of a way to say a word
 _COMMENT = re.compile(r"^;;;.*|\s#.*$")
 
 
@@ -39,7 +41,8 @@ class Lexicon:
         """Read a file of lines ``word<TAB>labels``, the labels between spaces; empty lines do not count.
 
         A file without tabs is read as CMUdict is written: the word and its labels between spaces, ``word(2)`` for
-        another way to say it, comments after ``;;;`` or `` # ``.
+        another way to say it, comments after ``;;;`` or `` # ``. Probabilities behind the word, as Kaldi and Montreal's
+        aligner write them, are passed over.
 
         Raises:
             MissingPathError: There is no such file.
@@ -54,6 +57,8 @@ class Lexicon:
             raise LexiconError(f"cannot be read: {error.strerror or error}", path=path) from None
         except UnicodeDecodeError as error:
             raise LexiconError(f"cannot be read as UTF-8 text: {error}", path=path) from None
+        if _CHANCES.search(text, 0, _BEGINNING):  # all lines have them, or none
+            text = _CHANCES.sub(r"\1", text)
         lines = tuple(_parse(text, path) if "\t" in text else _parse_cmudict(text, path))
         if not lines:
             raise LexiconError("holds no words; give lines of a word, a tab and its symbols", path=path)
