@@ -53,6 +53,11 @@ def test_what_was_put_in_is_not_looked_at_again(tmp_path: Path) -> None:
     assert replacements(tmp_path, "a => b\nb => a").apply("a b a") == "b a b"
 
 
+def test_what_follows_a_mark_of_comments_is_one(tmp_path: Path) -> None:
+    text = "a => b # why\n[c] => [d] / [ ] __ [ ] ;; nist\nuh => #\nC# => c sharp\n  # all\n"
+    assert replacements(tmp_path, text).apply("a c uh c sharp") == "b d c sharp"
+
+
 @given(st.lists(st.sampled_from(["a", "b", "c", "d"])))
 def test_words_without_a_rule_stay(words: list[str]) -> None:
     rules = Replacements("m", "0", {("a",): (), ("b", "c"): ("x",)})
@@ -65,6 +70,7 @@ def test_words_without_a_rule_stay(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("a => b => c", "map.txt:1: is no replacement; write old => new"),
         ("colour color", "map.txt:1: is no replacement; write old => new"),
         ("a => b\n\n?! => x", "map.txt:3: nothing is left of what is to be replaced"),
         ("a => b\nA => c", "map.txt:2: 'a' becomes something else on line 1"),

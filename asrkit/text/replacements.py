@@ -14,6 +14,7 @@ from asrkit.reading import read_bounded
 
 _MAX_BYTES = 64 << 20
 _BRACKETED = re.compile(r"^\[(?P<old>[^\]]*)\]\s*=>\s*\[(?P<new>[^\]]*)\](?:\s*/\s*(?P<context>.*))?$")
+_COMMENT = re.compile(r"^\s*[;#*].*|\s(?:;;|#(?!\S)).*")
 _CHOICE = re.compile(r"\{([^{}/]*)(?:/[^{}]*)*\}")
 Words = tuple[str, ...]
 
@@ -63,7 +64,7 @@ def read_replacements(path: Path, normalize: Callable[[str], str]) -> Replacemen
     """Read a file of replacements.
 
     A line is ``old => new``, or NIST's ``[old] => [new] / [ ] __ [ ]``; of alternatives ``{a / b}`` the first counts.
-    Empty lines and those that begin with ``;``, ``#`` or ``*`` say nothing.
+    Empty lines, those that begin with ``;``, ``#`` or ``*``, and what follows `` ;;`` or `` # `` say nothing.
 
     Args:
         path: UTF-8 text.
@@ -83,9 +84,10 @@ def read_replacements(path: Path, normalize: Callable[[str], str]) -> Replacemen
     phrases: dict[Words, Words] = {}
     line_of: dict[Words, int] = {}
     for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip()[0] in ";#*":
+        line = _COMMENT.sub("", line).strip()
+        if not line:
             continue
-        old, new = (tuple(normalize(side).split()) for side in _sides(line.strip(), path, number))
+        old, new = (tuple(normalize(side).split()) for side in _sides(line, path, number))
         if not old:
             raise ConfigError(f"{path}:{number}: nothing is left of what is to be replaced; give a word")
         if phrases.setdefault(old, new) != new:
@@ -105,6 +107,6 @@ def _sides(line: str, path: Path, number: int) -> tuple[str, str]:
         old, new = bracketed["old"], bracketed["new"]
     else:
         old, arrow, new = line.partition("=>")
-        if not arrow:
+        if not arrow or "=>" in new:
             raise ConfigError(f"{path}:{number}: is no replacement; write old => new")
     return old, _CHOICE.sub(lambda match: match[1], new)
