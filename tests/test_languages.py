@@ -79,7 +79,7 @@ def test_basic_folds_case_and_punctuation_only(text: str, said: str, compared: s
         ("ru", "2,5 и 3,50", "две целых пять десятых и три целых пятьдесят сотых"),
         ("hu", "2,0 és 3,14 és 1,2345", "kettő nulla és három egész tizennégy század és egy kettő három négy öt"),
         ("ja", "3.14", "三点一四"),
-        ("pt", "R$ 5, R$-1,50, $ 5, 5 €", "cinco reais menos um reais cinquenta cinco dólares cinco euros"),
+        ("pt", "R$ 5, R$-1,50, $ 5, 5 €", "cinco reais menos um real cinquenta cinco dólares cinco euros"),
         ("vi", "năm 1984", "năm một nghìn chín trăm tám mươi bốn"),
         ("ja", "1984年 1500円", "千九百八十四 年 千五百 円"),
         ("ko", "1984년 1500원", "천구백팔십사 년 천오백 원"),
@@ -107,6 +107,9 @@ def test_basic_folds_case_and_punctuation_only(text: str, said: str, compared: s
             "douze mille trois cent quarante cinq euros douze trois cent quarante cinq kg",
         ),
         ("es", "de $5 a $10, $5 €6 y 5 $", "de cinco dólares a diez dólares cinco dólares seis euros y cinco dólares"),
+        ("de", "1 €, 1,50 €, 1 %, 1,5 €", "ein euro ein euro fünfzig ein prozent eins komma fünf euro"),
+        ("es", "1 €, $1, £1,00, 21 €", "un euro un dólar una libra veintiuno euros"),
+        ("fr", "1 € et 1 %", "un euro et un pour cent"),
         ("de", "1,5 Mio. €, Preise in $", "eins komma fünf mio euro preise in dollar"),
     ],
 )

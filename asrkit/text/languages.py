@@ -37,6 +37,16 @@ _UNITS = {
     "te": {"-": "మైనస్"},
     "vi": {"-": "âm"},
 }
+# What one of them is called, where the words for one and for many units do not say it.
+_ONE = {
+    "de": {"%": "ein prozent", "€": "ein euro", "$": "ein dollar", "£": "ein pfund"},
+    "fr": {"€": "un euro", "$": "un dollar", "£": "une livre"},
+    "es": {"€": "un euro", "$": "un dólar", "£": "una libra"},
+    "it": {"€": "un euro", "$": "un dollaro", "£": "una sterlina"},
+    "pt": {"€": "um euro", "$": "um dólar", "£": "uma libra", "r$": "um real"},
+    "sv": {"€": "en euro", "$": "en dollar"},
+    "da": {"€": "en euro", "$": "en dollar"},
+}
 # Languages that say years in hundreds; num2words' years of others have words for "year" or eras, or are none.
 _YEARS = frozenset({"da", "de", "nl", "no"})
 # Of ranks, and in German of decades: 2e is deuxième, 80er achtziger.
@@ -139,10 +149,11 @@ class _Speller:
         whole, fraction = match["whole"], match["fraction"]
         sign = match["before"] or match["after"]
         unit = self._units.get(sign, sign) if sign else ""
-        if sign and sign != "%" and fraction and len(fraction) == 2:  # drei euro fünfzig
-            return f" {self._whole(whole)} {unit} {_spell_digits(self._say, fraction) if int(fraction) else ''} "
-        words = self._spell_decimals(re.sub("[^0-9]", "", whole), fraction) if fraction else self._whole(whole)
-        return f" {words} {unit} "
+        if fraction is None or (sign and sign != "%" and len(fraction) == 2):  # drei euro fünfzig
+            one = _ONE.get(self._language, {}).get(sign) if whole == "1" else None
+            rest = f" {_spell_digits(self._say, fraction)}" if fraction and int(fraction) else ""
+            return f" {one or f'{self._whole(whole)} {unit}'}{rest} "
+        return f" {self._spell_decimals(re.sub('[^0-9]', '', whole), fraction)} {unit} "
 
     def _whole(self, written: str) -> str:
         if self._language in _YEARS and len(written) == 4 and "1500" <= written <= "1999":
