@@ -98,6 +98,7 @@ CHANGED = [
     ),
     ("a $5-million deal", "a five million dollar deal", "a hyphen before the scale"),
     ("1 ½ cups", "one and a half cups", "a half behind a space"),
+    ("n\u0303² ñ²", "ñ two ñ two", "a raised digit behind a letter of two parts"),
     ("Windows™ 20 ºC", "windows twenty degrees celsius", "a mark is no letter"),
     (
         "12 345 € 1 234.56",

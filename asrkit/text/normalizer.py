@@ -172,7 +172,8 @@ def _unify(text: str, fold: Callable[[str], str], separator: str) -> str:
     """Bring compatibility forms, old spellings, spaces, dashes and case together (NFKC and its caseless form)."""
     text = _GROUPED.sub(lambda match: re.sub("[^0-9]", separator, match[0]), text.replace("\u2116", "#"))
     if _ODD_DIGIT.search(text):
-        text = _RANK_MARK.sub(r"\1°", _APART.sub(lambda match: "  " if match.lastgroup else " ", text))
+        text = _APART.sub(lambda match: "  " if match.lastgroup else " ", unicodedata.normalize("NFC", text))
+        text = _RANK_MARK.sub(r"\1°", text)
     text = _OLD_FORM.sub(lambda match: _OLD_FORMS[match[0]], text).translate(_TIDY)
     text = unicodedata.normalize("NFKC", fold(unicodedata.normalize("NFKC", text))).translate(_TIDY)
     text = unicodedata.normalize("NFKC", fold(text).replace("i\u0307", "i"))
