@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import oracles
 import pytest
@@ -13,6 +14,7 @@ from typer.testing import CliRunner, Result
 from asrkit.cli.whole import app
 from asrkit.errors import AsrkitError
 from asrkit.language_model import NgramModel
+from asrkit.text import get_normalizer
 
 TINY = Path(__file__).parents[1] / "lm" / "tiny.arpa"
 
@@ -167,6 +169,21 @@ def test_wrong_use_is_refused_in_one_line(
     monkeypatch.chdir(tmp_path)
     assert message in refused(*arguments)
     assert not any(tmp_path.iterdir())
+
+
+def test_texts_are_normalized_as_those_of_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    turkish = SimpleNamespace(text_normalizer=get_normalizer("basic", "tr"))
+    monkeypatch.setattr("asrkit.model.bundle.Bundle.load", lambda path: turkish)
+    text, lm = tmp_path / "text.txt", tmp_path / "m.arpa"
+    text.write_text("IŞIK ve 5!\n" * 3)
+    asked = ["--model", tmp_path, "--json"]
+    run("build", text, "-o", lm, "--order", 1, "--discount-fallback", *asked)
+    assert json.loads(run("perplexity", lm, text, *asked).stdout)["unknown_words"] == 0
+    assert json.loads(run("perplexity", lm, text, "--json").stdout)["unknown_words"] == 6
+    assert (
+        "no model knows a word"
+        not in run("interpolate", lm, lm, "-o", tmp_path / "i.arpa", "--tune-on", text, *asked).output
+    )
 
 
 def test_no_command_writes_over_what_it_reads(tmp_path: Path) -> None:

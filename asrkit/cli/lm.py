@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -13,6 +13,9 @@ from typer.core import TyperCommand
 from asrkit.cli.app import app
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from asrkit.text import Normalizer
 
 lm_app = typer.Typer(
     name="lm", help="Build, inspect and tune n-gram language models.", no_args_is_help=True, rich_markup_mode="rich"
@@ -34,6 +37,9 @@ Texts = Annotated[
 ]
 ArpaOutput = Annotated[
     Path, typer.Option("--output", "-o", help="The model: .arpa, or .arpa and .gz, .xz, .bz2, .zst.")
+]
+Bundled = Annotated[
+    Path | None, typer.Option("--model", help="Normalize as the texts of this model bundle were; default: as English.")
 ]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model: ARPA, asrkit's or KenLM's binary.")]
 
@@ -73,6 +79,22 @@ def numbers_of(text: str | None, option: str) -> tuple[float, ...]:
         return tuple(float(part) for part in (text or "").replace(",", " ").split())
     except ValueError:
         raise ConfigError(f"{option} takes numbers, not {text!r}") from None
+
+
+def normalizer_of(bundle: Path | None, raw: bool) -> Normalizer | None:
+    """Return what brings texts into the words of a language model; None: nothing does.
+
+    Raises:
+        MissingPathError: There is no such bundle.
+        ConfigError: Its normalizer needs a package that is not installed.
+    """
+    from asrkit.cli.settings import named_model
+    from asrkit.model.bundle import Bundle
+    from asrkit.text import get_normalizer
+
+    if raw:
+        return None
+    return get_normalizer("standard") if bundle is None else Bundle.load(named_model(bundle, "--model")).text_normalizer
 
 
 def keep_sources(output: Path, *sources: Path) -> None:

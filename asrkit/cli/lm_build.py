@@ -11,12 +11,14 @@ import typer
 
 from asrkit.cli.lm import (
     ArpaOutput,
+    Bundled,
     Json,
     NumberListCommand,
     Quiet,
     Raw,
     Texts,
     lm_app,
+    normalizer_of,
     numbers_of,
     progress_bars,
     remark,
@@ -47,9 +49,7 @@ def build(
     discount_fallback: Annotated[
         bool, typer.Option("--discount-fallback", help="Fixed discounts where the text is too small to give its own.")
     ] = False,
-    model: Annotated[
-        Path | None, typer.Option("--model", help="Normalize as the texts of this model bundle were.")
-    ] = None,
+    model: Bundled = None,
     alphabet: Annotated[str | None, typer.Option(help="Refuse words with other characters than these.")] = None,
     memory_mb: Annotated[int, typer.Option(help="Memory for sorting; what does not fit goes to the disk.")] = 512,
     raw: Raw = False,
@@ -57,22 +57,18 @@ def build(
     quiet: Quiet = False,
 ) -> None:
     """Estimate a model from text: interpolated modified Kneser-Ney, equal to KenLM's lmplz."""
-    from asrkit.cli.settings import named_model
     from asrkit.language_model import TextSource, build_ngram, read_word_list
-    from asrkit.model.bundle import Bundle
-    from asrkit.text.normalizer import get_normalizer
 
     prune_counts = numbers_of(prune, "--prune")
     if not all(map(float.is_integer, prune_counts)):
         raise ConfigError(f"--prune takes whole numbers such as 0 0 1, not {prune!r}")
     vocabulary = None if vocab is None else read_word_list(vocab)
-    bundle = None if model is None else Bundle.load(named_model(model, "--model"))
-    normalizer = get_normalizer("standard") if bundle is None else bundle.text_normalizer
+    normalizer = normalizer_of(model, raw)
     with progress_bars(quiet) as bar:
         reading = bar("reading")
         source = TextSource(
             texts,
-            normalizer=None if raw else normalizer,
+            normalizer=normalizer,
             alphabet=alphabet,
             progress=lambda done, total: reading(done / total),
         )

@@ -11,6 +11,7 @@ import typer
 
 from asrkit.cli.lm import (
     ArpaOutput,
+    Bundled,
     Json,
     ModelPath,
     NumberListCommand,
@@ -19,6 +20,7 @@ from asrkit.cli.lm import (
     Texts,
     keep_sources,
     lm_app,
+    normalizer_of,
     numbers_of,
     progress_bars,
     remark,
@@ -98,13 +100,13 @@ def interpolate(
         str | None, typer.Option(metavar="W W ...", help="One weight for each model; all the same by default.")
     ] = None,
     tune_on: TuneTexts = None,
+    bundle: Bundled = None,
     raw: Raw = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Mix models: each word's probability is the weighted mean of theirs."""
     from asrkit.language_model import NgramModel, TextSource, interpolate_models, tune_weights
-    from asrkit.text.normalizer import get_normalizer
 
     if weights is not None and tune_on:
         raise ConfigError("give --weights or --tune-on, not both")
@@ -112,7 +114,7 @@ def interpolate(
     models = [NgramModel.load(path) for path in sources]
     shares = numbers_of(weights, "--weights") or (1.0,) * len(models)
     if tune_on:
-        shares = tune_weights(models, list(TextSource(tune_on, normalizer=None if raw else get_normalizer("standard"))))
+        shares = tune_weights(models, list(TextSource(tune_on, normalizer=normalizer_of(bundle, raw))))
         remark("weights: " + " ".join(f"{share:.4f}" for share in shares), quiet)
     with progress_bars(quiet) as bar:
         interpolate_models(models, output, shares, progress=bar("writing"))
@@ -123,14 +125,14 @@ def interpolate(
 def perplexity(
     model: ModelPath,
     texts: Texts,
+    bundle: Bundled = None,
     raw: Raw = False,
     as_json: Json = False,
 ) -> None:
     """Measure how well a model foresees a text, with and without the words it does not know."""
     from asrkit.language_model import NgramModel, TextSource
-    from asrkit.text.normalizer import get_normalizer
 
-    source = TextSource(texts, normalizer=None if raw else get_normalizer("standard"))
+    source = TextSource(texts, normalizer=normalizer_of(bundle, raw))
     lm = NgramModel.load(model)
     result = lm.perplexity(source)
     if result.unknown_words == result.words:
@@ -210,9 +212,8 @@ def _tell(model: NgramModel, as_json: bool, **more: Any) -> None:
 def _quantization_cost(before: NgramModel, after: NgramModel, texts: list[str] | None) -> dict[str, Any]:
     """Measure both models on a text, or on n-grams of the model itself where there is none."""
     from asrkit.language_model import TextSource
-    from asrkit.text.normalizer import get_normalizer
 
-    blocks = list(TextSource(texts, normalizer=get_normalizer("standard"))) if texts else [before.sample_ngrams()]
+    blocks = list(TextSource(texts, normalizer=normalizer_of(None, raw=False))) if texts else [before.sample_ngrams()]
     return {
         "perplexity_before": before.perplexity(blocks).with_unknown,
         "perplexity": after.perplexity(blocks).with_unknown,
