@@ -38,6 +38,7 @@ def test_turkish_has_two_letters_i() -> None:
         ("10-15, gut -5%-10% - 7...5 Nr.5", "10 15 gut -5 % 10 % 7 5 nr 5", "10 15 gut -5 % 10 % 7 5 nr 5"),
         ("10³ H₂O 5² ①②", "10 3 h2o 5 2 1 2", "10 3 h2o 5 2 1 2"),
         ("1\u00a0000 und 1 000", "1.000 und 1 000", "1.000 und 1 000"),
+        ("M&uuml;ller &amp; S&#246;hne", "müller & söhne", "müller & söhne"),
         ("½ 1/2 2½ Produkt™ 20 ºC", "1 2 1 2 2 1 2 produkt 20 c", "1 2 1 2 2 1 2 produkt 20 c"),
     ],
 )

@@ -166,6 +166,7 @@ CHANGED = [
     ("May 4, 2020; may 4 come", "may fourth twenty twenty may four come", "may is a month where a date ends"),
     ("Jan. 5", "january fifth", "short months before a day"),
     ("AT&amp;T &lt; &nbsp;x", "at and t x", "what HTML calls signs"),
+    ("don&#8217;t don&rsquo;t &Eacute;t&#xe9; R&D; &notit;", "don't don't été r and d and notit", "or letters"),
     ("20°C 5° F", "twenty degrees celsius five degrees fahrenheit", "degrees of what"),
     ("Prof. Smith vs. Jones Jr.", "professor smith versus jones junior", "more titles"),
     ("ＡＢＣ １２３ ｶﾀｶﾅ", "abc one hundred twenty three カタカナ", "compatibility forms"),

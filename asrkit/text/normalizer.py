@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from html.entities import html5
 
 from asrkit.errors import ConfigError
 from asrkit.packages import needed, version_of
@@ -31,7 +32,7 @@ _TITLES = {
 _SIGNS = {"&": " and ", "%": " percent ", "@": " at ", "+": " plus ", "=": " equals ", "°": " degrees "}
 _APOSTROPHES = "'\u2018\u2019\u201b\u02bc\u02bb\u2032\u00b4`\uff07"
 _ZERO_WIDTH_SPACES = "\u200b\u2060\ufeff"
-_ENTITY = re.compile("&(?:amp|lt|gt|quot|apos|nbsp|#39|#x27);", re.IGNORECASE)
+_ENTITY = re.compile("&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,9});", re.IGNORECASE)
 # Spaces that never separate words when digits stand in threes behind them.
 _GROUPED = re.compile("(?<![0-9.,])[1-9][0-9]{0,2}(?:[\u00a0\u202f\u2009][0-9]{3})+(?![0-9])")
 # Raised, lowered and circled numbers touch others but are none of their digits: 10³, and the note of 1990¹. Those that
@@ -140,8 +141,8 @@ def normalize(text: str, version: str = STANDARD_VERSION) -> str:
     titles = _TITLES[version]
     if _PLAIN.fullmatch(text) and not any(title in text for title in titles):
         return text
-    if version != "1" and "&" in text:
-        text = _ENTITY.sub(lambda match: html.unescape(match[0].lower()), text)
+    if version != "1":
+        text = _unescape(text)
     is_ascii = text.isascii()
     if is_ascii:
         text = text.lower().replace("`", "'")
@@ -168,6 +169,18 @@ def _words(text: str, is_ascii: bool) -> list[str]:
     return text.split() if is_ascii else _drop_orphan_marks(text.split())
 
 
+def _unescape(text: str) -> str:
+    """Return what a text means that HTML wrote: ``&rsquo;``, ``&#8217;``, ``&amp;``; other names stay."""
+    if "&" not in text:
+        return text
+    return _ENTITY.sub(_meaning, text)
+
+
+def _meaning(entity: re.Match[str]) -> str:
+    name = entity[0][1:]
+    return html.unescape(entity[0]) if name[0] == "#" else html5.get(name, html5.get(name.lower(), entity[0]))
+
+
 def _unify(text: str, fold: Callable[[str], str], separator: str) -> str:
     """Bring compatibility forms, old spellings, spaces, dashes and case together (NFKC and its caseless form)."""
     text = _GROUPED.sub(lambda match: re.sub("[^0-9]", separator, match[0]), text.replace("\u2116", "#"))
@@ -184,7 +197,7 @@ def _unify(text: str, fold: Callable[[str], str], separator: str) -> str:
 
 def _normalize_language(text: str, language: str, spell: Callable[[str], str] | None = None) -> str:
     """Bring a text into words in lower case without English: signs stay, digits too unless something spells them."""
-    text = _unify(text, lambda part: lower(part, language), thousands_separator(language))
+    text = _unify(_unescape(text), lambda part: lower(part, language), thousands_separator(language))
     if spell is not None:
         text = unicodedata.normalize("NFKC", spell(text).lower())
     marks = _NUMBER_MARK if _DIGIT.search(text) else _MARK  # telling them apart takes longer than all the rest
