@@ -168,6 +168,7 @@ CHANGED = [
     ("AT&amp;T &lt; &nbsp;x", "at and t x", "what HTML calls signs"),
     ("don&#8217;t don&rsquo;t &Eacute;t&#xe9; R&D; &notit;", "don't don't été r and d and notit", "or letters"),
     ("20°C 5° F", "twenty degrees celsius five degrees fahrenheit", "degrees of what"),
+    ("don\x92t \x93quoted\x94 5\x9610", "don't quoted five to ten", "quotes and dashes of Windows read as Latin-1"),
     ("Prof. Smith vs. Jones Jr.", "professor smith versus jones junior", "more titles"),
     ("ＡＢＣ １２３ ｶﾀｶﾅ", "abc one hundred twenty three カタカナ", "compatibility forms"),
     ("كـــتاب กำ", "كتاب กำ", "a stretched word; one Thai letter"),

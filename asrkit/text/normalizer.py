@@ -47,6 +47,8 @@ _APART = re.compile(
 # trademarks, of which NFKC makes letters.
 _OLD_FORMS = {f"{old}\u0d4d\u200d": new for old, new in zip("ണനരലളക", "ൺൻർൽൾൿ", strict=True)}
 _OLD_FORMS |= {"\u0640": "", "\u05f3": "'", "\u2122": " ", "\u2120": " "}
+# Windows' quotes and dashes, which somebody took for Latin-1
+_OLD_FORMS |= {chr(code): bytes([code]).decode("cp1252") for code in range(0x91, 0x98)}
 _OLD_FORM = re.compile("|".join(_OLD_FORMS))
 # Of ranks (1º, 2.ª), or what Spanish keyboards have for °; no letters of their own, as NFKC makes of them.
 _RANK_MARK = re.compile(r"(?<=[0-9])([.\s]?)[ºª]")
