@@ -1,7 +1,6 @@
 """N-gram language models: load, query, build, convert."""
 
-from asrkit.language_model.binary import write_binary
-from asrkit.language_model.editing import interpolate_models, prune_model, tune_weights, write_arpa
+from asrkit.language_model.editing import interpolate_models, prune_model, tune_weights, write_arpa, write_binary
 from asrkit.language_model.estimation import BuildReport, build_ngram
 from asrkit.language_model.files import is_arpa_name
 from asrkit.language_model.ngram import NgramModel

@@ -12,8 +12,9 @@ import math
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from asrkit.errors import LexiconError
 from asrkit.language_model import NgramModel, build_ngram
@@ -142,6 +143,32 @@ class PronunciationModel:
         before = " ".join(history)
         answers = self._ngrams.score_words(" ".join(f"{before} {name}" for name, _ in units), bos=False, eos=False)
         return [_LN10 * log10_prob for log10_prob, _ in answers[len(history) :: len(history) + 1]]
+
+
+class Completed(NamedTuple):
+    """A lexicon with words that it lacked."""
+
+    lexicon: Lexicon  # all its lines, then one for each word that was guessed
+    guessed: tuple[str, ...]  # these words
+    left_out: tuple[str, ...]  # words with letters that the lexicon never uses
+
+
+def complete_lexicon(lexicon: Lexicon, words: Iterable[str]) -> Completed:
+    """Add words that a lexicon lacks, said as its own words are said.
+
+    Args:
+        lexicon: What it says is kept.
+        words: In the lexicon's letters; those that it knows are passed over.
+
+    Raises:
+        LexiconError: There are words to guess and nothing to learn from.
+    """
+    missing = [word for word in dict.fromkeys(words) if word not in lexicon.pronunciations]
+    if not missing:
+        return Completed(lexicon, (), ())
+    lines, left_out = PronunciationModel.estimate(lexicon).pronounce_all(missing)
+    completed = replace(lexicon, lines=(*lexicon.lines, *lines))
+    return Completed(completed, tuple(word for word, _ in lines), tuple(left_out))
 
 
 def _add(log_prob: float, other: float) -> float:

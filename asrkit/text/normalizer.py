@@ -52,12 +52,9 @@ _OLD_FORMS |= {chr(code): bytes([code]).decode("cp1252") for code in range(0x91,
 _OLD_FORM = re.compile("|".join(_OLD_FORMS))
 # Of ranks (1º, 2.ª), or what Spanish keyboards have for °; no letters of their own, as NFKC makes of them.
 _RANK_MARK = re.compile(r"(?<=[0-9])([.\s]?)[ºª]")
+_VARIATION_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 # What NFKC takes apart although it is one letter to those who write it.
 _WHOLE_LETTERS = {"\u0e4d\u0e32": "\u0e33", "\u0ecd\u0eb2": "\u0eb3"}
-
-
-def _is_variation_selector(character: str) -> bool:
-    return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
 
 
 class _Tidying(dict[int, str | None]):
@@ -73,7 +70,7 @@ class _Tidying(dict[int, str | None]):
             new = " "
         elif category == "Pd" or character == "\u2212":
             new = "-"
-        elif category == "Cf" or _is_variation_selector(character):
+        elif category == "Cf" or _VARIATION_SELECTOR.match(character):
             new = None
         elif category == "No" and "\u2044" in unicodedata.normalize("NFKD", character):
             new = f" {unicodedata.normalize('NFKD', character)}"
@@ -288,7 +285,9 @@ def get_normalizer(name: str, language: str = "en") -> Normalizer:
     if name == "none":
         return Normalizer("none", "", compose, folds_case=False, quick=_compose_plain)
     if name == "whisper" or name.startswith("whisper-"):
-        return _load_whisper()
+        with needed("the whisper normalizer", "whisper_normalizer", instead="use the standard normalizer"):
+            from whisper_normalizer.english import EnglishTextNormalizer
+        return Normalizer("whisper", version_of("whisper-normalizer"), EnglishTextNormalizer())
     if name in ("basic", f"basic-{BASIC_VERSION}"):
         return Normalizer("basic", BASIC_VERSION, lambda text: _normalize_language(text, code), fold_letters)
     if name == "standard-1":
@@ -314,9 +313,3 @@ def _compose_plain(texts: list[str]) -> Sequence[str | None]:
     from asrkit._native import compose_plain
 
     return compose_plain(texts)
-
-
-def _load_whisper() -> Normalizer:
-    with needed("the whisper normalizer", "whisper_normalizer", instead="use the standard normalizer"):
-        from whisper_normalizer.english import EnglishTextNormalizer
-    return Normalizer("whisper", version_of("whisper-normalizer"), EnglishTextNormalizer())

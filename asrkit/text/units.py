@@ -116,9 +116,9 @@ class Phonemes(Units):
 
     def encode(self, text: str, rng: np.random.Generator | None = None) -> Labels:
         """See ``Units``."""
-        if rng is None:
-            return self._joined(text, lambda ways: ways[0])
-        return self._joined(text, lambda ways: ways[0] if len(ways) == 1 else ways[int(rng.integers(len(ways)))])
+        return self._joined(
+            text, lambda ways: ways[0] if rng is None or len(ways) == 1 else ways[int(rng.integers(len(ways)))]
+        )
 
     def longest(self, text: str) -> Labels:
         """See ``Units``."""
