@@ -186,6 +186,17 @@ def test_texts_are_normalized_as_those_of_a_bundle(tmp_path: Path, monkeypatch: 
     )
 
 
+def test_a_vocabulary_is_normalized_as_the_text_is(tmp_path: Path, text: Path) -> None:
+    words, lm = tmp_path / "words", tmp_path / "m.arpa"
+    words.write_text("<s> THE\nCat\nDog\n")
+    asked = ("build", text, "-o", lm, "--vocab", words, "--order", 1, "--discount-fallback")
+    assert "1 words of the vocabulary do not occur" in run(*asked).stderr
+    assert set(NgramModel.load(lm).vocabulary) == {"<unk>", "<s>", "</s>", "the", "cat"}
+    lm.unlink()
+    assert "no word of the vocabulary is in the text" in refused(*asked, "--raw")
+    assert not lm.exists()
+
+
 def test_no_command_writes_over_what_it_reads(tmp_path: Path) -> None:
     one, other, lexicon = tmp_path / "one.arpa", tmp_path / "other.arpa", tmp_path / "lexicon"
     one.write_bytes(TINY.read_bytes())

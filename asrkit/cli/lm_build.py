@@ -44,7 +44,9 @@ def build(
             metavar="N N ...", help="For order 1, 2, ...: drop n-grams seen so often or less. The first must be 0."
         ),
     ] = None,
-    vocab: Annotated[Path | None, typer.Option(help="Keep only the words of this file.")] = None,
+    vocab: Annotated[
+        Path | None, typer.Option(help="Keep only the words of this file, normalized as the text is.")
+    ] = None,
     max_vocab: Annotated[int | None, typer.Option(help="Keep only so many most frequent words.")] = None,
     discount_fallback: Annotated[
         bool, typer.Option("--discount-fallback", help="Fixed discounts where the text is too small to give its own.")
@@ -62,8 +64,11 @@ def build(
     prune_counts = numbers_of(prune, "--prune")
     if not all(map(float.is_integer, prune_counts)):
         raise ConfigError(f"--prune takes whole numbers such as 0 0 1, not {prune!r}")
-    vocabulary = None if vocab is None else read_word_list(vocab)
     normalizer = normalizer_of(model, raw)
+    vocabulary = None if vocab is None else read_word_list(vocab)
+    if vocabulary is not None and normalizer is not None:
+        said = normalizer.said_all([word for word in vocabulary if not word.startswith("<")])
+        vocabulary = [part for words in said for part in words.split()]
     with progress_bars(quiet) as bar:
         reading = bar("reading")
         source = TextSource(

@@ -91,6 +91,10 @@ def build_ngram(
             raise
         except (ValueError, RuntimeError) as error:
             raise LanguageModelError(str(error), path=_name_of(texts)) from None
+    if words and frozenset(words).isdisjoint(estimator.vocabulary):
+        raise LanguageModelError(
+            "no word of the vocabulary is in the text: they may differ in case", path=_name_of(texts)
+        )
     counts = estimator.num_ngrams
     with model_file(output) as file:
         write_pieces(estimator.next_arpa_text, file.write, sum(counts), progress)
