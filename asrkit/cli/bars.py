@@ -1,12 +1,20 @@
-"""Progress bars of the commands that work on corpora."""
+"""Progress bars of the commands that work on corpora and language models."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 
 class Bars:
-    """Shows one bar for each stage, with the time left, beside the results; ``bytewise``: it counts bytes."""
+    """Shows one bar on stderr for each stage, with the time left, while a person looks at it.
 
-    def __init__(self, bytewise: bool = False) -> None:
+    Args:
+        counts: What the bars count; those of shares go at the end, the others stay beside the results.
+        quiet: Show nothing.
+    """
+
+    def __init__(self, counts: Literal["items", "bytes", "shares"] = "items", quiet: bool = False) -> None:
         from rich.progress import (
             BarColumn,
             DownloadColumn,
@@ -14,6 +22,7 @@ class Bars:
             Progress,
             ProgressColumn,
             TaskID,
+            TaskProgressColumn,
             TextColumn,
             TimeRemainingColumn,
             TransferSpeedColumn,
@@ -22,14 +31,19 @@ class Bars:
         from asrkit.cli.console import Console
 
         console = Console(stderr=True)
-        counts: list[ProgressColumn] = [DownloadColumn(), TransferSpeedColumn()] if bytewise else [MofNCompleteColumn()]
+        columns: dict[str, list[ProgressColumn]] = {
+            "items": [MofNCompleteColumn()],
+            "bytes": [DownloadColumn(), TransferSpeedColumn()],
+            "shares": [TaskProgressColumn()],
+        }
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            *counts,
+            *columns[counts],
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            transient=counts == "shares",
+            disable=quiet or not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -40,7 +54,12 @@ class Bars:
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
-    def update(self, what: str, done: int, total: int) -> None:
+    def share(self, what: str) -> Callable[[float], None]:
+        """Begin the bar of a stage, and return what moves it to a share of all."""
+        self.update(what, 0, 1)
+        return lambda share: self.update(what, share, 1)
+
+    def update(self, what: str, done: float, total: float) -> None:
         """Move the bar of a stage."""
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(f"{what:11}", total=total)

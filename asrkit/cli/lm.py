@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +24,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no r
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Take the text as it is, without normalizing it.")]
 
-Progress = Callable[[float], None]
 Texts = Annotated[
     list[str],
     typer.Argument(
@@ -105,24 +102,6 @@ def keep_sources(output: Path, *sources: Path) -> None:
     """
     if output.exists() and any(source.exists() and output.samefile(source) for source in sources):
         raise ConfigError(f"{output} is what the result is made of; name another output")
-
-
-@contextmanager
-def progress_bars(quiet: bool) -> Iterator[Callable[[str], Progress]]:
-    """Show bars on stderr while a person looks at it; hands out a function from a title to a new bar's update."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    from asrkit.cli.console import Console
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
-
-        def add(title: str) -> Callable[[float], None]:
-            task = bars.add_task(title, total=1.0)
-            return lambda share: bars.update(task, completed=share)
-
-        yield add
 
 
 def remark(text: str, quiet: bool) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asrkit.cli.bars import Bars
 from asrkit.cli.lm import (
     ArpaOutput,
     Bundled,
@@ -20,7 +22,6 @@ from asrkit.cli.lm import (
     lm_app,
     normalizer_of,
     numbers_of,
-    progress_bars,
     remark,
 )
 from asrkit.cli.showing import show
@@ -69,13 +70,12 @@ def build(
     if vocabulary is not None and normalizer is not None:
         said = normalizer.said_all([word for word in vocabulary if not word.startswith("<")])
         vocabulary = [part for words in said for part in words.split()]
-    with progress_bars(quiet) as bar:
-        reading = bar("reading")
+    with Bars("shares", quiet) as bars:
         source = TextSource(
             texts,
             normalizer=normalizer,
             alphabet=alphabet,
-            progress=lambda done, total: reading(done / total),
+            progress=partial(bars.update, "reading"),
         )
         report = build_ngram(
             source,
@@ -86,7 +86,7 @@ def build(
             max_vocabulary=max_vocab,
             discount_fallback=discount_fallback,
             memory_mb=memory_mb,
-            progress=bar("writing"),
+            progress=bars.share("writing"),
         )
     if not raw:
         remark(_describe_normalization(source.report), quiet)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asrkit.cli.bars import Bars
 from asrkit.cli.lm import (
     ArpaOutput,
     Bundled,
@@ -22,7 +23,6 @@ from asrkit.cli.lm import (
     lm_app,
     normalizer_of,
     numbers_of,
-    progress_bars,
     remark,
 )
 from asrkit.cli.showing import show
@@ -60,8 +60,8 @@ def convert(
     keep_sources(output, source)
     model = NgramModel.load(source)
     if to_arpa:
-        with progress_bars(quiet) as bar:
-            write_arpa(model, output, progress=bar("writing"))
+        with Bars("shares", quiet) as bars:
+            write_arpa(model, output, progress=bars.share("writing"))
     else:
         write_binary(model, output, quantize=quantize)
     cost = _quantization_cost(model, NgramModel.load(output), text) if quantize else {}
@@ -83,8 +83,8 @@ def prune(
 
     keep_sources(output, source)
     model = NgramModel.load(source)
-    with progress_bars(quiet) as bar:
-        kept = prune_model(model, output, threshold, progress=bar("writing"))
+    with Bars("shares", quiet) as bars:
+        kept = prune_model(model, output, threshold, progress=bars.share("writing"))
     remark(f"kept {sum(kept):,} of {sum(model.counts):,} n-grams ({sum(kept) / sum(model.counts):.1%})", quiet)
     _tell(NgramModel.load(output), as_json)
 
@@ -116,8 +116,8 @@ def interpolate(
     if tune_on:
         shares = tune_weights(models, list(TextSource(tune_on, normalizer=normalizer_of(bundle, raw))))
         remark("weights: " + " ".join(f"{share:.4f}" for share in shares), quiet)
-    with progress_bars(quiet) as bar:
-        interpolate_models(models, output, shares, progress=bar("writing"))
+    with Bars("shares", quiet) as bars:
+        interpolate_models(models, output, shares, progress=bars.share("writing"))
     _tell(NgramModel.load(output), as_json, weights=[share / sum(shares) for share in shares])
 
 

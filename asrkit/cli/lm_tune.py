@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from asrkit.cli.bars import Bars
 from asrkit.cli.groups import grouped
-from asrkit.cli.lm import Json, Progress, Quiet, lm_app, progress_bars, remark
+from asrkit.cli.lm import Json, Quiet, lm_app, remark
 from asrkit.cli.showing import show
 from asrkit.cli.transcribe_options import Arrays
 from asrkit.errors import ConfigError, DecodingError, MissingPackageError
@@ -93,11 +94,11 @@ def tune(
     said = lexicon or (None if bundle is None else bundle.lexicon)
     if only_calibrate and bundle is None:
         raise ConfigError("--only-calibrate is for a bundle, which keeps what is learned; drop --emissions")
-    with progress_bars(quiet) as bar:
+    with Bars("shares", quiet) as bars:
         if bundle is None:
             dev = _read_stored(emissions or [], arrays, data, quiet)
         else:
-            dev = _listen(bundle, data, audio_root, bar("listening"))
+            dev = _listen(bundle, data, audio_root, bars.share("listening"))
         if bundle is not None and only_calibrate:
             kept = [DecodingConfig.from_dict({**each, "decoder": "beam"}) for each in (bundle.decoding, *bundle.tuned)]
             calibration = _calibrate(dev, language_model, bundle, kept, threads, quiet)
@@ -120,7 +121,7 @@ def tune(
             other_beams=[50] if other_beams is None else other_beams,
             seed=seed,
             threads=threads,
-            progress=bar("decoding"),
+            progress=bars.share("decoding"),
         )
         calibration = []
         if bundle is not None:
@@ -177,7 +178,7 @@ def _bundle(model: Path | None, dry_run: bool) -> Bundle:
     return Bundle.load(choice.path)
 
 
-def _listen(bundle: Bundle, data: Path, audio_root: Path | None, progress: Progress) -> _Dev:
+def _listen(bundle: Bundle, data: Path, audio_root: Path | None, progress: Callable[[float], None]) -> _Dev:
     from asrkit.data import read_manifest
     from asrkit.tuning import emit_dev_set
 
