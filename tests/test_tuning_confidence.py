@@ -339,3 +339,8 @@ def test_the_command_calibrates_what_it_stores(tmp_path: Path, monkeypatch: pyte
     again = tune("--only-calibrate")
     assert again["calibration"] == found["calibration"]
     assert Bundle.load(bundle.path).decoding == kept.decoding
+    words = sorted(set(" ".join(texts).split()))  # of a lexicon that is named, each is said as another is
+    said = zip(words, [*words[1:], words[0]], strict=True)
+    (tmp_path / "lexicon.tsv").write_text("".join(f"{word}\t{' '.join(other)}\n" for word, other in said))
+    other = tune("--only-calibrate", "--dry-run", "--lexicon", str(tmp_path / "lexicon.tsv"))
+    assert [one["deletions"] for one in other["calibration"]] != [one["deletions"] for one in found["calibration"]]

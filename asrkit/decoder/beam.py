@@ -152,10 +152,11 @@ class BeamSearchDecoder(Decoder):
         options = search_options(config, is_guided=True, has_model=has_model, has_lexicon=has_lexicon)
         self._native = _native.Decoder.make(native, options, language_model, lines)
         if language_model is not None and self._native.num_spelled_words == 0:
+            fault = "is in the lexicon; make one of them (asrkit lm lexicon)"
+            if self.lexicon is None:
+                fault = "can be spelled with the alphabet; build it from text normalized for this alphabet"
             raise LanguageModelError(
-                "none of the language model's words can be spelled with the alphabet; build it from text "
-                "normalized for this alphabet",
-                path=self.lm.path if self.lm else None,
+                f"none of the language model's words {fault}", path=self.lm.path if self.lm else None
             )
         has_words = self.lm is not None and (spells_words or self.lexicon is not None)
         self._unknown_floor = unknown_floor(self.lm) if self.lm is not None and has_words else 0.0
