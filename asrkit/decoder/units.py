@@ -140,7 +140,7 @@ def spelled_lexicon(
     native = native_symbols(symbols, "words", folds=False)
     own = {word: _cases(word) for word in (*lexicon.pronunciations, *hotwords)}
     folds = folds_case(symbols, lm, lm_case)
-    known = [] if lm is None else [word for word in lm.vocabulary if not word.startswith("<")]
+    known = [] if lm is None else lm.words
     forms = {word: _cases(word) if folds else [word] for word in known}
     texts = dict.fromkeys(chain((text for _, text in spelled), *own.values(), *forms.values()))
     found = native.spell([text.encode("utf-8", "surrogateescape") for text in texts])

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _ATTRIBUTES = ("alpha", "beta", "unk_score_offset", "score_boundary")
 _ATTRIBUTES_NAME, _UNIGRAMS_NAME = "attrs.json", "unigrams.txt"
 DEFAULT_OFFSET = -10.0
-_MARKERS = ("<s>", "</s>", "<unk>")
 
 
 class LanguageModel:
@@ -77,8 +76,7 @@ class LanguageModel:
             return frozenset()
         model = self.ngrams()
         if self._penalized is None or self._penalized[0]() is not model:
-            words = frozenset(model.vocabulary).difference(self.unigrams, _MARKERS)
-            self._penalized = weakref.ref(model), words
+            self._penalized = weakref.ref(model), frozenset(model.words).difference(self.unigrams)
         return self._penalized[1]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -210,7 +208,7 @@ def _mix(models: Sequence[NgramModel], weights: Sequence[float]) -> NgramModel:
     """Return a model whose log-probabilities are the weighted mean of those of several."""
     from asrkit import _native
 
-    words = list(dict.fromkeys([*_MARKERS, *(word for model in models for word in model.vocabulary)]))
+    words = list(dict.fromkeys(["<s>", "</s>", "<unk>", *(word for model in models for word in model.words)]))
     order = max(model.order for model in models)
     total = math.fsum(weights)
     shares = [weight / total if total else 1 / len(models) for weight in weights]
