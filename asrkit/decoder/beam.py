@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS, MOST_HOTWORD_PAY
 from asrkit.decoder.coverage import check_coverage, check_lexicon, unknown_floor
-from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision
+from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, listed
 from asrkit.decoder.hypothesis import Decoder, Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
 from asrkit.decoder.units import (
@@ -215,9 +215,12 @@ class BeamSearchDecoder(Decoder):
 
         Its utterances begin with a new word, and the language model knows the words before as it knows those that were
         decoded. Their scores are of what follows alone, and so are hotwords.
+
+        Raises:
+            DecodingError: They are one text, and no list of words.
         """
         decoder = self._copy()
-        decoder._said = tuple(words)
+        decoder._said = listed(words, "the words said before")
         decoder._configure(self.config)
         return decoder
 

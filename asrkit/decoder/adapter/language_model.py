@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from asrkit.decoder.emissions import listed
 from asrkit.errors import DecodingError, LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.language_model.ngram import load_shared
@@ -37,6 +38,7 @@ class LanguageModel:
         score_boundary: Must be True: sentences have a begin and an end.
 
     Raises:
+        DecodingError: The unigrams are one text, as of a file's name.
         LanguageModelError: It has no file.
         MissingPathError: There is no such file.
     """
@@ -54,7 +56,7 @@ class LanguageModel:
         if path is None:
             raise LanguageModelError("pass the file of a language model, or a model that was read from a file")
         self.path = Path(path.decode() if isinstance(path, bytes) else path)
-        self.unigrams = frozenset(unigrams or ())
+        self.unigrams = frozenset(listed(unigrams, "unigrams"))
         self.alpha = alpha
         self.beta = beta
         self.unk_score_offset = unk_score_offset
