@@ -6,7 +6,6 @@ import json
 import math
 import weakref
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -229,44 +228,38 @@ class _MixedModel(NgramModel):
 
     def score_split(self, words: Sequence[str], *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
         """Return the log10 probability of each word and whether a model knows it; with ``eos`` the end too."""
+        start = ("<s>",) if bos else ()
         words = [*words, *(["</s>"] if eos else [])]
         return [
-            (self._scorer.score(_Context(tuple(words[:place]), bos), word), word in self._known)
+            (self._scorer.score((*start, *words[:place]), word), word in self._known)
             for place, word in enumerate(words)
         ]
 
 
-@dataclass(frozen=True)
-class _Context:
-    words: tuple[str, ...]
-    is_start: bool
-
-
 class _MeanScorer:
-    """Answers the decoder, with numbers for words and contexts; number 0 is the start of a sentence."""
+    """Answers the decoder, with numbers for words and for what came before them; 0 is the start of a sentence."""
 
     def __init__(self, models: list[NgramModel], shares: list[float], words: list[str], order: int) -> None:
         self._models = models
         self._shares = shares
         self._words = words
         self._length = order - 1
-        self._contexts = [_Context((), True)]
+        self._contexts: list[tuple[str, ...]] = [("<s>",)]
         self._numbers = {self._contexts[0]: 0}
 
     def __call__(self, context: int, word: int) -> tuple[float, int]:
         """Return log10 p(word | context), and the number of the context that follows."""
         before, text = self._contexts[context], self._words[word]
-        longer = (*before.words, text)
-        is_cut = len(longer) > self._length
-        after = _Context(longer[len(longer) - self._length :] if is_cut else longer, before.is_start and not is_cut)
+        longer = (*before, text)
+        after = longer[max(0, len(longer) - self._length) :]
         number = self._numbers.setdefault(after, len(self._contexts))
         if number == len(self._contexts):
             self._contexts.append(after)
         return self.score(before, text), number
 
-    def score(self, before: _Context, word: str) -> float:
-        """Return the mean of log10 p(word | context)."""
-        is_end = word == "</s>"
-        words = before.words if is_end else (*before.words, word)
-        scores = [model.score_split(words, bos=before.is_start, eos=is_end)[-1][0] for model in self._models]
+    def score(self, before: tuple[str, ...], word: str) -> float:
+        """Return the mean of log10 p(word | the words before, the first of which may be ``<s>``)."""
+        is_start, is_end = before[:1] == ("<s>",), word == "</s>"
+        words = [*before[is_start:], *([] if is_end else [word])]
+        scores = [model.score_split(words, bos=is_start, eos=is_end)[-1][0] for model in self._models]
         return math.fsum(share * score for share, score in zip(self._shares, scores, strict=True))
