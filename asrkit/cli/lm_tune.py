@@ -199,23 +199,23 @@ def _calibrate(
     """Learn how sure words are with each of some settings; too small a dev set teaches nothing."""
     from asrkit.decoder import BeamSearchDecoder
     from asrkit.transcription.provenance import file_fingerprint
-    from asrkit.tuning.confidence import fit_calibration
+    from asrkit.tuning.confidence import calibrate, judge_dev_set
 
     if lm.path is None:
         return []
     decoder = BeamSearchDecoder(dev.symbols, lm, configs[0], lexicon=lexicon)
     found = []
     for config in configs:
+        judged = judge_dev_set(
+            decoder.with_config(config),
+            dev.emissions,
+            dev.references,
+            normalizer=dev.normalizer,
+            speakers=dev.speakers,
+            threads=threads,
+        )
         try:
-            one = fit_calibration(
-                decoder.with_config(config),
-                dev.emissions,
-                dev.references,
-                lm=file_fingerprint(lm.path),
-                normalizer=dev.normalizer,
-                speakers=dev.speakers,
-                threads=threads,
-            )
+            one = calibrate(judged, config, lm=file_fingerprint(lm.path))
         except DecodingError as error:
             remark(f"confidences stay uncalibrated: {error}", quiet)
             return []
