@@ -61,8 +61,8 @@ class BeamSearchDecoder(Decoder):
         LexiconError: The lexicon cannot be read, none of its words can be spelled, or they are the only ones that the
             outputs can write and others are asked for.
         ConfigError: Words outside a lexicon are asked for, and there is none.
-        DecodingError: A hotword is empty, cannot be spelled or is not in the lexicon, or the priors do not fit the
-            outputs.
+        DecodingError: A hotword is empty, cannot be spelled, is not in the lexicon or goes with a language model of
+            tokens, or the priors do not fit the outputs.
     """
 
     def __init__(
@@ -145,6 +145,7 @@ class BeamSearchDecoder(Decoder):
             native, lines = lexicon_symbols(self.symbols), lexicon_lines(spelled, config.lm_case)
             spells_words = False
         self.words_left_out = tuple(left_out)
+        self._has_words = spells_words or self.lexicon is not None  # and no tokens
         self._unknown_floor = 0.0
         self._native = _native.Decoder.make(
             native, self._options(config, is_guided=True), None if self.lm is None else self.lm.native, lines
@@ -155,7 +156,7 @@ class BeamSearchDecoder(Decoder):
                 if self.lexicon is None:
                     fault = "can be spelled with the alphabet; build it from text normalized for this alphabet"
                 raise LanguageModelError(f"none of the language model's words {fault}", path=self.lm.path)
-            if spells_words or self.lexicon is not None:
+            if self._has_words:
                 self._unknown_floor = unknown_floor(self.lm)
             if spells_words:
                 check_coverage(self.lm, self.symbols, config.max_unspelled, folds_case=folds)
@@ -268,8 +269,11 @@ class BeamSearchDecoder(Decoder):
         """Return the search with other settings and hotwords, after the words said before.
 
         Raises:
-            DecodingError: A hotword is empty, cannot be spelled, or its weight is out of range.
+            DecodingError: A hotword is empty, cannot be spelled, or its weight is no number; or the language model is
+                one of tokens, which hotwords are not made of.
         """
+        if hotwords and not self._has_words:
+            raise DecodingError("hotwords need a language model of words or characters; this one is of tokens")
         phrases = []
         for phrase, weight in hotwords.items():
             words = phrase.split()

@@ -32,11 +32,9 @@ def find_lm_units(symbols: Symbols, lm: NgramModel | None, wanted: str) -> str:
         lm: The model; None is taken for one of words, or of characters where words are not divided.
         wanted: One of these, or "auto": most of the labels that no word model would have are the model's words.
     """
-    if wanted != "auto":
-        return wanted
     plain = "characters" if symbols.words is WordRule.NONE else "words"
-    if lm is None:
-        return plain
+    if lm is None or wanted != "auto":
+        return plain if lm is None else wanted
     from asrkit import _native
 
     written = [(i, symbols.labels[i], spelling.text) for i, spelling in enumerate(symbols.spellings) if spelling]
