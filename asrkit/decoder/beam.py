@@ -289,6 +289,8 @@ class BeamSearchDecoder(Decoder):
             problem = "has characters outside the alphabet; normalize it first"
             if self.lexicon is not None:
                 problem = "is not in the lexicon, or cannot be spelled"
+            elif options.is_closed_vocabulary:
+                problem = "is no word of the language model, and a closed vocabulary has no others"
             raise DecodingError(f"hotword {str(error)!r} {problem}") from None
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
