@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import shutil
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -240,6 +241,11 @@ def test_decoders_are_saved_and_loaded_in_the_format_of_pyctcdecode(lm: Path, tm
     assert again.decode_beams(logits) == decoder.decode_beams(logits)
     build_ctcdecoder(SMALL).save_to_dir(tmp_path / "plain")
     assert BeamSearchDecoderCTC.load_from_dir(tmp_path / "plain").decode(logits) == "bunny bunny"
+    again.save_to_dir(tmp_path / "saved")  # onto itself
+    for other in (build_ctcdecoder(SMALL), build_ctcdecoder(SMALL, shutil.copy(lm, tmp_path / "other.arpa"))):
+        with pytest.raises(DecodingError, match=r"holds another language model \("):
+            other.save_to_dir(tmp_path / "saved")
+    assert BeamSearchDecoderCTC.load_from_dir(tmp_path / "saved").decode(logits) == "bugs bunny"
     peer = pytest.importorskip("pyctcdecode", reason="pyctcdecode is not installed")
     theirs = peer.BeamSearchDecoderCTC.load_from_dir(str(tmp_path / "saved"))
     assert theirs.decode(logits) == "bugs bunny"

@@ -16,7 +16,7 @@ from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS
 from asrkit.decoder.adapter.calls import Call, HotwordScorer, LMBeam, LMState, check_boundary, maps, search_config
 from asrkit.decoder.adapter.labels import Alphabet
-from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel
+from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel, refuse_others
 from asrkit.decoder.beam import BeamSearchDecoder
 from asrkit.decoder.emissions import Emissions, FloatArray, listed
 from asrkit.decoder.hypothesis import Hypothesis
@@ -208,14 +208,16 @@ class BeamSearchDecoderCTC:
         """Write the decoder into a folder, in pyctcdecode's format.
 
         Raises:
-            DecodingError: It has several language models.
+            DecodingError: It has several language models, or the folder holds another one.
         """
         if isinstance(self._language_model, MultiLanguageModel):
             raise DecodingError("a MultiLanguageModel cannot be saved; save its language models one by one")
         folder = Path(filepath)
-        write_whole(folder / _ALPHABET_NAME, self._alphabet.dumps())
-        if self._language_model is not None:
+        if self._language_model is None:
+            refuse_others(folder / _MODEL_FOLDER)
+        else:
             self._language_model.save_to_dir(folder / _MODEL_FOLDER)
+        write_whole(folder / _ALPHABET_NAME, self._alphabet.dumps())
 
     @staticmethod
     def parse_directory_contents(filepath: Path | str) -> dict[str, str | None]:

@@ -91,8 +91,13 @@ class LanguageModel:
                 setattr(self, name, params[name])
 
     def save_to_dir(self, filepath: Path | str, unigram_encoding: str | None = None) -> None:
-        """Write the weights, the unigrams and a copy of the model into a folder, as pyctcdecode does."""
+        """Write the weights, the unigrams and a copy of the model into a folder, as pyctcdecode does.
+
+        Raises:
+            DecodingError: There is another model, beside which neither could be read.
+        """
         folder = Path(filepath)
+        refuse_others(folder, _ATTRIBUTES_NAME, _UNIGRAMS_NAME, self.path.name)
         attributes = {name: getattr(self, name) for name in _ATTRIBUTES}
         write_whole(folder / _ATTRIBUTES_NAME, json.dumps(attributes))
         words = "".join(f"{word}\n" for word in sorted(self.unigrams))
@@ -108,9 +113,7 @@ class LanguageModel:
             DecodingError: There are others, or one is missing.
         """
         folder = Path(filepath)
-        found = (
-            sorted(p.name for p in folder.iterdir() if not p.name.startswith((".", "__"))) if folder.is_dir() else []
-        )
+        found = _names_in(folder)
         models = [name for name in found if name not in (_ATTRIBUTES_NAME, _UNIGRAMS_NAME)]
         if len(found) != 3 or len(models) != 1:
             raise DecodingError(
@@ -137,6 +140,20 @@ class LanguageModel:
                 f"{_ATTRIBUTES_NAME} or {_UNIGRAMS_NAME} cannot be read: {error}", path=filepath
             ) from None
         return cls(names["kenlm"], [word for word in words if word], *weights)
+
+
+def refuse_others(folder: Path, *names: str) -> None:
+    """Refuse a folder that holds anything but files of these names.
+
+    Raises:
+        DecodingError: It does.
+    """
+    if others := sorted(set(_names_in(folder)).difference(names)):
+        raise DecodingError(f"holds another language model ({others[0]}); name a new folder", path=folder)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if not p.name.startswith((".", "__"))) if folder.is_dir() else []
 
 
 class MultiLanguageModel:
