@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import shutil
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,10 +14,17 @@ import numpy as np
 import pytest
 
 from asrkit.config import DecodingConfig
-from asrkit.decoder import BeamSearchDecoderCTC, LanguageModel, LMState, MultiLanguageModel, build_ctcdecoder
+from asrkit.decoder import (
+    BeamSearchDecoder,
+    BeamSearchDecoderCTC,
+    LanguageModel,
+    LMState,
+    MultiLanguageModel,
+    build_ctcdecoder,
+)
 from asrkit.decoder.adapter import HotwordScorer
 from asrkit.decoder.adapter.calls import Call
-from asrkit.errors import DecodingError
+from asrkit.errors import ConfigError, DecodingError
 from asrkit.language_model import NgramModel
 
 
@@ -153,13 +161,19 @@ def test_odd_hotwords_do_no_harm() -> None:
     assert decoder.decode(logits, hotwords=["bugs"], hotword_weight=9_999_999) == "bugs bunny"
 
 
-def test_one_text_is_no_list_of_hotwords() -> None:
+def test_one_text_is_no_list_of_words(lm: Path) -> None:
     decoder = build_ctcdecoder(SMALL)
     for call in (decoder.decode, decoder.decode_beams):
         with pytest.raises(DecodingError, match=r"such as \['bugs'\]"):
             call(spoken("bugs"), hotwords="bugs")
     with pytest.raises(DecodingError, match="not one text"):
         HotwordScorer.build_scorer("bugs")
+    with pytest.raises(DecodingError, match=r"unigrams are a list, such as \['unigrams.txt'\], not one text"):
+        build_ctcdecoder(SMALL, lm, unigrams="unigrams.txt")
+    with pytest.raises(DecodingError, match="the words said before are a list"):
+        BeamSearchDecoder.from_labels(SMALL, SMALL.index(""), lm).after("bugs bunny")
+    with pytest.raises(ConfigError, match="hotwords must be a list, not 'bugs'"):
+        DecodingConfig(hotwords="bugs")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -227,6 +241,11 @@ def test_decoders_are_saved_and_loaded_in_the_format_of_pyctcdecode(lm: Path, tm
     assert again.decode_beams(logits) == decoder.decode_beams(logits)
     build_ctcdecoder(SMALL).save_to_dir(tmp_path / "plain")
     assert BeamSearchDecoderCTC.load_from_dir(tmp_path / "plain").decode(logits) == "bunny bunny"
+    again.save_to_dir(tmp_path / "saved")  # onto itself
+    for other in (build_ctcdecoder(SMALL), build_ctcdecoder(SMALL, shutil.copy(lm, tmp_path / "other.arpa"))):
+        with pytest.raises(DecodingError, match=r"holds another language model \("):
+            other.save_to_dir(tmp_path / "saved")
+    assert BeamSearchDecoderCTC.load_from_dir(tmp_path / "saved").decode(logits) == "bugs bunny"
     peer = pytest.importorskip("pyctcdecode", reason="pyctcdecode is not installed")
     theirs = peer.BeamSearchDecoderCTC.load_from_dir(str(tmp_path / "saved"))
     assert theirs.decode(logits) == "bugs bunny"

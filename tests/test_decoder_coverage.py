@@ -94,6 +94,10 @@ def test_a_language_model_that_is_mostly_beyond_the_symbols_is_refused(
 def test_a_language_model_that_is_spelled_is_not_talked_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     words = {"cat": -0.5, "ÉTÉ": -4.0}
     make_decoder(ALPHABET, DecodingConfig(), arpa(tmp_path / "m.arpa", MARKERS | words))
+    (tmp_path / "lexicon").write_text("cat\tc a t\n")
+    lm = arpa(tmp_path / "capitals.arpa", {"<s>": -99.0, "</s>": -1.0, "<UNK>": -0.3, "cat": -0.5})
+    make_decoder(ALPHABET, DecodingConfig(), lm)
+    make_decoder(ALPHABET, DecodingConfig(), lm, tmp_path / "lexicon")
     assert caplog.text == ""
 
 

@@ -131,3 +131,12 @@ def test_no_hotwords_cost_nothing_and_change_nothing() -> None:
 def test_unusable_hotwords_are_refused(hotwords: dict[str, float]) -> None:
     with pytest.raises(DecodingError, match="hotword"):
         BeamSearchDecoder(ALPHABET, hotwords=hotwords)
+
+
+def test_a_hotword_that_a_closed_vocabulary_cannot_write_is_named() -> None:
+    closed = DecodingConfig(vocabulary="closed")
+    with pytest.raises(DecodingError, match="hotword 'zebra' is no word of the language model, and a closed"):
+        BeamSearchDecoder(ALPHABET, TINY, closed, hotwords={"the zebra": 5.0})
+    for phrase, config in (("the cat", closed), ("the zebra", None)):
+        decoder = BeamSearchDecoder(ALPHABET, TINY, config, hotwords={phrase: 5.0})
+        assert decoder.decode(planted(phrase))[0].hotword_score == 5.0

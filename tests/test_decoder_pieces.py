@@ -17,7 +17,7 @@ from test_decoder_search import AB, ARPA, WIDE, random_emissions
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
 from asrkit.emissions import as_stored
-from asrkit.errors import LanguageModelError
+from asrkit.errors import DecodingError, LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.text.symbols import Symbols, WordRule
 
@@ -218,6 +218,8 @@ def test_models_of_tokens_are_told_from_models_of_words(units: str, tmp_path: Pa
     assert [word.text for word in best.words] == best.text.split()
     assert (best.words[1].start_step, best.words[1].end_step) == (4, 9)
     assert best.lm_score == pytest.approx(-math.log(10) * (1.0 * len(SENTENCE) + 1.5), abs=1e-4)
+    with pytest.raises(DecodingError, match="hotwords need a language model of words or characters"):
+        BeamSearchDecoder(CAT, path, hotwords={"cat": 6.0})
 
 
 def test_a_text_that_tokens_write_in_two_ways_is_listed_once(tmp_path: Path) -> None:

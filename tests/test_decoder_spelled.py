@@ -18,7 +18,6 @@ from test_decoder_search import AB, ARPA, LN10, WIDE, agree_in_pieces_and_thread
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
-from asrkit.decoder.beam import search_options
 from asrkit.errors import ConfigError, LexiconError
 from asrkit.text import Lexicon, Symbols, WordRule
 
@@ -189,7 +188,8 @@ def test_outputs_that_do_not_spell_are_refused_and_the_other_way_is_told(
 
 def test_the_search_looks_as_far_as_without_a_lexicon() -> None:
     """A lexicon of sounds looks farther; a search without a language model not as far."""
-    options = search_options(SPELLED, is_guided=False, has_model=False, has_lexicon=True)
+    decoder = BeamSearchDecoder(LETTERS, config=SPELLED, lexicon=lexicon_of(LETTERS, WAYS))
+    options = decoder._options(SPELLED, is_guided=False)
     assert (options.beam_threshold, options.symbol_threshold) == SPELLED.thresholds(is_guided=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -221,6 +222,8 @@ def test_emissions_are_computed_once(tmp_path: Path, corpus: Path) -> None:
     assert (first.is_cached, second.is_cached) == (False, True)
     assert first.references == tuple(SENTENCES)
     assert all(np.array_equal(a, b) for a, b in zip(first.emissions, second.emissions, strict=True))
+    of_a_channel = [replace(utterance, channel=0) for utterance in utterances]
+    assert not emit_dev_set(bundle, of_a_channel, cache_dir=tmp_path / "cache").is_cached
     soundfile.write(tmp_path / "0.wav", np.zeros(9000), 8000)
     assert not emit_dev_set(bundle, utterances, cache_dir=tmp_path / "cache").is_cached
     for file in (tmp_path / "cache" / "emissions").iterdir():

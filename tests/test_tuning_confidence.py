@@ -35,7 +35,6 @@ from asrkit.tuning.confidence import (
     WordListener,
     calibrate,
     confidences,
-    fit_calibration,
     judge_dev_set,
 )
 
@@ -86,9 +85,15 @@ def decoder() -> BeamSearchDecoder:
     return BeamSearchDecoder(ALPHABET, None, DecodingConfig(beam=20))
 
 
+def fit_calibration(
+    decoder: BeamSearchDecoder, emissions: list[np.ndarray], texts: list[str], speakers: list[str] | None = None
+) -> Calibration:
+    return calibrate(judge_dev_set(decoder, emissions, texts, speakers=speakers), decoder.config, lm="")
+
+
 @pytest.fixture(scope="module")
 def fitted(decoder: BeamSearchDecoder) -> Calibration:
-    return fit_calibration(decoder, *corpus(160, seed=1), lm="", speakers=[f"s{i % 8}" for i in range(160)])
+    return fit_calibration(decoder, *corpus(160, seed=1), speakers=[f"s{i % 8}" for i in range(160)])
 
 
 def test_confidences_are_shares_of_right_words_on_other_utterances(
@@ -252,7 +257,7 @@ def test_a_dev_set_that_teaches_nothing_is_refused(
     texts = [" ".join("".join(random.choice(list("abc"), 4)) for _ in range(5)) for _ in range(count)]
     emissions = [spoken(text, noise, random) for text in texts]
     with pytest.raises(DecodingError, match="are too few of a kind"):
-        fit_calibration(decoder, emissions, texts, lm="")
+        fit_calibration(decoder, emissions, texts)
 
 
 def test_words_are_judged_as_they_are_scored(tmp_path: Path) -> None:
@@ -272,10 +277,10 @@ def test_voices_that_differ_widen_the_interval(decoder: BeamSearchDecoder) -> No
     strange = [" ".join(word if k % 2 else "aaa" for k, word in enumerate(text.split())) for text in texts]
     mixed = [strange[i] if i % 8 < 4 else texts[i] for i in range(120)]
     speakers = [f"s{i % 8}" for i in range(120)]
-    alike = fit_calibration(decoder, emissions, texts, lm="", speakers=speakers)
-    unlike = fit_calibration(decoder, emissions, mixed, lm="", speakers=speakers)
+    alike = fit_calibration(decoder, emissions, texts, speakers=speakers)
+    unlike = fit_calibration(decoder, emissions, mixed, speakers=speakers)
     assert unlike.spread > 2 * alike.spread
-    alone = fit_calibration(decoder, emissions, texts, lm="", speakers=["one"] * 120)
+    alone = fit_calibration(decoder, emissions, texts, speakers=["one"] * 120)
     assert alone.spread == 0.3  # what one voice shows of all others is little
 
 
@@ -286,7 +291,7 @@ def test_an_estimate_of_utterances_that_were_left_out_is_that_of_a_run(decoder: 
     assert judged[-1] is not None and judged[-1].deletions >= 1
     part = calibrate(judged[:160], decoder.config, lm="")
     speakers = [f"s{i % 8}" for i in range(160)]
-    assert part == fit_calibration(decoder, emissions[:160], texts[:160], lm="", speakers=speakers)
+    assert part == fit_calibration(decoder, emissions[:160], texts[:160], speakers=speakers)
     judge = WordJudge(SYMBOLS, part)
     for one, array in zip(judged[160:], emissions[160:], strict=True):
         assert one is not None
@@ -339,3 +344,8 @@ def test_the_command_calibrates_what_it_stores(tmp_path: Path, monkeypatch: pyte
     again = tune("--only-calibrate")
     assert again["calibration"] == found["calibration"]
     assert Bundle.load(bundle.path).decoding == kept.decoding
+    words = sorted(set(" ".join(texts).split()))  # of a lexicon that is named, each is said as another is
+    said = zip(words, [*words[1:], words[0]], strict=True)
+    (tmp_path / "lexicon.tsv").write_text("".join(f"{word}\t{' '.join(other)}\n" for word, other in said))
+    other = tune("--only-calibrate", "--dry-run", "--lexicon", str(tmp_path / "lexicon.tsv"))
+    assert [one["deletions"] for one in other["calibration"]] != [one["deletions"] for one in found["calibration"]]

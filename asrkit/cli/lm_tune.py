@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asrkit.emissions.arrays import FloatArray
     from asrkit.language_model import NgramModel
     from asrkit.model.bundle import Bundle
-    from asrkit.text import Normalizer, Symbols
+    from asrkit.text import Lexicon, Normalizer, Symbols
     from asrkit.tuning import TuningResult
 
 
@@ -91,7 +91,8 @@ def tune(
     if lm is None:
         raise ConfigError("name the language model to tune for with --lm; none comes along")
     language_model = NgramModel.load(lm)
-    said = lexicon or (None if bundle is None else bundle.lexicon)
+    lexicon = lexicon or (None if bundle is None else bundle.lexicon)
+    said = None if lexicon is None else Lexicon.read(lexicon)
     if only_calibrate and bundle is None:
         raise ConfigError("--only-calibrate is for a bundle, which keeps what is learned; drop --emissions")
     with Bars("shares", quiet) as bars:
@@ -101,7 +102,7 @@ def tune(
             dev = _listen(bundle, data, audio_root, bars.share("listening"))
         if bundle is not None and only_calibrate:
             kept = [DecodingConfig.from_dict({**each, "decoder": "beam"}) for each in (bundle.decoding, *bundle.tuned)]
-            calibration = _calibrate(dev, language_model, bundle, kept, threads, quiet)
+            calibration = _calibrate(dev, language_model, said, kept, threads, quiet)
             if not dry_run and calibration:
                 bundle.with_decoding(bundle.decoding, bundle.tuned, calibration)
             if as_json:
@@ -115,7 +116,7 @@ def tune(
             language_model,
             step_ms=dev.step_ms,
             normalizer=dev.normalizer,
-            lexicon=None if said is None else Lexicon.read(said),
+            lexicon=said,
             config=DecodingConfig.from_dict({**(bundle.decoding if bundle else {}), "decoder": "beam"}),
             num_candidates=candidates,
             other_beams=[50] if other_beams is None else other_beams,
@@ -126,7 +127,7 @@ def tune(
         calibration = []
         if bundle is not None:
             found = [trial.config for trial in (result.chosen, *result.others)]
-            calibration = _calibrate(dev, language_model, bundle, found, threads, quiet)
+            calibration = _calibrate(dev, language_model, said, found, threads, quiet)
     figure_path = plot or lm.with_suffix(".tuning.png")
     place = figure_path.with_suffix(".toml") if bundle is None else bundle.path
     if not as_json:
@@ -189,28 +190,33 @@ def _listen(bundle: Bundle, data: Path, audio_root: Path | None, progress: Calla
 
 
 def _calibrate(
-    dev: _Dev, lm: NgramModel, bundle: Bundle, configs: Sequence[DecodingConfig], threads: int | None, quiet: bool
+    dev: _Dev,
+    lm: NgramModel,
+    lexicon: Lexicon | None,
+    configs: Sequence[DecodingConfig],
+    threads: int | None,
+    quiet: bool,
 ) -> list[Calibration]:
     """Learn how sure words are with each of some settings; too small a dev set teaches nothing."""
     from asrkit.decoder import BeamSearchDecoder
     from asrkit.transcription.provenance import file_fingerprint
-    from asrkit.tuning.confidence import fit_calibration
+    from asrkit.tuning.confidence import calibrate, judge_dev_set
 
     if lm.path is None:
         return []
-    decoder = BeamSearchDecoder(dev.symbols, lm, configs[0], lexicon=bundle.lexicon)
+    decoder = BeamSearchDecoder(dev.symbols, lm, configs[0], lexicon=lexicon)
     found = []
     for config in configs:
+        judged = judge_dev_set(
+            decoder.with_config(config),
+            dev.emissions,
+            dev.references,
+            normalizer=dev.normalizer,
+            speakers=dev.speakers,
+            threads=threads,
+        )
         try:
-            one = fit_calibration(
-                decoder.with_config(config),
-                dev.emissions,
-                dev.references,
-                lm=file_fingerprint(lm.path),
-                normalizer=dev.normalizer,
-                speakers=dev.speakers,
-                threads=threads,
-            )
+            one = calibrate(judged, config, lm=file_fingerprint(lm.path))
         except DecodingError as error:
             remark(f"confidences stay uncalibrated: {error}", quiet)
             return []

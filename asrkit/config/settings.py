@@ -33,6 +33,8 @@ class Settings:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value, most = getattr(self, field.name), self.MOST.get(field.name, MOST_NUMBER)
+            is_list = isinstance(field.default, tuple)  # of which one text would be taken for its letters
+            require(not (is_list and isinstance(value, str)), f"{field.name} must be a list, not {value!r}")
             for number in value if isinstance(value, tuple) else (value,):
                 if isinstance(number, int | float):
                     require(number == number, f"{field.name} must be a number, not NaN")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS, MOST_HOTWORD_PAY
 from asrkit.decoder.coverage import check_coverage, check_lexicon, unknown_floor
-from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision
+from asrkit.decoder.emissions import Emissions, FloatArray, Lengths, PriorDivision, listed
 from asrkit.decoder.hypothesis import Decoder, Hypothesis, hypothesis_of
 from asrkit.decoder.streaming import DecodingStream
 from asrkit.decoder.units import (
@@ -61,8 +61,8 @@ class BeamSearchDecoder(Decoder):
         LexiconError: The lexicon cannot be read, none of its words can be spelled, or they are the only ones that the
             outputs can write and others are asked for.
         ConfigError: Words outside a lexicon are asked for, and there is none.
-        DecodingError: A hotword is empty, cannot be spelled or is not in the lexicon, or the priors do not fit the
-            outputs.
+        DecodingError: A hotword is empty, cannot be spelled, is not in the lexicon or goes with a language model of
+            tokens, or the priors do not fit the outputs.
     """
 
     def __init__(
@@ -80,7 +80,6 @@ class BeamSearchDecoder(Decoder):
         self._extra_hotwords = dict(hotwords or {})
         self._said: tuple[str, ...] = ()
         self.lexicon = Lexicon.read(lexicon) if isinstance(lexicon, Path | str) else lexicon
-        self.words_left_out: tuple[str, ...] = ()
         self._build(config or DecodingConfig())
 
     @classmethod
@@ -128,41 +127,41 @@ class BeamSearchDecoder(Decoder):
         """Make the search's lexicon, and what else does not change with most settings."""
         from asrkit import _native
 
-        lines: LexiconLines = []
-        spells_words = folds = False
         may_spell = config.vocabulary == "spelled"
         if may_spell and self.lexicon is None:
             raise ConfigError("vocabulary 'spelled' is for words outside a lexicon; name one, or leave it out")
+        lines: LexiconLines = []
+        left_out: list[str] = []
+        spells_words, folds = True, folds_case(self.symbols, self.lm, config.lm_case)
         if self.lexicon is None:
             lm_units = find_lm_units(self.symbols, self.lm, config.lm_units)
-            folds = folds_case(self.symbols, self.lm, config.lm_case)
             native = native_symbols(self.symbols, lm_units, folds=folds)
             spells_words = lm_units in ("words", "characters")
         elif may_spell:
             hot = self._hot_words(config)
             native, lines, left_out = spelled_lexicon(self.symbols, self.lexicon, self.lm, hot, config.lm_case)
-            self.words_left_out = tuple(left_out)
-            spells_words, folds = True, folds_case(self.symbols, self.lm, config.lm_case)
         else:
             spelled, left_out = self.lexicon.spell(self.symbols)
-            self.words_left_out = tuple(left_out)
             native, lines = lexicon_symbols(self.symbols), lexicon_lines(spelled, config.lm_case)
-        language_model = None if self.lm is None else self.lm.native
-        has_model, has_lexicon = self.lm is not None, self.lexicon is not None
-        options = search_options(config, is_guided=True, has_model=has_model, has_lexicon=has_lexicon)
-        self._native = _native.Decoder.make(native, options, language_model, lines)
-        if language_model is not None and self._native.num_spelled_words == 0:
-            raise LanguageModelError(
-                "none of the language model's words can be spelled with the alphabet; build it from text "
-                "normalized for this alphabet",
-                path=self.lm.path if self.lm else None,
-            )
-        has_words = self.lm is not None and (spells_words or self.lexicon is not None)
-        self._unknown_floor = unknown_floor(self.lm) if self.lm is not None and has_words else 0.0
-        if self.lm is not None and spells_words:
-            check_coverage(self.lm, self.symbols, config.max_unspelled, folds_case=folds)
-        elif self.lm is not None and self.lexicon is not None:
-            check_lexicon(self.lm, chain.from_iterable(forms for _, forms, _ in lines))
+            spells_words = False
+        self.words_left_out = tuple(left_out)
+        self._has_words = spells_words or self.lexicon is not None  # and no tokens
+        self._unknown_floor = 0.0
+        self._native = _native.Decoder.make(
+            native, self._options(config, is_guided=True), None if self.lm is None else self.lm.native, lines
+        )
+        if self.lm is not None:
+            if self._native.num_spelled_words == 0:
+                fault = "is in the lexicon; make one of them (asrkit lm lexicon)"
+                if self.lexicon is None:
+                    fault = "can be spelled with the alphabet; build it from text normalized for this alphabet"
+                raise LanguageModelError(f"none of the language model's words {fault}", path=self.lm.path)
+            if self._has_words:
+                self._unknown_floor = unknown_floor(self.lm)
+            if spells_words:
+                check_coverage(self.lm, self.symbols, config.max_unspelled, folds_case=folds)
+            elif self.lexicon is not None:
+                check_lexicon(self.lm, chain.from_iterable(forms for _, forms, _ in lines))
         self._built_for = self._key(config)
         self._configure(config)
 
@@ -214,9 +213,12 @@ class BeamSearchDecoder(Decoder):
 
         Its utterances begin with a new word, and the language model knows the words before as it knows those that were
         decoded. Their scores are of what follows alone, and so are hotwords.
+
+        Raises:
+            DecodingError: They are one text, and no list of words.
         """
         decoder = self._copy()
-        decoder._said = tuple(words)
+        decoder._said = listed(words, "the words said before")
         decoder._configure(self.config)
         return decoder
 
@@ -240,13 +242,56 @@ class BeamSearchDecoder(Decoder):
     def _configure(self, config: DecodingConfig) -> None:
         self.config = config
         hotwords = config.hotword_weights | self._extra_hotwords
-        has_model, has_lexicon = self.lm is not None, self.lexicon is not None
-        has_lm = has_model and config.lm_weight > 0
-        self._divide = PriorDivision(config, self.num_symbols, has_lm=has_model, silent=self.symbols.silent)
-        is_guided = has_lm or bool(hotwords)
-        options = search_options(config, is_guided=is_guided, has_model=has_model, has_lexicon=has_lexicon)
-        options.unknown_bonus += self._unknown_floor
-        self._native = derive(self._native, options, hotwords, self.lexicon, self._said)
+        self._divide = PriorDivision(config, self.num_symbols, has_lm=self.lm is not None, silent=self.symbols.silent)
+        has_lm = self.lm is not None and config.lm_weight > 0
+        self._native = self._derive(self._options(config, is_guided=has_lm or bool(hotwords)), hotwords)
+
+    def _options(self, config: DecodingConfig, *, is_guided: bool) -> _native.SearchOptions:
+        """Return the settings of the C++ search; whether a language model of some weight, or hotwords, guide it."""
+        from asrkit import _native
+
+        options = _native.SearchOptions()
+        options.beam = config.beam
+        is_closed = self.lexicon is not None and config.vocabulary != "spelled"
+        options.beam_threshold, options.symbol_threshold = config.thresholds(
+            is_guided=is_guided or self.lexicon is not None, has_lexicon=is_closed
+        )
+        options.lm_weight = config.lm_weight
+        options.word_bonus = 0.0 if self.lm is None else config.word_bonus
+        options.unknown_weight = config.unknown_weight
+        options.unknown_bonus = config.unknown_bonus + self._unknown_floor
+        options.is_closed_vocabulary = config.vocabulary == "closed" or is_closed
+        options.recombine = config.recombine
+        options.n_best = config.n_best
+        return options
+
+    def _derive(self, options: _native.SearchOptions, hotwords: Mapping[str, float]) -> _native.Decoder:
+        """Return the search with other settings and hotwords, after the words said before.
+
+        Raises:
+            DecodingError: A hotword is empty, cannot be spelled, or its weight is no number; or the language model is
+                one of tokens, which hotwords are not made of.
+        """
+        if hotwords and not self._has_words:
+            raise DecodingError("hotwords need a language model of words or characters; this one is of tokens")
+        phrases = []
+        for phrase, weight in hotwords.items():
+            words = phrase.split()
+            if not words or not math.isfinite(weight):
+                raise DecodingError(f"hotword {phrase!r} with weight {weight!r}: give words and a finite number")
+            # paid letter by letter and at the end; words of a lexicon at once
+            num_payments = len(" ".join(words)) + 1 if self.lexicon is None else len(words)
+            most = min(MOST_BONUS, MOST_HOTWORD_PAY * num_payments)
+            phrases.append((words, max(-most, min(weight, most))))
+        try:
+            return self._native.derive(options, phrases, self._said)
+        except ValueError as error:
+            problem = "has characters outside the alphabet; normalize it first"
+            if self.lexicon is not None:
+                problem = "is not in the lexicon, or cannot be spelled"
+            elif options.is_closed_vocabulary:
+                problem = "is no word of the language model, and a closed vocabulary has no others"
+            raise DecodingError(f"hotword {str(error)!r} {problem}") from None
 
     def stream(self, *, name: str = "utterance") -> DecodingStream:
         """Begin an utterance whose emissions arrive in pieces; an error calls it by the name."""
@@ -265,63 +310,3 @@ def _rebuild(
 ) -> BeamSearchDecoder:
     decoder = kind(symbols, lm, config, hotwords=hotwords, lexicon=lexicon)
     return decoder.after(said) if said else decoder
-
-
-def derive(
-    native: _native.Decoder,
-    options: _native.SearchOptions,
-    hotwords: Mapping[str, float],
-    lexicon: Lexicon | None,
-    said: Sequence[str],
-) -> _native.Decoder:
-    """Return a decoder with other settings and hotwords, after words said, that shares language model and lexicon.
-
-    Raises:
-        DecodingError: A hotword is empty, cannot be spelled, or its weight is out of range.
-    """
-    phrases = []
-    for phrase, weight in hotwords.items():
-        if not phrase.split() or not math.isfinite(weight):
-            raise DecodingError(f"hotword {phrase!r} with weight {weight!r}: give words and a finite number")
-        most = min(MOST_BONUS, MOST_HOTWORD_PAY * _num_payments(phrase.split(), lexicon))
-        phrases.append((phrase.split(), max(-most, min(weight, most))))
-    try:
-        return native.derive(options, phrases, said)
-    except ValueError as error:
-        if lexicon is not None:
-            raise DecodingError(f"hotword {str(error)!r} is not in the lexicon, or cannot be spelled") from None
-        raise DecodingError(f"hotword {str(error)!r} has characters outside the alphabet; normalize it first") from None
-
-
-def _num_payments(words: Sequence[str], lexicon: Lexicon | None) -> int:
-    """In how many parts a hotword is paid: by letters, the end is one more; words of a lexicon at once."""
-    return len(" ".join(words)) + 1 if lexicon is None else len(words)
-
-
-def search_options(
-    config: DecodingConfig, *, is_guided: bool, has_model: bool, has_lexicon: bool
-) -> _native.SearchOptions:
-    """Return the settings of the C++ search.
-
-    Args:
-        config: The settings.
-        is_guided: Whether a language model of some weight, or hotwords, guide it.
-        has_model: Whether there is a language model.
-        has_lexicon: Whether there is a lexicon.
-    """
-    from asrkit import _native
-
-    options = _native.SearchOptions()
-    options.beam = config.beam
-    may_spell = config.vocabulary == "spelled"
-    options.beam_threshold, options.symbol_threshold = config.thresholds(
-        is_guided=is_guided or may_spell, has_lexicon=has_lexicon and not may_spell
-    )
-    options.lm_weight = config.lm_weight
-    options.word_bonus = config.word_bonus if has_model else 0.0
-    options.unknown_weight = config.unknown_weight
-    options.unknown_bonus = config.unknown_bonus
-    options.is_closed_vocabulary = config.vocabulary == "closed" or (has_lexicon and not may_spell)
-    options.recombine = config.recombine
-    options.n_best = config.n_best
-    return options

@@ -10,7 +10,6 @@ from asrkit.errors import LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.text import Symbols
 
-_MARKERS = frozenset({"<s>", "</s>", "<unk>"})
 _WORTH_SAYING = 0.01
 _NUM_NAMED = 3
 
@@ -27,7 +26,7 @@ def unspelled_mass(lm: NgramModel, symbols: Symbols, *, folds_case: bool = False
         return text.casefold() if folds_case else text
 
     written = b"".join(spelling.text for spelling in symbols.spellings if spelling)
-    words = [word for word in lm.vocabulary if word not in _MARKERS]
+    words = lm.words
     if symbols.is_bytewise:
         units = set(written)
         unspelled = [word for word in words if not units.issuperset(word.encode())]
@@ -44,7 +43,7 @@ def _mass(lm: NgramModel, words: list[str]) -> float:
     if not words:
         return 0.0
     mass = sum(_unigram(lm, word) for word in words)
-    others = set(lm.vocabulary) - _MARKERS - set(words)
+    others = set(lm.words).difference(words)
     rest = sum(_unigram(lm, word) for word in others)
     return mass / (mass + rest) if mass + rest > 0 else float(not others)
 
@@ -56,7 +55,6 @@ def check_coverage(lm: NgramModel, symbols: Symbols, most: float, *, folds_case:
         LanguageModelError: The share is larger.
     """
     share = unspelled_mass(lm, symbols, folds_case=folds_case)
-    name = "language model" if lm.path is None else lm.path.name
     if share > most:
         raise LanguageModelError(
             f"{share:.1%} of its words, by probability, cannot be spelled with the model's symbols (another case, "
@@ -64,18 +62,16 @@ def check_coverage(lm: NgramModel, symbols: Symbols, most: float, *, folds_case:
             path=lm.path,
         )
     if share >= _WORTH_SAYING:
-        _log.warning("%s: %.1f %% of its words, by probability, cannot be spelled", name, 100 * share)
+        _log.warning("%s: %.1f %% of its words, by probability, cannot be spelled", _name(lm), 100 * share)
 
 
 def check_lexicon(lm: NgramModel, words: Iterable[str]) -> None:
     """Say how many words of a language model are not in a lexicon: they are never written."""
-    unheard = set(lm.vocabulary) - _MARKERS
-    unheard.difference_update(words)
-    if outside := sorted(unheard):  # however rare: names are what a user's own model is for
+    if outside := sorted(set(lm.words).difference(words)):  # however rare: names are what a user's own model is for
         _log.warning(
             "%s: %s of its words (%.2g %% by probability) are not in the lexicon and will not be written, such as %s; "
             "`asrkit lm lexicon` makes one that has them",
-            "language model" if lm.path is None else lm.path.name,
+            _name(lm),
             f"{len(outside):,}",
             100 * _mass(lm, outside),
             ", ".join(outside[:_NUM_NAMED]),
@@ -91,12 +87,13 @@ def unknown_floor(lm: NgramModel) -> float:
     if lm.has_unknown:
         return 0.0
     given = _log10_prob(lm, "<unk>")
-    rarest = min((_log10_prob(lm, word) for word in lm.vocabulary if word not in _MARKERS), default=given)
-    _log.warning(
-        "%s: has no <unk>; unknown words count as its rarest word does",
-        "language model" if lm.path is None else lm.path.name,
-    )
+    rarest = min((_log10_prob(lm, word) for word in lm.words), default=given)
+    _log.warning("%s: has no <unk>; unknown words count as its rarest word does", _name(lm))
     return math.log(10.0) * (rarest - given)
+
+
+def _name(lm: NgramModel) -> str:
+    return "language model" if lm.path is None else lm.path.name
 
 
 def _log10_prob(lm: NgramModel, word: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,17 @@ def check_batch(
             array = array[: int(length)]
         checked.append(check_emissions(array, num_symbols, name))
     return checked
+
+
+def listed(words: Iterable[str] | None, what: str) -> tuple[str, ...]:
+    """Return words that are given as a list.
+
+    Raises:
+        DecodingError: They are one text, whose letters would be taken for words.
+    """
+    if isinstance(words, str):
+        raise DecodingError(f"{what} are a list, such as [{words!r}], not one text")
+    return tuple(words or ())
 
 
 class PriorDivision:

@@ -58,9 +58,8 @@ class PyctcdecodeDecoder(Decoder):
             return self._module.build_ctcdecoder(labels)
         if self.lm.path is None:
             raise LanguageModelError("pyctcdecode needs the model's ARPA file; load the model from a file")
-        markers = {"<s>", "</s>", "<unk>"}
         arguments = {
-            "unigrams": [word for word in self.lm.vocabulary if word not in markers],
+            "unigrams": self.lm.words,
             "alpha": float(self.config.lm_weight),
             "beta": float(self.config.word_bonus),
         }

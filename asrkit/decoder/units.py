@@ -32,11 +32,9 @@ def find_lm_units(symbols: Symbols, lm: NgramModel | None, wanted: str) -> str:
         lm: The model; None is taken for one of words, or of characters where words are not divided.
         wanted: One of these, or "auto": most of the labels that no word model would have are the model's words.
     """
-    if wanted != "auto":
-        return wanted
     plain = "characters" if symbols.words is WordRule.NONE else "words"
-    if lm is None:
-        return plain
+    if lm is None or wanted != "auto":
+        return plain if lm is None else wanted
     from asrkit import _native
 
     written = [(i, symbols.labels[i], spelling.text) for i, spelling in enumerate(symbols.spellings) if spelling]
@@ -140,7 +138,7 @@ def spelled_lexicon(
     native = native_symbols(symbols, "words", folds=False)
     own = {word: _cases(word) for word in (*lexicon.pronunciations, *hotwords)}
     folds = folds_case(symbols, lm, lm_case)
-    known = [] if lm is None else [word for word in lm.vocabulary if not word.startswith("<")]
+    known = [] if lm is None else lm.words
     forms = {word: _cases(word) if folds else [word] for word in known}
     texts = dict.fromkeys(chain((text for _, text in spelled), *own.values(), *forms.values()))
     found = native.spell([text.encode("utf-8", "surrogateescape") for text in texts])

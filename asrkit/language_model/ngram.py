@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asrkit import _native
 
 _IMPOSSIBLE_LOG10 = -99.0  # what models write for a logarithm of 0
+_MARKERS = frozenset({"<s>", "</s>", "<unk>", "<UNK>"})
 
 
 class NgramModel:
@@ -98,7 +99,7 @@ class NgramModel:
             LanguageModelError: The model is damaged.
         """
         if self.order == 1:
-            return "\n".join(word for word in self.vocabulary[:count] if word not in ("<s>", "</s>", "<unk>"))
+            return "\n".join(self.words[:count])
         try:
             return self.native.sample_ngrams(count)
         except ValueError as error:
@@ -108,6 +109,11 @@ class NgramModel:
     def vocabulary(self) -> tuple[str, ...]:
         """All words, ``<s>``, ``</s>`` and ``<unk>`` among them."""
         return tuple(self.native.words)
+
+    @property
+    def words(self) -> list[str]:
+        """The words of its vocabulary that can stand in a text: without ``<s>``, ``</s>`` and ``<unk>``."""
+        return [word for word in self.vocabulary if word not in _MARKERS]
 
     @property
     def has_unknown(self) -> bool:

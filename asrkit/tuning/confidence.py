@@ -202,36 +202,6 @@ class Judged(NamedTuple):
         return int(len(self.right) - self.right.sum()) + self.deletions
 
 
-def fit_calibration(
-    decoder: BeamSearchDecoder,
-    emissions: Sequence[FloatArray],
-    references: Sequence[str],
-    *,
-    lm: str,
-    normalizer: Normalizer | None = None,
-    speakers: Sequence[str | None] | None = None,
-    threads: int | None = None,
-    seed: int = 1,
-) -> Calibration:
-    """Learn from a dev set how sure words are.
-
-    Args:
-        decoder: Finds the words, with the settings that the calibration is to hold for.
-        emissions: ``(steps, symbols)`` of each utterance.
-        references: What was said, in the form in which the normalizer compares texts.
-        lm: Fingerprint of the language model.
-        normalizer: What decoded words pass before they are compared; default: the standard one, of English.
-        speakers: Who speaks, where it is known: tells how much the errors of voices differ from what is expected.
-        threads: Threads that decode; all cores by default.
-        seed: Of the halves on which the error is measured.
-
-    Raises:
-        DecodingError: There are too few words, or too few right or wrong ones, to learn from.
-    """
-    judged = judge_dev_set(decoder, emissions, references, normalizer=normalizer, speakers=speakers, threads=threads)
-    return calibrate(judged, decoder.config, lm=lm, seed=seed)
-
-
 def judge_dev_set(
     decoder: BeamSearchDecoder,
     emissions: Sequence[FloatArray],
@@ -241,9 +211,18 @@ def judge_dev_set(
     speakers: Sequence[str | None] | None = None,
     threads: int | None = None,
 ) -> list[Judged | None]:
-    """Decode a dev set and tell of each utterance which words are right; arguments as of ``fit_calibration``.
+    """Decode a dev set and tell of each utterance which words are right.
 
-    It is None of an utterance whose words are not those that are scored.
+    Args:
+        decoder: Finds the words, with the settings that a calibration is to hold for.
+        emissions: ``(steps, symbols)`` of each utterance.
+        references: What was said, in the form in which the normalizer compares texts.
+        normalizer: What decoded words pass before they are compared; default: the standard one, of English.
+        speakers: Who speaks, where it is known: tells how much the errors of voices differ from what is expected.
+        threads: Threads that decode; all cores by default.
+
+    Returns:
+        What was heard of each utterance; None where its words are not those that are scored.
     """
     listener = WordListener(decoder.symbols, decoder.lexicon)
     normalizer = normalizer or get_normalizer("standard")
@@ -256,8 +235,17 @@ def judge_dev_set(
     ]
 
 
-def calibrate(judged: Sequence[Judged | None], config: DecodingConfig, *, lm: str, seed: int = 1) -> Calibration:
-    """Learn from judged utterances how sure words are that were found with some settings; see ``fit_calibration``."""
+def calibrate(judged: Sequence[Judged | None], config: DecodingConfig, *, lm: str) -> Calibration:
+    """Learn from judged utterances how sure words are.
+
+    Args:
+        judged: What ``judge_dev_set`` tells of them.
+        config: The settings that the words were found with.
+        lm: Fingerprint of the language model.
+
+    Raises:
+        DecodingError: There are too few words, or too few right or wrong ones, to learn from.
+    """
     kept = [one for one in judged if one is not None]
     num_words, num_right = sum(len(one.right) for one in kept), sum(one.right.sum() for one in kept)
     if num_words < _LEAST_WORDS or not 0.1 * _LEAST_WORDS <= num_right <= num_words - 0.1 * _LEAST_WORDS:
@@ -281,7 +269,7 @@ def calibrate(judged: Sequence[Judged | None], config: DecodingConfig, *, lm: st
         insertions=round(insertions, 4),
         spread=round(_spread(kept, expected, clumping), 4),
         clumping=round(clumping, 4),
-        error=round(_held_out_error(kept, seed), 4),
+        error=round(_held_out_error(kept), 4),
         num_words=num_words,
     )
 
@@ -327,9 +315,9 @@ def _expected(weights: DoubleArray, judged: Judged, deletions: float) -> tuple[f
     return factor * float((1.0 - sure).sum()), factor**2 * float((sure * (1.0 - sure)).sum())
 
 
-def _held_out_error(judged: Sequence[Judged], seed: int) -> float:
+def _held_out_error(judged: Sequence[Judged]) -> float:
     """Return the expected calibration error of maps fitted on one half of the utterances, on the other, both ways."""
-    order = np.random.default_rng(seed).permutation(len(judged))
+    order = np.random.default_rng(1).permutation(len(judged))
     halves = [[judged[i] for i in part] for part in np.array_split(order, 2)]
     errors = []
     for fitted, other in (halves, halves[::-1]):
@@ -338,11 +326,7 @@ def _held_out_error(judged: Sequence[Judged], seed: int) -> float:
     return float(np.mean(errors))
 
 
-def _spread(
-    judged: Sequence[Judged],
-    expected: Sequence[tuple[float, float]],
-    clumping: float,
-) -> float:
+def _spread(judged: Sequence[Judged], expected: Sequence[tuple[float, float]], clumping: float) -> float:
     """Return how much the errors of voices differ from what is expected, beyond chance; see ``Calibration``."""
     sums: dict[str | None, list[float]] = {}
     for one, (mean, variance) in zip(judged, expected, strict=True):

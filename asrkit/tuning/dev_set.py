@@ -93,9 +93,9 @@ def _key(bundle: Bundle, utterances: Sequence[Utterance]) -> str:
     """A name that changes with the model and with every recording."""
     recordings = []
     for utterance in utterances:
-        status = utterance.audio_path.stat()
-        place = str(utterance.audio_path.resolve())
-        recordings.append([place, status.st_size, status.st_mtime_ns, utterance.start_s, utterance.end_s])
+        status, place = utterance.audio_path.stat(), str(utterance.audio_path.resolve())
+        part = utterance.start_s, utterance.end_s, utterance.channel
+        recordings.append([place, status.st_size, status.st_mtime_ns, *part])
     facts = json.dumps([bundle.fingerprint, "1", recordings])
     return hashlib.sha256(facts.encode()).hexdigest()[:32]
 

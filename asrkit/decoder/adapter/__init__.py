@@ -5,11 +5,10 @@
 What differs stands in the documentation, on the page "Coming from pyctcdecode, flashlight or transformers".
 """
 
-from asrkit.decoder.adapter.calls import HotwordScorer
+from asrkit.decoder.adapter.calls import HotwordScorer, LMState
 from asrkit.decoder.adapter.decoder import BeamSearchDecoderCTC, build_ctcdecoder
 from asrkit.decoder.adapter.labels import Alphabet
 from asrkit.decoder.adapter.language_model import LanguageModel, MultiLanguageModel
-from asrkit.decoder.adapter.state import LMState
 
 CtcDecoder = BeamSearchDecoderCTC  # its name in earlier versions
 

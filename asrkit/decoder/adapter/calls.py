@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from asrkit.config import DecodingConfig
 from asrkit.config.settings import MOST_NUMBER
+from asrkit.decoder.emissions import listed
 from asrkit.decoder.hypothesis import Hypothesis
 from asrkit.errors import ConfigError, DecodingError
 
@@ -66,6 +67,17 @@ class LMBeam:
 
 
 @dataclass(frozen=True)
+class LMState:
+    """Where a language model stands after a text: hand it to the next call as ``lm_start_state``.
+
+    Args:
+        words: The last words, as many as the model looks back on.
+    """
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class HotwordScorer:
     """Words and phrases to prefer in all pieces of an utterance.
 
@@ -80,18 +92,7 @@ class HotwordScorer:
     @classmethod
     def build_scorer(cls, hotwords: Iterable[str] | None = None, weight: float = 10.0) -> Self:
         """Make one as pyctcdecode does."""
-        return cls(listed(hotwords), weight)
-
-
-def listed(hotwords: Iterable[str] | None) -> tuple[str, ...]:
-    """Return the hotwords of a call.
-
-    Raises:
-        DecodingError: They are one text, whose letters would be taken for words.
-    """
-    if isinstance(hotwords, str):
-        raise DecodingError(f"hotwords are a list of words and phrases, such as [{hotwords!r}], not one text")
-    return tuple(hotwords or ())
+        return cls(listed(hotwords, "hotwords"), weight)
 
 
 def search_config(settings: Mapping[str, Any]) -> DecodingConfig:

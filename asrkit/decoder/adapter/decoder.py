@@ -14,12 +14,11 @@ import numpy as np
 
 from asrkit.config import DecodingConfig
 from asrkit.config.recognition import MOST_BONUS
-from asrkit.decoder.adapter.calls import Call, HotwordScorer, LMBeam, check_boundary, listed, maps, search_config
+from asrkit.decoder.adapter.calls import Call, HotwordScorer, LMBeam, LMState, check_boundary, maps, search_config
 from asrkit.decoder.adapter.labels import Alphabet
-from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel
-from asrkit.decoder.adapter.state import LMState
+from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel, refuse_others
 from asrkit.decoder.beam import BeamSearchDecoder
-from asrkit.decoder.emissions import Emissions, FloatArray
+from asrkit.decoder.emissions import Emissions, FloatArray, listed
 from asrkit.decoder.hypothesis import Hypothesis
 from asrkit.emissions import tell_values, to_log_probabilities
 from asrkit.errors import DecodingError
@@ -98,7 +97,7 @@ class BeamSearchDecoderCTC:
         lm_start_state: LMState | None = None,
     ) -> str:
         """Return the best text."""
-        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight)
+        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords, "hotwords"), hotword_weight)
         return self._decode(logits, call, lm_start_state)[0].text
 
     def decode_beams(
@@ -117,7 +116,9 @@ class BeamSearchDecoderCTC:
         With ``prune_history``, of texts that end with the same words only the best: as many words as the language model
         looks back on, at least one.
         """
-        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight, beam_width)
+        call = Call(
+            beam_width, beam_prune_logp, token_min_logp, listed(hotwords, "hotwords"), hotword_weight, beam_width
+        )
         found = self._decode(logits, call, lm_start_state)
         length = 0 if self._language_model is None else self._language_model.order - 1
         if prune_history:
@@ -173,14 +174,11 @@ class BeamSearchDecoderCTC:
 
         ``pool`` is None, a number of threads (the fastest, as they do not wait for Python), or a pool with ``map``.
         """
-        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords), hotword_weight)
-        if maps(pool):
-            return list(pool.map(functools.partial(_decode_text, self, call), logits_list))
-        search = self._search(call)
-        if self._reranks():
-            return [self._decode(logits, call)[0].text for logits in logits_list]
+        call = Call(beam_width, beam_prune_logp, token_min_logp, listed(hotwords, "hotwords"), hotword_weight)
+        if maps(pool) or self._reranks():
+            return list((pool.map if maps(pool) else map)(functools.partial(_decode_text, self, call), logits_list))
         threads = pool if isinstance(pool, int) else 1
-        return search.decode_texts([self._log_probs(logits) for logits in logits_list], threads=threads)
+        return self._search(call).decode_texts([self._log_probs(logits) for logits in logits_list], threads=threads)
 
     def decode_beams_batch(
         self,
@@ -195,29 +193,31 @@ class BeamSearchDecoderCTC:
     ) -> list[list[OutputBeamMPSafe]]:
         """Return the best texts of each utterance without states; see ``decode_batch`` and ``decode_beams``."""
         decode = functools.partial(
-            _decode_beams,
-            self,
+            self.decode_beams,
             beam_width=beam_width,
             beam_prune_logp=beam_prune_logp,
             token_min_logp=token_min_logp,
             prune_history=prune_history,
-            hotwords=listed(hotwords),
+            hotwords=listed(hotwords, "hotwords"),
             hotword_weight=hotword_weight,
         )
-        return list((pool.map if maps(pool) else map)(decode, logits_list))
+        found = (pool.map if maps(pool) else map)(decode, logits_list)
+        return [[(text, frames, *scores) for text, _, frames, *scores in beams] for beams in found]
 
     def save_to_dir(self, filepath: Path | str) -> None:
         """Write the decoder into a folder, in pyctcdecode's format.
 
         Raises:
-            DecodingError: It has several language models.
+            DecodingError: It has several language models, or the folder holds another one.
         """
         if isinstance(self._language_model, MultiLanguageModel):
             raise DecodingError("a MultiLanguageModel cannot be saved; save its language models one by one")
         folder = Path(filepath)
-        write_whole(folder / _ALPHABET_NAME, self._alphabet.dumps())
-        if self._language_model is not None:
+        if self._language_model is None:
+            refuse_others(folder / _MODEL_FOLDER)
+        else:
             self._language_model.save_to_dir(folder / _MODEL_FOLDER)
+        write_whole(folder / _ALPHABET_NAME, self._alphabet.dumps())
 
     @staticmethod
     def parse_directory_contents(filepath: Path | str) -> dict[str, str | None]:
@@ -384,8 +384,3 @@ def _words(h: Hypothesis) -> tuple[str, ...]:
 
 def _decode_text(decoder: BeamSearchDecoderCTC, call: Call, logits: Emissions) -> str:
     return decoder._decode(logits, call)[0].text
-
-
-def _decode_beams(decoder: BeamSearchDecoderCTC, logits: Emissions, **settings: Any) -> list[OutputBeamMPSafe]:
-    found = decoder.decode_beams(logits, **settings)
-    return [(text, frames, logit_score, score) for text, _, frames, logit_score, score in found]

@@ -6,10 +6,10 @@ import json
 import math
 import weakref
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from asrkit.decoder.emissions import listed
 from asrkit.errors import DecodingError, LanguageModelError
 from asrkit.language_model import NgramModel
 from asrkit.language_model.ngram import load_shared
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _ATTRIBUTES = ("alpha", "beta", "unk_score_offset", "score_boundary")
 _ATTRIBUTES_NAME, _UNIGRAMS_NAME = "attrs.json", "unigrams.txt"
 DEFAULT_OFFSET = -10.0
-_MARKERS = ("<s>", "</s>", "<unk>")
 
 
 class LanguageModel:
@@ -38,6 +37,7 @@ class LanguageModel:
         score_boundary: Must be True: sentences have a begin and an end.
 
     Raises:
+        DecodingError: The unigrams are one text, as of a file's name.
         LanguageModelError: It has no file.
         MissingPathError: There is no such file.
     """
@@ -55,7 +55,7 @@ class LanguageModel:
         if path is None:
             raise LanguageModelError("pass the file of a language model, or a model that was read from a file")
         self.path = Path(path.decode() if isinstance(path, bytes) else path)
-        self.unigrams = frozenset(unigrams or ())
+        self.unigrams = frozenset(listed(unigrams, "unigrams"))
         self.alpha = alpha
         self.beta = beta
         self.unk_score_offset = unk_score_offset
@@ -77,8 +77,7 @@ class LanguageModel:
             return frozenset()
         model = self.ngrams()
         if self._penalized is None or self._penalized[0]() is not model:
-            words = frozenset(model.vocabulary).difference(self.unigrams, _MARKERS)
-            self._penalized = weakref.ref(model), words
+            self._penalized = weakref.ref(model), frozenset(model.words).difference(self.unigrams)
         return self._penalized[1]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -92,8 +91,13 @@ class LanguageModel:
                 setattr(self, name, params[name])
 
     def save_to_dir(self, filepath: Path | str, unigram_encoding: str | None = None) -> None:
-        """Write the weights, the unigrams and a copy of the model into a folder, as pyctcdecode does."""
+        """Write the weights, the unigrams and a copy of the model into a folder, as pyctcdecode does.
+
+        Raises:
+            DecodingError: There is another model, beside which neither could be read.
+        """
         folder = Path(filepath)
+        refuse_others(folder, _ATTRIBUTES_NAME, _UNIGRAMS_NAME, self.path.name)
         attributes = {name: getattr(self, name) for name in _ATTRIBUTES}
         write_whole(folder / _ATTRIBUTES_NAME, json.dumps(attributes))
         words = "".join(f"{word}\n" for word in sorted(self.unigrams))
@@ -109,9 +113,7 @@ class LanguageModel:
             DecodingError: There are others, or one is missing.
         """
         folder = Path(filepath)
-        found = (
-            sorted(p.name for p in folder.iterdir() if not p.name.startswith((".", "__"))) if folder.is_dir() else []
-        )
+        found = _names_in(folder)
         models = [name for name in found if name not in (_ATTRIBUTES_NAME, _UNIGRAMS_NAME)]
         if len(found) != 3 or len(models) != 1:
             raise DecodingError(
@@ -138,6 +140,20 @@ class LanguageModel:
                 f"{_ATTRIBUTES_NAME} or {_UNIGRAMS_NAME} cannot be read: {error}", path=filepath
             ) from None
         return cls(names["kenlm"], [word for word in words if word], *weights)
+
+
+def refuse_others(folder: Path, *names: str) -> None:
+    """Refuse a folder that holds anything but files of these names.
+
+    Raises:
+        DecodingError: It does.
+    """
+    if others := sorted(set(_names_in(folder)).difference(names)):
+        raise DecodingError(f"holds another language model ({others[0]}); name a new folder", path=folder)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if not p.name.startswith((".", "__"))) if folder.is_dir() else []
 
 
 class MultiLanguageModel:
@@ -210,7 +226,7 @@ def _mix(models: Sequence[NgramModel], weights: Sequence[float]) -> NgramModel:
     """Return a model whose log-probabilities are the weighted mean of those of several."""
     from asrkit import _native
 
-    words = list(dict.fromkeys([*_MARKERS, *(word for model in models for word in model.vocabulary)]))
+    words = list(dict.fromkeys(["<s>", "</s>", "<unk>", *(word for model in models for word in model.words)]))
     order = max(model.order for model in models)
     total = math.fsum(weights)
     shares = [weight / total if total else 1 / len(models) for weight in weights]
@@ -229,44 +245,38 @@ class _MixedModel(NgramModel):
 
     def score_split(self, words: Sequence[str], *, bos: bool = True, eos: bool = True) -> list[tuple[float, bool]]:
         """Return the log10 probability of each word and whether a model knows it; with ``eos`` the end too."""
+        start = ("<s>",) if bos else ()
         words = [*words, *(["</s>"] if eos else [])]
         return [
-            (self._scorer.score(_Context(tuple(words[:place]), bos), word), word in self._known)
+            (self._scorer.score((*start, *words[:place]), word), word in self._known)
             for place, word in enumerate(words)
         ]
 
 
-@dataclass(frozen=True)
-class _Context:
-    words: tuple[str, ...]
-    is_start: bool
-
-
 class _MeanScorer:
-    """Answers the decoder, with numbers for words and contexts; number 0 is the start of a sentence."""
+    """Answers the decoder, with numbers for words and for what came before them; 0 is the start of a sentence."""
 
     def __init__(self, models: list[NgramModel], shares: list[float], words: list[str], order: int) -> None:
         self._models = models
         self._shares = shares
         self._words = words
         self._length = order - 1
-        self._contexts = [_Context((), True)]
+        self._contexts: list[tuple[str, ...]] = [("<s>",)]
         self._numbers = {self._contexts[0]: 0}
 
     def __call__(self, context: int, word: int) -> tuple[float, int]:
         """Return log10 p(word | context), and the number of the context that follows."""
         before, text = self._contexts[context], self._words[word]
-        longer = (*before.words, text)
-        is_cut = len(longer) > self._length
-        after = _Context(longer[len(longer) - self._length :] if is_cut else longer, before.is_start and not is_cut)
+        longer = (*before, text)
+        after = longer[max(0, len(longer) - self._length) :]
         number = self._numbers.setdefault(after, len(self._contexts))
         if number == len(self._contexts):
             self._contexts.append(after)
         return self.score(before, text), number
 
-    def score(self, before: _Context, word: str) -> float:
-        """Return the mean of log10 p(word | context)."""
-        is_end = word == "</s>"
-        words = before.words if is_end else (*before.words, word)
-        scores = [model.score_split(words, bos=before.is_start, eos=is_end)[-1][0] for model in self._models]
+    def score(self, before: tuple[str, ...], word: str) -> float:
+        """Return the mean of log10 p(word | the words before, the first of which may be ``<s>``)."""
+        is_start, is_end = before[:1] == ("<s>",), word == "</s>"
+        words = [*before[is_start:], *([] if is_end else [word])]
+        scores = [model.score_split(words, bos=is_start, eos=is_end)[-1][0] for model in self._models]
         return math.fsum(share * score for share, score in zip(self._shares, scores, strict=True))

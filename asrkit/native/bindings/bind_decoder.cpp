@@ -121,23 +121,12 @@ std::vector<std::tuple<std::string, std::uint32_t, std::uint32_t, double>> words
   return words;
 }
 
-std::vector<Emissions> batch_of(const std::vector<EmissionsArray>& arrays, const SearchModel& model) {
+template <auto kDecode>
+auto decode_all(DecoderPool& decoder, const std::vector<EmissionsArray>& arrays, int threads) {
   std::vector<Emissions> batch;
-  for (const EmissionsArray& array : arrays) batch.push_back(view_of(array, model));
-  return batch;
-}
-
-std::vector<std::vector<Decoded>> decode_batch(DecoderPool& decoder, const std::vector<EmissionsArray>& arrays,
-                                                int threads) {
-  const std::vector<Emissions> batch = batch_of(arrays, *decoder.model());
+  for (const EmissionsArray& array : arrays) batch.push_back(view_of(array, *decoder.model()));
   nb::gil_scoped_release release;
-  return decoder.decode(batch, threads);
-}
-
-std::vector<std::string> decode_texts(DecoderPool& decoder, const std::vector<EmissionsArray>& arrays, int threads) {
-  const std::vector<Emissions> batch = batch_of(arrays, *decoder.model());
-  nb::gil_scoped_release release;
-  return decoder.decode_texts(batch, threads);
+  return decoder.run(kDecode, batch, threads);
 }
 
 }  // namespace
@@ -215,8 +204,8 @@ void bind_decoder(nb::module_& module) {
       .def("derive", &derive_decoder, "options"_a, "phrases"_a, "said"_a)
       .def_prop_ro("num_spelled_words", [](const DecoderPool& decoder) { return decoder.model()->num_spelled_words(); })
       .def("stream", [](const DecoderPool& decoder) { return std::make_unique<DecodingStream>(decoder.model()); })
-      .def("decode_batch", &decode_batch, "emissions"_a, "threads"_a = 1)
-      .def("decode_texts", &decode_texts, "emissions"_a, "threads"_a = 1);
+      .def("decode_batch", &decode_all<&Decoder::decode>, "emissions"_a, "threads"_a = 1)
+      .def("decode_texts", &decode_all<&Decoder::decode_text>, "emissions"_a, "threads"_a = 1);
 
   nb::class_<DecodingStream>(module, "DecodingStream")
       .def(

@@ -25,11 +25,7 @@ class EditableModel {
   void prune(double threshold) { EntropyPruning(trie_, threshold).prune(); }
   std::string next_arpa_text(std::size_t num_bytes) { return writer_.next(num_bytes); }
 
-  std::vector<std::size_t> num_ngrams() const {
-    std::vector<std::size_t> counts;
-    for (std::size_t level = 0; level < trie_.order(); ++level) counts.push_back(trie_.count(level));
-    return counts;
-  }
+  std::vector<std::size_t> num_ngrams() const { return trie_.counts(); }
 
  private:
   NgramTrie trie_;

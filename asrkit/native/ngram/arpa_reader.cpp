@@ -89,15 +89,15 @@ constexpr std::size_t kBatchSize = 256;
 
 class ArpaReader {
  public:
-  ArpaReader(std::string_view text, NgramSink& sink) : lines_(text), text_size_(text.size()), sink_(sink) {}
+  explicit ArpaReader(std::string_view text) : lines_(text), text_size_(text.size()) {}
 
-  void read(const std::function<void()>& finish) {
+  NgramStorage read() {
     read_header();
     try {
-      sink_.begin(counts_);
+      builder_.begin(counts_);
       for (int order = 1; order <= static_cast<int>(counts_.size()); ++order) read_section(order);
       if (lines_.line() != "\\end\\") lines_.fail("expected \\end\\ after the last section");
-      finish();
+      return builder_.finish();
     } catch (const NgramError& error) {
       lines_.fail(error.what());
     }
@@ -176,7 +176,7 @@ class ArpaReader {
     }
     if (order == 1) {
       if (!is_utf8(word)) lines_.fail("the word is not valid UTF-8");
-      sink_.add_word(word, static_cast<float>(log10_prob), static_cast<float>(log10_backoff));
+      builder_.add_word(word, static_cast<float>(log10_prob), static_cast<float>(log10_backoff));
     } else {
       batch_.add(words, static_cast<float>(log10_prob), static_cast<float>(log10_backoff));
       batch_lines_.push_back(lines_.number());
@@ -191,7 +191,7 @@ class ArpaReader {
   // Neighboring n-grams share words: comparing with the one above is cheaper than a look-up.
   WordId id_of(std::string_view word, KnownWord& above) {
     if (word == above.text) return above.id;
-    const WordId id = sink_.vocabulary().find(word);
+    const WordId id = builder_.vocabulary().find(word);
     if (id == kNoWord) lines_.fail("the word '" + std::string(word) + "' is not among the 1-grams");
     above = {word, id};
     return id;
@@ -199,7 +199,7 @@ class ArpaReader {
 
   void hand_on() {
     try {
-      if (batch_.size() > 0) sink_.add(batch_);
+      if (batch_.size() > 0) builder_.add(batch_);
     } catch (const NgramError& error) {
       throw ArpaError(error.what(), batch_lines_[error.index]);
     }
@@ -209,7 +209,7 @@ class ArpaReader {
 
   LineReader lines_;
   std::size_t text_size_;
-  NgramSink& sink_;
+  NgramBuilder builder_;
   std::vector<std::uint64_t> counts_;
   NgramBatch batch_;                         // n-grams read but not handed on
   std::vector<std::uint64_t> batch_lines_;  // their lines
@@ -218,15 +218,6 @@ class ArpaReader {
 
 }  // namespace
 
-void read_arpa(std::string_view text, NgramSink& sink, const std::function<void()>& finish) {
-  ArpaReader(text, sink).read(finish);
-}
-
-NgramStorage read_arpa(std::string_view text) {
-  NgramBuilder builder;
-  NgramStorage storage;
-  read_arpa(text, builder, [&] { storage = builder.finish(); });
-  return storage;
-}
+NgramStorage read_arpa(std::string_view text) { return ArpaReader(text).read(); }
 
 }  // namespace asrkit

@@ -1,7 +1,6 @@
 // Reads n-gram models in the ARPA format.
 #pragma once
 
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,10 +17,7 @@ struct ArpaError : std::runtime_error {
 
 constexpr int kMaxNgramOrder = 16;
 
-// Hands the n-grams of an ARPA text to a sink. Throws ArpaError. Back-offs may be missing; everything else must be as
-// the header says. `finish` is called at the end: what the sink finds wrong then is reported for the last line.
-void read_arpa(std::string_view text, NgramSink& sink, const std::function<void()>& finish = [] {});
-
+// Throws ArpaError. Back-offs may be missing; everything else must be as the header says.
 NgramStorage read_arpa(std::string_view text);
 
 }  // namespace asrkit

@@ -39,16 +39,6 @@ struct NgramBatch {
   }
 };
 
-// Takes the n-grams of a model, lowest order first.
-class NgramSink {
- public:
-  virtual ~NgramSink() = default;
-  virtual void begin(const std::vector<std::uint64_t>& counts) = 0;  // how many will come, at most
-  virtual VocabularyView vocabulary() const = 0;
-  virtual WordId add_word(std::string_view word, float log10_prob, float log10_backoff) = 0;
-  virtual void add(const NgramBatch& batch) = 0;  // of order >= 2, of words that were added; orders never fall
-};
-
 // Owns the arrays of a model.
 struct NgramStorage {
   Vocabulary vocabulary;
@@ -61,19 +51,15 @@ struct NgramStorage {
   NgramView view() const;
 };
 
-class NgramBuilder final : public NgramSink {
+class NgramBuilder {
  public:
-  NgramBuilder() = default;
-
   // counts: how many n-grams of order 1, 2, ... will come, at most.
-  explicit NgramBuilder(const std::vector<std::uint64_t>& counts) { begin(counts); }
+  void begin(const std::vector<std::uint64_t>& counts);
+  VocabularyView vocabulary() const { return model_.vocabulary.view(); }
+  WordId add_word(std::string_view word, float log10_prob, float log10_backoff);
 
-  void begin(const std::vector<std::uint64_t>& counts) override;
-  VocabularyView vocabulary() const override { return model_.vocabulary.view(); }
-  WordId add_word(std::string_view word, float log10_prob, float log10_backoff) override;
-  void add(const NgramBatch& batch) override;
-
-  // Adds one n-gram of order >= 2.
+  // Adds n-grams of order >= 2, or one, of words that were added; orders never fall.
+  void add(const NgramBatch& batch);
   void add(const WordId* words, int order, float log10_prob, float log10_backoff);
 
   // Gives the model away. Contexts that cannot matter are replaced by shorter ones, which merges more hypotheses.

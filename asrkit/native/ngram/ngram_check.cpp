@@ -1,10 +1,9 @@
-#include "ngram/ngram_check.hpp"
+#include "ngram/ngram_file.hpp"
 
 #include <algorithm>
 #include <numeric>
 #include <string>
 
-#include "ngram/ngram_file.hpp"
 #include "text/utf8.hpp"
 
 namespace asrkit {

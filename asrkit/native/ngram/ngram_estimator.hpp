@@ -70,11 +70,7 @@ class NgramEstimator {
     return result;
   }
 
-  std::vector<std::size_t> num_ngrams() const {
-    std::vector<std::size_t> counts;
-    for (std::size_t level = 0; level < trie_.order(); ++level) counts.push_back(trie_.count(level));
-    return counts;
-  }
+  std::vector<std::size_t> num_ngrams() const { return trie_.counts(); }
 
  private:
   static constexpr std::uint32_t kNumSpecial = 3;

@@ -4,9 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <limits>
-
-#include "ngram/ngram_check.hpp"
 
 namespace asrkit {
 

@@ -34,8 +34,13 @@ struct NgramFileHeader {
 // The bytes must be aligned to 8 and outlive the view. Throws NgramFileError, as does the next.
 NgramHandle open_ngram_file(std::string_view bytes, std::shared_ptr<const void> owner);
 
-// Reads everything: compares checksums, then looks at every number (see ngram_check.hpp).
+// Reads everything: compares checksums, then checks the tables.
 void check_ngram_file(std::string_view bytes);
+
+// What holds for every table of n-grams that is not damaged. A checksum does not tell: a stranger can compute one. Looks
+// at every number once: words are distinct texts that look-ups find, numbers of words and contexts lie in their tables, no
+// search in a hash table is long, probabilities and back-offs are finite and in range. Throws NgramFileError.
+void check_ngram_tables(const NgramHandle& model);
 
 // A model ready to be written: the pieces of its file, one after the other.
 class NgramImage {

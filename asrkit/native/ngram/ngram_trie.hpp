@@ -44,6 +44,13 @@ struct NgramTrie {
     if (grams.dropped.empty()) return grams.size();
     return grams.size() - static_cast<std::size_t>(std::count(grams.dropped.begin(), grams.dropped.end(), true));
   }
+
+  // Those of all levels.
+  std::vector<std::size_t> counts() const {
+    std::vector<std::size_t> counts;
+    for (std::size_t level = 0; level < order(); ++level) counts.push_back(count(level));
+    return counts;
+  }
 };
 
 // Position of `word` among the children [begin, end), or `end`. Searches outwards from `begin`, so that a caller who

@@ -329,7 +329,8 @@ inline bool BeamSearch::score(std::uint32_t slot, Symbol symbol, float& mass, Ex
     }
     if (extension.trie == kOutside && !extend_spelled_word(slot, symbol, mass, extension)) return false;
   } else if (model_.rule == WordRule::kOneUnit) {
-    extend_one_unit_word(now_.slots[slot].node, symbol, extension);
+    const ContextId context = pool_.nodes[now_.slots[slot].node].context;
+    extension.edge_factor = factor_of(one_unit_log(context, symbol, extension.context));
   }
   if (model_.hotwords) {
     const HotwordState state = pool_.nodes[now_.slots[slot].node].hotword_state;

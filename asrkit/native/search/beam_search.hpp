@@ -210,16 +210,15 @@ class BeamSearch {
   }
 
   bool extend_spelled_word(std::uint32_t slot, Symbol symbol, float mass, Extension& extension);
-  void extend_one_unit_word(NodeId parent, Unit unit, Extension& extension);
   float one_unit_log(ContextId context, Unit unit, ContextId& next) const;
   float unknown_log(StartId start);
-  bool leave_lexicon(std::uint32_t slot, float mass, Extension& extension);
   bool may_leave_lexicon(std::uint32_t slot, float mass);
   EndingId find_close(NodeId node);
   void price_close(NodeId node, WordId meaning, EndingId ending);
   float close_log(NodeId node, WordId meaning, ContextId& next);
   float close_hotwords(HotwordState state, WordId meaning) const;
   NodeId boundary_after(EndingId ending);
+  std::size_t place_of_start(ContextId context, HotwordState hotword_state) const;
   NodeId start_for(ContextId context, HotwordState hotword_state);
   void rebuild_start_table(std::size_t size);
 

@@ -11,7 +11,9 @@ bool BeamSearch::extend_spelled_word(std::uint32_t slot, Symbol symbol, float ma
   const Slot& before = now_.slots[slot];
   ContextId context;
   if (before.trie != kOutside) {
-    if (!leave_lexicon(slot, mass, extension)) return false;
+    // An unknown word whose spelling leaves the lexicon owes all of its score so far.
+    if (!may_leave_lexicon(slot, mass)) return false;
+    extension.edge_factor = next_.slots[slot].most_to_leave;
     context = model_.spelling->spelled(before.trie).context;
   } else {
     context = pool_.nodes[before.node].spelling_context;
@@ -19,13 +21,6 @@ bool BeamSearch::extend_spelled_word(std::uint32_t slot, Symbol symbol, float ma
   const float log_prob = model_.spelling->score(context, symbol, extension.spelling_context);
   const float spelled = factor_of(lm_weight_ * model_.options.unknown_weight * log_prob);
   extension.edge_factor = paid(extension.edge_factor, spelled);
-  return true;
-}
-
-// An unknown word whose spelling leaves the lexicon owes all of its score so far; false when that is too much.
-bool BeamSearch::leave_lexicon(std::uint32_t slot, float mass, Extension& extension) {
-  if (!may_leave_lexicon(slot, mass)) return false;
-  extension.edge_factor = next_.slots[slot].most_to_leave;
   return true;
 }
 
@@ -37,10 +32,6 @@ bool BeamSearch::may_leave_lexicon(std::uint32_t slot, float mass) {
   const float unknown = unknown_log(pool_.nodes[now_.slots[slot].node].start);
   most = factor_of(unknown + lm_weight_ * model_.options.unknown_weight * spelling);
   return mass * most >= limit_;
-}
-
-void BeamSearch::extend_one_unit_word(NodeId parent, Unit unit, Extension& extension) {
-  extension.edge_factor = factor_of(one_unit_log(pool_.nodes[parent].context, unit, extension.context));
 }
 
 // What a unit that is a word costs, in nats, and the context after it.
@@ -209,14 +200,20 @@ NodeId BeamSearch::boundary_after(EndingId id) {
   return pool_.endings[id].boundary = start;
 }
 
-// The one word start of a context and hotword state.
-NodeId BeamSearch::start_for(ContextId context, HotwordState hotword_state) {
+// Where the one word start of a context and hotword state is in the table, or is to be put.
+std::size_t BeamSearch::place_of_start(ContextId context, HotwordState hotword_state) const {
   const std::size_t mask = start_table_.size() - 1;
   std::size_t place = mix_bits((std::uint64_t{hotword_state} << 32) | context) & mask;
   for (; start_table_[place] != kNone; place = (place + 1) & mask) {
     const Node& node = pool_.nodes[start_table_[place]];
-    if (node.context == context && node.hotword_state == hotword_state) return start_table_[place];
+    if (node.context == context && node.hotword_state == hotword_state) break;
   }
+  return place;
+}
+
+NodeId BeamSearch::start_for(ContextId context, HotwordState hotword_state) {
+  const std::size_t place = place_of_start(context, hotword_state);
+  if (start_table_[place] != kNone) return start_table_[place];
   const NodeId start = pool_.add_start(context, hotword_state, model_.lexicon != nullptr);
   if (model_.spelling) model_.words->ask_for(context, model_.words->unknown_word());
   start_table_[place] = start;
@@ -228,13 +225,10 @@ void BeamSearch::rebuild_start_table(std::size_t size) {
   std::vector<NodeId> old(size, kNone);
   old.swap(start_table_);
   num_in_table_ = 0;
-  const std::size_t mask = start_table_.size() - 1;
   for (const NodeId start : old) {
     if (start == kNone) continue;
     const Node& node = pool_.nodes[start];
-    std::size_t place = mix_bits((std::uint64_t{node.hotword_state} << 32) | node.context) & mask;
-    while (start_table_[place] != kNone) place = (place + 1) & mask;
-    start_table_[place] = start;
+    start_table_[place_of_start(node.context, node.hotword_state)] = start;
     ++num_in_table_;
   }
 }

@@ -1,10 +1,8 @@
 #include "search/decoder.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 
-#include "machine/worker_threads.hpp"
 #include "text/utf8.hpp"
 
 namespace asrkit {
@@ -327,28 +325,6 @@ std::unique_ptr<Decoder> DecoderPool::take() {
 void DecoderPool::give_back(std::unique_ptr<Decoder> decoder) {
   const std::lock_guard<std::mutex> lock(mutex_);
   idle_.push_back(std::move(decoder));
-}
-
-std::vector<std::vector<Decoded>> DecoderPool::decode(const std::vector<Emissions>& batch, int num_threads) {
-  return run(&Decoder::decode, batch, num_threads);
-}
-
-std::vector<std::string> DecoderPool::decode_texts(const std::vector<Emissions>& batch, int num_threads) {
-  return run(&Decoder::decode_text, batch, num_threads);
-}
-
-template <class Result>
-std::vector<Result> DecoderPool::run(Result (Decoder::*decode)(const Emissions&), const std::vector<Emissions>& batch,
-                                     int num_threads) {
-  std::vector<Result> results(batch.size());
-  std::atomic<std::size_t> next{0};
-  const std::size_t num_workers = std::min<std::size_t>(static_cast<std::size_t>(num_threads), batch.size());
-  work_on_threads(num_workers, [&] {
-    std::unique_ptr<Decoder> decoder = take();
-    for (std::size_t i = next++; i < batch.size(); i = next++) results[i] = (decoder.get()->*decode)(batch[i]);
-    give_back(std::move(decoder));
-  });
-  return results;
 }
 
 }  // namespace asrkit

@@ -1,14 +1,16 @@
 // From emissions to finished hypotheses: search, n-best list, exact scores, times and confidences.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "search/beam_search.hpp"
 #include "alignment/ctc_alignment.hpp"
+#include "machine/worker_threads.hpp"
+#include "search/beam_search.hpp"
 #include "search/nbest.hpp"
 #include "search/text_graph.hpp"
 
@@ -106,13 +108,21 @@ class DecoderPool {
   const std::shared_ptr<const SearchModel>& model() const { return model_; }
 
   // Decodes every utterance; the results do not depend on the number of threads.
-  std::vector<std::vector<Decoded>> decode(const std::vector<Emissions>& batch, int num_threads);
-  std::vector<std::string> decode_texts(const std::vector<Emissions>& batch, int num_threads);
-
- private:
   template <class Result>
   std::vector<Result> run(Result (Decoder::*decode)(const Emissions&), const std::vector<Emissions>& batch,
-                          int num_threads);
+                          int num_threads) {
+    std::vector<Result> results(batch.size());
+    std::atomic<std::size_t> next{0};
+    const std::size_t num_workers = std::min<std::size_t>(static_cast<std::size_t>(num_threads), batch.size());
+    work_on_threads(num_workers, [&] {
+      std::unique_ptr<Decoder> decoder = take();
+      for (std::size_t i = next++; i < batch.size(); i = next++) results[i] = (decoder.get()->*decode)(batch[i]);
+      give_back(std::move(decoder));
+    });
+    return results;
+  }
+
+ private:
   std::unique_ptr<Decoder> take();
   void give_back(std::unique_ptr<Decoder> decoder);
 

@@ -158,10 +158,17 @@ std::shared_ptr<const SearchModel> SearchModel::with(const SearchOptions& other_
 
 void SearchModel::find_hotwords(const std::vector<Phrase>& phrases) {
   const Speller speller(symbols);
+  std::vector<Unit> units;
   std::vector<Hotwords::Phrase> spelled;
   for (const auto& [text, weight] : phrases) {
     Hotwords::Phrase& phrase = spelled.emplace_back(Hotwords::Phrase{{}, weight});
-    if (!speller.spell_phrase(text, symbols.space, phrase.units)) throw std::invalid_argument(text.front());
+    for (const std::string& word : text) {
+      const bool can_be_written = speller.spell(word, units) &&
+                                  (rule != WordRule::kSpelled || !is_closed() || find_spelled(word, speller) != kNoWord);
+      if (!can_be_written) throw std::invalid_argument(word);
+      if (!phrase.units.empty() && symbols.has_space()) phrase.units.push_back(symbols.space);
+      phrase.units.insert(phrase.units.end(), units.begin(), units.end());
+    }
   }
   hotwords = std::make_shared<const Hotwords>(spelled, symbols.units.size(), symbols.space,
                                               kAdvance * options.beam_threshold);

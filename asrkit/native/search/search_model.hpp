@@ -73,7 +73,7 @@ struct SearchModel {
   using Phrase = std::pair<std::vector<std::string>, float>;
 
   // The same model with other settings and hotwords, after words that were said before; the lexicon is shared. Throws
-  // the first phrase that cannot be written, as std::invalid_argument.
+  // the first word of a phrase that cannot be written, as std::invalid_argument.
   std::shared_ptr<const SearchModel> with(const SearchOptions& other_options, const std::vector<Phrase>& phrases,
                                           const std::vector<std::string>& said) const;
 

@@ -92,7 +92,8 @@ SpellingModel::SpellingModel(std::size_t num_units, const Lexicon& lexicon) {
   };
 
   // Unigrams: every unit and the end, smoothed with the uniform distribution.
-  NgramBuilder builder(counts);
+  NgramBuilder builder;
+  builder.begin(counts);
   const Context& all = find_context(contexts[1], nullptr, 0);
   std::vector<std::uint64_t> unigram_counts(num_units + 3, 0);
   for (const CountedGram& gram : grams[1]) unigram_counts[gram.words[0]] = gram.count;

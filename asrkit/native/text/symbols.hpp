@@ -72,18 +72,6 @@ class Speller {
     }
   }
 
-  // Like spell, for words with the space unit between them.
-  bool spell_phrase(const std::vector<std::string>& words, Unit space, std::vector<Unit>& spelling) const {
-    spelling.clear();
-    std::vector<Unit> word_spelling;
-    for (const std::string& word : words) {
-      if (!spell(word, word_spelling)) return false;
-      if (!spelling.empty() && space != kNoSymbol) spelling.push_back(space);
-      spelling.insert(spelling.end(), word_spelling.begin(), word_spelling.end());
-    }
-    return !spelling.empty();
-  }
-
   // Replaces `spelling`; false when the units cannot spell the word.
   bool spell(std::string_view word, std::vector<Unit>& spelling) const {
     spelling.clear();
