@@ -7,7 +7,7 @@ from tiny_run import Recorder, settings, smallest
 from tone_speech import EVEN, write_corpus
 
 from asrkit.data import read_manifest
-from asrkit.errors import ManifestError, TrainingError
+from asrkit.errors import InUseError, ManifestError, TrainingError
 from asrkit.training import checkpoint
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
 from asrkit.training.run import train
@@ -93,13 +93,27 @@ def test_a_fresh_run_that_cannot_begin_leaves_the_earlier_one_alone(corpus, tmp_
     other = random_bundle(tmp_path / "other")
     run = random_bundle(tmp_path / "run").path
     (run / CHECKPOINT).write_bytes(b"of the run")
-    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    before = {path.name: path.read_bytes() for path in run.glob("[!.]*")}
     config = smallest(corpus, training={"start_from": str(other.path)})
     with pytest.raises(TrainingError, match=r"start_from needs the same features"):
         train(config, run, fresh=True, cache_dir=tmp_path)
-    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in run.glob("[!.]*")} == before
     train(smallest(corpus, training={"epochs": 1}), run, fresh=True, cache_dir=tmp_path)
     assert load_checkpoint(run / CHECKPOINT)[0].finished
+
+
+def test_a_second_run_in_the_folder_of_one_that_trains_is_refused(corpus, tmp_path):
+    """They wrote one another's half-written checkpoints, and the first one to notice ended."""
+    refused = []
+
+    def begin_another(event):
+        with pytest.raises(InUseError, match=r"run: another run is writing into this folder") as caught:
+            train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path)
+        refused.append(caught.value)
+
+    recorder = Meddler(begin_another)
+    train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert len(refused) == 1 and len(recorder.epochs) == 2
 
 
 def test_a_model_without_a_run_is_not_replaced(corpus, tmp_path):

@@ -15,6 +15,7 @@ from asrkit.data.alphabets import fit_corpus, settle_texts
 from asrkit.data.manifest import left_out
 from asrkit.degrading import Degrader
 from asrkit.errors import ConfigError, TrainingError
+from asrkit.locks import hold
 from asrkit.model.bundle import Bundle
 from asrkit.model.folder import DESCRIPTION, PARTS
 from asrkit.packages import version_of
@@ -64,6 +65,7 @@ def train(
         ConfigError: No training data is named, or a fresh run would begin with the model that it throws away.
         ManifestError: A manifest cannot be used.
         TrainingError: No utterance can be learned from, the folder holds another run or model, or the run diverged.
+        InUseError: Another process trains in the folder.
     """
     require_training()
     observer = observer or TrainingObserver()
@@ -89,21 +91,22 @@ def train(
     )
 
     output_dir.mkdir(parents=True, exist_ok=True)
-    with quiet_backend():
-        # Keras and its backend take seconds to import: only once the data has proved usable.
-        from asrkit.training.trainer import Sets, Trainer
+    with hold(output_dir):
+        with quiet_backend():
+            # Keras and its backend take seconds to import: only once the data has proved usable.
+            from asrkit.training.trainer import Sets, Trainer
 
-        card = _card(config, output_dir, examples, dev_examples)
-        sets = Sets(examples, dev_examples, fingerprint)
-        trainer = Trainer(config, units, auxiliary, sets, output_dir, card, observer, hosts, fresh)
-    for path in earlier:
-        path.unlink(missing_ok=True)
-    keep_units(units, output_dir)
-    rejections = [*unspelled, *rejections]
-    _keep_rejections(rejections, output_dir / LEFT_OUT)
-    observer.run_started(_run_start(trainer, rejections))
-    trainer.run()
-    return Bundle.load(output_dir)
+            card = _card(config, output_dir, examples, dev_examples)
+            sets = Sets(examples, dev_examples, fingerprint)
+            trainer = Trainer(config, units, auxiliary, sets, output_dir, card, observer, hosts, fresh)
+        for path in earlier:
+            path.unlink(missing_ok=True)
+        keep_units(units, output_dir)
+        rejections = [*unspelled, *rejections]
+        _keep_rejections(rejections, output_dir / LEFT_OUT)
+        observer.run_started(_run_start(trainer, rejections))
+        trainer.run()
+        return Bundle.load(output_dir)
 
 
 def _keep_rejections(rejections: Sequence[Rejection], path: Path) -> None:
