@@ -43,8 +43,10 @@ def test_words_outside_the_lexicon_are_counted(tmp_path: Path, lexicon: Path) ->
     assert len(units.symbols) == len(LETTERS) + 2
     assert heard.notes == [
         "2 words are not in the lexicon: cup (3), zoo (1); 2 of 3 utterances are left out "
-        "(data.unknown_words = 'pronounce' guesses how they are said)"
+        "(a lexicon that has them counts, or data.unknown_words = 'pronounce' guesses how they are said)"
     ]
+    units_of_run(phonetic(tmp_path, lexicon, unknown_words="pronounce"), ["tin zoo"], None, heard)
+    assert heard.notes[-1].endswith("(a lexicon that has them counts)"), "no advice to do what was done"
 
 
 def test_a_run_goes_on_with_the_units_it_began_with(tmp_path: Path, lexicon: Path) -> None:
@@ -56,7 +58,7 @@ def test_a_run_goes_on_with_the_units_it_began_with(tmp_path: Path, lexicon: Pat
     heard = Recorder()
     again = units_of_run(config, ["tin rod", "cup"], tmp_path, heard)
     np.testing.assert_array_equal(again.encode("tin rod"), units.encode("tin rod"))
-    assert "(with --fresh, a lexicon that has them counts, and data.unknown_words" in heard.notes[0]
+    assert "(with --fresh, a lexicon that has them counts, or data.unknown_words" in heard.notes[0]
 
 
 @pytest.mark.parametrize("unknown_words", ["refuse", "pronounce"])
