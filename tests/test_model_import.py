@@ -248,6 +248,15 @@ def test_wrong_usage_is_one_line(tmp_path, monkeypatch, arguments, reason):
     assert reason in str(result.exception)
 
 
+@pytest.mark.parametrize("command", [["import", "x.onnx"], ["export", "out"]])
+def test_a_language_model_that_cannot_be_read_comes_with_no_bundle(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lm.tsv").write_text("path\ttext\n")
+    result = CliRunner().invoke(app, ["model", *command, "--lm", "lm.tsv"])
+    assert "this is not an ARPA file" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_of_other_things_is_not_written_to(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").touch()
