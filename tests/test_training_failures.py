@@ -6,11 +6,13 @@ from random_bundle import random_bundle
 from tiny_run import Recorder, settings, smallest
 from tone_speech import EVEN, write_corpus
 
+from asrkit.cli.train import _report
 from asrkit.data import read_manifest
 from asrkit.errors import InUseError, ManifestError, TrainingError
+from asrkit.model.folder import PARTS
 from asrkit.training import checkpoint
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
-from asrkit.training.run import train
+from asrkit.training.run import load_sets, train
 
 pytest.importorskip("keras")
 
@@ -140,6 +142,28 @@ def test_a_run_that_dies_behind_its_first_model_goes_on(corpus, tmp_path, monkey
     train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
     assert [event.epoch for event in recorder.epochs] == [0, 1]
     assert len(recorder.losses) == 2, "of the second epoch alone"
+
+
+def test_a_damaged_log_hides_no_error(tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"epoch": 1, "loss"')
+    assert _report(tmp_path) is None
+
+
+def test_dev_utterances_that_are_trained_on_are_told(corpus):
+    heard = Recorder()
+    load_sets(smallest(corpus), heard)
+    assert heard.notes[0].startswith("8 of 8 dev utterances are trained on, too: their scores flatter")
+
+
+def test_a_run_without_its_model_takes_the_next_epoch_for_the_best(corpus, tmp_path):
+    """It was lost, or no epoch was better than none: of a dev loss that is no number."""
+    run = train(smallest(corpus, training={"epochs": 1}), tmp_path / "run", cache_dir=tmp_path).path
+    state, arrays = load_checkpoint(run / CHECKPOINT)
+    state.best_wer = state.best_cer = state.best_loss = 0.0
+    checkpoint.save_checkpoint(run / CHECKPOINT, state, arrays)
+    for name in PARTS:
+        (run / name).unlink(missing_ok=True)
+    assert train(smallest(corpus), run, cache_dir=tmp_path).card["epoch"] == 2
 
 
 def test_one_bad_batch_is_named_and_survived(corpus, tmp_path, monkeypatch):

@@ -157,7 +157,15 @@ def load_sets(
     normalizer = get_normalizer(data.normalizer, data.language)
     train_set = _read(data.train, data.audio_root, alphabet, normalizer, observer, unspelled)
     if data.dev is not None:
-        return train_set, _read(data.dev, data.audio_root, alphabet, normalizer, observer, unspelled)
+        dev_set = _read(data.dev, data.audio_root, alphabet, normalizer, observer, unspelled)
+        sounds = {(u.audio_path, u.start_s, u.channel) for u in train_set}
+        shared = sum((u.audio_path, u.start_s, u.channel) in sounds for u in dev_set)
+        if shared:
+            observer.note(
+                f"{shared:,} of {len(dev_set):,} dev utterances are trained on, too: their scores flatter (asrkit data "
+                "check finds such)"
+            )
+        return train_set, dev_set
     rest, held_out = split_utterances(train_set, data.dev_share, seed=config.training.seed)
     observer.note(f"no dev set is named: {_describe_split(rest, held_out)} (seed {config.training.seed})")
     if len(held_out) < _FEWEST_DEV:

@@ -19,6 +19,7 @@ from asrkit.errors import TrainingError
 from asrkit.features import num_frames
 from asrkit.interrupts import Held, held
 from asrkit.model.bundle import Bundle, save_bundle
+from asrkit.model.folder import DESCRIPTION
 from asrkit.model.network import OUTPUT, DeepSpeech2, network_weights, set_network_weights
 from asrkit.text import Alphabet
 from asrkit.text.units import Units
@@ -198,9 +199,8 @@ class Trainer:
         state = self.state
         plan = plan_batches(self.frames, self.config.training, state.epoch)
         parts = prefetch(lambda indices: self.train_maker.part(indices, state.epoch), plan[state.batch :])
-        started = saved = time.monotonic()
+        started = saved = asked = time.monotonic()
         spent_before, waited = state.epoch_seconds, 0.0
-        asked = time.monotonic()
         with closing(parts):
             for part in interrupts.between(parts):
                 batch = self.train_maker.whole(part)
@@ -223,8 +223,8 @@ class Trainer:
             self.average.update()
             self.state.loss_sum += loss * len(indices)
             self.state.loss_count += len(indices)
-            return loss
-        self._recover(batch, indices)
+        else:
+            self._recover(batch, indices)
         return loss
 
     def _recover(self, batch: Batch, indices: list[int]) -> None:
@@ -264,7 +264,8 @@ class Trainer:
             batches = interrupts.between(self.dev_batches)
             result = evaluate(self.network, batches, self.sets.dev, self.units, self.devices.predict)
             result = DevResult(**self.hosts.from_first(vars(result)))  # all decide alike, rounding or not
-            is_best = is_better(result, DevResult((), state.best_loss, state.best_wer, state.best_cer, 0.0))
+            best = DevResult((), state.best_loss, state.best_wer, state.best_cer, 0.0)
+            is_best = not (self.output_dir / DESCRIPTION).exists() or is_better(result, best)
             event = self._epoch_event(result, is_best)
             state.history.append(_history_row(event))
             if is_best:
