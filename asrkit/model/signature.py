@@ -19,17 +19,11 @@ _BEAM = re.compile(r"beam|idx|hyp", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of a graph.
+    """An input or output of a graph."""
 
-    Args:
-        name: What the graph calls it.
-        shape: Its sizes; names and None stand for any.
-        type: As onnxruntime has it, such as ``tensor(float)``.
-    """
-
-    name: str
-    shape: tuple[Any, ...]
-    type: str
+    name: str  # what the graph calls it
+    shape: tuple[Any, ...]  # its sizes; names and None stand for any
+    type: str  # as onnxruntime has it, such as ``tensor(float)``
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> list[Port]:

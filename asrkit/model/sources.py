@@ -49,33 +49,19 @@ _EXPORTS |= dict.fromkeys((".bin", ".pt", ".pth", ".ckpt", ".h5"), _EXPORTS[".sa
 
 @dataclass(frozen=True)
 class Source:
-    """A model to be imported.
+    """A model to be imported."""
 
-    Args:
-        layout: What it was taken for.
-        graph: The ONNX file.
-        tokens: The file of its labels, if there is one.
-        front_end: How it hears, if that is known.
-        blank: The output that is the blank, if that is known.
-        words: How labels show words, if that is known.
-        constants: Inputs that no sound decides.
-        drop_steps: Steps at the start that carry no text.
-        language_model: That comes with it.
-        decoding: Settings for that.
-        card: Where it comes from.
-    """
-
-    layout: str
-    graph: Path
-    tokens: Path | None = None
-    front_end: FeatureConfig | None = None
-    blank: int | None = None
-    words: WordRule | None = None
-    constants: Mapping[str, int] = field(default_factory=dict)
-    drop_steps: int = 0
-    language_model: Path | None = None
-    decoding: Mapping[str, float] = field(default_factory=dict)
-    card: Mapping[str, Any] = field(default_factory=dict)
+    layout: str  # what it was taken for
+    graph: Path  # the ONNX file
+    tokens: Path | None = None  # the file of its labels, if there is one
+    front_end: FeatureConfig | None = None  # how it hears, if that is known
+    blank: int | None = None  # the output that is the blank, if that is known
+    words: WordRule | None = None  # how labels show words, if that is known
+    constants: Mapping[str, int] = field(default_factory=dict)  # inputs that no sound decides
+    drop_steps: int = 0  # steps at the start that carry no text
+    language_model: Path | None = None  # that comes with it
+    decoding: Mapping[str, float] = field(default_factory=dict)  # settings for that
+    card: Mapping[str, Any] = field(default_factory=dict)  # where it comes from
 
     def symbols(self, num_outputs: int) -> Symbols:
         """Return what the outputs write.

@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,6 @@ from asrkit.model.folder import DESCRIPTION, PARTS
 from asrkit.packages import version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
-from asrkit.text.units import Units
 from asrkit.training.backend import keras_backend, quiet_backend, require_training
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint, require_same_run, state_here
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples, require_some
@@ -86,9 +86,18 @@ def train(
             observer = told_to_all([observer, TensorBoardLog(output_dir / EVENTS)])
     units = units_of_run(config, [u.text or "" for u in train_set], None if fresh else output_dir, observer)
     auxiliary = auxiliary_units(config, [u.text or "" for u in train_set])
-    examples, dev_examples, rejections = _load_examples(
-        config, units, auxiliary, train_set, dev_set, cache_folder(cache_dir), observer, hosts
+    load = partial(
+        load_examples,
+        units=units,
+        config=config,
+        cache_dir=cache_folder(cache_dir),
+        progress=observer.decoding_audio,
+        hosts=hosts,
     )
+    examples, rejections = load(train_set, auxiliary=auxiliary, fastest=max(config.training.augmentation.speeds))
+    dev_examples, dev_rejections = load(dev_set, is_judged=True)
+    require_some("training", examples, rejections)
+    require_some("dev", dev_examples, dev_rejections)
 
     output_dir.mkdir(parents=True, exist_ok=True)
     with hold(output_dir):
@@ -102,7 +111,7 @@ def train(
         for path in earlier:
             path.unlink(missing_ok=True)
         keep_units(units, output_dir)
-        rejections = [*unspelled, *rejections]
+        rejections = [*unspelled, *rejections, *dev_rejections]
         _keep_rejections(rejections, output_dir / LEFT_OUT)
         observer.run_started(_run_start(trainer, rejections))
         trainer.run()
@@ -224,34 +233,6 @@ def _read(
         unspelled += [Rejection(id, "digits or signs of its text cannot be spelled") for id in fit.unread_ids]
         unspelled += [Rejection(id, "nothing of its text can be spelled") for id in fit.emptied_ids]
     return fit.utterances
-
-
-def _load_examples(
-    config: RunConfig,
-    units: Units,
-    auxiliary: Units | None,
-    train_set: Sequence[Utterance],
-    dev_set: Sequence[Utterance],
-    cache_dir: Path,
-    observer: TrainingObserver,
-    hosts: Hosts,
-) -> tuple[list[Example], list[Example], list[Rejection]]:
-    examples, rejections = load_examples(
-        train_set,
-        units,
-        config,
-        cache_dir=cache_dir,
-        auxiliary=auxiliary,
-        fastest=max(config.training.augmentation.speeds),
-        progress=observer.decoding_audio,
-        hosts=hosts,
-    )
-    dev_examples, dev_rejections = load_examples(
-        dev_set, units, config, cache_dir=cache_dir, is_judged=True, progress=observer.decoding_audio, hosts=hosts
-    )
-    require_some("training", examples, rejections)
-    require_some("dev", dev_examples, dev_rejections)
-    return examples, dev_examples, [*rejections, *dev_rejections]
 
 
 def known_by(utterances: Sequence[Utterance], output_dir: Path | None, hosts: Hosts = ALONE) -> str:
