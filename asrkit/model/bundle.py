@@ -332,20 +332,8 @@ def save_bundle(
 ) -> Bundle:
     """Write a bundle: complete under a temporary name first, then renamed, so that no half-written one is ever seen.
 
-    Args:
-        path: The folder; parts of a bundle already there are replaced.
-        alphabet: What its texts are made of.
-        units: What the network writes; default: the characters of the alphabet.
-        features: How to make its input.
-        model: The network.
-        weights: Keras weights by name.
-        decoding: Settings to use unless the user says otherwise.
-        tuned: Such settings for other beams.
-        calibration: How sure its words are.
-        card: Where the model comes from.
-        normalizer: Name and version of what its texts passed.
-        language: Of its texts.
-        half: Store weights as float16.
+    Parts of a bundle that the folder holds already are replaced. ``weights`` are those of Keras by name, stored as
+    float16 where ``half``; ``units`` by default the characters of the alphabet. All else is as ``Bundle`` has it.
     """
     from asrkit.model.onnx_graph import export_graph
 

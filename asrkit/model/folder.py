@@ -54,7 +54,7 @@ def staged(path: Path, *, whole: bool = False) -> Iterator[Path]:
         staging.chmod(0o755)
         _move_into_place(staging, path, whole)
     except OSError as error:
-        if error.filename is None:  # of a full disk
+        if str(error.filename or staging).startswith(str(staging)):  # of a full disk
             error.filename = str(path)
         raise
     finally:
