@@ -23,7 +23,7 @@ from asrkit.packages import version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
 from asrkit.training.backend import keras_backend, quiet_backend, require_training
-from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint, require_same_run, state_here
+from asrkit.training.checkpoint import CHECKPOINT, RunState, require_same_run, state_here, state_in
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples, require_some
 from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.observer import RunStart, TrainingObserver, told_to_all
@@ -73,14 +73,17 @@ def train(
     earlier = _earlier_run(config, output_dir) if fresh else []
     if not fresh:
         _require_no_other_model(output_dir)
-    config = settle(config, None if fresh else output_dir, observer)
+    before = None if fresh else state_in(output_dir)
+    config = settle(config, before, observer)
     unspelled: list[Rejection] = []
     train_set, dev_set = load_sets(config, observer, unspelled)
-    fingerprint = known_by([*train_set, *dev_set], None if fresh else output_dir, hosts)
-    finished = None if fresh else _finished(output_dir, config, fingerprint, observer)
-    if finished is not None:
-        observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
-        return finished
+    fingerprint = known_by([*train_set, *dev_set], before, hosts)
+    if before is not None:
+        require_same_run(before, state_here(config, fingerprint), output_dir)
+        tell_of_changed_lexicon(config, output_dir, observer)
+        if before.finished and before.config == config.to_dict():
+            observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
+            return Bundle.load(output_dir)
     if config.training.tensorboard:
         with quiet_backend():
             observer = told_to_all([observer, TensorBoardLog(output_dir / EVENTS)])
@@ -159,9 +162,8 @@ def load_sets(
     data = config.data
     if data.train is None:
         raise ConfigError("no training data: name a manifest or a corpus folder, or set data.train in asrkit.toml")
-    Degrader(
-        config.training.augmentation, config.features.sample_rate_hz
-    )  # its folders are looked at before hours begin
+    # its folders are looked at before hours begin
+    Degrader(config.training.augmentation, config.features.sample_rate_hz)
     alphabet = Alphabet(data.alphabet)
     normalizer = get_normalizer(data.normalizer, data.language)
     train_set = _read(data.train, data.audio_root, alphabet, normalizer, observer, unspelled)
@@ -187,23 +189,21 @@ def _describe_split(train_set: Sequence[Any], dev_set: Sequence[Any]) -> str:
     return f"{len(dev_set):,} of {len(train_set) + len(dev_set):,} utterances ({share:.0%}) are held out"
 
 
-def settle(config: RunConfig, output_dir: Path | None = None, observer: TrainingObserver | None = None) -> RunConfig:
+def settle(config: RunConfig, before: RunState | None = None, observer: TrainingObserver | None = None) -> RunConfig:
     """Settle what depends on what a run goes on with, or on the texts.
 
     The normalizer of the texts is that of the run, or of the bundle with the same alphabet, unless the user named one;
     an alphabet to be found is that of the run. A run from before digital silence could be ignored goes on counting it.
 
-    A run that goes on may be in ``output_dir``.
+    A run that goes on stood at ``before``.
 
     Raises:
         MissingPathError, ManifestError, ConfigError: The alphabet is to be found in texts that cannot be used.
     """
     data = config.data
-    checkpoint = None if output_dir is None else output_dir / CHECKPOINT
-    before = load_checkpoint(checkpoint)[0].config if checkpoint is not None and checkpoint.exists() else None
-    if before is not None and "silence" not in before.get("features", {}):
+    if before is not None and "silence" not in before.config.get("features", {}):
         config = config.replace(features=config.features.replace(silence="counted"))
-    kept = None if before is None else before["data"]
+    kept = None if before is None else before.config["data"]
     if kept is None and config.training.start_from is not None:
         start = Bundle.load(config.training.start_from)
         if start.alphabet.symbols == data.alphabet:
@@ -235,29 +235,13 @@ def _read(
     return fit.utterances
 
 
-def known_by(utterances: Sequence[Utterance], output_dir: Path | None, hosts: Hosts = ALONE) -> str:
+def known_by(utterances: Sequence[Utterance], before: RunState | None, hosts: Hosts = ALONE) -> str:
     """Return what the data is known by; a run that an earlier version began goes on under the name it gave."""
-    checkpoint = None if output_dir is None else output_dir / CHECKPOINT
-    if checkpoint is not None and checkpoint.exists():
+    if before is not None:
         earlier = data_fingerprint(utterances, by_place=True, hosts=hosts)
-        if load_checkpoint(checkpoint)[0].data == earlier:
+        if before.data == earlier:
             return earlier
     return data_fingerprint(utterances, hosts=hosts)
-
-
-def _finished(output_dir: Path, config: RunConfig, fingerprint: str, observer: TrainingObserver) -> Bundle | None:
-    """Return the bundle of a finished run with just these settings and data, if the folder holds one.
-
-    Raises:
-        TrainingError: The folder holds a run with other settings or data.
-    """
-    checkpoint = output_dir / CHECKPOINT
-    if not checkpoint.exists():
-        return None
-    state, _ = load_checkpoint(checkpoint)
-    require_same_run(state, state_here(config, fingerprint), output_dir)
-    tell_of_changed_lexicon(config, output_dir, observer)
-    return Bundle.load(output_dir) if state.finished and state.config == config.to_dict() else None
 
 
 def _require_no_other_model(output_dir: Path) -> None:
