@@ -25,6 +25,7 @@ from asrkit.config import TranscriptionConfig, front_end_named
 from asrkit.errors import BundleError, ConfigError
 from asrkit.model import importing
 from asrkit.model.bundle import Bundle
+from asrkit.model.folder import require_place
 from asrkit.model.importing import Wishes
 from asrkit.model.inference import Emitter
 from asrkit.text import WordRule
@@ -262,6 +263,8 @@ def test_a_folder_of_other_things_is_not_written_to(tmp_path):
     (tmp_path / "thesis" / "thesis.tex").touch()
     with pytest.raises(BundleError, match="other things"):
         import_model(hugging_face_folder(tmp_path / "hf"), tmp_path / "thesis")
+    (tmp_path / "thesis" / "thesis.tex").rename(tmp_path / "thesis" / ".asrkit.lock")  # of a run killed while it loads
+    require_place(tmp_path / "thesis")
 
 
 def test_faulty_labels_fail_before_the_graph_is_asked(tmp_path):

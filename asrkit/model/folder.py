@@ -73,7 +73,9 @@ def require_place(path: Path, *sources: Path) -> None:
         raise BundleError("the model there is what the new one is made of; name another folder", path=path)
     if (path / CHECKPOINT).exists():
         raise BundleError("the folder holds a training run, and its model stays; name another folder", path=path)
-    if path.exists() and any(path.iterdir()) and not (path / DESCRIPTION).exists():
+    # what is hidden, as the lock of a run that was killed before it began, is nobody's model
+    others = path.exists() and any(not file.name.startswith(".") for file in path.iterdir())
+    if others and not (path / DESCRIPTION).exists():
         raise BundleError("the folder holds other things; name an empty or a new one", path=path)
 
 
