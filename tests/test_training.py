@@ -154,7 +154,7 @@ def test_a_run_can_begin_with_the_weights_of_another(corpus, tmp_path):
         if "moving" not in name:  # batch statistics follow the data even when nothing is learned
             np.testing.assert_allclose(second_weights[name], values, atol=1e-6)
     other = smallest(corpus, training={"start_from": str(bundle.path)}, features={"mel_bins": 30})
-    with pytest.raises(TrainingError, match="needs the same features"):
+    with pytest.raises(TrainingError, match=r"needs the same network: features\.mel_bins is 20 there and"):
         train(other, tmp_path / "third", cache_dir=tmp_path)
 
 

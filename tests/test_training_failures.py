@@ -97,7 +97,9 @@ def test_a_fresh_run_that_cannot_begin_leaves_the_earlier_one_alone(corpus, tmp_
     (run / CHECKPOINT).write_bytes(b"of the run")
     before = {path.name: path.read_bytes() for path in run.glob("[!.]*")}
     config = smallest(corpus, training={"start_from": str(other.path)})
-    with pytest.raises(TrainingError, match=r"start_from needs the same features"):
+    with pytest.raises(
+        TrainingError, match=r"start_from needs the same network: features.sample_rate_hz is 8000 there and 16000 here"
+    ):
         train(config, run, fresh=True, cache_dir=tmp_path)
     assert {path.name: path.read_bytes() for path in run.glob("[!.]*")} == before
     train(smallest(corpus, training={"epochs": 1}), run, fresh=True, cache_dir=tmp_path)

@@ -25,7 +25,7 @@ from asrkit.text import Alphabet
 from asrkit.text.units import Units
 from asrkit.training.advice import cause_of_bad_loss, find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
-from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, state_here
+from asrkit.training.checkpoint import CHECKPOINT, differences, load_checkpoint, save_checkpoint, state_here
 from asrkit.training.devices import Devices, unused_gpu
 from asrkit.training.evaluation import DevResult, epochs_without_progress, evaluate, is_better
 from asrkit.training.examples import Example
@@ -358,15 +358,13 @@ class Trainer:
             TrainingError: The bundle has other features or another network.
         """
         bundle, config = Bundle.load(path), self.config
-        theirs = {"features": bundle.features, "model": bundle.model}
         # Dropout and what silence counts may differ: they have no weights.
         features = config.features.replace(silence=bundle.features.silence)
-        ours = {"features": features, "model": config.model.replace(dropout=bundle.model.dropout)}
-        for name, value in theirs.items():
-            if value != ours[name]:
-                raise TrainingError(
-                    f"training.start_from needs the same {name}: {value} there, {ours[name]} here", path=path
-                )
+        ours = {"features": features.to_dict(), "model": config.model.replace(dropout=bundle.model.dropout).to_dict()}
+        theirs = {"features": bundle.features.to_dict(), "model": bundle.model.to_dict()}
+        changed = [f"{name} is {there!r} there and {here!r} here" for name, there, here in differences(theirs, ours)]
+        if changed:
+            raise TrainingError(f"training.start_from needs the same network: {'; '.join(changed)}", path=path)
         weights = bundle.weights()
         if bundle.symbols.labels != self.units.symbols.labels:
             fresh = network_weights(self.network)
