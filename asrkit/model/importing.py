@@ -72,7 +72,7 @@ def import_model(
     wishes = wishes or Wishes()
     require_place(output)
     get_normalizer(_NORMALIZER, wishes.language)  # it is known
-    source = find_source(path)
+    source = find_source(path, wishes.front_end)
     checked = check_graph(source.graph)
     source = _as_wished(apply_metadata(source, checked.metadata), wishes)
     tell(f"found: {source.layout}, {source.graph.name}")

@@ -78,8 +78,8 @@ class Source:
         return read_symbols(self.tokens, num_outputs, self.blank, self.words)
 
 
-def find_source(path: Path) -> Source:
-    """Find out what a path holds.
+def find_source(path: Path, front_end: FeatureConfig | None = None) -> Source:
+    """Find out what a path holds; how it hears is not asked of its files where a user says so.
 
     Raises:
         MissingPathError: There is nothing.
@@ -96,7 +96,7 @@ def find_source(path: Path) -> Source:
     config = _json(path / "config.json")
     with _strange_values_refused("its JSON files hold", path, "name the graph itself, with --tokens and --front-end"):
         if "architectures" in config or (path / "preprocessor_config.json").is_file():
-            return _hugging_face(path, config)
+            return _hugging_face(path, config, front_end)
         return _onnx_asr(path, config) if "model_type" in config else _tokens_beside(path)
 
 
@@ -109,7 +109,7 @@ def _strange_values_refused(where: str, path: Path, remedy: str) -> Iterator[Non
         raise BundleError(f"{where} what cannot be used ({in_one_line(error)}); {remedy}", path=path) from None
 
 
-def _hugging_face(path: Path, config: Mapping[str, Any]) -> Source:
+def _hugging_face(path: Path, config: Mapping[str, Any], front_end: FeatureConfig | None) -> Source:
     named = config.get("architectures") or f"{config.get('model_type', 'model')}ForCTC"
     architecture = str(named if isinstance(named, str) else named[0])
     _refuse_other_kinds(path, architecture)
@@ -130,7 +130,7 @@ def _hugging_face(path: Path, config: Mapping[str, Any]) -> Source:
         f"a Hugging Face folder ({architecture})",
         _graph_in(path),
         _first(path, ("vocab.json", "tokenizer.json", "tokens.txt")),
-        _front_end_of_extractor(hearing, path),
+        front_end or _front_end_of_extractor(hearing, path),
         pad if type(pad) is int else None,
         WordRule.BAR if _json(path / "tokenizer_config.json").get("word_delimiter_token") == "|" else None,
         language_model=next((f for f in sorted(folder.glob("*")) if f.name.endswith(_LM_SUFFIXES)), None),
@@ -141,7 +141,7 @@ def _hugging_face(path: Path, config: Mapping[str, Any]) -> Source:
 
 def _front_end_of_extractor(hearing: Mapping[str, Any], path: Path) -> FeatureConfig:
     kind, rate = hearing.get("feature_extractor_type"), hearing.get("sampling_rate", 16_000)
-    if kind == "Wav2Vec2FeatureExtractor":
+    if kind == "Wav2Vec2FeatureExtractor" or (kind is None and hearing.get("feature_size") == 1):  # of 2021: not named
         normalize = "utterance" if hearing.get("do_normalize", True) else "none"
         return front_end_named("waveform", {"sample_rate_hz": rate, "normalize": normalize})
     if kind == "ParakeetFeatureExtractor":
