@@ -16,6 +16,8 @@ from asrkit.training.run import load_sets, train
 
 pytest.importorskip("keras")
 
+from asrkit.model.network import DeepSpeech2
+
 pytestmark = pytest.mark.usefixtures("untraced")
 
 
@@ -185,6 +187,20 @@ def test_one_bad_batch_is_named_and_survived(corpus, tmp_path, monkeypatch):
     assert sum(not np.isfinite(loss) for loss in recorder.losses) == 1
     assert any(note.startswith("the loss is not finite: look at u003") for note in recorder.notes)
     assert all(np.isfinite(event.dev_loss) for event in recorder.epochs)
+
+
+def test_a_loss_that_stays_infinite_ends_with_what_can_be_done(corpus, tmp_path, monkeypatch):
+    """A lower rate alone is refused: it would be another run."""
+    from asrkit.training import trainer
+
+    monkeypatch.setattr(trainer, "_MAX_BAD_BATCHES", 0)
+    step = DeepSpeech2.train_on_batch
+    steps = iter(range(100))
+    monkeypatch.setattr(
+        DeepSpeech2, "train_on_batch", lambda *a, **k: step(*a, **k) if next(steps) < 2 else {"loss": np.inf}
+    )
+    with pytest.raises(TrainingError, match=r"lower training\.learning_rate.*; then train with --fresh, or begin with"):
+        train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path)
 
 
 def test_weights_that_are_not_finite_reach_no_checkpoint(corpus, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from asrkit.degrading import Degrader
 from asrkit.errors import ConfigError, TrainingError
 from asrkit.locks import hold
 from asrkit.model.bundle import Bundle
-from asrkit.model.folder import DESCRIPTION, PARTS
+from asrkit.model.folder import DESCRIPTION, PARTS, staged
 from asrkit.packages import version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
@@ -29,7 +30,7 @@ from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.observer import RunStart, TrainingObserver, told_to_all
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
 from asrkit.training.units import auxiliary_units, keep_units, tell_of_changed_lexicon, units_of_run
-from asrkit.writing import copy_whole, written_whole
+from asrkit.writing import written_whole
 
 if TYPE_CHECKING:
     from asrkit.training.trainer import Trainer
@@ -317,10 +318,8 @@ def point_latest_at(bundle_dir: Path) -> Path | None:
 def _copy_parts(bundle_dir: Path, latest: Path) -> Path | None:
     if latest.is_dir() and not {path.name for path in latest.iterdir()} <= set(PARTS):
         return None
-    latest.mkdir(exist_ok=True)
-    for part in PARTS:
-        if (bundle_dir / part).exists():
-            copy_whole(bundle_dir / part, latest / part)
-        else:
-            (latest / part).unlink(missing_ok=True)
+    with staged(latest) as staging:
+        for part in PARTS:
+            if (bundle_dir / part).exists():
+                shutil.copyfile(bundle_dir / part, staging / part)
     return latest

@@ -239,7 +239,8 @@ class Trainer:
         cause = cause_of_bad_loss(culprits, len(indices))
         self.observer.note(f"the loss is not finite: {cause}")
         if self.bad_batches > _MAX_BAD_BATCHES or not restored:
-            raise TrainingError(f"the loss is not finite: {cause}; then run the command again", path=self.output_dir)
+            again = "train with --fresh, or begin with the best epoch so far (--from)" if restored else "try again"
+            raise TrainingError(f"the loss is not finite: {cause}; then {again}", path=self.output_dir)
 
     def _report_batch(self, batch: Batch, loss: float, num_batches: int, wait_share: float) -> None:
         self.observer.batch_done(
