@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -30,7 +29,7 @@ from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.observer import RunStart, TrainingObserver, told_to_all
 from asrkit.training.tensorboard import EVENTS, TensorBoardLog
 from asrkit.training.units import auxiliary_units, keep_units, tell_of_changed_lexicon, units_of_run
-from asrkit.writing import written_whole
+from asrkit.writing import copy_whole, written_whole
 
 if TYPE_CHECKING:
     from asrkit.training.trainer import Trainer
@@ -321,5 +320,5 @@ def _copy_parts(bundle_dir: Path, latest: Path) -> Path | None:
     with staged(latest) as staging:
         for part in PARTS:
             if (bundle_dir / part).exists():
-                shutil.copyfile(bundle_dir / part, staging / part)
+                copy_whole(bundle_dir / part, staging / part)
     return latest
