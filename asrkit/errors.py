@@ -13,6 +13,7 @@ AsrkitError
 │   └── LexiconError       a lexicon that cannot be read or spelled          .path .line
 ├── ScoringError           ids missing on one side, unreadable transcripts   .utterance_ids
 ├── SynthesisError         no speech synthesizer at hand
+├── InUseError             another run is writing into a folder           .path
 ├── TrainingError          nothing to train on, diverged, unusable checkpoint
 └── TranscriptionError     nothing to transcribe, output folder unusable
 
@@ -108,6 +109,10 @@ class ScoringError(_FileError):
 
 class SynthesisError(AsrkitError):
     """Speech cannot be synthesized here."""
+
+
+class InUseError(_FileError):
+    """Another run is writing into a folder."""
 
 
 class TrainingError(_FileError):

@@ -25,6 +25,7 @@ _DEFLATE_RATIO = 1100  # no compressed file is longer than this many times its l
 _PIECE_BYTES = 1 << 24
 _MOST_TEXT_BYTES, _MOST_PIPED_BYTES = 4 << 30, 1 << 29
 _MOST_QUOTED = 300
+_POINTER = b"version https://git-lfs."  # which stands in the place of a large file until Git fetches it
 
 # What gzip, bz2, lzma and zipfile raise for a damaged file.
 UNPACKING_ERRORS = (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error)
@@ -51,7 +52,7 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
     """Return the content of a file.
 
     Raises:
-        OSError: It cannot be read, or holds more bytes.
+        OSError: It cannot be read, holds more bytes, or is a pointer of Git LFS.
     """
     data = bytearray()
     with path.open("rb") as file:
@@ -59,6 +60,10 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
             data += piece
             if len(data) > most_bytes:
                 raise OSError(errno.EFBIG, f"is larger than {most_bytes >> 20:,} MB; refusing it", str(path))
+    if data.startswith(_POINTER):
+        raise OSError(
+            errno.EINVAL, "is a pointer of Git LFS and not the file itself; fetch it: git lfs pull", str(path)
+        )
     return bytes(data)
 
 

@@ -85,12 +85,14 @@ class Trial:
 
 def write_corpus(folder: Path) -> None:
     rng = np.random.default_rng(1)
-    lines = ["utterance_id\tpath\ttext\tspeaker"]
-    for index in range(NUM_UTTERANCES):
-        text = " ".join(rng.choice(["tin", "rod", "sea", "dot"], 2))  # equal lengths: the network is traced once
-        soundfile.write(folder / f"{index:02d}.wav", 0.1 * rng.standard_normal(RATE_HZ), RATE_HZ)
-        lines.append(f"{index:02d}\t{index:02d}.wav\t{text}\tvoice{index % 4}")
-    (folder / "train.tsv").write_text("\n".join(lines) + "\n")
+    for name in ("train", "dev"):
+        lines = ["utterance_id\tpath\ttext\tspeaker"]
+        for index in range(NUM_UTTERANCES):
+            text = " ".join(rng.choice(["tin", "rod", "sea", "dot"], 2))  # equal lengths: the network is traced once
+            utterance = f"{name}{index:02d}"
+            soundfile.write(folder / f"{utterance}.wav", 0.1 * rng.standard_normal(RATE_HZ), RATE_HZ)
+            lines.append(f"{utterance}\t{utterance}.wav\t{text}\tvoice{index % 4}")
+        (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n")
     (folder / "run.toml").write_text(SETTINGS)
 
 
@@ -126,7 +128,7 @@ class Command:
         learning_curve.draw_learning_curve = lambda *_: None
         os.environ["ASRKIT_CACHE_DIR"] = str(folder / "cache")
         os.chdir(folder)
-        sys.argv = ["asrkit", "train", "train.tsv", "--dev", "train.tsv", "--config", "run.toml", "-o", str(output)]
+        sys.argv = ["asrkit", "train", "train.tsv", "--dev", "dev.tsv", "--config", "run.toml", "-o", str(output)]
         sys.argv.append("--quiet")
         code: object = 1
         try:

@@ -127,12 +127,12 @@ OWN_WRITERS = (
     "cli/transcribe.py",
     "data/download.py",
     "decoder/pyctcdecode.py",
+    "locks.py",
     "model/bundle.py",
     "model/export.py",
     "model/folder.py",
     "model/importing.py",
     "transcription/folder.py",
-    "transcription/locks.py",
     "transcription/results.py",
 )
 

@@ -33,7 +33,7 @@ def test_interrupted_runs_come_to_what_they_would_have_come_to() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_run_told_to_end_while_it_loads_says_one_line(seed: int, number: signal.Signals, tmp_path: Path) -> None:
     pytest.importorskip("keras")
-    corpus = write_corpus(tmp_path / "tones", 4)
+    corpus, dev = write_corpus(tmp_path / "tones", 4), write_corpus(tmp_path / "dev", 4)
     code = """
 import signal, sys
 import asrkit.interrupts
@@ -42,7 +42,7 @@ print("ready", flush=True)
 from asrkit.cli import main
 main()
 """
-    command = [sys.executable, "-c", code, "train", str(corpus), "--dev", str(corpus), "-o", "run", "--quiet"]
+    command = [sys.executable, "-c", code, "train", str(corpus), "--dev", str(dev), "-o", "run", "--quiet"]
     environment = ENVIRONMENT | {"ASRKIT_CACHE_DIR": str(tmp_path)}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment

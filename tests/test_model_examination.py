@@ -149,6 +149,11 @@ def test_what_cannot_be_a_ctc_model_is_refused_by_what_it_is(tmp_path, graph, re
     assert not (tmp_path / "bundle").exists()
 
 
+def test_a_constant_for_no_input_is_told_so(tmp_path):
+    with pytest.raises(BundleError, match=r"has no input 'language' to be given a constant; its inputs: speech"):
+        import_features(tmp_path, graph_of_features(), constants={"language": 0})
+
+
 def test_labels_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="has 3 labels, the model has 4 outputs"):
         import_features(tmp_path, graph_of_features(), tokens="<blank> 0\n▁a 1\nb 2\n")

@@ -25,6 +25,7 @@ from asrkit.config import TranscriptionConfig, front_end_named
 from asrkit.errors import BundleError, ConfigError
 from asrkit.model import importing
 from asrkit.model.bundle import Bundle
+from asrkit.model.folder import require_place
 from asrkit.model.importing import Wishes
 from asrkit.model.inference import Emitter
 from asrkit.text import WordRule
@@ -248,11 +249,22 @@ def test_wrong_usage_is_one_line(tmp_path, monkeypatch, arguments, reason):
     assert reason in str(result.exception)
 
 
+@pytest.mark.parametrize("command", [["import", "x.onnx"], ["export", "out"]])
+def test_a_language_model_that_cannot_be_read_comes_with_no_bundle(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lm.tsv").write_text("path\ttext\n")
+    result = CliRunner().invoke(app, ["model", *command, "--lm", "lm.tsv"])
+    assert "this is not an ARPA file" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_of_other_things_is_not_written_to(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").touch()
     with pytest.raises(BundleError, match="other things"):
         import_model(hugging_face_folder(tmp_path / "hf"), tmp_path / "thesis")
+    (tmp_path / "thesis" / "thesis.tex").rename(tmp_path / "thesis" / ".asrkit.lock")  # of a run killed while it loads
+    require_place(tmp_path / "thesis")
 
 
 def test_faulty_labels_fail_before_the_graph_is_asked(tmp_path):

@@ -110,6 +110,16 @@ def test_a_transducer_of_sherpa_is_refused(tmp_path):
             front_end_named("wav2vec2-bert", {}),
             "vocab.json",
         ),
+        (
+            {
+                "config.json": {"architectures": ["Wav2Vec2ForCTC"]},
+                "preprocessor_config.json": {"do_normalize": True, "feature_size": 1, "sampling_rate": 16_000},
+                "vocab.json": "{}",
+            },
+            "Hugging Face",
+            front_end_named("wav2vec2", {}),
+            "vocab.json",
+        ),
     ],
 )
 def test_layouts_tell_labels_and_front_end(tmp_path, files, layout, front_end, tokens):
@@ -120,6 +130,14 @@ def test_layouts_tell_labels_and_front_end(tmp_path, files, layout, front_end, t
     assert layout in source.layout
     assert source.front_end == front_end
     assert source.tokens == tmp_path / tokens
+
+
+def test_a_front_end_that_is_named_takes_the_place_of_one_that_is_not_known(tmp_path):
+    (tmp_path / "model.onnx").touch()
+    write_json(tmp_path / "config.json", {"architectures": ["Wav2Vec2ForCTC"]})
+    with pytest.raises(BundleError, match="an unknown extractor; name a --front-end"):
+        find_source(tmp_path)
+    assert find_source(tmp_path, front_end_named("kaldi", {})).front_end == front_end_named("kaldi", {})
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import pytest
 
 from asrkit.emissions import EmissionsInfo, pack_emissions, read_emissions
 from asrkit.emissions.arrays import list_npz
-from asrkit.errors import AsrkitError
+from asrkit.errors import AsrkitError, BundleError
 from asrkit.model.folder import read_arrays
+from asrkit.model.graph import check_graph
 from asrkit.reading import UnreadableError, open_npz, parse_json, read_bounded, while_it_comes
 from asrkit.text import Alphabet
 from asrkit.training.checkpoint import RunState, load_checkpoint, save_checkpoint
@@ -86,6 +87,14 @@ def test_of_endless_files_only_so_many_bytes_are_read(tmp_path: Path) -> None:
     assert read_bounded(tmp_path / "ten", 10) == b"0123456789"
     with pytest.raises(OSError, match="larger"):
         read_bounded(tmp_path / "ten", 9)
+
+
+def test_a_pointer_of_git_lfs_is_called_what_it_is(tmp_path: Path) -> None:
+    """A model's folder is full of them where Git had no LFS when it was cloned."""
+    pointer = tmp_path / "model.onnx"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    with pytest.raises(BundleError, match=r"model\.onnx: cannot be read: is a pointer of Git LFS .*: git lfs pull"):
+        check_graph(pointer)
 
 
 def _dev_cache(path: Path) -> object:

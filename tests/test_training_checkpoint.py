@@ -8,10 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_model import tiny_bundle
 from tiny_run import settings
 
 from asrkit.errors import TrainingError
-from asrkit.training.checkpoint import CHECKPOINT, RunState, load_checkpoint, require_same_run, state_here
+from asrkit.training.checkpoint import (
+    CHECKPOINT,
+    RunState,
+    load_checkpoint,
+    require_same_run,
+    save_checkpoint,
+    state_here,
+    state_in,
+)
+from asrkit.training.run import settle
 
 
 @pytest.mark.parametrize(
@@ -66,3 +76,35 @@ def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
         del header["config"]["data"][name]
     np.savez(tmp_path / CHECKPOINT, header=np.frombuffer(json.dumps(header).encode(), np.uint8))
     require_same_run(load_checkpoint(tmp_path / CHECKPOINT)[0], now, tmp_path)
+
+
+def test_the_normalizer_is_that_of_what_a_run_goes_on_with(tmp_path: Path) -> None:
+    config = settings("train.tsv")
+    assert settle(config).data.normalizer == "standard-2"
+    assert settle(config.replace(data=config.data.replace(normalizer="standard-1"))).data.normalizer == ("standard-1")
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    old = RunState(config={"data": {"train": "x"}}, data="d")
+    save_checkpoint(tmp_path / "old" / "checkpoint.npz", old, {})
+    assert settle(config, state_in(tmp_path / "old")).data.normalizer == "standard-1"
+    named = RunState(config={"data": {"normalizer": "basic-1", "language": "tr"}}, data="d")
+    save_checkpoint(tmp_path / "new" / "checkpoint.npz", named, {})
+    settled = settle(config, state_in(tmp_path / "new")).data
+    assert (settled.normalizer, settled.language) == ("basic-1", "tr")
+    first = tiny_bundle(tmp_path / "bundle", normalizer="standard-1")
+    start = config.replace(training=config.training.replace(start_from=str(first.path)))
+    assert settle(start).data.normalizer == "standard-1"
+
+
+def test_a_run_goes_on_counting_silence_if_it_did_from_the_start(tmp_path: Path) -> None:
+    config = settings("train.tsv")
+    assert config.features.silence == settle(config).features.silence == "ignored"
+    new, old = config.features.to_dict(), config.features.replace(silence="counted").to_dict()
+    for name, features in {"new": new, "old": old}.items():
+        (tmp_path / name).mkdir()
+        state = RunState(config={**config.to_dict(), "features": features}, data="d")
+        save_checkpoint(tmp_path / name / "checkpoint.npz", state, {})
+    assert settle(config, state_in(tmp_path / "new")).features.silence == "ignored"
+    resumed = settle(config, state_in(tmp_path / "old"))
+    assert resumed.features.to_dict() == {key: value for key, value in new.items() if key != "silence"}
+    require_same_run(state, RunState(config=resumed.to_dict(), data="d"), tmp_path)

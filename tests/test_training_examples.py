@@ -20,7 +20,7 @@ from asrkit.presets import run_config
 from asrkit.text import Alphabet
 from asrkit.text.units import Characters
 from asrkit.training import examples as training_examples
-from asrkit.training.checkpoint import CHECKPOINT, RunState, save_checkpoint
+from asrkit.training.checkpoint import CHECKPOINT, RunState, save_checkpoint, state_in
 from asrkit.training.examples import data_fingerprint, load_examples
 from asrkit.training.run import known_by
 
@@ -230,10 +230,10 @@ def test_a_run_of_an_earlier_version_goes_on_under_the_name_it_gave(tmp_path):
     entry = f"a\t{path}\t{status.st_size} {status.st_mtime_ns}\tNone\tNone\tyes\n"  # as runs of 2025 had it
     earlier = hashlib.sha256(entry.encode()).hexdigest()[:16]
     save_checkpoint(tmp_path / CHECKPOINT, RunState(data=earlier), {})
-    assert known_by([utterance(path)], tmp_path) == earlier
+    assert known_by([utterance(path)], state_in(tmp_path)) == earlier
     assert known_by([utterance(path)], None) == data_fingerprint([utterance(path)]) != earlier
     save_checkpoint(tmp_path / CHECKPOINT, RunState(data="other"), {})
-    assert known_by([utterance(path)], tmp_path) == data_fingerprint([utterance(path)])
+    assert known_by([utterance(path)], state_in(tmp_path)) == data_fingerprint([utterance(path)])
 
 
 def test_what_killed_runs_left_in_the_cache_is_removed(tmp_path):

@@ -6,13 +6,17 @@ from random_bundle import random_bundle
 from tiny_run import Recorder, settings, smallest
 from tone_speech import EVEN, write_corpus
 
+from asrkit.cli.train import _report
 from asrkit.data import read_manifest
-from asrkit.errors import ManifestError, TrainingError
+from asrkit.errors import InUseError, ManifestError, TrainingError
+from asrkit.model.folder import PARTS
 from asrkit.training import checkpoint
 from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint
-from asrkit.training.run import train
+from asrkit.training.run import load_sets, train
 
 pytest.importorskip("keras")
+
+from asrkit.model.network import DeepSpeech2
 
 pytestmark = pytest.mark.usefixtures("untraced")
 
@@ -93,13 +97,29 @@ def test_a_fresh_run_that_cannot_begin_leaves_the_earlier_one_alone(corpus, tmp_
     other = random_bundle(tmp_path / "other")
     run = random_bundle(tmp_path / "run").path
     (run / CHECKPOINT).write_bytes(b"of the run")
-    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    before = {path.name: path.read_bytes() for path in run.glob("[!.]*")}
     config = smallest(corpus, training={"start_from": str(other.path)})
-    with pytest.raises(TrainingError, match=r"start_from needs the same features"):
+    with pytest.raises(
+        TrainingError, match=r"start_from needs the same network: features.sample_rate_hz is 8000 there and 16000 here"
+    ):
         train(config, run, fresh=True, cache_dir=tmp_path)
-    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in run.glob("[!.]*")} == before
     train(smallest(corpus, training={"epochs": 1}), run, fresh=True, cache_dir=tmp_path)
     assert load_checkpoint(run / CHECKPOINT)[0].finished
+
+
+def test_a_second_run_in_the_folder_of_one_that_trains_is_refused(corpus, tmp_path):
+    """They wrote one another's half-written checkpoints, and the first one to notice ended."""
+    refused = []
+
+    def begin_another(event):
+        with pytest.raises(InUseError, match=r"run: another run is writing into this folder") as caught:
+            train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path)
+        refused.append(caught.value)
+
+    recorder = Meddler(begin_another)
+    train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path, observer=recorder)
+    assert len(refused) == 1 and len(recorder.epochs) == 2
 
 
 def test_a_model_without_a_run_is_not_replaced(corpus, tmp_path):
@@ -128,6 +148,28 @@ def test_a_run_that_dies_behind_its_first_model_goes_on(corpus, tmp_path, monkey
     assert len(recorder.losses) == 2, "of the second epoch alone"
 
 
+def test_a_damaged_log_hides_no_error(tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"epoch": 1, "loss"')
+    assert _report(tmp_path) is None
+
+
+def test_dev_utterances_that_are_trained_on_are_told(corpus):
+    heard = Recorder()
+    load_sets(smallest(corpus), heard)
+    assert heard.notes[0].startswith("8 of 8 dev utterances are trained on, too: their scores flatter")
+
+
+def test_a_run_without_its_model_takes_the_next_epoch_for_the_best(corpus, tmp_path):
+    """It was lost, or no epoch was better than none: of a dev loss that is no number."""
+    run = train(smallest(corpus, training={"epochs": 1}), tmp_path / "run", cache_dir=tmp_path).path
+    state, arrays = load_checkpoint(run / CHECKPOINT)
+    state.best_wer = state.best_cer = state.best_loss = 0.0
+    checkpoint.save_checkpoint(run / CHECKPOINT, state, arrays)
+    for name in PARTS:
+        (run / name).unlink(missing_ok=True)
+    assert train(smallest(corpus), run, cache_dir=tmp_path).card["epoch"] == 2
+
+
 def test_one_bad_batch_is_named_and_survived(corpus, tmp_path, monkeypatch):
     from asrkit.training import batches
 
@@ -145,6 +187,20 @@ def test_one_bad_batch_is_named_and_survived(corpus, tmp_path, monkeypatch):
     assert sum(not np.isfinite(loss) for loss in recorder.losses) == 1
     assert any(note.startswith("the loss is not finite: look at u003") for note in recorder.notes)
     assert all(np.isfinite(event.dev_loss) for event in recorder.epochs)
+
+
+def test_a_loss_that_stays_infinite_ends_with_what_can_be_done(corpus, tmp_path, monkeypatch):
+    """A lower rate alone is refused: it would be another run."""
+    from asrkit.training import trainer
+
+    monkeypatch.setattr(trainer, "_MAX_BAD_BATCHES", 0)
+    step = DeepSpeech2.train_on_batch
+    steps = iter(range(100))
+    monkeypatch.setattr(
+        DeepSpeech2, "train_on_batch", lambda *a, **k: step(*a, **k) if next(steps) < 2 else {"loss": np.inf}
+    )
+    with pytest.raises(TrainingError, match=r"lower training\.learning_rate.*; then train with --fresh, or begin with"):
+        train(smallest(corpus), tmp_path / "run", cache_dir=tmp_path)
 
 
 def test_weights_that_are_not_finite_reach_no_checkpoint(corpus, tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ def test_a_plan_tells_what_the_run_will_do(corpus, tmp_path, monkeypatch):
     assert plan.train.hours == pytest.approx(start.train_seconds / 3600)
     assert {r.id for r in plan.rejections} == {r.id for r in start.rejections} == {"short", "broken"}
     assert plan.peak_mb > 50
-    assert plan.to_dict()["total_s"] == pytest.approx(plan.reading_s + plan.epoch_s)
+    assert plan.total_s == pytest.approx(plan.reading_s + plan.epoch_s)
 
 
 def test_times_follow_from_the_steps_that_were_tried(corpus, monkeypatch):

@@ -53,10 +53,10 @@ def test_a_run_writes_events_when_asked(tmp_path, monkeypatch):
     folders = []
     monkeypatch.setattr(run, "TensorBoardLog", lambda folder: folders.append(folder) or TrainingObserver())
 
-    def stop(*_):
+    def stop(*_, **__):
         raise RuntimeError("enough")
 
-    monkeypatch.setattr(run, "_load_examples", stop)
+    monkeypatch.setattr(run, "load_examples", stop)
     corpus = write_corpus(tmp_path / "tones", 4)
     for asked in (False, True):
         with pytest.raises(RuntimeError, match="enough"):

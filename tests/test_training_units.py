@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from random_bundle import random_bundle
 from tiny_run import Recorder, settings
 from tone_speech import LETTERS, WORDS, write_corpus
 
@@ -19,8 +18,8 @@ from asrkit.text.units import Phonemes
 from asrkit.training.batches import BatchMaker
 from asrkit.training.checkpoint import CHECKPOINT, RunState, save_checkpoint
 from asrkit.training.examples import Example, load_examples, reason_to_refuse
-from asrkit.training.run import _finished, train
-from asrkit.training.units import auxiliary_units, keep_units, units_of_run
+from asrkit.training.run import train
+from asrkit.training.units import auxiliary_units, keep_units, tell_of_changed_lexicon, units_of_run
 
 PHONES = {letter: f"{letter}h".upper() for letter in LETTERS}
 LEXICON = "".join(f"{word}\t{' '.join(PHONES[letter] for letter in word)}\n" for word in WORDS) + "tin\tTH IH\n"
@@ -43,8 +42,10 @@ def test_words_outside_the_lexicon_are_counted(tmp_path: Path, lexicon: Path) ->
     assert len(units.symbols) == len(LETTERS) + 2
     assert heard.notes == [
         "2 words are not in the lexicon: cup (3), zoo (1); 2 of 3 utterances are left out "
-        "(data.unknown_words = 'pronounce' guesses how they are said)"
+        "(a lexicon that has them counts, or data.unknown_words = 'pronounce' guesses how they are said)"
     ]
+    units_of_run(phonetic(tmp_path, lexicon, unknown_words="pronounce"), ["tin zoo"], None, heard)
+    assert heard.notes[-1].endswith("(a lexicon that has them counts)"), "no advice to do what was done"
 
 
 def test_a_run_goes_on_with_the_units_it_began_with(tmp_path: Path, lexicon: Path) -> None:
@@ -56,20 +57,18 @@ def test_a_run_goes_on_with_the_units_it_began_with(tmp_path: Path, lexicon: Pat
     heard = Recorder()
     again = units_of_run(config, ["tin rod", "cup"], tmp_path, heard)
     np.testing.assert_array_equal(again.encode("tin rod"), units.encode("tin rod"))
-    assert "(with --fresh, a lexicon that has them counts, and data.unknown_words" in heard.notes[0]
+    assert "(with --fresh, a lexicon that has them counts, or data.unknown_words" in heard.notes[0]
 
 
 @pytest.mark.parametrize("unknown_words", ["refuse", "pronounce"])
 def test_a_lexicon_that_changed_meanwhile_is_told_of(unknown_words: str, tmp_path: Path, lexicon: Path) -> None:
     config = phonetic(tmp_path, lexicon)
     config = config.replace(data=config.data.replace(unknown_words=unknown_words))
-    random_bundle(tmp_path)
     keep_units(units_of_run(config, ["tin cup"], tmp_path, Recorder()), tmp_path)
-    save_checkpoint(tmp_path / CHECKPOINT, RunState(config=config.to_dict(), data="d", finished=True), {})
 
     def told() -> list[str]:
         heard = Recorder()
-        assert _finished(tmp_path, config, "d", heard) is not None
+        tell_of_changed_lexicon(config, tmp_path, heard)
         return heard.notes
 
     assert told() == [], "guessed words are not in the file, and need not be"

@@ -17,10 +17,10 @@ import pytest
 from fake_recognition import FakeModel, Watcher, contents, rows_of, run, write_recordings, write_speech
 
 from asrkit.config import TranscriptionConfig
-from asrkit.errors import ConfigError, TranscriptionError
+from asrkit.errors import ConfigError, InUseError, TranscriptionError
+from asrkit.locks import hold, is_in_use
 from asrkit.transcription import shards
 from asrkit.transcription.folder import OutputFolder
-from asrkit.transcription.locks import InUseError, hold, is_in_use
 from asrkit.transcription.recordings import find_recordings
 from asrkit.transcription.shards import Shards, merge_shards, of_shard, status_of, tables_of
 from asrkit.transcription.status import read_status
@@ -199,7 +199,7 @@ def test_what_does_not_go_together_is_refused(inputs: Path, tmp_path: Path) -> N
         def transcribed(self, transcript: Transcript) -> None:
             super().transcribed(transcript)
             for again in (lambda: shard(inputs, busy, 1, 2), lambda: whole(inputs, busy)):
-                with pytest.raises(TranscriptionError, match=r"another run|is running"):
+                with pytest.raises(InUseError, match=r"another run|is running"):
                     again()
 
     busy = tmp_path / "busy"

@@ -193,6 +193,8 @@ import numpy as np
 from random_bundle import random_bundle
 
 from asrkit.cli import doctor, main
+from asrkit.model.bundle import Bundle
+from asrkit.model.export import export_bundle
 from asrkit.training.checkpoint import RunState, save_checkpoint
 from asrkit.writing import write_whole
 
@@ -203,6 +205,8 @@ def work():
         save_checkpoint(Path("c.npz"), RunState(), {"network": [np.random.default_rng(0).random(100_000)] * 4})
     elif kind == "bundle":
         random_bundle(Path("model"))
+    elif kind == "export":
+        export_bundle(Bundle.load("../made"), Path("copy"))
     else:
         write_whole(Path("page.html"), "text" * 1_000)
 
@@ -216,18 +220,26 @@ main()
 @pytest.mark.skipif(os.name != "posix", reason="limits of a file's size are POSIX's")
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("checkpoint", "c.npz: cannot write the checkpoint"), ("bundle", "model"), ("page", "page.html")],
+    [
+        ("checkpoint", "c.npz: cannot write the checkpoint"),
+        ("bundle", "model"),
+        ("export", "copy"),
+        ("page", "page.html"),
+    ],
 )
 @pytest.mark.parametrize("most_bytes", [0, 100, 2_000])
 def test_a_full_disk_is_one_line(kind: str, name: str, most_bytes: int, tmp_path: Path) -> None:
     """Not also what an archive that Python throws away later says of itself."""
+    random_bundle(tmp_path / "made")
+    work = tmp_path / "work"
+    work.mkdir()
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, kind, str(most_bytes)],
         capture_output=True,
         text=True,
-        cwd=tmp_path,
+        cwd=work,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
     )
     kept = "; the last good one is kept" if kind == "checkpoint" else ""
     assert (done.returncode, done.stderr) == (1, f"asrkit: {name}: File too large{kept}\n")
-    assert list(tmp_path.iterdir()) == []
+    assert list(work.iterdir()) == []

@@ -71,10 +71,13 @@ def export(
     """
     from asrkit.cli.settings import choose_model
     from asrkit.config import read_toml
+    from asrkit.language_model import NgramModel
     from asrkit.model.bundle import Bundle
     from asrkit.model.export import export_bundle
 
     bundle = Bundle.load(choose_model(model).path)
+    if lm is not None:
+        NgramModel.load(lm)  # can be read
     entries = read_toml(card) if card else None
     report = export_bundle(bundle, output, half=half, compact=compact, lm=lm, card=entries)
     show(output, exact=True)

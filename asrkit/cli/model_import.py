@@ -80,7 +80,7 @@ def import_command(
     from asrkit.cli.settings import parse_assignment
     from asrkit.config import front_end_named
     from asrkit.config.settings import one_of
-    from asrkit.errors import ConfigError, MissingPathError
+    from asrkit.errors import ConfigError
     from asrkit.language_model import NgramModel
     from asrkit.model.hub import PREFIX, fetch_model
     from asrkit.model.importing import Wishes, import_model
@@ -98,9 +98,7 @@ def import_command(
     if told.words is not None:
         one_of("words", told.words, tuple(WordRule))
     if lm is not None:
-        if not lm.is_file():
-            raise MissingPathError("no such language model", path=lm)
-        NgramModel.load(lm)
+        NgramModel.load(lm)  # can be read
     wishes = Wishes(
         tokens=told.tokens,
         front_end=None if told.front_end is None else front_end_named(told.front_end, settings),

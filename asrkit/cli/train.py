@@ -249,18 +249,18 @@ def _report(output: Path) -> Path | None:
     log = output / "log.jsonl"
     if not log.is_file():
         return None
-    history = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     page = output / "report.html"
     listed = output / LEFT_OUT
     lines = listed.read_text(encoding="utf-8").splitlines()[1:] if listed.is_file() else []
     left_out = [line.split("\t", 1) for line in lines]
     try:
+        history = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         try:
             draw_learning_curve(history, output / "learning_curve.png")
         except MissingPackageError as error:
             show(f"asrkit: no learning_curve.png: {error}", err=True)
         write_whole(page, render_training(history, Bundle.load(output).card, left_out))
-    except (OSError, AsrkitError):
+    except (OSError, ValueError, AsrkitError):
         return None  # why the run ended is more worth telling
     return page
 

@@ -59,37 +59,23 @@ _NOT_DECIDING = ("batching", "longest_s")  # of the settings of a graph: they ne
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained model with its settings: one of ours, or a foreign one, of which there is the graph alone.
+    """A trained model with its settings: one of ours, or a foreign one, of which there is the graph alone."""
 
-    Attributes:
-        path: The folder.
-        alphabet: What its texts are made of.
-        features: How to make its input.
-        network: The network that the weights belong to; None for a foreign model.
-        symbols: Its outputs: the alphabet's, where it writes characters.
-        kind: What they are: "characters", "subwords", "phonemes", or "symbols" of a foreign model.
-        graph: What its graph takes and gives.
-        decoding: Settings stored with the model, such as tuned language model weights; any field of DecodingConfig.
-        tuned: Such settings for other beams; see ``decoding_near``.
-        calibration: How sure its words are, by language model and settings.
-        card: Where it comes from: data, seed, versions, scores.
-        normalizer: Name and version of what its texts passed; those of its language models and scores pass it too.
-        language: Of its texts.
-    """
-
-    path: Path
-    alphabet: Alphabet
-    features: FeatureConfig
-    network: ModelConfig | None
-    symbols: Symbols
-    kind: str = Characters.kind
-    graph: GraphConfig = OWN_GRAPH
+    path: Path  # the folder
+    alphabet: Alphabet  # what its texts are made of
+    features: FeatureConfig  # how to make its input
+    network: ModelConfig | None  # the network that the weights belong to; None for a foreign model
+    symbols: Symbols  # its outputs: the alphabet's, where it writes characters
+    kind: str = Characters.kind  # what they are: "characters", "subwords", "phonemes", or "symbols" of a foreign model
+    graph: GraphConfig = OWN_GRAPH  # what its graph takes and gives
+    # Settings stored with the model, such as tuned language model weights; any field of DecodingConfig.
     decoding: Mapping[str, Any] = field(default_factory=dict)
-    tuned: tuple[Mapping[str, Any], ...] = ()
-    calibration: tuple[Calibration, ...] = ()
-    card: Mapping[str, Any] = field(default_factory=dict)
+    tuned: tuple[Mapping[str, Any], ...] = ()  # such settings for other beams; see ``decoding_near``
+    calibration: tuple[Calibration, ...] = ()  # how sure its words are, by language model and settings
+    card: Mapping[str, Any] = field(default_factory=dict)  # where it comes from: data, seed, versions, scores
+    # Name and version of what its texts passed; those of its language models and scores pass it too.
     normalizer: str = _FIRST_NORMALIZER
-    language: str = "en"
+    language: str = "en"  # of its texts
 
     @classmethod
     def load(cls, path: Path | str) -> Bundle:
@@ -346,20 +332,8 @@ def save_bundle(
 ) -> Bundle:
     """Write a bundle: complete under a temporary name first, then renamed, so that no half-written one is ever seen.
 
-    Args:
-        path: The folder; parts of a bundle already there are replaced.
-        alphabet: What its texts are made of.
-        units: What the network writes; default: the characters of the alphabet.
-        features: How to make its input.
-        model: The network.
-        weights: Keras weights by name.
-        decoding: Settings to use unless the user says otherwise.
-        tuned: Such settings for other beams.
-        calibration: How sure its words are.
-        card: Where the model comes from.
-        normalizer: Name and version of what its texts passed.
-        language: Of its texts.
-        half: Store weights as float16.
+    Parts of a bundle that the folder holds already are replaced. ``weights`` are those of Keras by name, stored as
+    float16 where ``half``; ``units`` by default the characters of the alphabet. All else is as ``Bundle`` has it.
     """
     from asrkit.model.onnx_graph import export_graph
 

@@ -51,17 +51,11 @@ _LIVELY, _SURE, _CLEARLY = 1.0, 0.6, 0.15
 
 @dataclass(frozen=True)
 class Findings:
-    """What was measured of a graph.
+    """What was measured of a graph."""
 
-    Args:
-        graph: How to feed it.
-        num_outputs: Symbols in each step.
-        certificate: What was measured, for the model's card.
-    """
-
-    graph: GraphConfig
-    num_outputs: int
-    certificate: Mapping[str, Any]
+    graph: GraphConfig  # how to feed it
+    num_outputs: int  # symbols in each step
+    certificate: Mapping[str, Any]  # what was measured, for the model's card
 
 
 def examine(

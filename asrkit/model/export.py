@@ -13,7 +13,7 @@ import numpy as np
 
 from asrkit.errors import BundleError, MissingPathError
 from asrkit.model.bundle import Bundle, save_bundle
-from asrkit.model.folder import DESCRIPTION, GRAPH, PARTS, require_place, room_for
+from asrkit.model.folder import GRAPH, require_place, staged
 from asrkit.model.inference import Emitter
 from asrkit.writing import copy_whole
 
@@ -23,15 +23,10 @@ _CHECKED_FRAMES = (1, 37, 200, 613)
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export amounts to.
+    """What an export amounts to."""
 
-    Attributes:
-        size_bytes: Of all files written.
-        largest_difference: Largest absolute difference of a log-probability from the source's.
-    """
-
-    size_bytes: int
-    largest_difference: float
+    size_bytes: int  # of all files written
+    largest_difference: float  # the largest absolute one of a log-probability from the source's
 
 
 def export_bundle(
@@ -65,9 +60,9 @@ def export_bundle(
         raise MissingPathError("no such language model", path=lm)
     if not is_graph:
         require_place(output)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=room_for(output)) as staging:
+    with tempfile.TemporaryDirectory(prefix=".export-") if is_graph else staged(output, whole=True) as staging:
         copy = save_bundle(
-            Path(staging) / "bundle",
+            staging,
             alphabet=bundle.alphabet,
             units=bundle.units,
             features=bundle.features,
@@ -84,32 +79,20 @@ def export_bundle(
         difference = largest_difference(bundle, copy)
         if is_graph:
             copy_whole(copy.path / GRAPH, output)
-            files = [output]
-        else:
-            if compact:
-                (copy.path / GRAPH).unlink()
-            if lm is not None:
-                shutil.copyfile(lm, copy.path / f"language_model{language_model_suffix(lm)}")
-            files = _replace_bundle(copy.path, output)
-    return ExportReport(sum(file.stat().st_size for file in files), difference)
+            return ExportReport(output.stat().st_size, difference)
+        if compact:
+            (copy.path / GRAPH).unlink()
+        if lm is not None:
+            carry_language_model(lm, copy.path)
+        size = sum(file.stat().st_size for file in copy.path.iterdir())
+    return ExportReport(size, difference)
 
 
-def language_model_suffix(lm: Path) -> str:
-    """Return the suffix that tells a language model's format, such as ``.bin`` or ``.arpa.gz``."""
+def carry_language_model(lm: Path, folder: Path) -> None:
+    """Copy a language model into a bundle; its suffix, such as ``.bin`` or ``.arpa.gz``, tells the format."""
     compressed = lm.suffix in (".gz", ".xz", ".bz2", ".zst")
-    return lm.with_suffix("").suffix + lm.suffix if compressed else lm.suffix
-
-
-def _replace_bundle(source: Path, target: Path) -> list[Path]:
-    """Move the files of a bundle over another one's; the description comes last, as it says that all are there."""
-    target.mkdir(exist_ok=True)
-    names = sorted((path.name for path in source.iterdir()), key=lambda name: (name == DESCRIPTION, name))
-    for old in target.iterdir():
-        if old.name not in names and (old.name in PARTS or old.name.startswith("language_model.")):
-            old.unlink()
-    for name in names:
-        (source / name).replace(target / name)
-    return [target / name for name in names]
+    suffix = lm.with_suffix("").suffix + lm.suffix if compressed else lm.suffix
+    shutil.copyfile(lm, folder / f"language_model{suffix}")
 
 
 def largest_difference(first: Bundle, second: Bundle) -> float:

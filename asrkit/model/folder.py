@@ -31,15 +31,19 @@ _MAX_ARRAYS = 10_000
 
 
 @contextmanager
-def staged(path: Path) -> Iterator[Path]:
+def staged(path: Path, *, whole: bool = False) -> Iterator[Path]:
     """Give an empty folder for the parts of a bundle, which is put in place in the end.
+
+    Where ``whole``, they are all of it: a language model that stands there does not stay.
 
     Raises:
         BundleError: There can be no such folder.
         OSError: The disk is full.
     """
+    room = path if path.is_dir() else path.parent  # parts are renamed, and a bundle's own may be another disk
     try:
-        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=room_for(path)))
+        room.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=room))
     except OSError as error:
         raise BundleError(f"no folder can be made there: {error.strerror or error}", path=path) from None
     try:
@@ -48,23 +52,15 @@ def staged(path: Path) -> Iterator[Path]:
             with part.open("rb+") as file:
                 sync(file)
         staging.chmod(0o755)
-        _move_into_place(staging, path)
+        _move_into_place(staging, path, whole)
     except OSError as error:
-        if error.filename is None:  # of a full disk
+        if str(error.filename or staging).startswith(str(staging)):  # of a full disk
             error.filename = str(path)
         raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     sync_folder(path)
     sync_folder(path.parent)
-
-
-def room_for(path: Path) -> Path:
-    """Return the folder to stage the parts of a bundle in: they are renamed, and a bundle's own may be another disk."""
-    if path.is_dir():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.parent
 
 
 def require_place(path: Path, *sources: Path) -> None:
@@ -77,7 +73,9 @@ def require_place(path: Path, *sources: Path) -> None:
         raise BundleError("the model there is what the new one is made of; name another folder", path=path)
     if (path / CHECKPOINT).exists():
         raise BundleError("the folder holds a training run, and its model stays; name another folder", path=path)
-    if path.exists() and any(path.iterdir()) and not (path / DESCRIPTION).exists():
+    # what is hidden, as the lock of a run that was killed before it began, is nobody's model
+    others = path.exists() and any(not file.name.startswith(".") for file in path.iterdir())
+    if others and not (path / DESCRIPTION).exists():
         raise BundleError("the folder holds other things; name an empty or a new one", path=path)
 
 
@@ -92,13 +90,14 @@ def external_files(path: Path) -> list[Path]:
     return sorted(file for file in path.iterdir() if file.name.endswith(EXTERNAL_SUFFIXES) and file.is_file())
 
 
-def _move_into_place(staging: Path, path: Path) -> None:
+def _move_into_place(staging: Path, path: Path, whole: bool) -> None:
     """Rename a finished folder, or, where one stands already, its parts one by one: bundle.json last."""
     if not path.exists():
         staging.rename(path)
         return
     names = {file.name for folder in (staging, path) for file in external_files(folder)}
     names |= {file.name for file in staging.iterdir()} - set(PARTS)  # a language model
+    names |= {file.name for file in path.glob("language_model.*") if whole}
     for part in (*sorted(names), *PARTS):
         if (staging / part).exists():
             (staging / part).replace(path / part)

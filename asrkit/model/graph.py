@@ -31,21 +31,13 @@ _NAMES = {1: "float32", 2: "uint8", 3: "int8", 10: "float16", 11: "float64", 16:
 
 @dataclass(frozen=True)
 class CheckedGraph:
-    """A graph that may be run.
+    """A graph that may be run."""
 
-    Args:
-        data: Its bytes.
-        external: Files with tensors of it, by their plain names beside it.
-        metadata: What its exporter noted in it.
-        numbers: How many numbers of each type it holds, such as "float32", "float16" and "int8".
-        widths: The last sizes of its outputs of three axes, as far as it tells them.
-    """
-
-    data: bytes
-    external: tuple[str, ...]
-    metadata: dict[str, str]
-    numbers: Mapping[str, int]
-    widths: tuple[int, ...]
+    data: bytes  # its bytes
+    external: tuple[str, ...]  # files with tensors of it, by their plain names beside it
+    metadata: dict[str, str]  # what its exporter noted in it
+    numbers: Mapping[str, int]  # how many numbers of each type it holds, such as "float32", "float16" and "int8"
+    widths: tuple[int, ...]  # the last sizes of its outputs of three axes, as far as it tells them
 
 
 def check_graph(path: Path) -> CheckedGraph:

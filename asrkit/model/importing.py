@@ -13,7 +13,7 @@ from asrkit.config import FeatureConfig, read_features
 from asrkit.errors import BundleError, ConfigError
 from asrkit.model.bundle import FOREIGN, Bundle
 from asrkit.model.examination import Findings, examine
-from asrkit.model.export import language_model_suffix
+from asrkit.model.export import carry_language_model
 from asrkit.model.folder import EXTERNAL_SUFFIXES, GRAPH, require_place, staged, write_description
 from asrkit.model.graph import CheckedGraph, check_graph
 from asrkit.model.sources import Source, apply_metadata, find_source
@@ -32,33 +32,19 @@ _LEAST_BLANK_SHARE = 0.5  # of the steps of silence
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a user says of a model; None: its files tell.
+    """What a user says of a model; None: its files tell."""
 
-    Args:
-        tokens: File of the labels of its outputs.
-        front_end: How it hears.
-        blank: The output that is the blank.
-        words: How labels show words.
-        constants: Inputs that no sound decides.
-        drop_steps: Steps at the start that carry no text.
-        lm: A language model to come with it.
-        lexicon: How words are said, where its outputs are no letters.
-        name: What to call it.
-        language: Of its texts.
-        longest_s: The longest input to try.
-    """
-
-    tokens: Path | None = None
-    front_end: FeatureConfig | None = None
-    blank: int | None = None
-    words: WordRule | None = None
-    constants: Mapping[str, int] | None = None
-    drop_steps: int | None = None
-    lm: Path | None = None
-    lexicon: Path | None = None
-    name: str | None = None
-    language: str = "en"
-    longest_s: float = 120.0
+    tokens: Path | None = None  # file of the labels of its outputs
+    front_end: FeatureConfig | None = None  # how it hears
+    blank: int | None = None  # the output that is the blank
+    words: WordRule | None = None  # how labels show words
+    constants: Mapping[str, int] | None = None  # inputs that no sound decides
+    drop_steps: int | None = None  # steps at the start that carry no text
+    lm: Path | None = None  # a language model to come with it
+    lexicon: Path | None = None  # how words are said, where its outputs are no letters
+    name: str | None = None  # what to call it
+    language: str = "en"  # of its texts
+    longest_s: float = 120.0  # the longest input to try
 
 
 def import_model(
@@ -86,7 +72,7 @@ def import_model(
     wishes = wishes or Wishes()
     require_place(output)
     get_normalizer(_NORMALIZER, wishes.language)  # it is known
-    source = find_source(path)
+    source = find_source(path, wishes.front_end)
     checked = check_graph(source.graph)
     source = _as_wished(apply_metadata(source, checked.metadata), wishes)
     tell(f"found: {source.layout}, {source.graph.name}")
@@ -190,7 +176,7 @@ def _write(
             "versions": {"asrkit": version_of()},
         },
     }
-    with staged(output) as staging:
+    with staged(output, whole=True) as staging:
         (staging / GRAPH).write_bytes(checked.data)
         for file in checked.external:
             if not file.endswith(EXTERNAL_SUFFIXES):
@@ -198,16 +184,11 @@ def _write(
                     f"keeps data in {file!r}; its name must end in {', '.join(EXTERNAL_SUFFIXES)}", path=source.graph
                 )
             shutil.copyfile(source.graph.parent / file, staging / file)
-        carried = None
         if source.language_model is not None:
-            carried = f"language_model{language_model_suffix(source.language_model)}"
-            shutil.copyfile(source.language_model, staging / carried)
+            carry_language_model(source.language_model, staging)
         for file, content in units.files().items():
             (staging / file).write_bytes(content)
         write_description(staging, description)
-    for old in output.glob("language_model.*"):
-        if old.name != carried:  # of the bundle that was here before
-            old.unlink()
     return Bundle.load(output)
 
 

@@ -14,17 +14,7 @@ from keras import ops
 
 
 def recurrence(cells: list[Any], inputs: Any, lengths: Any) -> Any:
-    """Run one or both directions of a GRU or LSTM layer.
-
-    Args:
-        cells: The Keras cells: that of the forward direction, and maybe that of the backward one. Default
-            activations; a GRU with ``reset_after=True``.
-        inputs: ``(batch, steps, size)``.
-        lengths: ``(batch,)`` true steps.
-
-    Returns:
-        ``(batch, steps, directions * units)`` in the dtype of the inputs, 0 beyond each length.
-    """
+    """Run one or both directions of a GRU or LSTM layer, as ``asrkit.model.recurrence`` has it."""
     batch, steps, _ = inputs.shape
     units = cells[0].units
     step = _gru_step if cells[0].recurrent_kernel.shape[1] == 3 * units else _lstm_step
@@ -71,13 +61,5 @@ def _lstm_step(state: Any, by_inputs: Any, by_state: Any, _: Any) -> Any:
 
 @partial(jax.jit, static_argnums=4)
 def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int) -> Any:
-    """Return the CTC loss of each utterance, ``(batch,)``, in nats: that of Keras, compiled also where a step is not.
-
-    Args:
-        labels: ``(batch, most labels)`` int32.
-        logits: ``(batch, steps, symbols)`` float32.
-        num_labels: ``(batch,)`` int32, true numbers of labels.
-        steps: ``(batch,)`` int32, true numbers of steps.
-        blank: Index of the blank.
-    """
+    """Return the losses that ``asrkit.model.recurrence`` has: those of Keras, compiled also where a step is not."""
     return ops.ctc_loss(labels, logits, num_labels, steps, mask_index=blank)

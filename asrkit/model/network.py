@@ -129,15 +129,10 @@ class RowConvolution(keras.layers.Layer):
 
 
 class Auxiliary(NamedTuple):
-    """A second set of outputs, half-way up the network, that helps it to learn.
+    """A second set of outputs, half-way up the network, that helps it to learn."""
 
-    Args:
-        num_symbols: How many, the blank counted.
-        weight: Share of the loss that is theirs.
-    """
-
-    num_symbols: int
-    weight: float
+    num_symbols: int  # how many, the blank counted
+    weight: float  # share of the loss that is theirs
 
 
 class DeepSpeech2(keras.Model):

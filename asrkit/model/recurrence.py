@@ -36,6 +36,12 @@ def recur(layer: Any, inputs: Any, lengths: Any, mask: Any) -> Any:
 
 
 def _recurrence(layer: Any) -> Callable[[list[Any], Any, Any], Any] | None:
+    """Return what runs such a layer on this backend, or None where Keras does.
+
+    It takes the Keras cells, that of the forward direction and maybe that of the backward one, with default activations
+    and a GRU's ``reset_after=True``; inputs ``(batch, steps, size)``; and lengths ``(batch,)`` int32, true steps. It
+    returns ``(batch, steps, directions * units)`` in the dtype of the inputs, 0 beyond each length.
+    """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         has_it = isinstance(layer, keras.layers.GRU) and tensorflow_ops.has_recurrence()

@@ -19,17 +19,11 @@ _BEAM = re.compile(r"beam|idx|hyp", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of a graph.
+    """An input or output of a graph."""
 
-    Args:
-        name: What the graph calls it.
-        shape: Its sizes; names and None stand for any.
-        type: As onnxruntime has it, such as ``tensor(float)``.
-    """
-
-    name: str
-    shape: tuple[Any, ...]
-    type: str
+    name: str  # what the graph calls it
+    shape: tuple[Any, ...]  # its sizes; names and None stand for any
+    type: str  # as onnxruntime has it, such as ``tensor(float)``
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> list[Port]:
@@ -74,10 +68,12 @@ def read_signature(
             f"is the decoder of a transducer or an attention model: it wants what was written before "
             f"({', '.join(decoded[:3])}); only CTC models can be imported"
         )
+    wants = ", ".join(f"{port.name} {list(port.shape)}" for port in inputs)
+    if unknown := constants.keys() - {port.name for port in inputs}:
+        raise BundleError(f"has no input {min(unknown)!r} to be given a constant; its inputs: {wants}")
     rank = 2 if features.kind == WAVEFORM else 3
     sounds = [port for port in inputs if port.is_real and len(port.shape) == rank and port.name not in constants]
     if len(sounds) != 1:
-        wants = ", ".join(f"{port.name} {list(port.shape)}" for port in inputs)
         sound = "samples (batch, samples)" if rank == 2 else "features of three axes"
         raise BundleError(f"has not one input for {sound}; its inputs: {wants}; name another --front-end")
     (heard,) = sounds

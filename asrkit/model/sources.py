@@ -49,33 +49,19 @@ _EXPORTS |= dict.fromkeys((".bin", ".pt", ".pth", ".ckpt", ".h5"), _EXPORTS[".sa
 
 @dataclass(frozen=True)
 class Source:
-    """A model to be imported.
+    """A model to be imported."""
 
-    Args:
-        layout: What it was taken for.
-        graph: The ONNX file.
-        tokens: The file of its labels, if there is one.
-        front_end: How it hears, if that is known.
-        blank: The output that is the blank, if that is known.
-        words: How labels show words, if that is known.
-        constants: Inputs that no sound decides.
-        drop_steps: Steps at the start that carry no text.
-        language_model: That comes with it.
-        decoding: Settings for that.
-        card: Where it comes from.
-    """
-
-    layout: str
-    graph: Path
-    tokens: Path | None = None
-    front_end: FeatureConfig | None = None
-    blank: int | None = None
-    words: WordRule | None = None
-    constants: Mapping[str, int] = field(default_factory=dict)
-    drop_steps: int = 0
-    language_model: Path | None = None
-    decoding: Mapping[str, float] = field(default_factory=dict)
-    card: Mapping[str, Any] = field(default_factory=dict)
+    layout: str  # what it was taken for
+    graph: Path  # the ONNX file
+    tokens: Path | None = None  # the file of its labels, if there is one
+    front_end: FeatureConfig | None = None  # how it hears, if that is known
+    blank: int | None = None  # the output that is the blank, if that is known
+    words: WordRule | None = None  # how labels show words, if that is known
+    constants: Mapping[str, int] = field(default_factory=dict)  # inputs that no sound decides
+    drop_steps: int = 0  # steps at the start that carry no text
+    language_model: Path | None = None  # that comes with it
+    decoding: Mapping[str, float] = field(default_factory=dict)  # settings for that
+    card: Mapping[str, Any] = field(default_factory=dict)  # where it comes from
 
     def symbols(self, num_outputs: int) -> Symbols:
         """Return what the outputs write.
@@ -92,8 +78,8 @@ class Source:
         return read_symbols(self.tokens, num_outputs, self.blank, self.words)
 
 
-def find_source(path: Path) -> Source:
-    """Find out what a path holds.
+def find_source(path: Path, front_end: FeatureConfig | None = None) -> Source:
+    """Find out what a path holds; how it hears is not asked of its files where a user says so.
 
     Raises:
         MissingPathError: There is nothing.
@@ -110,7 +96,7 @@ def find_source(path: Path) -> Source:
     config = _json(path / "config.json")
     with _strange_values_refused("its JSON files hold", path, "name the graph itself, with --tokens and --front-end"):
         if "architectures" in config or (path / "preprocessor_config.json").is_file():
-            return _hugging_face(path, config)
+            return _hugging_face(path, config, front_end)
         return _onnx_asr(path, config) if "model_type" in config else _tokens_beside(path)
 
 
@@ -123,7 +109,7 @@ def _strange_values_refused(where: str, path: Path, remedy: str) -> Iterator[Non
         raise BundleError(f"{where} what cannot be used ({in_one_line(error)}); {remedy}", path=path) from None
 
 
-def _hugging_face(path: Path, config: Mapping[str, Any]) -> Source:
+def _hugging_face(path: Path, config: Mapping[str, Any], front_end: FeatureConfig | None) -> Source:
     named = config.get("architectures") or f"{config.get('model_type', 'model')}ForCTC"
     architecture = str(named if isinstance(named, str) else named[0])
     _refuse_other_kinds(path, architecture)
@@ -144,7 +130,7 @@ def _hugging_face(path: Path, config: Mapping[str, Any]) -> Source:
         f"a Hugging Face folder ({architecture})",
         _graph_in(path),
         _first(path, ("vocab.json", "tokenizer.json", "tokens.txt")),
-        _front_end_of_extractor(hearing, path),
+        front_end or _front_end_of_extractor(hearing, path),
         pad if type(pad) is int else None,
         WordRule.BAR if _json(path / "tokenizer_config.json").get("word_delimiter_token") == "|" else None,
         language_model=next((f for f in sorted(folder.glob("*")) if f.name.endswith(_LM_SUFFIXES)), None),
@@ -155,7 +141,7 @@ def _hugging_face(path: Path, config: Mapping[str, Any]) -> Source:
 
 def _front_end_of_extractor(hearing: Mapping[str, Any], path: Path) -> FeatureConfig:
     kind, rate = hearing.get("feature_extractor_type"), hearing.get("sampling_rate", 16_000)
-    if kind == "Wav2Vec2FeatureExtractor":
+    if kind == "Wav2Vec2FeatureExtractor" or (kind is None and hearing.get("feature_size") == 1):  # of 2021: not named
         normalize = "utterance" if hearing.get("do_normalize", True) else "none"
         return front_end_named("waveform", {"sample_rate_hz": rate, "normalize": normalize})
     if kind == "ParakeetFeatureExtractor":

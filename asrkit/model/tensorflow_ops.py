@@ -48,15 +48,7 @@ def has_recurrence() -> bool:
 
 
 def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int) -> Any:
-    """Return the CTC loss of each utterance, ``(batch,)``, in nats.
-
-    Args:
-        labels: ``(batch, most labels)`` int32.
-        logits: ``(batch, steps, symbols)`` float32.
-        num_labels: ``(batch,)`` true numbers of labels.
-        steps: ``(batch,)`` true numbers of steps.
-        blank: Index of the blank.
-    """
+    """Return the losses that ``asrkit.model.recurrence`` has."""
     import tensorflow as tf
 
     inside = tf.sequence_mask(num_labels, tf.shape(labels)[1])
@@ -65,17 +57,7 @@ def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int
 
 
 def gru(cells: list[Any], inputs: Any, lengths: Any) -> Any:
-    """Run one or both directions of a GRU layer.
-
-    Args:
-        cells: The Keras cells: that of the forward direction, and maybe that of the backward one. Default
-            activations, ``reset_after=True``.
-        inputs: ``(batch, steps, size)``.
-        lengths: ``(batch,)`` int32, true steps.
-
-    Returns:
-        ``(batch, steps, directions * units)`` in the dtype of the inputs, 0 beyond each length.
-    """
+    """Run one or both directions of a GRU layer, as ``asrkit.model.recurrence`` has it."""
     import tensorflow as tf
 
     units = cells[0].units

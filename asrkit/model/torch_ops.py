@@ -25,16 +25,9 @@ warnings.filterwarnings("ignore", message="RNN module weights are not part of si
 
 
 def recurrence(cells: list[Any], inputs: Any, lengths: Any) -> Any:
-    """Run one or both directions of a GRU or LSTM layer.
+    """Run one or both directions of a GRU or LSTM layer, as ``asrkit.model.recurrence`` has it.
 
-    Args:
-        cells: The Keras cells: that of the forward direction, and maybe that of the backward one. Default
-            activations; a GRU with ``reset_after=True``.
-        inputs: ``(batch, steps, size)``, finite beyond each length too.
-        lengths: ``(batch,)`` true steps, on the device of the inputs.
-
-    Returns:
-        ``(batch, steps, directions * units)`` in the dtype of the inputs, 0 beyond each length.
+    Inputs must be finite beyond each length, too, and lengths on their device.
     """
     is_gru = cells[0].recurrent_kernel.shape[1] == 3 * cells[0].units
     if is_gru and inputs.device.type == "cpu" and native_recurrence.is_available():
@@ -113,14 +106,9 @@ class _NativeGru(torch.autograd.Function):
 
 
 def ctc_losses(labels: Any, logits: Any, num_labels: Any, steps: Any, blank: int) -> Any:
-    """Return the CTC loss of each utterance, ``(batch,)``, in nats; infinite where the labels do not fit the steps.
+    """Return the losses that ``asrkit.model.recurrence`` has; infinite ones where the labels do not fit the steps.
 
-    Args:
-        labels: ``(batch, most labels)`` int32.
-        logits: ``(batch, steps, symbols)`` float32.
-        num_labels: ``(batch,)`` true numbers of labels; PyTorch wants them on the host, where arrays are.
-        steps: ``(batch,)`` true numbers of steps, likewise.
-        blank: Index of the blank.
+    PyTorch wants the lengths on the host, where arrays are.
     """
     log_probs = torch.log_softmax(logits.float(), dim=-1).transpose(0, 1)
     labels = torch.as_tensor(labels, device=logits.device)

@@ -98,6 +98,12 @@ def load_checkpoint(path: Path) -> tuple[RunState, dict[str, list[Array]]]:
         raise TrainingError(f"not a usable checkpoint ({error}); start again with --fresh", path=path) from None
 
 
+def state_in(folder: Path) -> RunState | None:
+    """Return where the run in a folder stands, or None where there is none; errors are those of ``load_checkpoint``."""
+    path = folder / CHECKPOINT
+    return load_checkpoint(path)[0] if path.exists() else None
+
+
 def _check_types(state: RunState) -> None:
     """Raise a TypeError or KeyError where a run could not go on from such a state."""
     fresh = RunState()

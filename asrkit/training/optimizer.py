@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -100,9 +101,16 @@ class WeightAverage:
         """Go on from the values of a checkpoint."""
         self.values = [on_all_devices(ops.convert_to_tensor(value)) for value in values]
 
-    def applied(self) -> _Swapped:
-        """Return a context in which the network has the averaged weights."""
-        return _Swapped(self.network, self.values)
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Give the averaged weights to the network while the block runs."""
+        weights = self.network.trainable_weights if self.values else []
+        kept = [np.array(ops.convert_to_numpy(weight.value)) for weight in weights]
+        _assign(weights, self.values)
+        try:
+            yield
+        finally:
+            _assign(weights, kept)
 
 
 def _moved(values: Sequence[Any], weights: Sequence[Any], step: Any, momentum: float) -> list[Any]:
@@ -111,21 +119,6 @@ def _moved(values: Sequence[Any], weights: Sequence[Any], step: Any, momentum: f
     return [value + rate * (weight - value) for value, weight in zip(values, weights, strict=True)]
 
 
-class _Swapped:
-    def __init__(self, network: DeepSpeech2, values: Sequence[Any]) -> None:
-        self.network = network
-        self.values = values
-        self.kept: list[Any] = []
-
-    def __enter__(self) -> None:
-        if self.values:
-            self.kept = [np.array(ops.convert_to_numpy(w.value)) for w in self.network.trainable_weights]
-            self._assign([ops.convert_to_numpy(value) for value in self.values])
-
-    def __exit__(self, *exception: object) -> None:
-        if self.kept:
-            self._assign(self.kept)
-
-    def _assign(self, values: Sequence[Any]) -> None:
-        for weight, value in zip(self.network.trainable_weights, values, strict=True):
-            weight.assign(value)
+def _assign(weights: Sequence[Any], values: Sequence[Any]) -> None:
+    for weight, value in zip(weights, values, strict=True):
+        weight.assign(ops.convert_to_numpy(value))

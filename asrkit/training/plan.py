@@ -72,12 +72,6 @@ class RunPlan:
         """Seconds of the whole run."""
         return self.reading_s + self.epochs * self.epoch_s
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        plain = {name: getattr(value, "__dict__", value) for name, value in vars(self).items()}
-        plain["rejections"] = [vars(rejection) for rejection in self.rejections]
-        return {**plain, "epoch_s": self.epoch_s, "total_s": self.total_s}
-
 
 @dataclass(frozen=True)
 class _Set:

@@ -6,6 +6,7 @@ import datetime
 import os
 import platform
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,14 @@ from asrkit.data.alphabets import fit_corpus, settle_texts
 from asrkit.data.manifest import left_out
 from asrkit.degrading import Degrader
 from asrkit.errors import ConfigError, TrainingError
+from asrkit.locks import hold
 from asrkit.model.bundle import Bundle
-from asrkit.model.folder import DESCRIPTION, PARTS
+from asrkit.model.folder import DESCRIPTION, PARTS, staged
 from asrkit.packages import version_of
 from asrkit.text import Alphabet
 from asrkit.text.normalizer import Normalizer, get_normalizer
-from asrkit.text.units import Units
 from asrkit.training.backend import keras_backend, quiet_backend, require_training
-from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint, require_same_run, state_here
+from asrkit.training.checkpoint import CHECKPOINT, RunState, require_same_run, state_here, state_in
 from asrkit.training.examples import Example, Rejection, data_fingerprint, load_examples, require_some
 from asrkit.training.hosts import ALONE, Hosts
 from asrkit.training.observer import RunStart, TrainingObserver, told_to_all
@@ -64,6 +65,7 @@ def train(
         ConfigError: No training data is named, or a fresh run would begin with the model that it throws away.
         ManifestError: A manifest cannot be used.
         TrainingError: No utterance can be learned from, the folder holds another run or model, or the run diverged.
+        InUseError: Another process trains in the folder.
     """
     require_training()
     observer = observer or TrainingObserver()
@@ -71,39 +73,52 @@ def train(
     earlier = _earlier_run(config, output_dir) if fresh else []
     if not fresh:
         _require_no_other_model(output_dir)
-    config = settle(config, None if fresh else output_dir, observer)
+    before = None if fresh else state_in(output_dir)
+    config = settle(config, before, observer)
     unspelled: list[Rejection] = []
     train_set, dev_set = load_sets(config, observer, unspelled)
-    fingerprint = known_by([*train_set, *dev_set], None if fresh else output_dir, hosts)
-    finished = None if fresh else _finished(output_dir, config, fingerprint, observer)
-    if finished is not None:
-        observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
-        return finished
+    fingerprint = known_by([*train_set, *dev_set], before, hosts)
+    if before is not None:
+        require_same_run(before, state_here(config, fingerprint), output_dir)
+        tell_of_changed_lexicon(config, output_dir, observer)
+        if before.finished and before.config == config.to_dict():
+            observer.note(f"{output_dir} holds this very run, finished; train again with --fresh")
+            return Bundle.load(output_dir)
     if config.training.tensorboard:
         with quiet_backend():
             observer = told_to_all([observer, TensorBoardLog(output_dir / EVENTS)])
     units = units_of_run(config, [u.text or "" for u in train_set], None if fresh else output_dir, observer)
     auxiliary = auxiliary_units(config, [u.text or "" for u in train_set])
-    examples, dev_examples, rejections = _load_examples(
-        config, units, auxiliary, train_set, dev_set, cache_folder(cache_dir), observer, hosts
+    load = partial(
+        load_examples,
+        units=units,
+        config=config,
+        cache_dir=cache_folder(cache_dir),
+        progress=observer.decoding_audio,
+        hosts=hosts,
     )
+    examples, rejections = load(train_set, auxiliary=auxiliary, fastest=max(config.training.augmentation.speeds))
+    dev_examples, dev_rejections = load(dev_set, is_judged=True)
+    require_some("training", examples, rejections)
+    require_some("dev", dev_examples, dev_rejections)
 
     output_dir.mkdir(parents=True, exist_ok=True)
-    with quiet_backend():
-        # Keras and its backend take seconds to import: only once the data has proved usable.
-        from asrkit.training.trainer import Sets, Trainer
+    with hold(output_dir):
+        with quiet_backend():
+            # Keras and its backend take seconds to import: only once the data has proved usable.
+            from asrkit.training.trainer import Sets, Trainer
 
-        card = _card(config, output_dir, examples, dev_examples)
-        sets = Sets(examples, dev_examples, fingerprint)
-        trainer = Trainer(config, units, auxiliary, sets, output_dir, card, observer, hosts, fresh)
-    for path in earlier:
-        path.unlink(missing_ok=True)
-    keep_units(units, output_dir)
-    rejections = [*unspelled, *rejections]
-    _keep_rejections(rejections, output_dir / LEFT_OUT)
-    observer.run_started(_run_start(trainer, rejections))
-    trainer.run()
-    return Bundle.load(output_dir)
+            card = _card(config, output_dir, examples, dev_examples)
+            sets = Sets(examples, dev_examples, fingerprint)
+            trainer = Trainer(config, units, auxiliary, sets, output_dir, card, observer, hosts, fresh)
+        for path in earlier:
+            path.unlink(missing_ok=True)
+        keep_units(units, output_dir)
+        rejections = [*unspelled, *rejections, *dev_rejections]
+        _keep_rejections(rejections, output_dir / LEFT_OUT)
+        observer.run_started(_run_start(trainer, rejections))
+        trainer.run()
+        return Bundle.load(output_dir)
 
 
 def _keep_rejections(rejections: Sequence[Rejection], path: Path) -> None:
@@ -147,14 +162,21 @@ def load_sets(
     data = config.data
     if data.train is None:
         raise ConfigError("no training data: name a manifest or a corpus folder, or set data.train in asrkit.toml")
-    Degrader(
-        config.training.augmentation, config.features.sample_rate_hz
-    )  # its folders are looked at before hours begin
+    # its folders are looked at before hours begin
+    Degrader(config.training.augmentation, config.features.sample_rate_hz)
     alphabet = Alphabet(data.alphabet)
     normalizer = get_normalizer(data.normalizer, data.language)
     train_set = _read(data.train, data.audio_root, alphabet, normalizer, observer, unspelled)
     if data.dev is not None:
-        return train_set, _read(data.dev, data.audio_root, alphabet, normalizer, observer, unspelled)
+        dev_set = _read(data.dev, data.audio_root, alphabet, normalizer, observer, unspelled)
+        sounds = {(u.audio_path, u.start_s, u.channel) for u in train_set}
+        shared = sum((u.audio_path, u.start_s, u.channel) in sounds for u in dev_set)
+        if shared:
+            observer.note(
+                f"{shared:,} of {len(dev_set):,} dev utterances are trained on, too: their scores flatter (asrkit data "
+                "check finds such)"
+            )
+        return train_set, dev_set
     rest, held_out = split_utterances(train_set, data.dev_share, seed=config.training.seed)
     observer.note(f"no dev set is named: {_describe_split(rest, held_out)} (seed {config.training.seed})")
     if len(held_out) < _FEWEST_DEV:
@@ -167,23 +189,21 @@ def _describe_split(train_set: Sequence[Any], dev_set: Sequence[Any]) -> str:
     return f"{len(dev_set):,} of {len(train_set) + len(dev_set):,} utterances ({share:.0%}) are held out"
 
 
-def settle(config: RunConfig, output_dir: Path | None = None, observer: TrainingObserver | None = None) -> RunConfig:
+def settle(config: RunConfig, before: RunState | None = None, observer: TrainingObserver | None = None) -> RunConfig:
     """Settle what depends on what a run goes on with, or on the texts.
 
     The normalizer of the texts is that of the run, or of the bundle with the same alphabet, unless the user named one;
     an alphabet to be found is that of the run. A run from before digital silence could be ignored goes on counting it.
 
-    A run that goes on may be in ``output_dir``.
+    A run that goes on stood at ``before``.
 
     Raises:
         MissingPathError, ManifestError, ConfigError: The alphabet is to be found in texts that cannot be used.
     """
     data = config.data
-    checkpoint = None if output_dir is None else output_dir / CHECKPOINT
-    before = load_checkpoint(checkpoint)[0].config if checkpoint is not None and checkpoint.exists() else None
-    if before is not None and "silence" not in before.get("features", {}):
+    if before is not None and "silence" not in before.config.get("features", {}):
         config = config.replace(features=config.features.replace(silence="counted"))
-    kept = None if before is None else before["data"]
+    kept = None if before is None else before.config["data"]
     if kept is None and config.training.start_from is not None:
         start = Bundle.load(config.training.start_from)
         if start.alphabet.symbols == data.alphabet:
@@ -215,57 +235,13 @@ def _read(
     return fit.utterances
 
 
-def _load_examples(
-    config: RunConfig,
-    units: Units,
-    auxiliary: Units | None,
-    train_set: Sequence[Utterance],
-    dev_set: Sequence[Utterance],
-    cache_dir: Path,
-    observer: TrainingObserver,
-    hosts: Hosts,
-) -> tuple[list[Example], list[Example], list[Rejection]]:
-    examples, rejections = load_examples(
-        train_set,
-        units,
-        config,
-        cache_dir=cache_dir,
-        auxiliary=auxiliary,
-        fastest=max(config.training.augmentation.speeds),
-        progress=observer.decoding_audio,
-        hosts=hosts,
-    )
-    dev_examples, dev_rejections = load_examples(
-        dev_set, units, config, cache_dir=cache_dir, is_judged=True, progress=observer.decoding_audio, hosts=hosts
-    )
-    require_some("training", examples, rejections)
-    require_some("dev", dev_examples, dev_rejections)
-    return examples, dev_examples, [*rejections, *dev_rejections]
-
-
-def known_by(utterances: Sequence[Utterance], output_dir: Path | None, hosts: Hosts = ALONE) -> str:
+def known_by(utterances: Sequence[Utterance], before: RunState | None, hosts: Hosts = ALONE) -> str:
     """Return what the data is known by; a run that an earlier version began goes on under the name it gave."""
-    checkpoint = None if output_dir is None else output_dir / CHECKPOINT
-    if checkpoint is not None and checkpoint.exists():
+    if before is not None:
         earlier = data_fingerprint(utterances, by_place=True, hosts=hosts)
-        if load_checkpoint(checkpoint)[0].data == earlier:
+        if before.data == earlier:
             return earlier
     return data_fingerprint(utterances, hosts=hosts)
-
-
-def _finished(output_dir: Path, config: RunConfig, fingerprint: str, observer: TrainingObserver) -> Bundle | None:
-    """Return the bundle of a finished run with just these settings and data, if the folder holds one.
-
-    Raises:
-        TrainingError: The folder holds a run with other settings or data.
-    """
-    checkpoint = output_dir / CHECKPOINT
-    if not checkpoint.exists():
-        return None
-    state, _ = load_checkpoint(checkpoint)
-    require_same_run(state, state_here(config, fingerprint), output_dir)
-    tell_of_changed_lexicon(config, output_dir, observer)
-    return Bundle.load(output_dir) if state.finished and state.config == config.to_dict() else None
 
 
 def _require_no_other_model(output_dir: Path) -> None:
@@ -341,10 +317,8 @@ def point_latest_at(bundle_dir: Path) -> Path | None:
 def _copy_parts(bundle_dir: Path, latest: Path) -> Path | None:
     if latest.is_dir() and not {path.name for path in latest.iterdir()} <= set(PARTS):
         return None
-    latest.mkdir(exist_ok=True)
-    for part in PARTS:
-        if (bundle_dir / part).exists():
-            copy_whole(bundle_dir / part, latest / part)
-        else:
-            (latest / part).unlink(missing_ok=True)
+    with staged(latest) as staging:
+        for part in PARTS:
+            if (bundle_dir / part).exists():
+                copy_whole(bundle_dir / part, staging / part)
     return latest

@@ -19,12 +19,13 @@ from asrkit.errors import TrainingError
 from asrkit.features import num_frames
 from asrkit.interrupts import Held, held
 from asrkit.model.bundle import Bundle, save_bundle
+from asrkit.model.folder import DESCRIPTION
 from asrkit.model.network import OUTPUT, DeepSpeech2, network_weights, set_network_weights
 from asrkit.text import Alphabet
 from asrkit.text.units import Units
 from asrkit.training.advice import cause_of_bad_loss, find_trouble
 from asrkit.training.batches import Batch, BatchMaker, plan_batches, prefetch
-from asrkit.training.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint, state_here
+from asrkit.training.checkpoint import CHECKPOINT, differences, load_checkpoint, save_checkpoint, state_here
 from asrkit.training.devices import Devices, unused_gpu
 from asrkit.training.evaluation import DevResult, epochs_without_progress, evaluate, is_better
 from asrkit.training.examples import Example
@@ -198,9 +199,8 @@ class Trainer:
         state = self.state
         plan = plan_batches(self.frames, self.config.training, state.epoch)
         parts = prefetch(lambda indices: self.train_maker.part(indices, state.epoch), plan[state.batch :])
-        started = saved = time.monotonic()
+        started = saved = asked = time.monotonic()
         spent_before, waited = state.epoch_seconds, 0.0
-        asked = time.monotonic()
         with closing(parts):
             for part in interrupts.between(parts):
                 batch = self.train_maker.whole(part)
@@ -223,8 +223,8 @@ class Trainer:
             self.average.update()
             self.state.loss_sum += loss * len(indices)
             self.state.loss_count += len(indices)
-            return loss
-        self._recover(batch, indices)
+        else:
+            self._recover(batch, indices)
         return loss
 
     def _recover(self, batch: Batch, indices: list[int]) -> None:
@@ -239,7 +239,8 @@ class Trainer:
         cause = cause_of_bad_loss(culprits, len(indices))
         self.observer.note(f"the loss is not finite: {cause}")
         if self.bad_batches > _MAX_BAD_BATCHES or not restored:
-            raise TrainingError(f"the loss is not finite: {cause}; then run the command again", path=self.output_dir)
+            again = "train with --fresh, or begin with the best epoch so far (--from)" if restored else "try again"
+            raise TrainingError(f"the loss is not finite: {cause}; then {again}", path=self.output_dir)
 
     def _report_batch(self, batch: Batch, loss: float, num_batches: int, wait_share: float) -> None:
         self.observer.batch_done(
@@ -264,7 +265,8 @@ class Trainer:
             batches = interrupts.between(self.dev_batches)
             result = evaluate(self.network, batches, self.sets.dev, self.units, self.devices.predict)
             result = DevResult(**self.hosts.from_first(vars(result)))  # all decide alike, rounding or not
-            is_best = is_better(result, DevResult((), state.best_loss, state.best_wer, state.best_cer, 0.0))
+            best = DevResult((), state.best_loss, state.best_wer, state.best_cer, 0.0)
+            is_best = not (self.output_dir / DESCRIPTION).exists() or is_better(result, best)
             event = self._epoch_event(result, is_best)
             state.history.append(_history_row(event))
             if is_best:
@@ -357,15 +359,13 @@ class Trainer:
             TrainingError: The bundle has other features or another network.
         """
         bundle, config = Bundle.load(path), self.config
-        theirs = {"features": bundle.features, "model": bundle.model}
         # Dropout and what silence counts may differ: they have no weights.
         features = config.features.replace(silence=bundle.features.silence)
-        ours = {"features": features, "model": config.model.replace(dropout=bundle.model.dropout)}
-        for name, value in theirs.items():
-            if value != ours[name]:
-                raise TrainingError(
-                    f"training.start_from needs the same {name}: {value} there, {ours[name]} here", path=path
-                )
+        ours = {"features": features.to_dict(), "model": config.model.replace(dropout=bundle.model.dropout).to_dict()}
+        theirs = {"features": bundle.features.to_dict(), "model": bundle.model.to_dict()}
+        changed = [f"{name} is {there!r} there and {here!r} here" for name, there, here in differences(theirs, ours)]
+        if changed:
+            raise TrainingError(f"training.start_from needs the same network: {'; '.join(changed)}", path=path)
         weights = bundle.weights()
         if bundle.symbols.labels != self.units.symbols.labels:
             fresh = network_weights(self.network)

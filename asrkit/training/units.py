@@ -37,7 +37,8 @@ def units_of_run(config: RunConfig, texts: Sequence[str], output_dir: Path | Non
     )
     missing = units.missing(texts)
     if missing:
-        observer.note(_describe_missing(missing, texts, goes_on=kept is not None))
+        guesses = config.data.unknown_words == "pronounce"  # what is left has letters that are said in no known word
+        observer.note(_describe_missing(missing, texts, guesses=guesses, goes_on=kept is not None))
     return units
 
 
@@ -110,13 +111,12 @@ def _pronounced(units: Phonemes, texts: Sequence[str], unknown_words: str, obser
     return Phonemes(units.symbols, completed.lexicon)
 
 
-def _describe_missing(missing: Counter[str], texts: Sequence[str], *, goes_on: bool) -> str:
+def _describe_missing(missing: Counter[str], texts: Sequence[str], *, guesses: bool, goes_on: bool) -> str:
     lost = sum(any(word in missing for word in text.split()) for text in texts)
     named = ", ".join(f"{word} ({count})" for word, count in missing.most_common(_SHOWN))
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-    guess = "data.unknown_words = 'pronounce' guesses how they are said"
-    remedy = f"with --fresh, a lexicon that has them counts, and {guess}" if goes_on else guess
+    guess = "" if guesses else ", or data.unknown_words = 'pronounce' guesses how they are said"
     return (
         f"{len(missing)} words are not in the lexicon: {named}{more}; {lost} of {len(texts)} utterances are left out "
-        f"({remedy})"
+        f"({'with --fresh, ' if goes_on else ''}a lexicon that has them counts{guess})"
     )

@@ -12,8 +12,8 @@ from typing import IO, Any
 from asrkit.config import TranscriptionConfig
 from asrkit.emissions import EMISSIONS_SUFFIX, read_info
 from asrkit.errors import DecodingError, TranscriptionError
+from asrkit.locks import hold
 from asrkit.reading import parse_json, require_plain
-from asrkit.transcription.locks import hold
 from asrkit.transcription.naming import (
     EMISSIONS_FOLDER,
     FAILURES_NAME,

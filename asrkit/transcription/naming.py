@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asrkit.emissions import EMISSIONS_SUFFIX
+from asrkit.locks import LOCK_NAME
 from asrkit.text.identifiers import escape_id, without_suffix
 from asrkit.transcription.formats import FORMATS
 
 # What a run keeps for itself at the top of its output folder.
 RESULTS_NAME, HYPOTHESES_NAME, FAILURES_NAME, RUN_NAME = "results.jsonl", "hyp.txt", "failures.tsv", "run.json"
-ASIDE_NAME, LOCK_NAME = "results.aside.jsonl", ".asrkit.lock"
+ASIDE_NAME = "results.aside.jsonl"
 OWN_NAMES = (RESULTS_NAME, ASIDE_NAME, HYPOTHESES_NAME, FAILURES_NAME, RUN_NAME, LOCK_NAME)
 EMISSIONS_FOLDER = "emissions"
 SHARDS_FOLDER = ".asrkit.shards"  # no recording has such a name: see _TROUBLE

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asrkit.errors import MissingPathError, TranscriptionError
+from asrkit.errors import InUseError, MissingPathError, TranscriptionError
+from asrkit.locks import hold, is_in_use
 from asrkit.transcription.folder import OutputFolder, note_of
-from asrkit.transcription.locks import InUseError, hold, is_in_use
 from asrkit.transcription.naming import RESULTS_NAME, RUN_NAME, SHARDS_FOLDER, without_channel
 from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.recordings import Recording
@@ -70,7 +70,7 @@ def open_tables(output_dir: Path, shard_of: tuple[int, int] | None, *, read_only
             _take_over_shards(folder)
         elif not (path / RUN_NAME).exists():
             _take_over_part(folder, output_dir, shard_of)
-    except TranscriptionError:
+    except (TranscriptionError, InUseError):
         folder.close()
         raise
     return folder

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from asrkit.errors import MissingPathError, TranscriptionError
+from asrkit.locks import is_in_use
 from asrkit.reading import parse_json, require_plain
-from asrkit.transcription.locks import is_in_use
 from asrkit.transcription.naming import FAILURES_NAME, RUN_NAME
 from asrkit.transcription.results import read_results, unreadable
 from asrkit.tuning.confidence import ExpectedErrors

@@ -10,9 +10,9 @@ from typing import IO
 
 import pytest
 
+from asrkit.errors import InUseError
+from asrkit.locks import LOCK_NAME, hold, is_in_use
 from asrkit.transcription.folder import OutputFolder
-from asrkit.transcription.locks import InUseError, hold, is_in_use
-from asrkit.transcription.naming import LOCK_NAME
 
 fcntl = pytest.importorskip("fcntl", reason="locks of POSIX")
 

@@ -1,4 +1,4 @@
-"""The lock of an output folder: one run at a time writes into it, on whatever host, and anyone may look whether."""
+"""The lock of a run's folder: one at a time writes into it, on whatever host, and anyone may look whether."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import time
 from pathlib import Path
 from typing import IO
 
-from asrkit.errors import TranscriptionError
+from asrkit.errors import InUseError
 from asrkit.reading import require_plain
-from asrkit.transcription.naming import LOCK_NAME
 
+LOCK_NAME = ".asrkit.lock"
 _PATIENCE_S, _PAUSE_S = 1.0, 0.05  # who only looks lets go at once
-
-
-class InUseError(TranscriptionError):
-    """Another run is writing into an output folder."""
 
 
 def hold(folder: Path) -> IO[bytes]:
