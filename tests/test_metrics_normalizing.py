@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from asrkit.config import ScoringConfig
-from asrkit.errors import ConfigError
+from asrkit.errors import ConfigError, ScoringError
+from asrkit.metrics.comparison import compare_reports
 from asrkit.metrics.normalizing import _normalizer, misreads_numbers, normalizer_of, settle
+from asrkit.metrics.ranking import rank
 from asrkit.metrics.scoring import score
 from asrkit.text.normalizer import Normalizer
 
@@ -39,6 +41,26 @@ def test_the_user_has_the_last_word(tmp_path: Path) -> None:
     path = str(run_beside(tmp_path, {}))
     assert settle(ScoringConfig(normalizer="standard"), ["a"], path).normalizer == "standard"
     assert settle(ScoringConfig(), ["a"]).normalizer == "standard"
+
+
+def test_systems_are_compared_under_one_normalizer_whatever_their_models_had(tmp_path: Path) -> None:
+    """Equal texts of two models: one seemed better by what its normalizer makes of a range."""
+    systems = []
+    for number, name in enumerate(["standard-1", "standard-2", ""]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        systems.append(run_beside(folder, {"normalizer": name, "language": "en"}) if name else folder / "hyp.txt")
+        systems[-1].write_text("u1 it costs $5-10\nu2 ok\n")
+    (tmp_path / "ref.txt").write_text("u1 it costs five to ten dollars\nu2 ok\n")
+    ranking = rank(systems, tmp_path / "ref.txt")
+    assert {report.normalized.normalizer for report in ranking.reports} == {"standard-2"}
+    assert [pair.comparison.difference for pair in ranking.pairs] == [0.0, 0.0, 0.0]
+    assert "differ in their normalizer (standard-1, standard-2)" in ranking.reports[0].notes[0]
+    old = rank([systems[0], systems[2]], tmp_path / "ref.txt").reports
+    assert [report.normalized.normalizer for report in old] == ["standard-1", "standard-1"]
+    apart = [score(systems[place], tmp_path / "ref.txt") for place in (0, 1)]
+    with pytest.raises(ScoringError, match="under different normalizers, standard-1 and standard-2"):
+        compare_reports(*apart)
 
 
 def test_the_signature_says_what_was_used(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from asrkit.metrics.intervals import (
     resample,
     swap_test,
 )
+from asrkit.metrics.normalizing import agree
 from asrkit.metrics.scoring import ScoreReport, score
 from asrkit.metrics.student import two_sided_p
 
@@ -212,10 +213,13 @@ def compare_reports(a: ScoreReport, b: ScoreReport) -> Comparison:
     Where references hold alternatives, each system keeps the reading that it fits best, as in NIST's sc_stats.
 
     Raises:
-        ScoringError: The reports are of different utterances or references.
+        ScoringError: The reports are of different utterances or references, or under different normalizers.
     """
     if a.pairs.ids != b.pairs.ids or a.pairs.references != b.pairs.references:
         raise ScoringError("the two reports are of different references and cannot be compared")
+    labels = a.normalized.normalizer, b.normalized.normalizer
+    if labels[0] != labels[1]:
+        raise ScoringError(f"the two reports are under different normalizers, {' and '.join(labels)}; choose one")
     config = a.config
     values = _count_both(a, b)
     units, unit = choose_units(values, a.speakers)
@@ -273,5 +277,18 @@ def compare(
 
     Each is a file, a folder or texts; arguments and errors are those of :func:`asrkit.metrics.scoring.score`.
     """
-    a = score(first, references, config, format=format, speakers=speakers)
-    return compare_reports(a, score(second, references, config, format=format, speakers=speakers))
+    return compare_reports(*score_systems([first, second], references, config, format=format, speakers=speakers))
+
+
+def score_systems(
+    systems: Sequence[Path | str | Sequence[str]],
+    references: Path | str | Sequence[str],
+    config: ScoringConfig | None = None,
+    *,
+    format: str = "auto",
+    speakers: Path | str | None = None,
+) -> list[ScoreReport]:
+    """Score several systems in one and the same form, so that they can be compared; see :func:`score`."""
+    config, notes = agree(config or ScoringConfig(), [str(one) for one in systems if isinstance(one, str | Path)])
+    reports = [score(system, references, config, format=format, speakers=speakers) for system in systems]
+    return [replace(report, notes=(*notes, *report.notes)) for report in reports]
