@@ -163,6 +163,8 @@ def test_missing_hypotheses_can_be_deletions(tmp_path: Path) -> None:
         ("a.trn", f"{' ' * 200_000}x", "a.trn:1: does not end with an"),
         ("a.trn", "no id here\n", "a.trn:1: does not end with an"),
         ("a.stm", "r 1 s zero 1 x\n", "a.stm:1: has no times in seconds"),
+        ("a.stm", "r 1 s 0 inf x\n", "a.stm:1: has no times in seconds"),
+        ("a.stm", "r 1 s 0 1 x\nr 1 s 9 2.5 y\n", "a.stm:2: ends at 2.5 s, before its start at 9 s"),
         ("a.ctm", "r 1 0 1 x\n", "scored against an stm file"),
     ],
 )
@@ -184,7 +186,10 @@ def test_missing_paths_and_wrong_settings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("hyp", "ref", "warned"),
-    [("ref.txt", "hyp.txt", True), ("gold", "results.jsonl", True), ("hyp.txt", "ref.txt", False), ("a", "b", False)],
+    [
+        *[(*sides, True) for sides in (("ref.txt", "hyp"), ("gold", "results.jsonl"), ("ref.txt", "b"), ("a", "hyp"))],
+        *[(*sides, False) for sides in (("hyp.txt", "ref.txt"), ("a", "b"), ("hyp", "b"), ("ref_hyp", "ref"))],
+    ],
 )
 def test_sides_that_look_swapped_are_mentioned(tmp_path: Path, hyp: str, ref: str, warned: bool) -> None:
     line = '{"id": "u1", "text": "a"}\n'
@@ -217,6 +222,8 @@ def test_a_ctm_word_may_have_no_confidence(told: str, confidence: float | None, 
     assert hyp.columns["words"][0][0]["confidence"] == confidence
     with pytest.raises(ScoringError, match=r"h\.ctm:1: has no confidence, a number or NA, where 'sure' stands"):
         read_pair(write(tmp_path / "h.ctm", "r1 A 0.1 0.4 x sure\n"), tmp_path / "r.stm")
+    with pytest.raises(ScoringError, match=r"h\.ctm:1: has no times in seconds where 'nan 0.4' stands"):
+        read_pair(write(tmp_path / "h.ctm", "r1 A nan 0.4 x\n"), tmp_path / "r.stm")
 
 
 def test_a_ctm_word_of_an_unknown_recording_is_an_error(tmp_path: Path) -> None:

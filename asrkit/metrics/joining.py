@@ -116,10 +116,14 @@ def _is_same_file(one: str, other: str) -> bool:
 
 
 def _look_swapped(hypotheses: str, references: str) -> bool:
-    hyp, ref = PurePath(hypotheses).stem.lower(), PurePath(references).stem.lower()
-    looks_ref = bool(_REFERENCE_NAME.search(hyp)) and not _HYPOTHESIS_NAME.search(hyp)
-    looks_hyp = bool(_HYPOTHESIS_NAME.search(ref)) and not _REFERENCE_NAME.search(ref)
-    return looks_ref and looks_hyp
+    """Tell whether one side is named as the other should be, and that one is not."""
+    hyp, ref = (_side_named(PurePath(path).stem.lower()) for path in (hypotheses, references))
+    return hyp == "reference" != ref or ref == "hypothesis" != hyp
+
+
+def _side_named(stem: str) -> str:
+    is_hyp, is_ref = bool(_HYPOTHESIS_NAME.search(stem)), bool(_REFERENCE_NAME.search(stem))
+    return "" if is_hyp == is_ref else "hypothesis" if is_hyp else "reference"
 
 
 def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error", extra: str = "error") -> Pairs:

@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -54,9 +55,12 @@ def _rows(path: str, text: str) -> list[tuple[int, str]]:
 
 def _parse_times(path: str, line: int, *cells: str) -> list[float]:
     try:
-        return [float(cell) for cell in cells]
+        times = [float(cell) for cell in cells]
     except ValueError:
-        raise ScoringError(f"has no times in seconds where {' '.join(cells)!r} stands", path=path, line=line) from None
+        times = [math.nan]
+    if not all(map(math.isfinite, times)):
+        raise ScoringError(f"has no times in seconds where {' '.join(cells)!r} stands", path=path, line=line)
+    return times
 
 
 def looks_like_stm(lines: Sequence[str]) -> bool:
@@ -121,7 +125,10 @@ def parse_stm(path: str, text: str) -> list[Segment]:
         words = cells[5] if len(cells) > 5 else ""
         if words.startswith("<") and ">" in words:
             words = words[words.index(">") + 1 :]
-        rows.append((number, cells, _parse_times(path, number, *cells[3:5]), words.strip()))
+        start_s, end_s = _parse_times(path, number, *cells[3:5])
+        if end_s < start_s:
+            raise ScoringError(f"ends at {end_s:g} s, before its start at {start_s:g} s", path=path, line=number)
+        rows.append((number, cells, (start_s, end_s), words.strip()))
     places = Counter((cells[0], cells[1], *cells[3:5]) for _, cells, _, _ in rows)
     segments = []
     for _, cells, (start_s, end_s), words in rows:
@@ -164,8 +171,7 @@ class _Track:
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self.segments = segments
-        times = [(segment.start_s, max(segment.start_s, segment.end_s)) for segment in segments]
-        self._timeline = Timeline(times)
+        self._timeline = Timeline([(segment.start_s, segment.end_s) for segment in segments])
         self._ordered = sorted(segments, key=lambda segment: segment.start_s)
         self._ends = list(accumulate((segment.end_s for segment in self._ordered), max))
 
