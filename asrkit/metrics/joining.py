@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -147,7 +147,20 @@ def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error
     notation = references.format in _NOTATED, hypotheses.format in _NOTATED
     if hypotheses.ids is None or references.ids is None:
         return _join_lines(hypotheses, references)
-    return replace(_join_ids(hypotheses, references, missing, extra), notation=notation)
+    pairs = _join_ids(hypotheses, references, missing, extra)
+    copies = _name_copies(hypotheses) if pairs.hypotheses == pairs.references else ()
+    return replace(pairs, notation=notation, notes=(*pairs.notes, *copies))
+
+
+def _name_copies(hypotheses: Transcripts) -> Iterator[str]:
+    """Say that a table may hold the references beside what was recognized, under a name that is not known."""
+    for name, values in hypotheses.columns.items():
+        is_text = any(isinstance(value, str) and len(value.split()) > 1 for value in values)
+        if is_text and name not in ("audio", "speaker") and values != hypotheses.texts:
+            yield (
+                f"every hypothesis is its reference, letter for letter; if {name!r} of {hypotheses.path} is what was "
+                f"recognized, and not {hypotheses.text_field!r}, use --hyp-field"
+            )
 
 
 def _join_lines(hypotheses: Transcripts, references: Transcripts) -> Pairs:

@@ -15,8 +15,13 @@ from asrkit.text.identifiers import ids_of_rows
 # The names under which files keep what a scorer needs, the likelier ones first.
 _ID_FIELDS = ("utterance_id", "id", "utt_id", "utterance", "utt", "key", "name", "uttid", "sample_id")
 _ROW_FIELDS = ("index",)  # what numbers the rows of a table, whatever they hold: an id where nothing else is one
-_AUDIO_FIELDS = ("audio", "audio_filepath", "path", "audio_path", "wav", "file", "file_name", "filename", "audio_file")
-_HYPOTHESIS_FIELDS = ("pred_text", "hypothesis", "hyp", "prediction", "pred", "predicted_text", "predicted", "asr")
+_AUDIO_FIELDS = (
+    "audio", "audio_filepath", "path", "audio_path", "wav", "file", "file_name", "filename", "audio_file",
+    "wav_filename",
+)  # fmt: skip
+_HYPOTHESIS_FIELDS = (
+    "pred_text", "hypothesis", "hyp", "prediction", "predictions", "pred", "predicted_text", "predicted", "asr",
+)  # fmt: skip
 _REFERENCE_FIELDS = ("reference", "ref", "references", "ground_truth", "groundtruth", "gt", "gold", "truth", "target")
 _OWN_TEXT_FIELDS: dict[Role, tuple[str, ...]] = {"hypothesis": _HYPOTHESIS_FIELDS, "reference": _REFERENCE_FIELDS}
 _TEXT_FIELDS = ("text", "normalized_text", "transcript", "transcription", "sentence", "label", "words")
