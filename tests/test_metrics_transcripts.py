@@ -180,7 +180,7 @@ def test_missing_paths_and_wrong_settings(tmp_path: Path) -> None:
         read_transcripts(tmp_path)
     with pytest.raises(ConfigError, match="unknown format"):
         read_transcripts(tmp_path, format="docx")
-    with pytest.raises(ConfigError, match="unknown policy"):
+    with pytest.raises(ConfigError, match="missing must be one of error, deletions, not 'present'"):
         joined(tmp_path, "a\n", "a\n", missing="present")
 
 
@@ -214,6 +214,24 @@ def test_ctm_words_go_to_the_segment_that_holds_their_middle(tmp_path: Path) -> 
     with pytest.raises(ScoringError, match=r"lacks 1 utterance of .*: 'r2-A-0.0-2.0'"):
         join(hyp, ref)
     assert join(hyp, ref, "deletions").notation
+
+
+@pytest.mark.parametrize(
+    ("times", "middle", "place", "why"),
+    [
+        ("4 6, 0 2", 2.5, 1, "the nearest"),
+        ("4 6, 0 2", 3.0, 0, "as far from both: the first in order, not in time"),
+        ("0 9, 4 5", 4.5, 0, "both hold it"),
+        ("1 2, 2 3", 2.0, 0, "both ends belong to a segment"),
+        ("1 2, 3 4", 9.0, 1, "behind the last"),
+    ],
+)
+def test_a_ctm_word_goes_to_the_first_of_the_segments_that_are_near(
+    times: str, middle: float, place: int, why: str, tmp_path: Path
+) -> None:
+    stm = "".join(f"r A s {time} x\n" for time in times.split(", "))
+    hyp = read_pair(write(tmp_path / "h.ctm", f"r A {middle} 0 x\n"), write(tmp_path / "r.stm", stm))[0]
+    assert hyp.texts.index("x") == place, why
 
 
 @pytest.mark.parametrize(("told", "confidence"), [(" 0.5", 0.5), (" NA", None), (" na", None), ("", None)])

@@ -248,20 +248,12 @@ def compare_reports(a: ScoreReport, b: ScoreReport) -> Comparison:
         None,
     )
     share = _needed_share(difference or 0.0, interval, comparison.is_settled)
-    hours = total_hours(a)
+    hours = a.hours
     return replace(
         comparison,
         needed_utterances=None if share is None else math.ceil(share * len(values)),
         needed_hours=None if share is None or hours is None else share * hours,
     )
-
-
-def total_hours(report: ScoreReport) -> float | None:
-    """Return the hours of audio scored, or None when a duration is unknown."""
-    durations = report.pairs.columns.get("duration_s")
-    if not durations or any(value is None for value in durations):
-        return None
-    return float(sum(durations)) / 3600.0
 
 
 def compare(

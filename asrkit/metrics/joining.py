@@ -9,15 +9,13 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from asrkit.config import ScoringConfig
-from asrkit.errors import ConfigError, ScoringError
+from asrkit.config.settings import one_of
+from asrkit.errors import ScoringError
 from asrkit.metrics.ids import decide_ids, match_ids
 from asrkit.metrics.notation import Sides
 from asrkit.metrics.transcripts import Transcripts, read_columns, read_text, read_transcripts, with_ids
 from asrkit.metrics.transcripts.formats import detect_format
 from asrkit.metrics.transcripts.time_marked import read_ctm
-
-MISSING_POLICIES = ("error", "deletions")
-EXTRA_POLICIES = ("error", "ignore")
 
 _HYPOTHESIS_NAME = re.compile(r"(^|[^a-z])(hyps?|hypothes[ie]s|pred|preds|predictions?|results?|output)([^a-z]|$)")
 _REFERENCE_NAME = re.compile(r"(^|[^a-z])(refs?|references?|gold|truth|labels?|targets?)([^a-z]|$)")
@@ -135,10 +133,8 @@ def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error
         ScoringError: Ids are missing, extra or disjoint, or the numbers of lines differ.
         ConfigError: A policy is unknown.
     """
-    if missing not in MISSING_POLICIES:
-        raise ConfigError(f"unknown policy for missing hypotheses {missing!r}; known: {', '.join(MISSING_POLICIES)}")
-    if extra not in EXTRA_POLICIES:
-        raise ConfigError(f"unknown policy for extra hypotheses {extra!r}; known: {', '.join(EXTRA_POLICIES)}")
+    one_of("missing", missing, ("error", "deletions"))
+    one_of("extra", extra, ("error", "ignore"))
     if (hypotheses.ids is None) != (references.ids is None):
         raise ScoringError(
             f"{hypotheses.path} is read as {hypotheses.format} and {references.path} as {references.format}, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -84,6 +84,14 @@ class ScoreReport:
         return len(self.pairs)
 
     @property
+    def hours(self) -> float | None:
+        """Hours of audio; None where a duration is unknown."""
+        durations = self.pairs.columns.get("duration_s")
+        if not durations or any(value is None for value in durations):
+            return None
+        return float(sum(durations)) / 3600.0
+
+    @property
     def word_error_rate(self) -> float | None:
         """The pooled WER under the chosen normalizer; None when the references hold no word."""
         return self.normalized.words.total().rate
@@ -130,24 +138,27 @@ class _Scorer:
     pairs: Pairs
     config: ScoringConfig
     speakers: Sequence[str] | None
-    languages: Sequence[str] | None = None
-    views: dict[str, View] = field(default_factory=dict)
+    languages: Sequence[str] | None
 
-    def view(self, normalizer: Normalizer) -> View:
+    def view(self, normalizer: Normalizer, known: View | None = None) -> View:
+        """Return the texts under a normalizer and their counts; pairs that a known view shows alike are counted once.
+
+        Optional words left out rightly are hits.
+        """
         hypotheses, references, left_out = self._texts(normalizer)
-        words = self._count("word", hypotheses, references, left_out)
-        characters = self._count(self.config.characters, hypotheses, references)
-        return self._add(normalizer, hypotheses, references, words, characters)
+        words = self._count("word", hypotheses, references, known if left_out is None else None)
+        if left_out is not None:
+            words = replace(words, hits=words.hits + left_out)
+        characters = self._count(self.config.characters, hypotheses, references, known)
+        intervals = self._interval(normalizer, words), self._interval(normalizer, characters)
+        return View(
+            self._label(normalizer), normalizer.folds_case, hypotheses, references, words, characters, *intervals
+        )
 
-    def _count(
-        self, unit: str, hypotheses: list[str], references: list[str], left_out: IntArray | None = None
-    ) -> CountTable:
-        """Count the pairs, but those that another view shows alike only once; words left out rightly are hits."""
+    def _count(self, unit: str, hypotheses: list[str], references: list[str], known: View | None) -> CountTable:
         count = _jiwer_counter if self.config.engine == "jiwer" else count_pairs
-        if not self.views or left_out is not None:
-            table = count(hypotheses, references, unit, self.config.weights)
-            return table if left_out is None else replace(table, hits=table.hits + left_out)
-        known = next(iter(self.views.values()))
+        if known is None:
+            return count(hypotheses, references, unit, self.config.weights)
         pairs = zip(known.hypotheses, known.references, hypotheses, references, strict=True)
         changed = [i for i, (one, other, hyp, ref) in enumerate(pairs) if one != hyp or other != ref]
         fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit, self.config.weights)
@@ -188,25 +199,8 @@ class _Scorer:
         return normalized
 
     def _label(self, normalizer: Normalizer) -> str:
-        labels = {self._by_language(normalizer, i).label for i in range(len(self.pairs))}
+        labels = {self._by_language(normalizer, i).label for i in range(len(self.languages or ()))}
         return "+".join(sorted(labels)) or normalizer.label
-
-    def _add(
-        self, normalizer: Normalizer, hypotheses: list[str], references: list[str], words: CountTable, chars: CountTable
-    ) -> View:
-        label = normalizer.label if self.languages is None else self._label(normalizer)
-        view = View(
-            label,
-            normalizer.folds_case,
-            hypotheses,
-            references,
-            words,
-            chars,
-            self._interval(normalizer, words),
-            self._interval(normalizer, chars),
-        )
-        self.views[label] = view
-        return view
 
     def _interval(self, normalizer: Normalizer, table: CountTable) -> Interval | None:
         if normalizer.name == "none" != self.config.normalizer or self.config.resamples == 0:
@@ -268,7 +262,7 @@ def score_pairs(
     speakers = _known_for_all(pairs, "speaker")
     scorer = _Scorer(pairs, config, speakers, languages)
     raw = scorer.view(raw_normalizer_of(config))
-    normalized = raw if config.normalizer == "none" and config.map is None else scorer.view(normalizer_of(config))
+    normalized = raw if config.normalizer == "none" and config.map is None else scorer.view(normalizer_of(config), raw)
     if config.unit == "mixed":
         notes = [
             *notes,

@@ -20,8 +20,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from asrkit.errors import ScoringError
-from asrkit.metrics.timeline import Timeline
 from asrkit.metrics.transcripts.files import read_text
 from asrkit.metrics.transcripts.values import Transcripts, check_unique
 
@@ -171,7 +172,7 @@ class _Track:
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self.segments = segments
-        self._timeline = Timeline([(segment.start_s, segment.end_s) for segment in segments])
+        self._starts_s, self._ends_s = np.array([(one.start_s, one.end_s) for one in segments]).T.copy()
         self._ordered = sorted(segments, key=lambda segment: segment.start_s)
         self._ends = list(accumulate((segment.end_s for segment in self._ordered), max))
 
@@ -181,10 +182,14 @@ class _Track:
         return sum(segment.start_s < end_s for segment, end_s in zip(self._ordered[1:], self._ends, strict=False))
 
     def find(self, middle_s: float, between: str) -> Segment:
-        """Return the segment of a word; the next one is the first that ends after the middle of the word."""
+        """Return the segment of a word: the first that holds its middle, else the first of the nearest.
+
+        The next one is the first that ends after the middle.
+        """
         if between == "next":
             return self._ordered[min(bisect_right(self._ends, middle_s), len(self._ordered) - 1)]
-        return self.segments[self._timeline.find(middle_s)]
+        away_s = np.maximum(np.maximum(self._starts_s - middle_s, middle_s - self._ends_s), 0.0)
+        return self.segments[int(away_s.argmin())]
 
 
 def _tracks(path: str) -> dict[tuple[str, str], _Track]:
