@@ -17,6 +17,9 @@ from asrkit.metrics.transcripts import Transcripts, read_columns, read_text, rea
 from asrkit.metrics.transcripts.formats import detect_format
 from asrkit.metrics.transcripts.time_marked import read_ctm
 
+MISSING_POLICIES = ("error", "deletions")
+EXTRA_POLICIES = ("error", "ignore")
+
 _HYPOTHESIS_NAME = re.compile(r"(^|[^a-z])(hyps?|hypothes[ie]s|pred|preds|predictions?|results?|output)([^a-z]|$)")
 _REFERENCE_NAME = re.compile(r"(^|[^a-z])(refs?|references?|gold|truth|labels?|targets?)([^a-z]|$)")
 
@@ -133,8 +136,8 @@ def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error
         ScoringError: Ids are missing, extra or disjoint, or the numbers of lines differ.
         ConfigError: A policy is unknown.
     """
-    one_of("missing", missing, ("error", "deletions"))
-    one_of("extra", extra, ("error", "ignore"))
+    one_of("missing", missing, MISSING_POLICIES)
+    one_of("extra", extra, EXTRA_POLICIES)
     if (hypotheses.ids is None) != (references.ids is None):
         raise ScoringError(
             f"{hypotheses.path} is read as {hypotheses.format} and {references.path} as {references.format}, "

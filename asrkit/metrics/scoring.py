@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from asrkit.config import ScoringConfig
 from asrkit.metrics.alignment import Step, align
 from asrkit.metrics.counting import CountTable, IntArray, count_pairs
 from asrkit.metrics.intervals import Interval, rate_interval
+from asrkit.metrics.jiwer_engine import count_pairs_with_jiwer
 from asrkit.metrics.joining import Pairs, add_columns, join, read_pair
 from asrkit.metrics.normalizing import languages_of, misreads_numbers, normalizer_of, raw_normalizer_of, settle
 from asrkit.metrics.notation import resolve, uses_notation
@@ -156,12 +157,14 @@ class _Scorer:
         )
 
     def _count(self, unit: str, hypotheses: list[str], references: list[str], known: View | None) -> CountTable:
-        count = _jiwer_counter if self.config.engine == "jiwer" else count_pairs
+        count: Callable[..., CountTable] = partial(count_pairs, weights=self.config.weights)
+        if self.config.engine == "jiwer":
+            count = count_pairs_with_jiwer
         if known is None:
-            return count(hypotheses, references, unit, self.config.weights)
+            return count(hypotheses, references, unit)
         pairs = zip(known.hypotheses, known.references, hypotheses, references, strict=True)
         changed = [i for i, (one, other, hyp, ref) in enumerate(pairs) if one != hyp or other != ref]
-        fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit, self.config.weights)
+        fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit)
         return (known.words if unit == "word" else known.characters).replace_rows(changed, fresh)
 
     def _texts(self, normalizer: Normalizer) -> tuple[list[str], list[str], IntArray | None]:
@@ -207,12 +210,6 @@ class _Scorer:
             return None
         confidence = self.config.confidence
         return rate_interval(table.errors, table.num_reference, confidence=confidence, speakers=self.speakers)
-
-
-def _jiwer_counter(hypotheses: Sequence[str], references: Sequence[str], unit: str, weights: str) -> CountTable:
-    from asrkit.metrics.jiwer_engine import count_pairs_with_jiwer
-
-    return count_pairs_with_jiwer(hypotheses, references, unit)
 
 
 def _normalizer_effect(raw: View, normalized: View) -> NormalizerEffect:

@@ -23,16 +23,8 @@ RANKING_SCHEMA = "asrkit-ranking-1"
 
 def counts_to_json(counts: ErrorCounts) -> dict[str, Any]:
     """Return counts with their rate; the rate is None where it is undefined."""
-    return {
-        "rate": counts.rate,
-        "errors": counts.errors,
-        "num_reference": counts.num_reference,
-        "num_hypothesis": counts.num_hypothesis,
-        "hits": counts.hits,
-        "substitutions": counts.substitutions,
-        "deletions": counts.deletions,
-        "insertions": counts.insertions,
-    }
+    sizes = {name: getattr(counts, name) for name in ("rate", "errors", "num_reference", "num_hypothesis")}
+    return {**sizes, **asdict(counts)}
 
 
 def interval_to_json(interval: Interval | None) -> dict[str, Any] | None:

@@ -23,9 +23,9 @@ def span(interval: Interval | None) -> str:
 
 def plural(number: int, noun: str) -> str:
     """Write a number of things: ``1 utterance``, ``1,200 utterances``."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun[:-2]}es" if noun.endswith("sis") else f"{noun}s"
+    return f"{number:,} {noun}"
 
 
 def p_value(p: float) -> str:
@@ -49,7 +49,6 @@ def describe_effect(effect: NormalizerEffect, label: str) -> str:
         return f"{label} changed nothing"
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in effect.kinds.items())
     changed = f"{plural(effect.references, 'reference')} and {plural(effect.hypotheses, 'hypothesis')}"
-    changed = changed.replace("hypothesiss", "hypotheses")
     return f"{label} changed {changed}" + (f" ({kinds})" if kinds else "")
 
 

@@ -134,7 +134,11 @@ def _text_field(table: Table, role: Role, told: str) -> tuple[str, str]:
     if not present:
         return "text", ""
     option = "--hyp-field" if role == "hypothesis" else "--ref-field"
-    own = [name for name in _OWN_TEXT_FIELDS[role] if name in present and not _is_nested(present[name])]
+    own = [
+        name
+        for name in _OWN_TEXT_FIELDS[role]
+        if name in present and (_is_single(present[name]) or not isinstance(present[name], dict | list))
+    ]
     common = [name for name in _TEXT_FIELDS if isinstance(present.get(name), str) or _is_single(present.get(name))]
     usable = own or common
     if not usable:
@@ -152,10 +156,6 @@ def _text_field(table: Table, role: Role, told: str) -> tuple[str, str]:
         f"{table.path}: {usable[0]!r} is taken for the text of the {role}, for instance "
         f"{shorten(str(present[usable[0]]))}, and not {' or '.join(map(repr, usable[1:]))}; {option} chooses"
     )
-
-
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, dict | list) and not _is_single(value)
 
 
 def _is_single(value: Any) -> bool:
