@@ -10,6 +10,7 @@ import pytest
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError, ScoringError
 from asrkit.metrics.comparison import compare_reports
+from asrkit.metrics.confidence import match_words, oracle_rates
 from asrkit.metrics.normalizing import _normalizer, misreads_numbers, normalizer_of, settle
 from asrkit.metrics.ranking import rank
 from asrkit.metrics.scoring import score
@@ -185,6 +186,18 @@ def test_each_language_has_its_own_normalizer_without_any_package(
     assert [text.split()[0] for text in report.normalized.references] == ["tr", "en"]
     assert [text.split()[0] for text in report.normalized.hypotheses] == ["tr", "en"]
     assert report.normalized.normalizer == "basic-en+basic-tr"
+
+
+def test_n_best_lists_and_words_are_read_in_the_language_of_their_utterance(tmp_path: Path) -> None:
+    """In that of most, the best of a list of one had errors that the score had not."""
+    rows = [{"id": "u1", "language": "en", "text": "IS IT"}, {"id": "u2", "language": "tr", "text": "IŞIK ISI"}]
+    heard = [{**row, "nbest": [row["text"]], "words": [{"word": word} for word in row["text"].split()]} for row in rows]
+    for name, some in (("ref", rows), ("hyp", heard)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+    report = score(tmp_path / "hyp.jsonl", tmp_path / "ref.jsonl", ScoringConfig(normalizer="basic", language="column"))
+    assert report.normalized.hypotheses == ["is it", "ışık ısı"]
+    assert [oracle.errors for oracle in oracle_rates(report)] == [0]
+    assert [len(words or ()) for words in match_words(report)] == [2, 2]
 
 
 @pytest.mark.parametrize("languages", [["de", None], ["de", ""]])

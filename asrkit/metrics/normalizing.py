@@ -120,6 +120,16 @@ def raw_normalizer_of(config: ScoringConfig) -> Normalizer:
     return _normalizer("none", config.language, None, config.unit)
 
 
+def normalize_each(texts: Sequence[str], normalizers: Sequence[Normalizer]) -> list[str]:
+    """Bring each text into the form of its own normalizer."""
+    normalized = list(texts)
+    for normalizer in {id(one): one for one in normalizers}.values():
+        places = [i for i, one in enumerate(normalizers) if one is normalizer]
+        for i, text in zip(places, normalizer.normalize_all([texts[i] for i in places]), strict=True):
+            normalized[i] = text
+    return normalized
+
+
 @cache
 def _normalizer(name: str, language: str, map_path: str | None, unit: str) -> Normalizer:
     normalizer = get_normalizer(name, language)

@@ -16,7 +16,14 @@ from asrkit.metrics.counting import CountTable, IntArray, count_pairs
 from asrkit.metrics.intervals import Interval, rate_interval
 from asrkit.metrics.jiwer_engine import count_pairs_with_jiwer
 from asrkit.metrics.joining import Pairs, add_columns, join, read_pair
-from asrkit.metrics.normalizing import languages_of, misreads_numbers, normalizer_of, raw_normalizer_of, settle
+from asrkit.metrics.normalizing import (
+    languages_of,
+    misreads_numbers,
+    normalize_each,
+    normalizer_of,
+    raw_normalizer_of,
+    settle,
+)
 from asrkit.metrics.notation import resolve, uses_notation
 from asrkit.metrics.transcripts import Transcripts
 from asrkit.packages import version_of
@@ -63,6 +70,7 @@ class ScoreReport:
         pairs: The texts as written, joined.
         raw: Scores of the texts as written, but for Unicode composition and spaces.
         normalized: Scores under the chosen normalizer; ``raw`` itself when that is "none".
+        normalizers: That of each utterance, in its language.
         speakers: Who speaks each utterance, where known for all.
         effect: What the normalizer changed, None when there is none.
         notes: What a user should know.
@@ -75,6 +83,7 @@ class ScoreReport:
     pairs: Pairs
     raw: View
     normalized: View
+    normalizers: list[Normalizer]
     speakers: list[str] | None = None
     effect: NormalizerEffect | None = None
     notes: tuple[str, ...] = ()
@@ -139,22 +148,20 @@ class _Scorer:
     pairs: Pairs
     config: ScoringConfig
     speakers: Sequence[str] | None
-    languages: Sequence[str] | None
 
-    def view(self, normalizer: Normalizer, known: View | None = None) -> View:
+    def view(self, normalizer: Normalizer, own: Sequence[Normalizer], known: View | None = None) -> View:
         """Return the texts under a normalizer and their counts; pairs that a known view shows alike are counted once.
 
-        Optional words left out rightly are hits.
+        Each utterance has a normalizer of its own, as languages may differ. Optional words left out rightly are hits.
         """
-        hypotheses, references, left_out = self._texts(normalizer)
+        hypotheses, references, left_out = self._texts(own)
         words = self._count("word", hypotheses, references, known if left_out is None else None)
         if left_out is not None:
             words = replace(words, hits=words.hits + left_out)
         characters = self._count(self.config.characters, hypotheses, references, known)
         intervals = self._interval(normalizer, words), self._interval(normalizer, characters)
-        return View(
-            self._label(normalizer), normalizer.folds_case, hypotheses, references, words, characters, *intervals
-        )
+        label = "+".join(sorted({one.label for one in {id(one): one for one in own}.values()})) or normalizer.label
+        return View(label, normalizer.folds_case, hypotheses, references, words, characters, *intervals)
 
     def _count(self, unit: str, hypotheses: list[str], references: list[str], known: View | None) -> CountTable:
         count: Callable[..., CountTable] = partial(count_pairs, weights=self.config.weights)
@@ -167,11 +174,10 @@ class _Scorer:
         fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit)
         return (known.words if unit == "word" else known.characters).replace_rows(changed, fresh)
 
-    def _texts(self, normalizer: Normalizer) -> tuple[list[str], list[str], IntArray | None]:
+    def _texts(self, own: Sequence[Normalizer]) -> tuple[list[str], list[str], IntArray | None]:
         """Return both sides as they are read, and how many optional words are left out where that counts."""
         pairs, weights = self.pairs, self.config.weights
-        hypotheses = self._normalize(normalizer, pairs.hypotheses)
-        references = self._normalize(normalizer, pairs.references)
+        hypotheses, references = (normalize_each(texts, own) for texts in (pairs.hypotheses, pairs.references))
         if not any(pairs.notation):
             return hypotheses, references, None
         left_out = np.zeros(len(pairs), np.int64)
@@ -179,31 +185,9 @@ class _Scorer:
         for i, (ref, hyp) in enumerate(zip(pairs.references, pairs.hypotheses, strict=True)):
             said = ways[i] or hyp
             if uses_notation(ref, said, weights, pairs.notation):
-                own = self._by_language(normalizer, i)
-                reading = resolve(ref, said, own, weights, sides=pairs.notation)
+                reading = resolve(ref, said, own[i], weights, sides=pairs.notation)
                 references[i], hypotheses[i], left_out[i] = reading
         return hypotheses, references, left_out if weights == "nist" else None
-
-    def _by_language(self, normalizer: Normalizer, index: int) -> Normalizer:
-        """Return the normalizer of an utterance, where each has a language of its own."""
-        if self.languages is None or normalizer.name == "none":
-            return normalizer
-        return normalizer_of(self.config.replace(language=self.languages[index]))
-
-    def _normalize(self, normalizer: Normalizer, texts: Sequence[str]) -> list[str]:
-        if self.languages is None or normalizer.name == "none":
-            return normalizer.normalize_all(texts)
-        normalized = list(texts)
-        for language in dict.fromkeys(self.languages):
-            places = [i for i, own in enumerate(self.languages) if own == language]
-            own = self._by_language(normalizer, places[0])
-            for i, text in zip(places, own.normalize_all([texts[i] for i in places]), strict=True):
-                normalized[i] = text
-        return normalized
-
-    def _label(self, normalizer: Normalizer) -> str:
-        labels = {self._by_language(normalizer, i).label for i in range(len(self.languages or ()))}
-        return "+".join(sorted(labels)) or normalizer.label
 
     def _interval(self, normalizer: Normalizer, table: CountTable) -> Interval | None:
         if normalizer.name == "none" != self.config.normalizer or self.config.resamples == 0:
@@ -257,9 +241,13 @@ def score_pairs(
         config = config.replace(language=max(dict.fromkeys(languages), key=languages.count))
     config = settle(config, pairs.references, paths[0])
     speakers = _known_for_all(pairs, "speaker")
-    scorer = _Scorer(pairs, config, speakers, languages)
-    raw = scorer.view(raw_normalizer_of(config))
-    normalized = raw if config.normalizer == "none" and config.map is None else scorer.view(normalizer_of(config), raw)
+    scorer = _Scorer(pairs, config, speakers)
+    unchanging, normalizer = raw_normalizer_of(config), normalizer_of(config)
+    by_language = {name: normalizer_of(config.replace(language=name)) for name in dict.fromkeys(languages or ())}
+    own = [by_language[name] for name in languages] if languages else [normalizer] * len(pairs)
+    raw = scorer.view(unchanging, [unchanging] * len(pairs))
+    is_raw = config.normalizer == "none" and config.map is None
+    normalized = raw if is_raw else scorer.view(normalizer, own, raw)
     if config.unit == "mixed":
         notes = [
             *notes,
@@ -282,7 +270,7 @@ def score_pairs(
             f"{len(normalized.words.inexact)} of the utterances are so long that the split into substitutions, "
             "deletions and insertions is not canonical; the errors are exact",
         ]
-    return ScoreReport(config, *paths, formats, pairs, raw, normalized, speakers, effect, tuple(notes))
+    return ScoreReport(config, *paths, formats, pairs, raw, normalized, own, speakers, effect, tuple(notes))
 
 
 def _known_for_all(pairs: Pairs, column: str) -> list[str] | None:
