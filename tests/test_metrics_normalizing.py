@@ -137,13 +137,26 @@ def test_numbers_read_in_the_language_of_other_texts_are_told(
 
 @pytest.mark.parametrize(
     ("text", "mark"),
-    [("<s> so it is </s>", "<s>"), ("<|en|> so it is", "<|en|>"), ("it <unk> is", "<unk>"), ("{w>hlh 3 < 4 > 2", "")],
+    [
+        ("<s> so it is </s>", "<s>"),
+        ("<|en|> so it is", "<|en|>"),
+        ("it <unk> is", "<unk>"),
+        ("it is [NOISE]", "[NOISE]"),
+        ("{w>hlh 3 < 4 > 2", ""),
+        ("x[i] [1] is", ""),
+    ],
 )
 def test_marks_that_count_as_words_are_told(text: str, mark: str) -> None:
     for pair in ([text], ["so it is"]), (["so it is"], [text]):
         told = [note for note in score(*pair).notes if "count as words" in note]
         assert bool(told) == bool(mark)
-        assert all(f"'{mark}'" in note for note in told)
+        assert all(repr(mark) in note for note in told)
+
+
+def test_marks_that_are_replaced_by_nothing_are_no_words(tmp_path: Path) -> None:
+    (tmp_path / "map").write_text("[noise] =>\n")
+    report = score(["so [NOISE]"], ["so"], ScoringConfig(map=str(tmp_path / "map")))
+    assert (report.word_error_rate, report.notes) == (0.0, ())
 
 
 def write_mixed(folder: Path, languages: list[str | None], column: str = "language") -> tuple[Path, Path]:

@@ -208,7 +208,7 @@ def _normalizer_effect(raw: View, normalized: View) -> NormalizerEffect:
 
 
 _KINDS = ("case", "punctuation", "numbers", "apostrophes", "other")
-_MARK = re.compile(r"<(?:\|[^|<>]+\||/?[A-Za-z]+)>")  # <s>, <|en|>, <unk>
+_MARK = re.compile(r"<(?:\|[^|<>]+\||/?[A-Za-z]+)>|(?<!\S)\[[A-Za-z_-]+\](?!\S)")  # <s>, <|en|>, <unk>, [laughter]
 _PUNCTUATION, _NUMBER, _APOSTROPHE = re.compile(r"[^\w\s'’]|_"), re.compile("[0-9]"), re.compile("[’‘ʼ`]")
 
 
@@ -260,8 +260,9 @@ def score_pairs(
             "numbers were read in English, in texts of another language it seems: name it (--language de, or column "
             "where a manifest tells it), or leave numbers as they are (--normalizer basic)",
         ]
-    marked = (text for text in (*pairs.references, *pairs.hypotheses) if "<" in text)
-    if mark := next(filter(None, map(_MARK.search, marked)), None):
+    marked = (text for text in (*pairs.references, *pairs.hypotheses) if "<" in text or "[" in text)
+    mark = next(filter(None, map(_MARK.search, marked)), None)
+    if mark and normalizer(mark[0]):
         notes = [*notes, f"marks such as {mark[0]!r} count as words; take them out of the files unless they are said"]
     effect = None if normalized is raw else _normalizer_effect(raw, normalized)
     if normalized.words.inexact:
