@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -248,30 +248,34 @@ def score_pairs(
     raw = scorer.view(unchanging, [unchanging] * len(pairs))
     is_raw = config.normalizer == "none" and config.map is None
     normalized = raw if is_raw else scorer.view(normalizer, own, raw)
-    if config.unit == "mixed":
-        notes = [
-            *notes,
-            "the references put no spaces between words: each character of such a script counts as a word "
-            "(--unit word takes what stands between spaces)",
-        ]
-    if languages is None and misreads_numbers(config, [*pairs.references, *pairs.hypotheses], pairs.columns):
-        notes = [
-            *notes,
-            "numbers were read in English, in texts of another language it seems: name it (--language de, or column "
-            "where a manifest tells it), or leave numbers as they are (--normalizer basic)",
-        ]
-    marked = (text for text in (*pairs.references, *pairs.hypotheses) if "<" in text or "[" in text)
-    mark = next(filter(None, map(_MARK.search, marked)), None)
-    if mark and normalizer(mark[0]):
-        notes = [*notes, f"marks such as {mark[0]!r} count as words; take them out of the files unless they are said"]
     effect = None if normalized is raw else _normalizer_effect(raw, normalized)
+    notes = (*notes, *_notes(config, pairs, languages is None, normalizer, normalized))
+    return ScoreReport(config, *paths, formats, pairs, raw, normalized, own, speakers, effect, notes)
+
+
+def _notes(
+    config: ScoringConfig, pairs: Pairs, is_one_language: bool, normalizer: Normalizer, normalized: View
+) -> Iterator[str]:
+    """Say what a user should know about the texts that were compared."""
+    texts = [*pairs.references, *pairs.hypotheses]
+    if config.unit == "mixed":
+        yield (
+            "the references put no spaces between words: each character of such a script counts as a word "
+            "(--unit word takes what stands between spaces)"
+        )
+    if is_one_language and misreads_numbers(config, texts, pairs.columns):
+        yield (
+            "numbers were read in English, in texts of another language it seems: name it (--language de, or column "
+            "where a manifest tells it), or leave numbers as they are (--normalizer basic)"
+        )
+    mark = next(filter(None, map(_MARK.search, (text for text in texts if "<" in text or "[" in text))), None)
+    if mark and normalizer(mark[0]):
+        yield f"marks such as {mark[0]!r} count as words; take them out of the files unless they are said"
     if normalized.words.inexact:
-        notes = [
-            *notes,
+        yield (
             f"{len(normalized.words.inexact)} of the utterances are so long that the split into substitutions, "
-            "deletions and insertions is not canonical; the errors are exact",
-        ]
-    return ScoreReport(config, *paths, formats, pairs, raw, normalized, own, speakers, effect, tuple(notes))
+            "deletions and insertions is not canonical; the errors are exact"
+        )
 
 
 def _known_for_all(pairs: Pairs, column: str) -> list[str] | None:

@@ -38,11 +38,6 @@ def short_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def describe_interval(interval: Interval) -> str:
-    """Say what an interval takes as independent."""
-    return f"{100 * interval.confidence:g} % interval over {plural(interval.num_units, interval.unit)}"
-
-
 def describe_effect(effect: NormalizerEffect, label: str) -> str:
     """Say what the normalizer changed."""
     if not effect.references and not effect.hypotheses:
@@ -81,10 +76,11 @@ def remarks(report: ScoreReport) -> list[str]:
     lines = []
     if counts.rate is None:
         lines.append("The references hold no word: the rate is undefined.")
-    if view.word_interval is not None:
+    if interval := view.word_interval:
         few = len(set(report.speakers or ()))
         alone = f"; {plural(few, 'speaker')} are too few to tell of others" if 1 < few < FEWEST_SPEAKERS else ""
-        lines.append(describe_interval(view.word_interval) + alone)
+        units = plural(interval.num_units, interval.unit)
+        lines.append(f"{100 * interval.confidence:g} % interval over {units}{alone}")
     if report.effect is not None:
         lines.append(describe_effect(report.effect, view.normalizer))
     measures = [
