@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from asrkit.metrics.counts import ErrorCounts
 from asrkit.metrics.intervals import FEWEST_SPEAKERS, Interval
+from asrkit.metrics.ranking import system_name
 from asrkit.metrics.scoring import NormalizerEffect, ScoreReport
 
 UNDEFINED = "undefined"
@@ -62,11 +64,16 @@ def describe_counts(counts: ErrorCounts) -> str:
     return f"{plural(counts.errors, 'error')} in {plural(counts.num_reference, 'word')} ({percent(counts.rate, 1)})"
 
 
-def missing_line(report: ScoreReport) -> str:
-    """Say loudly which hypotheses are missing."""
-    names = ", ".join(visible(name) for name in report.pairs.missing[:5])
-    more = ", ..." if len(report.pairs.missing) > 5 else ""
-    return f"{len(report.pairs.missing):,} hypotheses are missing and counted as deletions: {names}{more}"
+def missing_lines(reports: Sequence[ScoreReport]) -> list[str]:
+    """Say loudly which hypotheses are missing, and of which of several systems."""
+    lines = []
+    for place, missing in enumerate(report.pairs.missing for report in reports):
+        whose = f"{system_name(place)}: " if len(reports) > 1 else ""
+        names = ", ".join(map(visible, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        lines += (
+            [f"{whose}{len(missing):,} hypotheses are missing and counted as deletions: {names}"] if missing else []
+        )
+    return lines
 
 
 def remarks(report: ScoreReport) -> list[str]:

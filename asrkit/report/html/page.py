@@ -109,7 +109,6 @@ def _workbench(
     blame: Blame | None = None,
 ) -> str:
     """Return a page: rates and charts above, tables beside the list of utterances below."""
-    missing = [wording.missing_line(report) for report in reports if report.pairs.missing]
     rates = "".join(section(content.title, table(content, stacks=True)) for content in tables)
     rates += "".join(tag("p", text(line), class_="note") for line in lines)
     overview = tag("div", rates, class_="rates") + tag("div", "".join(charts[:2]))
@@ -119,7 +118,7 @@ def _workbench(
     beside = tag("details", tag("summary", "Where the errors lie") + told, id="evidence", open="") if told else ""
     parts = [
         *(tag("p", text(line)) for line in dict.fromkeys(map(wording.describe_join, reports))),
-        *(tag("p", text(line), class_="alarm") for line in missing),
+        *(tag("p", text(line), class_="alarm") for line in wording.missing_lines(reports)),
         tag("div", overview + "".join(charts[2:]), class_="summary"),
         tag("div", beside + _bench(reports, blame is not None), class_="work"),
         tag("footer", tag("code", text(reports[0].signature()))),
