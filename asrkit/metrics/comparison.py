@@ -65,9 +65,6 @@ class Comparison:
         wins: Utterances with fewer errors in B.
         losses: Utterances with fewer errors in A.
         ties: Utterances with as many errors in both.
-        needed_utterances: How many utterances like these would settle the question at this difference; None when it
-            is settled or there is no difference.
-        needed_hours: The same as hours of audio in all, where durations are known.
     """
 
     a: ScoreReport
@@ -81,8 +78,6 @@ class Comparison:
     wins: int
     losses: int
     ties: int
-    needed_utterances: int | None
-    needed_hours: float | None
 
     @property
     def regressions(self) -> list[int]:
@@ -100,6 +95,26 @@ class Comparison:
         if self.interval is None or self.p is None or self.num_apart < FEWEST_TO_SETTLE:
             return False
         return not self.interval.low <= 0.0 <= self.interval.high and self.p <= 1.0 - self.interval.confidence
+
+    @property
+    def needed_utterances(self) -> int | None:
+        """How many like these would settle the question at this difference; None when it is settled or there is none.
+
+        They bring zero just outside the interval, whose width falls with the square root of their number.
+        """
+        return None if self._needed_share is None else math.ceil(self._needed_share * self.a.num_utterances)
+
+    @property
+    def needed_hours(self) -> float | None:
+        """The same as hours of audio in all; None where durations are unknown."""
+        return None if self._needed_share is None or self.a.hours is None else self._needed_share * self.a.hours
+
+    @property
+    def _needed_share(self) -> float | None:
+        if self.is_settled or not self.difference or self.interval is None:
+            return None
+        share = ((self.interval.high - self.interval.low) / 2.0 / abs(self.difference)) ** 2
+        return max(share, FEWEST_TO_SETTLE / self.interval.num_units) if share > 1.0 else None
 
 
 def errors_by_place(letters: str) -> tuple[list[int], list[int]]:
@@ -196,17 +211,6 @@ def _rates_apart(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3])
 
 
-def _needed_share(difference: float, interval: Interval | None, is_settled: bool) -> float | None:
-    """Return how many times as much audio would bring zero just outside the interval.
-
-    The width of an interval falls with the square root of the number of utterances.
-    """
-    if is_settled or not difference or interval is None:
-        return None
-    share = ((interval.high - interval.low) / 2.0 / abs(difference)) ** 2
-    return max(share, FEWEST_TO_SETTLE / interval.num_units) if share > 1.0 else None
-
-
 def compare_reports(a: ScoreReport, b: ScoreReport) -> Comparison:
     """Compare two reports of the same references.
 
@@ -232,7 +236,7 @@ def compare_reports(a: ScoreReport, b: ScoreReport) -> Comparison:
         p = swap_test(units, _SWAPS * config.resamples, config.seed)
         probability = float((_rates_apart(resample(units, config.resamples, config.seed)) > 0).mean())
     by_utterance = np.sign(values[:, 0] - values[:, 2])
-    comparison = Comparison(
+    return Comparison(
         a,
         b,
         difference,
@@ -244,15 +248,6 @@ def compare_reports(a: ScoreReport, b: ScoreReport) -> Comparison:
         int((by_utterance > 0).sum()),
         int((by_utterance < 0).sum()),
         int((by_utterance == 0).sum()),
-        None,
-        None,
-    )
-    share = _needed_share(difference or 0.0, interval, comparison.is_settled)
-    hours = a.hours
-    return replace(
-        comparison,
-        needed_utterances=None if share is None else math.ceil(share * len(values)),
-        needed_hours=None if share is None or hours is None else share * hours,
     )
 
 
