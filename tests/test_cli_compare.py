@@ -217,6 +217,20 @@ def test_three_systems_in_every_view(asrkit: Run, tmp_path: Path) -> None:
     assert "| A - C | -1.16 |" in markdown
 
 
+@pytest.mark.parametrize("systems", [["b.txt", "c.txt"], ["b.txt", "c.txt", "a.txt"]])
+def test_missing_hypotheses_are_told_of_the_system_that_lacks_them(
+    systems: list[str], asrkit: Run, tmp_path: Path
+) -> None:
+    """A system that answers less looked worse for its errors alone."""
+    (tmp_path / "c.txt").write_text("".join((tmp_path / "b.txt").read_text().splitlines(keepends=True)[:38]))
+    command = ["compare", *systems, "ref.txt", "--missing", "deletions"]
+    said = "B: 2 hypotheses are missing and counted as deletions: u38, u39"
+    assert said in asrkit(*command, "--html", "r.html")[1]
+    assert f"**{said}**" in asrkit(*command, "--markdown")[1]
+    assert said in (tmp_path / "r.html").read_text()
+    assert "A: " not in asrkit(*command)[1]
+
+
 def test_markdown_shows_the_worst_regressions(asrkit: Run) -> None:
     out = asrkit("compare", "b.txt", "a.txt", "ref.txt", "--markdown")[1]
     assert "### Worst regressions" in out

@@ -55,6 +55,7 @@ from asrkit.metrics.transcripts import read_columns, read_transcripts
         ({"u1.json": json.dumps(WHISPERX), "u2.json": json.dumps(VOSK)}, "", ["u1", "u2"], ["hello {}"] * 2),
         ({"u1.json": json.dumps(VOSK), "u1.txt": "x\ny\n"}, "", ["u1"], ["x y"]),
         ({"u1.vtt.gz": VTT}, "", ["u1"], ["hello {}"]),
+        ({"u1.txt": "x", "._u1.txt": "\0\5", ".old.txt": "y"}, "", ["u1"], ["x"]),
     ],
 )
 def test_folders_of_every_kind(

@@ -218,6 +218,12 @@ def test_fields_and_formats_can_be_told_for_each_side(tmp_path: Path) -> None:
             ],
         ),
         (
+            '{"id":"a","text":"x","audio":"a b.wav","lang":"en","whisper":"y z"}\n',
+            '{"id":"a","text":"x"}\n',
+            ["every hypothesis is its reference, letter for letter; if 'whisper' of "],
+        ),
+        ('{"id":"a","predictions":"x"}\n', '{"id":"a","text":"x y"}\n', []),
+        (
             "u1,x y\nu2,z\n",
             '{"u1":"x y","u2":"z"}',
             ["read as a CSV table without a header: id 'u1', text 'x y' (column 2)"],

@@ -86,8 +86,9 @@ def test_what_lies_beside_its_results_has_ids(tmp_path: Path) -> None:
     assert (hyp.ids, ref.ids, notes) == (["anna", "bert"], ["anna", "bert"], ())
 
 
-def test_plain_sentences_against_ids_are_named(tmp_path: Path) -> None:
-    (tmp_path / "h").write_text("the cat\nthe dog\n")
+@pytest.mark.parametrize("text", ["the cat\nthe dog\n", "the cat\na dog\n"])
+def test_plain_sentences_against_ids_are_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "h").write_text(text)
     (tmp_path / "r.tsv").write_text("id\ttext\nu1\tthe cat\nu2\tthe dog\n")
     with pytest.raises(ScoringError, match=r"the lines of .*h begin with no ids, but .*r\.tsv has ids such as 'u1'"):
         read_pair(tmp_path / "h", tmp_path / "r.tsv")

@@ -34,6 +34,11 @@ ONE, TWO = "00:00:01.000 --> 00:00:02.000", "00:00:02.000 --> 00:00:03.000"
             f"1\n{ONE}\nthe <i>Titanic</i>'s <b>un</b>sinkable hull<br>went<br/>down\n",
             "the Titanic's unsinkable hull went down",
         ),
+        (
+            f"WEBVTT\n\n{ONE}\n \nyes<{ONE[:12]}><c> I</c>\n\n{TWO}\nyes I\n \n\n{TWO}\nyes I\nam<{TWO[:12]}>\n",
+            "yes I am",
+        ),
+        (f"WEBVTT\n\n{ONE}\nyes\n\n{TWO}\nyes\n", "yes yes"),
         (f"1\n{ONE}\n{{\\an8}}<font color=red>he</font>llo\n", "hello"),
     ],
 )
@@ -49,6 +54,8 @@ def test_what_is_said_in_cues_is_read(content: str, text: str, tmp_path: Path) -
         ("hello world\n", "has text but no cue"),
         ("WEBVTT\n\nhello world\n", "has text but no cue"),
         ("1\n00:00:01:12 --> 00:00:02:00\nhello\n", r"a\.srt:2: has no times that can be read: '00:00:01:12 -->"),
+        ("".join(f"{ONE}\n{who}: hello\n\n" for who in ("Jo Doe", "Al", "Jo Doe")), "holds a dialogue that names its"),
+        (f"1\n{ONE}\nSpeaker 1:\nhello\n", "holds a dialogue that names its speakers; take out what nobody says"),
         (f"1\n{ONE}\nhello\n\n2\n00:00:02 -> 00:00:03\nbye\n", r"a\.srt:6: has no times that can be read"),
     ],
 )

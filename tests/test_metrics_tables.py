@@ -20,6 +20,7 @@ from asrkit.metrics.transcripts import read_columns, read_transcripts
         ("a.csv", ",session_id,start_time,text\n0,b,0.5,x\n1,a,0.5,x\n", "", ["b-0.5", "a-0.5"]),
         ("a.csv", ",text\n0,x\n1,x\n", "", ["0", "1"]),  # nothing else is one
         ("a.csv", "sep=;\nid;text\nb;x\na;x\n", "", ["b", "a"]),  # of Excel
+        ("a.csv", "wav_filename,wav_filesize,transcript\nb.wav,7,x\na.wav,7,x\n", "", ["b", "a"]),  # of Coqui
         ("a.txt", "sep=;\nid;text\nb;x\na;x\n", "", ["b", "a"]),
         ("a.csv", "sep=;\nb;x\na;x\n", "", ["b", "a"]),
         ("a.tsv", "b1\tx\na1\tx\n", "", ["b1", "a1"]),  # without a header

@@ -163,6 +163,8 @@ def test_missing_hypotheses_can_be_deletions(tmp_path: Path) -> None:
         ("a.trn", f"{' ' * 200_000}x", "a.trn:1: does not end with an"),
         ("a.trn", "no id here\n", "a.trn:1: does not end with an"),
         ("a.stm", "r 1 s zero 1 x\n", "a.stm:1: has no times in seconds"),
+        ("a.stm", "r 1 s 0 inf x\n", "a.stm:1: has no times in seconds"),
+        ("a.stm", "r 1 s 0 1 x\nr 1 s 9 2.5 y\n", "a.stm:2: ends at 2.5 s, before its start at 9 s"),
         ("a.ctm", "r 1 0 1 x\n", "scored against an stm file"),
     ],
 )
@@ -178,13 +180,16 @@ def test_missing_paths_and_wrong_settings(tmp_path: Path) -> None:
         read_transcripts(tmp_path)
     with pytest.raises(ConfigError, match="unknown format"):
         read_transcripts(tmp_path, format="docx")
-    with pytest.raises(ConfigError, match="unknown policy"):
+    with pytest.raises(ConfigError, match="missing must be one of error, deletions, not 'present'"):
         joined(tmp_path, "a\n", "a\n", missing="present")
 
 
 @pytest.mark.parametrize(
     ("hyp", "ref", "warned"),
-    [("ref.txt", "hyp.txt", True), ("gold", "results.jsonl", True), ("hyp.txt", "ref.txt", False), ("a", "b", False)],
+    [
+        *[(*sides, True) for sides in (("ref.txt", "hyp"), ("gold", "results.jsonl"), ("ref.txt", "b"), ("a", "hyp"))],
+        *[(*sides, False) for sides in (("hyp.txt", "ref.txt"), ("a", "b"), ("hyp", "b"), ("ref_hyp", "ref"))],
+    ],
 )
 def test_sides_that_look_swapped_are_mentioned(tmp_path: Path, hyp: str, ref: str, warned: bool) -> None:
     line = '{"id": "u1", "text": "a"}\n'
@@ -211,12 +216,32 @@ def test_ctm_words_go_to_the_segment_that_holds_their_middle(tmp_path: Path) -> 
     assert join(hyp, ref, "deletions").notation
 
 
+@pytest.mark.parametrize(
+    ("times", "middle", "place", "why"),
+    [
+        ("4 6, 0 2", 2.5, 1, "the nearest"),
+        ("4 6, 0 2", 3.0, 0, "as far from both: the first in order, not in time"),
+        ("0 9, 4 5", 4.5, 0, "both hold it"),
+        ("1 2, 2 3", 2.0, 0, "both ends belong to a segment"),
+        ("1 2, 3 4", 9.0, 1, "behind the last"),
+    ],
+)
+def test_a_ctm_word_goes_to_the_first_of_the_segments_that_are_near(
+    times: str, middle: float, place: int, why: str, tmp_path: Path
+) -> None:
+    stm = "".join(f"r A s {time} x\n" for time in times.split(", "))
+    hyp = read_pair(write(tmp_path / "h.ctm", f"r A {middle} 0 x\n"), write(tmp_path / "r.stm", stm))[0]
+    assert hyp.texts.index("x") == place, why
+
+
 @pytest.mark.parametrize(("told", "confidence"), [(" 0.5", 0.5), (" NA", None), (" na", None), ("", None)])
 def test_a_ctm_word_may_have_no_confidence(told: str, confidence: float | None, tmp_path: Path) -> None:
     hyp, _, _ = read_pair(write(tmp_path / "h.ctm", f"r1 A 0.1 0.4 x{told}\n"), write(tmp_path / "r.stm", STM))
     assert hyp.columns["words"][0][0]["confidence"] == confidence
     with pytest.raises(ScoringError, match=r"h\.ctm:1: has no confidence, a number or NA, where 'sure' stands"):
         read_pair(write(tmp_path / "h.ctm", "r1 A 0.1 0.4 x sure\n"), tmp_path / "r.stm")
+    with pytest.raises(ScoringError, match=r"h\.ctm:1: has no times in seconds where 'nan 0.4' stands"):
+        read_pair(write(tmp_path / "h.ctm", "r1 A nan 0.4 x\n"), tmp_path / "r.stm")
 
 
 def test_a_ctm_word_of_an_unknown_recording_is_an_error(tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ def score_command(
     """
     check_page(pages.html)
     config = settings_from(scoring)
+    from asrkit.metrics.groups import score_by
     from asrkit.metrics.scoring import score
 
     paths = both_sides(hypotheses, references, hyp, ref)
@@ -149,7 +150,7 @@ def score_command(
     for note in report.notes:
         say(note)
     tables = sources.find_details(report) if details or pages.html is not None or sources.any() else None
-    groups = _score_by(report, by or [])
+    groups = [score_by(report, name) for name in dict.fromkeys(by or ())]
     if pages.html is not None and tables is not None:  # first, as a reader of the output may leave early
         from asrkit.report.html import render_score
 
@@ -162,25 +163,15 @@ def score_command(
 
 def _read_vocabulary(path: Path, normalize_all: Callable[[Sequence[str]], list[str]]) -> set[str]:
     """Read the words of a language model, or of a list with a word a line, normalized as the texts are."""
-    return {part for word in normalize_all(_vocabulary_words(path)) for part in word.split()}
-
-
-def _vocabulary_words(path: Path) -> list[str]:
     if any(suffix in (".arpa", ".bin", ".binary", ".klm", ".lm") for suffix in path.suffixes):
         from asrkit.language_model import NgramModel
 
-        return list(NgramModel.load(path).vocabulary)
-    from asrkit.metrics.transcripts import read_text
+        words = list(NgramModel.load(path).vocabulary)
+    else:
+        from asrkit.metrics.transcripts import read_text
 
-    return [line.split()[0] for line in read_text(path).split("\n") if line.strip()]
-
-
-def _score_by(report: ScoreReport, names: list[str]) -> list[FieldScore]:
-    if not names:
-        return []
-    from asrkit.metrics.groups import score_by
-
-    return [score_by(report, name) for name in dict.fromkeys(names)]
+        words = [line.split()[0] for line in read_text(path).split("\n") if line.strip()]
+    return {part for word in normalize_all(words) for part in word.split()}
 
 
 def _show(

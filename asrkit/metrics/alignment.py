@@ -35,37 +35,11 @@ class Step:
 
 def trace(hypothesis: Sequence[str], reference: Sequence[str], weights: str = "unit") -> str:
     """Spell the best alignment with one letter per step: "=" hit, "S", "D", "I"; see :func:`align`."""
-    from rapidfuzz.distance import Levenshtein
-
-    ids: dict[str, int] = {}
-    reference_ids = [ids.setdefault(word, len(ids)) for word in reference]
-    hypothesis_ids = [ids.setdefault(word, len(ids)) for word in hypothesis]
-    errors = Levenshtein.distance(reference_ids, hypothesis_ids, score_hint=hint_errors(reference_ids, hypothesis_ids))
+    hypothesis_ids, reference_ids, errors = number_units(hypothesis, reference)
     if errors < 2 and len(hypothesis) == len(reference):
         return "".join("=" if a == b else "S" for a, b in zip(reference_ids, hypothesis_ids, strict=True))
     if not is_exact(len(hypothesis_ids), len(reference_ids), errors):
         return plain_trace(hypothesis_ids, reference_ids)
-    return _native_trace(hypothesis, reference, hypothesis_ids, reference_ids, errors, weights)
-
-
-def is_exact(num_hypothesis: int, num_reference: int, errors: int, most_cells: int | None = None) -> bool:
-    """Tell whether a pair is small enough for the canonical split; its total is exact in any case."""
-    return num_reference * min(num_hypothesis, errors + 1) <= (MOST_CELLS if most_cells is None else most_cells)
-
-
-def hint_errors(one: Sequence[object], other: Sequence[object]) -> int:
-    """Guess the errors of a pair from above: rapidfuzz searches a band of this width first and doubles it."""
-    return 64 + abs(len(one) - len(other)) + max(len(one), len(other)) // 20
-
-
-def _native_trace(
-    hypothesis: Sequence[str],
-    reference: Sequence[str],
-    hypothesis_ids: list[int],
-    reference_ids: list[int],
-    errors: int,
-    weights: str,
-) -> str:
     from asrkit._native import trace_alignment
 
     if weights == "unit":
@@ -77,6 +51,25 @@ def _native_trace(
         raise ConfigError(f"unknown weights {weights!r}; known: unit, nist")
     extra = _spelling(hypothesis, reference) if len(hypothesis) * len(reference) <= _SPELLING_CELLS else _no_extra()
     return trace_alignment(reference_ids, hypothesis_ids, substitution, gap, most_gaps, extra)
+
+
+def number_units(hypothesis: Sequence[str], reference: Sequence[str]) -> tuple[list[int], list[int], int]:
+    """Return both sides with a number for each word, and the fewest errors."""
+    from rapidfuzz.distance import Levenshtein
+
+    numbers: dict[str, int] = {}
+    ref, hyp = ([numbers.setdefault(part, len(numbers)) for part in side] for side in (reference, hypothesis))
+    return hyp, ref, Levenshtein.distance(ref, hyp, score_hint=hint_errors(ref, hyp))
+
+
+def is_exact(num_hypothesis: int, num_reference: int, errors: int, most_cells: int | None = None) -> bool:
+    """Tell whether a pair is small enough for the canonical split; its total is exact in any case."""
+    return num_reference * min(num_hypothesis, errors + 1) <= (MOST_CELLS if most_cells is None else most_cells)
+
+
+def hint_errors(one: Sequence[object], other: Sequence[object]) -> int:
+    """Guess the errors of a pair from above: rapidfuzz searches a band of this width first and doubles it."""
+    return 64 + abs(len(one) - len(other)) + max(len(one), len(other)) // 20
 
 
 def _spelling(hypothesis: Sequence[str], reference: Sequence[str]) -> npt.NDArray[np.int32]:

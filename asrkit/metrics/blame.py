@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -80,14 +81,12 @@ class Blame:
 
 def _stretches(steps: Sequence[Step]) -> Iterator[tuple[int, int]]:
     """Yield where errors stand next to each other, as ``[start, stop)`` of the steps."""
-    start = None
-    for place, step in enumerate([*steps, None]):
-        is_error = step is not None and step.kind != "hit"
-        if is_error and start is None:
-            start = place
-        elif not is_error and start is not None:
-            yield start, place
-            start = None
+    start = 0
+    for is_hit, some in groupby(steps, key=lambda step: step.kind == "hit"):
+        stop = start + len(list(some))
+        if not is_hit:
+            yield start, stop
+        start = stop
 
 
 def _said(steps: Sequence[Step]) -> str:

@@ -28,6 +28,7 @@ from asrkit.metrics.intervals import (
     resample,
     swap_test,
 )
+from asrkit.metrics.normalizing import agree
 from asrkit.metrics.scoring import ScoreReport, score
 from asrkit.metrics.student import two_sided_p
 
@@ -64,9 +65,6 @@ class Comparison:
         wins: Utterances with fewer errors in B.
         losses: Utterances with fewer errors in A.
         ties: Utterances with as many errors in both.
-        needed_utterances: How many utterances like these would settle the question at this difference; None when it
-            is settled or there is no difference.
-        needed_hours: The same as hours of audio in all, where durations are known.
     """
 
     a: ScoreReport
@@ -80,8 +78,6 @@ class Comparison:
     wins: int
     losses: int
     ties: int
-    needed_utterances: int | None
-    needed_hours: float | None
 
     @property
     def regressions(self) -> list[int]:
@@ -99,6 +95,26 @@ class Comparison:
         if self.interval is None or self.p is None or self.num_apart < FEWEST_TO_SETTLE:
             return False
         return not self.interval.low <= 0.0 <= self.interval.high and self.p <= 1.0 - self.interval.confidence
+
+    @property
+    def needed_utterances(self) -> int | None:
+        """How many like these would settle the question at this difference; None when it is settled or there is none.
+
+        They bring zero just outside the interval, whose width falls with the square root of their number.
+        """
+        return None if self._needed_share is None else math.ceil(self._needed_share * self.a.num_utterances)
+
+    @property
+    def needed_hours(self) -> float | None:
+        """The same as hours of audio in all; None where durations are unknown."""
+        return None if self._needed_share is None or self.a.hours is None else self._needed_share * self.a.hours
+
+    @property
+    def _needed_share(self) -> float | None:
+        if self.is_settled or not self.difference or self.interval is None:
+            return None
+        share = ((self.interval.high - self.interval.low) / 2.0 / abs(self.difference)) ** 2
+        return max(share, FEWEST_TO_SETTLE / self.interval.num_units) if share > 1.0 else None
 
 
 def errors_by_place(letters: str) -> tuple[list[int], list[int]]:
@@ -195,27 +211,19 @@ def _rates_apart(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(sums[:, 0] / sums[:, 1] - sums[:, 2] / sums[:, 3])
 
 
-def _needed_share(difference: float, interval: Interval | None, is_settled: bool) -> float | None:
-    """Return how many times as much audio would bring zero just outside the interval.
-
-    The width of an interval falls with the square root of the number of utterances.
-    """
-    if is_settled or not difference or interval is None:
-        return None
-    share = ((interval.high - interval.low) / 2.0 / abs(difference)) ** 2
-    return max(share, FEWEST_TO_SETTLE / interval.num_units) if share > 1.0 else None
-
-
 def compare_reports(a: ScoreReport, b: ScoreReport) -> Comparison:
     """Compare two reports of the same references.
 
     Where references hold alternatives, each system keeps the reading that it fits best, as in NIST's sc_stats.
 
     Raises:
-        ScoringError: The reports are of different utterances or references.
+        ScoringError: The reports are of different utterances or references, or under different normalizers.
     """
     if a.pairs.ids != b.pairs.ids or a.pairs.references != b.pairs.references:
         raise ScoringError("the two reports are of different references and cannot be compared")
+    labels = a.normalized.normalizer, b.normalized.normalizer
+    if labels[0] != labels[1]:
+        raise ScoringError(f"the two reports are under different normalizers, {' and '.join(labels)}; choose one")
     config = a.config
     values = _count_both(a, b)
     units, unit = choose_units(values, a.speakers)
@@ -228,7 +236,7 @@ def compare_reports(a: ScoreReport, b: ScoreReport) -> Comparison:
         p = swap_test(units, _SWAPS * config.resamples, config.seed)
         probability = float((_rates_apart(resample(units, config.resamples, config.seed)) > 0).mean())
     by_utterance = np.sign(values[:, 0] - values[:, 2])
-    comparison = Comparison(
+    return Comparison(
         a,
         b,
         difference,
@@ -240,24 +248,7 @@ def compare_reports(a: ScoreReport, b: ScoreReport) -> Comparison:
         int((by_utterance > 0).sum()),
         int((by_utterance < 0).sum()),
         int((by_utterance == 0).sum()),
-        None,
-        None,
     )
-    share = _needed_share(difference or 0.0, interval, comparison.is_settled)
-    hours = total_hours(a)
-    return replace(
-        comparison,
-        needed_utterances=None if share is None else math.ceil(share * len(values)),
-        needed_hours=None if share is None or hours is None else share * hours,
-    )
-
-
-def total_hours(report: ScoreReport) -> float | None:
-    """Return the hours of audio scored, or None when a duration is unknown."""
-    durations = report.pairs.columns.get("duration_s")
-    if not durations or any(value is None for value in durations):
-        return None
-    return float(sum(durations)) / 3600.0
 
 
 def compare(
@@ -273,5 +264,18 @@ def compare(
 
     Each is a file, a folder or texts; arguments and errors are those of :func:`asrkit.metrics.scoring.score`.
     """
-    a = score(first, references, config, format=format, speakers=speakers)
-    return compare_reports(a, score(second, references, config, format=format, speakers=speakers))
+    return compare_reports(*score_systems([first, second], references, config, format=format, speakers=speakers))
+
+
+def score_systems(
+    systems: Sequence[Path | str | Sequence[str]],
+    references: Path | str | Sequence[str],
+    config: ScoringConfig | None = None,
+    *,
+    format: str = "auto",
+    speakers: Path | str | None = None,
+) -> list[ScoreReport]:
+    """Score several systems in one and the same form, so that they can be compared; see :func:`score`."""
+    config, notes = agree(config or ScoringConfig(), [str(one) for one in systems if isinstance(one, str | Path)])
+    reports = [score(system, references, config, format=format, speakers=speakers) for system in systems]
+    return [replace(report, notes=(*notes, *report.notes)) for report in reports]

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.metrics.counting import count_pairs
-from asrkit.metrics.normalizing import normalizer_of
+from asrkit.metrics.normalizing import normalize_each
 from asrkit.metrics.scoring import ScoreReport
 from asrkit.metrics.transcripts.fields import text_of_alternative
 
@@ -66,7 +66,6 @@ def oracle_rates(report: ScoreReport) -> list[Oracle]:
     lists = report.pairs.columns.get("nbest")
     if not lists:
         return []
-    normalizer = normalizer_of(report.config)
     texts: list[str] = []
     owners: list[int] = []
     ranks: list[int] = []
@@ -78,7 +77,8 @@ def oracle_rates(report: ScoreReport) -> list[Oracle]:
         owners += [index] * len(candidates)
         ranks += range(len(candidates))
     references = [report.normalized.references[index] for index in owners]
-    errors = count_pairs(normalizer.normalize_all(texts), references, "word", report.config.weights).errors
+    texts = normalize_each(texts, [report.normalizers[index] for index in owners])
+    errors = count_pairs(texts, references, "word", report.config.weights).errors
     total = report.normalized.words.total().num_reference
     first = errors[np.array(ranks) == 0]
     oracles = []
@@ -99,13 +99,18 @@ def match_words(report: ScoreReport) -> list[list[dict[str, Any]] | None]:
     ``10:30``, stands for each of them.
     """
     lists = [_as_words(words) for words in report.pairs.columns.get("words", [None] * report.num_utterances)]
-    names = list({str(word.get("word", "")) for words in lists if words for word in words})
-    forms = {
-        name: form.split() for name, form in zip(names, normalizer_of(report.config).normalize_all(names), strict=True)
-    }
+    own = {id(one): one for one in report.normalizers}
+    keys = list(
+        {
+            (id(one), str(word.get("word", "")))
+            for one, words in zip(report.normalizers, lists, strict=True)
+            for word in words or ()
+        }
+    )
+    forms = dict(zip(keys, normalize_each([name for _, name in keys], [own[one] for one, _ in keys]), strict=True))
     matched: list[list[dict[str, Any]] | None] = []
-    for words, text in zip(lists, report.normalized.hypotheses, strict=True):
-        pairs = [(word, form) for word in words or () for form in forms[str(word.get("word", ""))]]
+    for one, words, text in zip(report.normalizers, lists, report.normalized.hypotheses, strict=True):
+        pairs = [(word, form) for word in words or () for form in forms[id(one), str(word.get("word", ""))].split()]
         is_text = words is not None and [form for _, form in pairs] == text.split()
         matched.append([word for word, _ in pairs] if is_text else None)
     return matched

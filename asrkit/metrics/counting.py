@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asrkit.errors import ConfigError, ScoringError
-from asrkit.metrics.alignment import MOST_CELLS, hint_errors, is_exact, plain_trace
+from asrkit.metrics.alignment import MOST_CELLS, is_exact, number_units, plain_trace
 from asrkit.metrics.counts import ErrorCounts
 
 UNITS = ("word", "char", "char-nospace", "grapheme")
@@ -148,14 +148,9 @@ def _count_long_pair(
     hypothesis: Sequence[str], reference: Sequence[str], weights: str, most_cells: int
 ) -> tuple[int, int, bool]:
     """Return errors, substitutions, and whether the split is canonical, of a pair too long for a full table."""
-    from rapidfuzz.distance import Levenshtein
-
     from asrkit._native import price_alignment
 
-    numbers: dict[str, int] = {}
-    ref = [numbers.setdefault(part, len(numbers)) for part in reference]
-    hyp = [numbers.setdefault(part, len(numbers)) for part in hypothesis]
-    errors = Levenshtein.distance(ref, hyp, score_hint=hint_errors(ref, hyp))
+    hyp, ref, errors = number_units(hypothesis, reference)
     if not is_exact(len(hyp), len(ref), errors, most_cells):
         return errors, plain_trace(hyp, ref).count("S"), False
     if weights == "unit":

@@ -90,10 +90,11 @@ def _with_known_ids(lines: Transcripts, other: Transcripts) -> Transcripts:
     """Read lines as ``id text`` because the other side has ids.
 
     Raises:
-        ScoringError: They are plain sentences, whose first words repeat.
+        ScoringError: They are plain sentences: no first word is an id of the other side, or looks like one.
     """
-    words = _first_words(lines.texts)
-    if len(set(words)) < len(words) and not set(words) & set(other.ids or ()):
+    words, ids = set(_first_words(lines.texts)), other.ids or []
+    are_apart = words.isdisjoint(ids) and {_fold(word, 1) for word in words}.isdisjoint(_fold(name, 1) for name in ids)
+    if words and are_apart and not _begin_with_ids(lines):
         raise ScoringError(
             f"the lines of {lines.path} begin with no ids, but {other.path} has ids such as {shorten(_first(other))}; "
             "use lines of `id text` or a manifest"

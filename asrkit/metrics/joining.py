@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from asrkit.config import ScoringConfig
-from asrkit.errors import ConfigError, ScoringError
+from asrkit.config.settings import one_of
+from asrkit.errors import ScoringError
 from asrkit.metrics.ids import decide_ids, match_ids
 from asrkit.metrics.notation import Sides
 from asrkit.metrics.transcripts import Transcripts, read_columns, read_text, read_transcripts, with_ids
@@ -116,10 +117,14 @@ def _is_same_file(one: str, other: str) -> bool:
 
 
 def _look_swapped(hypotheses: str, references: str) -> bool:
-    hyp, ref = PurePath(hypotheses).stem.lower(), PurePath(references).stem.lower()
-    looks_ref = bool(_REFERENCE_NAME.search(hyp)) and not _HYPOTHESIS_NAME.search(hyp)
-    looks_hyp = bool(_HYPOTHESIS_NAME.search(ref)) and not _REFERENCE_NAME.search(ref)
-    return looks_ref and looks_hyp
+    """Tell whether one side is named as the other should be, and that one is not."""
+    hyp, ref = (_side_named(PurePath(path).stem.lower()) for path in (hypotheses, references))
+    return hyp == "reference" != ref or ref == "hypothesis" != hyp
+
+
+def _side_named(stem: str) -> str:
+    is_hyp, is_ref = bool(_HYPOTHESIS_NAME.search(stem)), bool(_REFERENCE_NAME.search(stem))
+    return "" if is_hyp == is_ref else "hypothesis" if is_hyp else "reference"
 
 
 def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error", extra: str = "error") -> Pairs:
@@ -131,10 +136,8 @@ def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error
         ScoringError: Ids are missing, extra or disjoint, or the numbers of lines differ.
         ConfigError: A policy is unknown.
     """
-    if missing not in MISSING_POLICIES:
-        raise ConfigError(f"unknown policy for missing hypotheses {missing!r}; known: {', '.join(MISSING_POLICIES)}")
-    if extra not in EXTRA_POLICIES:
-        raise ConfigError(f"unknown policy for extra hypotheses {extra!r}; known: {', '.join(EXTRA_POLICIES)}")
+    one_of("missing", missing, MISSING_POLICIES)
+    one_of("extra", extra, EXTRA_POLICIES)
     if (hypotheses.ids is None) != (references.ids is None):
         raise ScoringError(
             f"{hypotheses.path} is read as {hypotheses.format} and {references.path} as {references.format}, "
@@ -143,7 +146,20 @@ def join(hypotheses: Transcripts, references: Transcripts, missing: str = "error
     notation = references.format in _NOTATED, hypotheses.format in _NOTATED
     if hypotheses.ids is None or references.ids is None:
         return _join_lines(hypotheses, references)
-    return replace(_join_ids(hypotheses, references, missing, extra), notation=notation)
+    pairs = _join_ids(hypotheses, references, missing, extra)
+    copies = _name_copies(hypotheses) if pairs.hypotheses == pairs.references else ()
+    return replace(pairs, notation=notation, notes=(*pairs.notes, *copies))
+
+
+def _name_copies(hypotheses: Transcripts) -> Iterator[str]:
+    """Say that a table may hold the references beside what was recognized, under a name that is not known."""
+    for name, values in hypotheses.columns.items():
+        is_text = any(isinstance(value, str) and len(value.split()) > 1 for value in values)
+        if is_text and name not in ("audio", "speaker") and values != hypotheses.texts:
+            yield (
+                f"every hypothesis is its reference, letter for letter; if {name!r} of {hypotheses.path} is what was "
+                f"recognized, and not {hypotheses.text_field!r}, use --hyp-field"
+            )
 
 
 def _join_lines(hypotheses: Transcripts, references: Transcripts) -> Pairs:

@@ -71,9 +71,7 @@ def find_keywords(report: ScoreReport, keywords: Sequence[str]) -> tuple[list[Ke
     false_alarms = sum(score.num_hypothesis - score.hits for score in scores)
     if len(scores) > 1:
         scores.append(KeywordScore("all keywords", *(sum(total[k] for total in totals.values()) for k in range(3))))
-    durations = report.pairs.columns.get("duration_s")
-    hours = sum(durations) / 3600.0 if durations and all(value is not None for value in durations) else 0.0
-    return scores, false_alarms / hours if hours else None
+    return scores, false_alarms / report.hours if report.hours else None
 
 
 def read_phrases(path: Path | str) -> list[str]:

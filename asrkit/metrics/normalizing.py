@@ -18,7 +18,7 @@ from asrkit.text.scripts import is_unspaced, separate
 
 # Runs and models of the time before they recorded their normalizer.
 _UNRECORDED = "standard-1"
-_UNKNOWN = ("standard", "en")
+_STANDARD = {"normalizer": "standard", "language": "en"}
 _DIGIT, _OTHER_LETTER, _LAST_LATIN = re.compile("[0-9]"), re.compile(r"[^\W\d_A-Za-z]"), "\u024f"
 _LANGUAGE_COLUMNS = ("language", "lang", "locale")
 
@@ -26,21 +26,40 @@ _LANGUAGE_COLUMNS = ("language", "lang", "locale")
 def settle(config: ScoringConfig, references: Sequence[str], hypothesis_path: str = "") -> ScoringConfig:
     """Decide what a configuration leaves open.
 
-    The normalizer is that of the model behind the hypotheses, where they lie beside a ``run.json``, else the standard
-    one; the unit is "mixed" where the references are in scripts without spaces.
-
-    The hypotheses have no path, "", where they are values.
+    Normalizer and language are those of :func:`agree`; the unit is "mixed" where the references are in scripts without
+    spaces. The hypotheses have no path, "", where they are values.
     """
-    name, language = config.normalizer, config.language
-    if "auto" in (name, language):
-        recorded = _recorded(Path(hypothesis_path)) if hypothesis_path else _UNKNOWN
-        name = recorded[0] if name == "auto" else name
-        language = recorded[1] if language == "auto" else language
+    config, _ = agree(config, [hypothesis_path] if hypothesis_path else [])
     unit = config.unit
     if unit == "auto":
         unit = "mixed" if is_unspaced(references) else "word"
     characters = "char-nospace" if unit == "mixed" and config.characters == "char" else config.characters
-    return config.replace(normalizer=name, language=language, unit=unit, characters=characters)
+    return config.replace(unit=unit, characters=characters)
+
+
+def agree(config: ScoringConfig, hypothesis_paths: Sequence[str]) -> tuple[ScoringConfig, list[str]]:
+    """Decide on one normalizer and language for all hypotheses where a configuration leaves them open.
+
+    They are those of the models behind hypotheses that lie beside a ``run.json``, where these agree, else the standard
+    normalizer and English.
+
+    Returns:
+        The configuration, and what to say where the models do not agree.
+    """
+    models = [model for path in hypothesis_paths if (model := _recorded(Path(path)))]
+    notes = []
+    for setting, standard in _STANDARD.items():
+        if getattr(config, setting) != "auto":
+            continue
+        told = sorted({model[setting] for model in models})
+        chosen = told[0] if len(told) == 1 else standard
+        config = config.replace(**{setting: chosen})
+        if len(told) > 1:
+            notes.append(
+                f"the models behind the hypotheses differ in their {setting} ({', '.join(told)}): all are compared "
+                f"with {chosen!r}; --{setting} chooses"
+            )
+    return config, notes
 
 
 def misreads_numbers(config: ScoringConfig, texts: Sequence[str], columns: Mapping[str, Sequence[object]]) -> bool:
@@ -73,17 +92,17 @@ def languages_of(columns: Mapping[str, Sequence[object]]) -> list[str]:
     )
 
 
-def _recorded(path: Path) -> tuple[str, str]:
-    """Return normalizer and language of the model behind a run's texts."""
+def _recorded(path: Path) -> dict[str, str] | None:
+    """Return normalizer and language of the model behind a run's texts; None where they are unknown."""
     description = (path if path.is_dir() else path.parent) / "run.json"
     try:
         with description.open(encoding="utf-8") as file:
             provenance = parse_json(file.read(1 << 24))["provenance"]
         name, language = str(provenance.get("normalizer", _UNRECORDED)), str(provenance.get("language", "en"))
         get_normalizer(name, language)
-        return name, language
+        return {"normalizer": name, "language": language}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return _UNKNOWN
+        return None
 
 
 def normalizer_of(config: ScoringConfig) -> Normalizer:
@@ -99,6 +118,16 @@ def normalizer_of(config: ScoringConfig) -> Normalizer:
 def raw_normalizer_of(config: ScoringConfig) -> Normalizer:
     """Return what leaves texts as they were written, but for the unit."""
     return _normalizer("none", config.language, None, config.unit)
+
+
+def normalize_each(texts: Sequence[str], normalizers: Sequence[Normalizer]) -> list[str]:
+    """Bring each text into the form of its own normalizer."""
+    normalized = list(texts)
+    for normalizer in {id(one): one for one in normalizers}.values():
+        places = [i for i, one in enumerate(normalizers) if one is normalizer]
+        for i, text in zip(places, normalizer.normalize_all([texts[i] for i in places]), strict=True):
+            normalized[i] = text
+    return normalized
 
 
 @cache

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 from asrkit.errors import ScoringError
@@ -104,10 +105,7 @@ def _untagged(word: str) -> tuple[str, ...]:
 
 def _expand(slots: list[Slot], text: str) -> Slot:
     """Return every way to say a sequence of parts."""
-    number = 1
-    for slot in slots:
-        number *= len(slot)
-    if number > _MOST_OPTIONS:
+    if prod(map(len, slots)) > _MOST_OPTIONS:
         raise ScoringError(f"more than {_MOST_OPTIONS} ways to say {text[:60]!r}")
     return [join_ways(parts) for parts in product(*slots)]
 
@@ -171,10 +169,7 @@ def _complete_slot(slot: Slot, words: list[str], normalizer: Normalizer) -> Slot
     completed: Slot = []
     for way in slot:
         choices = [list(dict.fromkeys([word, *_complete(word, words, normalizer)])) for word in way.words]
-        number = 1
-        for choice in choices:
-            number *= len(choice)
-        ways = product(*choices) if number <= _MOST_OPTIONS else [way.words]
+        ways = product(*choices) if prod(map(len, choices)) <= _MOST_OPTIONS else [way.words]
         completed += [Way(words, way.left_out) for words in ways]
     return completed
 

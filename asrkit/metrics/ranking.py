@@ -13,8 +13,8 @@ from pathlib import Path
 
 from asrkit.config import ScoringConfig
 from asrkit.errors import ScoringError
-from asrkit.metrics.comparison import Comparison, compare_reports
-from asrkit.metrics.scoring import ScoreReport, score
+from asrkit.metrics.comparison import Comparison, compare_reports, score_systems
+from asrkit.metrics.scoring import ScoreReport
 
 
 @dataclass(frozen=True)
@@ -95,4 +95,4 @@ def rank(
     Raises:
         ScoringError: There is but one system; and other errors of ``score``.
     """
-    return rank_reports([score(system, references, config, format=format, speakers=speakers) for system in systems])
+    return rank_reports(score_systems(systems, references, config, format=format, speakers=speakers))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,16 @@ from asrkit.config import ScoringConfig
 from asrkit.metrics.alignment import Step, align
 from asrkit.metrics.counting import CountTable, IntArray, count_pairs
 from asrkit.metrics.intervals import Interval, rate_interval
+from asrkit.metrics.jiwer_engine import count_pairs_with_jiwer
 from asrkit.metrics.joining import Pairs, add_columns, join, read_pair
-from asrkit.metrics.normalizing import languages_of, misreads_numbers, normalizer_of, raw_normalizer_of, settle
+from asrkit.metrics.normalizing import (
+    languages_of,
+    misreads_numbers,
+    normalize_each,
+    normalizer_of,
+    raw_normalizer_of,
+    settle,
+)
 from asrkit.metrics.notation import resolve, uses_notation
 from asrkit.metrics.transcripts import Transcripts
 from asrkit.packages import version_of
@@ -62,6 +70,7 @@ class ScoreReport:
         pairs: The texts as written, joined.
         raw: Scores of the texts as written, but for Unicode composition and spaces.
         normalized: Scores under the chosen normalizer; ``raw`` itself when that is "none".
+        normalizers: That of each utterance, in its language.
         speakers: Who speaks each utterance, where known for all.
         effect: What the normalizer changed, None when there is none.
         notes: What a user should know.
@@ -74,6 +83,7 @@ class ScoreReport:
     pairs: Pairs
     raw: View
     normalized: View
+    normalizers: list[Normalizer]
     speakers: list[str] | None = None
     effect: NormalizerEffect | None = None
     notes: tuple[str, ...] = ()
@@ -82,6 +92,14 @@ class ScoreReport:
     def num_utterances(self) -> int:
         """Utterances scored."""
         return len(self.pairs)
+
+    @property
+    def hours(self) -> float | None:
+        """Hours of audio; None where a duration is unknown."""
+        durations = self.pairs.columns.get("duration_s")
+        if not durations or any(value is None for value in durations):
+            return None
+        return float(sum(durations)) / 3600.0
 
     @property
     def word_error_rate(self) -> float | None:
@@ -130,34 +148,36 @@ class _Scorer:
     pairs: Pairs
     config: ScoringConfig
     speakers: Sequence[str] | None
-    languages: Sequence[str] | None = None
-    views: dict[str, View] = field(default_factory=dict)
 
-    def view(self, normalizer: Normalizer) -> View:
-        hypotheses, references, left_out = self._texts(normalizer)
-        words = self._count("word", hypotheses, references, left_out)
-        characters = self._count(self.config.characters, hypotheses, references)
-        return self._add(normalizer, hypotheses, references, words, characters)
+    def view(self, normalizer: Normalizer, own: Sequence[Normalizer], known: View | None = None) -> View:
+        """Return the texts under a normalizer and their counts; pairs that a known view shows alike are counted once.
 
-    def _count(
-        self, unit: str, hypotheses: list[str], references: list[str], left_out: IntArray | None = None
-    ) -> CountTable:
-        """Count the pairs, but those that another view shows alike only once; words left out rightly are hits."""
-        count = _jiwer_counter if self.config.engine == "jiwer" else count_pairs
-        if not self.views or left_out is not None:
-            table = count(hypotheses, references, unit, self.config.weights)
-            return table if left_out is None else replace(table, hits=table.hits + left_out)
-        known = next(iter(self.views.values()))
+        Each utterance has a normalizer of its own, as languages may differ. Optional words left out rightly are hits.
+        """
+        hypotheses, references, left_out = self._texts(own)
+        words = self._count("word", hypotheses, references, known if left_out is None else None)
+        if left_out is not None:
+            words = replace(words, hits=words.hits + left_out)
+        characters = self._count(self.config.characters, hypotheses, references, known)
+        intervals = self._interval(normalizer, words), self._interval(normalizer, characters)
+        label = "+".join(sorted({one.label for one in {id(one): one for one in own}.values()})) or normalizer.label
+        return View(label, normalizer.folds_case, hypotheses, references, words, characters, *intervals)
+
+    def _count(self, unit: str, hypotheses: list[str], references: list[str], known: View | None) -> CountTable:
+        count: Callable[..., CountTable] = partial(count_pairs, weights=self.config.weights)
+        if self.config.engine == "jiwer":
+            count = count_pairs_with_jiwer
+        if known is None:
+            return count(hypotheses, references, unit)
         pairs = zip(known.hypotheses, known.references, hypotheses, references, strict=True)
         changed = [i for i, (one, other, hyp, ref) in enumerate(pairs) if one != hyp or other != ref]
-        fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit, self.config.weights)
+        fresh = count([hypotheses[i] for i in changed], [references[i] for i in changed], unit)
         return (known.words if unit == "word" else known.characters).replace_rows(changed, fresh)
 
-    def _texts(self, normalizer: Normalizer) -> tuple[list[str], list[str], IntArray | None]:
+    def _texts(self, own: Sequence[Normalizer]) -> tuple[list[str], list[str], IntArray | None]:
         """Return both sides as they are read, and how many optional words are left out where that counts."""
         pairs, weights = self.pairs, self.config.weights
-        hypotheses = self._normalize(normalizer, pairs.hypotheses)
-        references = self._normalize(normalizer, pairs.references)
+        hypotheses, references = (normalize_each(texts, own) for texts in (pairs.hypotheses, pairs.references))
         if not any(pairs.notation):
             return hypotheses, references, None
         left_out = np.zeros(len(pairs), np.int64)
@@ -165,60 +185,15 @@ class _Scorer:
         for i, (ref, hyp) in enumerate(zip(pairs.references, pairs.hypotheses, strict=True)):
             said = ways[i] or hyp
             if uses_notation(ref, said, weights, pairs.notation):
-                own = self._by_language(normalizer, i)
-                reading = resolve(ref, said, own, weights, sides=pairs.notation)
+                reading = resolve(ref, said, own[i], weights, sides=pairs.notation)
                 references[i], hypotheses[i], left_out[i] = reading
         return hypotheses, references, left_out if weights == "nist" else None
-
-    def _by_language(self, normalizer: Normalizer, index: int) -> Normalizer:
-        """Return the normalizer of an utterance, where each has a language of its own."""
-        if self.languages is None or normalizer.name == "none":
-            return normalizer
-        return normalizer_of(self.config.replace(language=self.languages[index]))
-
-    def _normalize(self, normalizer: Normalizer, texts: Sequence[str]) -> list[str]:
-        if self.languages is None or normalizer.name == "none":
-            return normalizer.normalize_all(texts)
-        normalized = list(texts)
-        for language in dict.fromkeys(self.languages):
-            places = [i for i, own in enumerate(self.languages) if own == language]
-            own = self._by_language(normalizer, places[0])
-            for i, text in zip(places, own.normalize_all([texts[i] for i in places]), strict=True):
-                normalized[i] = text
-        return normalized
-
-    def _label(self, normalizer: Normalizer) -> str:
-        labels = {self._by_language(normalizer, i).label for i in range(len(self.pairs))}
-        return "+".join(sorted(labels)) or normalizer.label
-
-    def _add(
-        self, normalizer: Normalizer, hypotheses: list[str], references: list[str], words: CountTable, chars: CountTable
-    ) -> View:
-        label = normalizer.label if self.languages is None else self._label(normalizer)
-        view = View(
-            label,
-            normalizer.folds_case,
-            hypotheses,
-            references,
-            words,
-            chars,
-            self._interval(normalizer, words),
-            self._interval(normalizer, chars),
-        )
-        self.views[label] = view
-        return view
 
     def _interval(self, normalizer: Normalizer, table: CountTable) -> Interval | None:
         if normalizer.name == "none" != self.config.normalizer or self.config.resamples == 0:
             return None
         confidence = self.config.confidence
         return rate_interval(table.errors, table.num_reference, confidence=confidence, speakers=self.speakers)
-
-
-def _jiwer_counter(hypotheses: Sequence[str], references: Sequence[str], unit: str, weights: str) -> CountTable:
-    from asrkit.metrics.jiwer_engine import count_pairs_with_jiwer
-
-    return count_pairs_with_jiwer(hypotheses, references, unit)
 
 
 def _normalizer_effect(raw: View, normalized: View) -> NormalizerEffect:
@@ -233,7 +208,7 @@ def _normalizer_effect(raw: View, normalized: View) -> NormalizerEffect:
 
 
 _KINDS = ("case", "punctuation", "numbers", "apostrophes", "other")
-_MARK = re.compile(r"<(?:\|[^|<>]+\||/?[A-Za-z]+)>")  # <s>, <|en|>, <unk>
+_MARK = re.compile(r"<(?:\|[^|<>]+\||/?[A-Za-z]+)>|(?<!\S)\[[A-Za-z_-]+\](?!\S)")  # <s>, <|en|>, <unk>, [laughter]
 _PUNCTUATION, _NUMBER, _APOSTROPHE = re.compile(r"[^\w\s'’]|_"), re.compile("[0-9]"), re.compile("[’‘ʼ`]")
 
 
@@ -266,32 +241,41 @@ def score_pairs(
         config = config.replace(language=max(dict.fromkeys(languages), key=languages.count))
     config = settle(config, pairs.references, paths[0])
     speakers = _known_for_all(pairs, "speaker")
-    scorer = _Scorer(pairs, config, speakers, languages)
-    raw = scorer.view(raw_normalizer_of(config))
-    normalized = raw if config.normalizer == "none" and config.map is None else scorer.view(normalizer_of(config))
-    if config.unit == "mixed":
-        notes = [
-            *notes,
-            "the references put no spaces between words: each character of such a script counts as a word "
-            "(--unit word takes what stands between spaces)",
-        ]
-    if languages is None and misreads_numbers(config, [*pairs.references, *pairs.hypotheses], pairs.columns):
-        notes = [
-            *notes,
-            "numbers were read in English, in texts of another language it seems: name it (--language de, or column "
-            "where a manifest tells it), or leave numbers as they are (--normalizer basic)",
-        ]
-    marked = (text for text in (*pairs.references, *pairs.hypotheses) if "<" in text)
-    if mark := next(filter(None, map(_MARK.search, marked)), None):
-        notes = [*notes, f"marks such as {mark[0]!r} count as words; take them out of the files unless they are said"]
+    scorer = _Scorer(pairs, config, speakers)
+    unchanging, normalizer = raw_normalizer_of(config), normalizer_of(config)
+    by_language = {name: normalizer_of(config.replace(language=name)) for name in dict.fromkeys(languages or ())}
+    own = [by_language[name] for name in languages] if languages else [normalizer] * len(pairs)
+    raw = scorer.view(unchanging, [unchanging] * len(pairs))
+    is_raw = config.normalizer == "none" and config.map is None
+    normalized = raw if is_raw else scorer.view(normalizer, own, raw)
     effect = None if normalized is raw else _normalizer_effect(raw, normalized)
+    notes = (*notes, *_notes(config, pairs, languages is None, normalizer, normalized))
+    return ScoreReport(config, *paths, formats, pairs, raw, normalized, own, speakers, effect, notes)
+
+
+def _notes(
+    config: ScoringConfig, pairs: Pairs, is_one_language: bool, normalizer: Normalizer, normalized: View
+) -> Iterator[str]:
+    """Say what a user should know about the texts that were compared."""
+    texts = [*pairs.references, *pairs.hypotheses]
+    if config.unit == "mixed":
+        yield (
+            "the references put no spaces between words: each character of such a script counts as a word "
+            "(--unit word takes what stands between spaces)"
+        )
+    if is_one_language and misreads_numbers(config, texts, pairs.columns):
+        yield (
+            "numbers were read in English, in texts of another language it seems: name it (--language de, or column "
+            "where a manifest tells it), or leave numbers as they are (--normalizer basic)"
+        )
+    mark = next(filter(None, map(_MARK.search, (text for text in texts if "<" in text or "[" in text))), None)
+    if mark and normalizer(mark[0]):
+        yield f"marks such as {mark[0]!r} count as words; take them out of the files unless they are said"
     if normalized.words.inexact:
-        notes = [
-            *notes,
+        yield (
             f"{len(normalized.words.inexact)} of the utterances are so long that the split into substitutions, "
-            "deletions and insertions is not canonical; the errors are exact",
-        ]
-    return ScoreReport(config, *paths, formats, pairs, raw, normalized, speakers, effect, tuple(notes))
+            "deletions and insertions is not canonical; the errors are exact"
+        )
 
 
 def _known_for_all(pairs: Pairs, column: str) -> list[str] | None:

@@ -48,8 +48,7 @@ def score_to_markdown(
 ) -> str:
     """Return a report with some of the worst utterances, and what else was asked for, as Markdown."""
     parts = [f"## WER {wording.percent(report.word_error_rate)}", escape(wording.describe_join(report))]
-    if report.pairs.missing:
-        parts.append(f"**{escape(wording.missing_line(report))}**")
+    parts += _missing([report])
     parts += [_table(rate_table(report)), *(escape(line) for line in wording.remarks(report))]
     if worst and report.worst:
         parts.append("### Worst utterances")
@@ -61,6 +60,10 @@ def score_to_markdown(
     return "\n\n".join(parts) + "\n"
 
 
+def _missing(reports: Sequence[ScoreReport]) -> list[str]:
+    return [f"**{escape(line)}**" for line in wording.missing_lines(reports)]
+
+
 def _worst_line(report: ScoreReport, index: int) -> str:
     counts = wording.describe_counts(report.normalized.words[index])
     return f"- {escape(report.pairs.ids[index])}, {counts}: {_alignment(report.align(index))}"
@@ -70,7 +73,7 @@ def ranking_to_markdown(ranking: Ranking) -> str:
     """Return several systems as Markdown."""
     best = ranking.reports[ranking.order[0]]
     parts = [f"## {len(ranking.reports)} systems, the best with WER {wording.percent(best.word_error_rate)}"]
-    parts += [_table(content) for content in ranking_tables(ranking)]
+    parts += [*_missing(ranking.reports), *map(_table, ranking_tables(ranking))]
     return "\n\n".join([*parts, f"`{best.signature()}`"]) + "\n"
 
 
@@ -79,6 +82,7 @@ def comparison_to_markdown(comparison: Comparison, *, worst: int = 0) -> str:
     regressions = comparison.regressions[:worst]
     parts = [
         f"## {escape(comparison.a.hypothesis_path or 'A')} against {escape(comparison.b.hypothesis_path or 'B')}",
+        *_missing([comparison.a, comparison.b]),
         _table(comparison_table(comparison)),
         "\n".join(f"- {escape(line)}" for line in verdict(comparison)),
         *(["### Worst regressions"] if regressions else []),

@@ -23,16 +23,8 @@ RANKING_SCHEMA = "asrkit-ranking-1"
 
 def counts_to_json(counts: ErrorCounts) -> dict[str, Any]:
     """Return counts with their rate; the rate is None where it is undefined."""
-    return {
-        "rate": counts.rate,
-        "errors": counts.errors,
-        "num_reference": counts.num_reference,
-        "num_hypothesis": counts.num_hypothesis,
-        "hits": counts.hits,
-        "substitutions": counts.substitutions,
-        "deletions": counts.deletions,
-        "insertions": counts.insertions,
-    }
+    sizes = {name: getattr(counts, name) for name in ("rate", "errors", "num_reference", "num_hypothesis")}
+    return {**sizes, **asdict(counts)}
 
 
 def interval_to_json(interval: Interval | None) -> dict[str, Any] | None:
@@ -41,19 +33,21 @@ def interval_to_json(interval: Interval | None) -> dict[str, Any] | None:
 
 
 def _view_to_json(report: ScoreReport, view: View) -> dict[str, Any]:
-    words = view.words.total()
+    words, characters = view.words.total(), view.characters.total()
+    rates = {
+        name: {
+            **counts_to_json(counts),
+            "interval": interval_to_json(interval),
+            "signature": report.signature(view, unit),
+        }
+        for name, unit, counts, interval in (
+            ("wer", "word", words, view.word_interval),
+            ("cer", "char", characters, view.character_interval),
+        )
+    }
     return {
         "normalizer": view.normalizer,
-        "wer": {
-            **counts_to_json(words),
-            "interval": interval_to_json(view.word_interval),
-            "signature": report.signature(view, "word"),
-        },
-        "cer": {
-            **counts_to_json(view.characters.total()),
-            "interval": interval_to_json(view.character_interval),
-            "signature": report.signature(view, "char"),
-        },
+        **rates,
         "mer": words.match_error_rate,
         "wil": words.information_lost,
         "wip": words.information_preserved,
@@ -129,15 +123,7 @@ def _group_to_json(group: GroupScore) -> dict[str, Any]:
 
 
 def _field_to_json(field: FieldScore) -> dict[str, Any]:
-    groups = [
-        {
-            "name": group.name,
-            "num_utterances": group.num_utterances,
-            **counts_to_json(group.counts),
-            "interval": interval_to_json(group.interval),
-        }
-        for group in field.groups
-    ]
+    groups = [{**_group_to_json(group), "interval": interval_to_json(group.interval)} for group in field.groups]
     return {"field": field.field, "groups": groups, "p": field.p, "shuffled": field.shuffled}
 
 

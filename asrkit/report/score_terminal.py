@@ -36,9 +36,7 @@ def print_score(
     fields: Sequence[FieldScore] = (),
 ) -> None:
     """Print the rates with their counts, then the groups asked for, the worst utterances, and the details."""
-    console.print(Text(wording.visible(wording.describe_join(report))))
-    if report.pairs.missing:
-        console.print(Text(wording.missing_line(report), style="bold red"))
+    _print_join(report, [report], console)
     console.print()
     _print_table(rate_table(report), console, title=False)
     for line in wording.remarks(report):
@@ -58,7 +56,7 @@ def print_score(
 
 def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5) -> None:
     """Print two systems, the verdict, and the utterances in which they differ most."""
-    console.print(Text(wording.visible(wording.describe_join(comparison.b))))
+    _print_join(comparison.b, [comparison.a, comparison.b], console)
     console.print()
     _print_table(comparison_table(comparison), console, title=False)
     console.print()
@@ -69,11 +67,17 @@ def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5
 
 def print_ranking(ranking: Ranking, console: Console, *, worst: int = 5) -> None:
     """Print several systems, the best first, the verdict on each pair, and the utterances in which they differ most."""
-    console.print(Text(wording.visible(wording.describe_join(ranking.reports[0]))))
+    _print_join(ranking.reports[0], ranking.reports, console)
     for content in ranking_tables(ranking):
         console.print()
         _print_table(content, console, title=False)
     _print_widest_apart(ranking.reports, console, worst)
+
+
+def _print_join(one: ScoreReport, reports: Sequence[ScoreReport], console: Console) -> None:
+    console.print(Text(wording.visible(wording.describe_join(one))))
+    for line in wording.missing_lines(reports):
+        console.print(Text(line, style="bold red"))
 
 
 def _print_widest_apart(reports: list[ScoreReport], console: Console, worst: int) -> None:

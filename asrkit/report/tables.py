@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asrkit.metrics.breakdown import Breakdown, GroupScore
+from asrkit.metrics.breakdown import Breakdown, GroupScore, WordErrors
 from asrkit.metrics.confidence import Calibration, Oracle
 from asrkit.metrics.counts import ErrorCounts
 from asrkit.metrics.details import Details
@@ -113,34 +113,24 @@ def _word_tables(breakdown: Breakdown, most_rows: int) -> list[ReportTable]:
             frozenset({2}),
             queries=[confused(c.reference, c.hypothesis) for c in confusions],
         ),
-        ReportTable(
-            "Words missed",
-            ["word", "missed", "said", "share"],
-            [
-                [w.word, f"{w.substituted + w.deleted:,}", f"{w.occurrences:,}", wording.percent(w.miss_rate, 1)]
-                for w in missed
-            ],
-            frozenset({1, 2, 3}),
-            queries=[with_word("missed", w.word) for w in missed],
-        ),
-        ReportTable(
-            "Words deleted",
-            ["word", "deleted", "said", "share"],
-            [
-                [w.word, f"{w.deleted:,}", f"{w.occurrences:,}", wording.percent(w.deleted / w.occurrences, 1)]
-                for w in deleted
-            ],
-            frozenset({1, 2, 3}),
-            queries=[confused(w.word, "") for w in deleted],
-        ),
-        ReportTable(
-            "Words inserted",
-            ["word", "inserted", "said"],
-            [[w.word, f"{w.inserted:,}", f"{w.occurrences:,}"] for w in inserted],
-            frozenset({1, 2}),
-            queries=[confused("", w.word) for w in inserted],
-        ),
+        _word_table("missed", missed, lambda w: w.substituted + w.deleted, lambda w: with_word("missed", w)),
+        _word_table("deleted", deleted, lambda w: w.deleted, lambda w: confused(w, "")),
+        _word_table("inserted", inserted, lambda w: w.inserted, lambda w: confused("", w)),
     ]
+
+
+def _word_table(
+    what: str, words: Sequence[WordErrors], count: Callable[[WordErrors], int], query: Callable[[str], str]
+) -> ReportTable:
+    """Return how often words were missed, deleted or inserted; a share of what was not said tells nothing."""
+    columns = ["word", what, "said", *(["share"] if what != "inserted" else [])]
+    rows = []
+    for word in words:
+        row = [word.word, f"{count(word):,}", f"{word.occurrences:,}"]
+        rows.append([*row, wording.percent(count(word) / word.occurrences, 1)] if what != "inserted" else row)
+    return ReportTable(
+        f"Words {what}", columns, rows, right_from(1, columns), queries=[query(word.word) for word in words]
+    )
 
 
 def _group_rows(groups: Sequence[GroupScore]) -> list[list[str]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from asrkit.metrics.counts import ErrorCounts
 from asrkit.metrics.intervals import FEWEST_SPEAKERS, Interval
+from asrkit.metrics.ranking import system_name
 from asrkit.metrics.scoring import NormalizerEffect, ScoreReport
 
 UNDEFINED = "undefined"
@@ -23,9 +25,9 @@ def span(interval: Interval | None) -> str:
 
 def plural(number: int, noun: str) -> str:
     """Write a number of things: ``1 utterance``, ``1,200 utterances``."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun[:-2]}es" if noun.endswith("sis") else f"{noun}s"
+    return f"{number:,} {noun}"
 
 
 def p_value(p: float) -> str:
@@ -38,18 +40,12 @@ def short_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def describe_interval(interval: Interval) -> str:
-    """Say what an interval takes as independent."""
-    return f"{100 * interval.confidence:g} % interval over {plural(interval.num_units, interval.unit)}"
-
-
 def describe_effect(effect: NormalizerEffect, label: str) -> str:
     """Say what the normalizer changed."""
     if not effect.references and not effect.hypotheses:
         return f"{label} changed nothing"
     kinds = ", ".join(f"{kind} {number:,}" for kind, number in effect.kinds.items())
     changed = f"{plural(effect.references, 'reference')} and {plural(effect.hypotheses, 'hypothesis')}"
-    changed = changed.replace("hypothesiss", "hypotheses")
     return f"{label} changed {changed}" + (f" ({kinds})" if kinds else "")
 
 
@@ -68,11 +64,16 @@ def describe_counts(counts: ErrorCounts) -> str:
     return f"{plural(counts.errors, 'error')} in {plural(counts.num_reference, 'word')} ({percent(counts.rate, 1)})"
 
 
-def missing_line(report: ScoreReport) -> str:
-    """Say loudly which hypotheses are missing."""
-    names = ", ".join(visible(name) for name in report.pairs.missing[:5])
-    more = ", ..." if len(report.pairs.missing) > 5 else ""
-    return f"{len(report.pairs.missing):,} hypotheses are missing and counted as deletions: {names}{more}"
+def missing_lines(reports: Sequence[ScoreReport]) -> list[str]:
+    """Say loudly which hypotheses are missing, and of which of several systems."""
+    lines = []
+    for place, missing in enumerate(report.pairs.missing for report in reports):
+        whose = f"{system_name(place)}: " if len(reports) > 1 else ""
+        names = ", ".join(map(visible, missing[:5])) + (", ..." if len(missing) > 5 else "")
+        lines += (
+            [f"{whose}{len(missing):,} hypotheses are missing and counted as deletions: {names}"] if missing else []
+        )
+    return lines
 
 
 def remarks(report: ScoreReport) -> list[str]:
@@ -82,10 +83,11 @@ def remarks(report: ScoreReport) -> list[str]:
     lines = []
     if counts.rate is None:
         lines.append("The references hold no word: the rate is undefined.")
-    if view.word_interval is not None:
+    if interval := view.word_interval:
         few = len(set(report.speakers or ()))
         alone = f"; {plural(few, 'speaker')} are too few to tell of others" if 1 < few < FEWEST_SPEAKERS else ""
-        lines.append(describe_interval(view.word_interval) + alone)
+        units = plural(interval.num_units, interval.unit)
+        lines.append(f"{100 * interval.confidence:g} % interval over {units}{alone}")
     if report.effect is not None:
         lines.append(describe_effect(report.effect, view.normalizer))
     measures = [

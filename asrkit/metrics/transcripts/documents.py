@@ -31,6 +31,9 @@ _PLACES: tuple[tuple[str | int, ...], ...] = (
 )
 
 
+_NO_SPACE = re.compile(r"\S")
+
+
 def is_json_lines(lines: Sequence[str]) -> bool:
     """Tell whether the first line is a JSON object by itself, and one of several or an utterance."""
     if not lines or not lines[0].lstrip().startswith("{"):
@@ -98,7 +101,8 @@ def read_json(path: str, text: str) -> Transcripts | Table:
 def _values(path: str, text: str) -> list[Any]:
     """Parse one JSON value, or several one after the other, as vosk prints them."""
     decoder, values, place = json.JSONDecoder(), [], 0
-    while (place := _skip_space(text, place)) < len(text):
+    while found := _NO_SPACE.search(text, place):
+        place = found.start()
         try:
             value, place = decoder.raw_decode(text, place)
         except (ValueError, RecursionError) as error:
@@ -106,11 +110,6 @@ def _values(path: str, text: str) -> list[Any]:
             raise ScoringError(f"is not JSON: {error}", path=path, line=line) from None
         values.append(value)
     return values
-
-
-def _skip_space(text: str, place: int) -> int:
-    match = re.compile(r"\s*").match(text, place)
-    return match.end() if match else place
 
 
 def _are_records(value: Any) -> bool:

@@ -15,8 +15,13 @@ from asrkit.text.identifiers import ids_of_rows
 # The names under which files keep what a scorer needs, the likelier ones first.
 _ID_FIELDS = ("utterance_id", "id", "utt_id", "utterance", "utt", "key", "name", "uttid", "sample_id")
 _ROW_FIELDS = ("index",)  # what numbers the rows of a table, whatever they hold: an id where nothing else is one
-_AUDIO_FIELDS = ("audio", "audio_filepath", "path", "audio_path", "wav", "file", "file_name", "filename", "audio_file")
-_HYPOTHESIS_FIELDS = ("pred_text", "hypothesis", "hyp", "prediction", "pred", "predicted_text", "predicted", "asr")
+_AUDIO_FIELDS = (
+    "audio", "audio_filepath", "path", "audio_path", "wav", "file", "file_name", "filename", "audio_file",
+    "wav_filename",
+)  # fmt: skip
+_HYPOTHESIS_FIELDS = (
+    "pred_text", "hypothesis", "hyp", "prediction", "predictions", "pred", "predicted_text", "predicted", "asr",
+)  # fmt: skip
 _REFERENCE_FIELDS = ("reference", "ref", "references", "ground_truth", "groundtruth", "gt", "gold", "truth", "target")
 _OWN_TEXT_FIELDS: dict[Role, tuple[str, ...]] = {"hypothesis": _HYPOTHESIS_FIELDS, "reference": _REFERENCE_FIELDS}
 _TEXT_FIELDS = ("text", "normalized_text", "transcript", "transcription", "sentence", "label", "words")
@@ -129,7 +134,11 @@ def _text_field(table: Table, role: Role, told: str) -> tuple[str, str]:
     if not present:
         return "text", ""
     option = "--hyp-field" if role == "hypothesis" else "--ref-field"
-    own = [name for name in _OWN_TEXT_FIELDS[role] if name in present and not _is_nested(present[name])]
+    own = [
+        name
+        for name in _OWN_TEXT_FIELDS[role]
+        if name in present and (_is_single(present[name]) or not isinstance(present[name], dict | list))
+    ]
     common = [name for name in _TEXT_FIELDS if isinstance(present.get(name), str) or _is_single(present.get(name))]
     usable = own or common
     if not usable:
@@ -147,10 +156,6 @@ def _text_field(table: Table, role: Role, told: str) -> tuple[str, str]:
         f"{table.path}: {usable[0]!r} is taken for the text of the {role}, for instance "
         f"{shorten(str(present[usable[0]]))}, and not {' or '.join(map(repr, usable[1:]))}; {option} chooses"
     )
-
-
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, dict | list) and not _is_single(value)
 
 
 def _is_single(value: Any) -> bool:

@@ -224,7 +224,7 @@ def _read_files(path: Path, role: Role, format: str, field: str) -> Transcripts:
 def _files_of(path: Path, format: str) -> Iterator[list[Path]]:
     for suffix in _FOLDER_SUFFIXES:
         if format in ("auto", "folder", suffix[1:]) or (format == "lines" and suffix == ".txt"):
-            patterns = [f"*{suffix}{packed}" for packed in ("", *PACKED_SUFFIXES)]
+            patterns = [f"[!.]*{suffix}{packed}" for packed in ("", *PACKED_SUFFIXES)]
             yield sorted(file for pattern in patterns for file in path.rglob(pattern) if file.is_file())
 
 

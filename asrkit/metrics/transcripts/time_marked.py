@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -19,8 +20,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from asrkit.errors import ScoringError
-from asrkit.metrics.timeline import Timeline
 from asrkit.metrics.transcripts.files import read_text
 from asrkit.metrics.transcripts.values import Transcripts, check_unique
 
@@ -54,9 +56,12 @@ def _rows(path: str, text: str) -> list[tuple[int, str]]:
 
 def _parse_times(path: str, line: int, *cells: str) -> list[float]:
     try:
-        return [float(cell) for cell in cells]
+        times = [float(cell) for cell in cells]
     except ValueError:
-        raise ScoringError(f"has no times in seconds where {' '.join(cells)!r} stands", path=path, line=line) from None
+        times = [math.nan]
+    if not all(map(math.isfinite, times)):
+        raise ScoringError(f"has no times in seconds where {' '.join(cells)!r} stands", path=path, line=line)
+    return times
 
 
 def looks_like_stm(lines: Sequence[str]) -> bool:
@@ -121,7 +126,10 @@ def parse_stm(path: str, text: str) -> list[Segment]:
         words = cells[5] if len(cells) > 5 else ""
         if words.startswith("<") and ">" in words:
             words = words[words.index(">") + 1 :]
-        rows.append((number, cells, _parse_times(path, number, *cells[3:5]), words.strip()))
+        start_s, end_s = _parse_times(path, number, *cells[3:5])
+        if end_s < start_s:
+            raise ScoringError(f"ends at {end_s:g} s, before its start at {start_s:g} s", path=path, line=number)
+        rows.append((number, cells, (start_s, end_s), words.strip()))
     places = Counter((cells[0], cells[1], *cells[3:5]) for _, cells, _, _ in rows)
     segments = []
     for _, cells, (start_s, end_s), words in rows:
@@ -164,8 +172,7 @@ class _Track:
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self.segments = segments
-        times = [(segment.start_s, max(segment.start_s, segment.end_s)) for segment in segments]
-        self._timeline = Timeline(times)
+        self._starts_s, self._ends_s = np.array([(one.start_s, one.end_s) for one in segments]).T.copy()
         self._ordered = sorted(segments, key=lambda segment: segment.start_s)
         self._ends = list(accumulate((segment.end_s for segment in self._ordered), max))
 
@@ -175,10 +182,14 @@ class _Track:
         return sum(segment.start_s < end_s for segment, end_s in zip(self._ordered[1:], self._ends, strict=False))
 
     def find(self, middle_s: float, between: str) -> Segment:
-        """Return the segment of a word; the next one is the first that ends after the middle of the word."""
+        """Return the segment of a word: the first that holds its middle, else the first of the nearest.
+
+        The next one is the first that ends after the middle.
+        """
         if between == "next":
             return self._ordered[min(bisect_right(self._ends, middle_s), len(self._ordered) - 1)]
-        return self.segments[self._timeline.find(middle_s)]
+        away_s = np.maximum(np.maximum(self._starts_s - middle_s, middle_s - self._ends_s), 0.0)
+        return self.segments[int(away_s.argmin())]
 
 
 def _tracks(path: str) -> dict[tuple[str, str], _Track]:

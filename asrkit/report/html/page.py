@@ -32,6 +32,7 @@ _MOST_ROWS = 200
 _MOST_BARS = 8
 _RATES = (0, 10, 20, 30, 50, 100)  # percent; each bar reaches up to the next
 _GAINS = (1, 2, 3, 5)  # errors fewer
+_KINDS = {"sub": "substitutions", "del": "deletions", "ins": "insertions"}  # of errors, by the class of their color
 
 
 def render_score(
@@ -108,7 +109,6 @@ def _workbench(
     blame: Blame | None = None,
 ) -> str:
     """Return a page: rates and charts above, tables beside the list of utterances below."""
-    missing = [wording.missing_line(report) for report in reports if report.pairs.missing]
     rates = "".join(section(content.title, table(content, stacks=True)) for content in tables)
     rates += "".join(tag("p", text(line), class_="note") for line in lines)
     overview = tag("div", rates, class_="rates") + tag("div", "".join(charts[:2]))
@@ -118,7 +118,7 @@ def _workbench(
     beside = tag("details", tag("summary", "Where the errors lie") + told, id="evidence", open="") if told else ""
     parts = [
         *(tag("p", text(line)) for line in dict.fromkeys(map(wording.describe_join, reports))),
-        *(tag("p", text(line), class_="alarm") for line in missing),
+        *(tag("p", text(line), class_="alarm") for line in wording.missing_lines(reports)),
         tag("div", overview + "".join(charts[2:]), class_="summary"),
         tag("div", beside + _bench(reports, blame is not None), class_="work"),
         tag("footer", tag("code", text(reports[0].signature()))),
@@ -128,22 +128,17 @@ def _workbench(
 
 
 def _bars(counts: ErrorCounts) -> tuple[tuple[str, float], ...]:
-    numbers = (("sub", counts.substitutions), ("del", counts.deletions), ("ins", counts.insertions))
-    return tuple((kind, number / (counts.num_reference or 1)) for kind, number in numbers)
+    return tuple((kind, getattr(counts, name) / (counts.num_reference or 1)) for kind, name in _KINDS.items())
 
 
 def _type_chart(reports: Sequence[ScoreReport]) -> str:
-    kinds = {
-        "sub": ("substitutions", ANY, ANY),
-        "del": ("deletions", ANY, ""),
-        "ins": ("insertions", "", ANY),
-    }
     bars = []
-    for kind, (label, said, heard) in kinds.items():
+    for kind, label in _KINDS.items():
+        said, heard = "" if kind == "ins" else ANY, "" if kind == "del" else ANY
         for place, report in enumerate(reports):
             name = system_name(place) if len(reports) > 1 else ""
             counts = report.normalized.words.total()
-            number = {"sub": counts.substitutions, "del": counts.deletions, "ins": counts.insertions}[kind]
+            number = getattr(counts, label)
             share = number / (counts.num_reference or 1)
             caption = f"{number:,} ({wording.percent(share)})"
             bars.append(Bar(f"{label} {name}".strip(), ((kind, share),), caption, confused(said, heard, name)))

@@ -37,7 +37,11 @@ def render_training(history: Sequence[Row], card: Mapping[str, Any], left_out: S
         section("What it hears", _sentences(history, best["epoch"])),
         section("Epochs", table(_epochs(history))),
         section("Data", table(_pairs("Data", _flat(card.get("data", {}))))),
-        *([section("Left out", table(_left_out(left_out)))] if left_out else []),
+        *(
+            [section("Left out", table(ReportTable("Left out", ["utterance", "reason"], [[*row] for row in left_out])))]
+            if left_out
+            else []
+        ),
         section("Settings", table(_settings(card.get("training", {})))),
         tag("footer", text(_versions(card))),
     ]
@@ -104,10 +108,6 @@ def _epochs(history: Sequence[Row]) -> ReportTable:
         for row in history
     ]
     return ReportTable("Epochs", columns, rows, frozenset(range(len(columns))))
-
-
-def _left_out(rows: Sequence[Sequence[str]]) -> ReportTable:
-    return ReportTable("Left out", ["utterance", "reason"], [[*row] for row in rows])
 
 
 def _settings(settings: Mapping[str, Any]) -> ReportTable:
