@@ -65,6 +65,11 @@ def test_paragraphs_of_the_help_break_where_the_terminal_ends(path: tuple[str, .
     assert prose and not early
 
 
+@pytest.mark.parametrize("path", [(), ("data",), *COMMANDS], ids=" ".join)
+def test_no_flag_looks_as_if_it_took_a_value(path: tuple[str, ...]) -> None:
+    assert "bool" not in CliRunner().invoke(app, [*path, "--help"]).stdout
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["transcribble"]])
 def test_a_start_without_a_command_reads_none(arguments: list[str]) -> None:
     program = (

@@ -1,16 +1,22 @@
-"""Progress bars of the commands that work on corpora."""
+"""Progress bars on stderr, while a person looks at it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class Bars:
-    """Shows one bar for each stage, with the time left, beside the results; ``bytewise``: it counts bytes."""
+    """Shows one bar for each stage, with the time left, beside the results.
 
-    def __init__(self, bytewise: bool = False) -> None:
+    Args:
+        quiet: Show none.
+        bytewise: What is counted are bytes.
+    """
+
+    def __init__(self, *, quiet: bool = False, bytewise: bool = False) -> None:
         from rich.progress import (
             BarColumn,
             DownloadColumn,
-            MofNCompleteColumn,
             Progress,
             ProgressColumn,
             TaskID,
@@ -22,14 +28,15 @@ class Bars:
         from asrkit.cli.console import Console
 
         console = Console(stderr=True)
-        counts: list[ProgressColumn] = [DownloadColumn(), TransferSpeedColumn()] if bytewise else [MofNCompleteColumn()]
+        amount: list[ProgressColumn] = [TextColumn("{task.fields[amount]}")]
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description:11}"),
             BarColumn(),
-            *counts,
+            *([DownloadColumn(), TransferSpeedColumn()] if bytewise else amount),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            transient=True,
+            disable=quiet or not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -41,7 +48,14 @@ class Bars:
         self._progress.stop()
 
     def update(self, what: str, done: int, total: int) -> None:
-        """Move the bar of a stage."""
+        """Move the bar of a stage to so many of all."""
+        self._move(what, done, total, f"{done:,}/{total:,}")
+
+    def share(self, what: str) -> Callable[[float], None]:
+        """Return what moves the bar of a stage to a share between 0 and 1."""
+        return lambda done: self._move(what, done, 1.0, f"{done:.0%}")
+
+    def _move(self, what: str, done: float, total: float, amount: str) -> None:
         if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(f"{what:11}", total=total)
-        self._progress.update(self._tasks[what], completed=done)
+            self._tasks[what] = self._progress.add_task(what, total=total, amount="")
+        self._progress.update(self._tasks[what], completed=done, amount=amount)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from asrkit.cli.app import app
+from asrkit.cli.app import Commands, app
 from asrkit.cli.bars import Bars
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asrkit.config import DataConfig
     from asrkit.data.preparation import Preparation
 
-data_app = typer.Typer(no_args_is_help=True, help="Fetch, import, synthesize and look at speech corpora.")
+data_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Fetch, import, synthesize and look at speech corpora.")
 app.add_typer(data_app, name="data")
 
 _MOST_PROBLEMS = 10

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from asrkit.cli.app import app
+from asrkit.cli.app import Commands, app
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
 lm_app = typer.Typer(
-    name="lm", help="Build, inspect and tune n-gram language models.", no_args_is_help=True, rich_markup_mode="rich"
+    name="lm",
+    cls=Commands,
+    help="Build, inspect and tune n-gram language models.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
 )
 app.add_typer(lm_app)
 
@@ -23,7 +25,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no r
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Take the text as it is, without normalizing it.")]
 
-Progress = Callable[[float], None]
 Texts = Annotated[
     list[str],
     typer.Argument(
@@ -75,34 +76,7 @@ def numbers_of(text: str | None, option: str) -> tuple[float, ...]:
         raise ConfigError(f"{option} takes numbers, not {text!r}") from None
 
 
-@contextmanager
-def progress_bars(quiet: bool) -> Iterator[Callable[[str], Progress]]:
-    """Show bars on stderr while a person looks at it; hands out a function from a title to a new bar's update."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    from asrkit.cli.console import Console
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bars:
-
-        def add(title: str) -> Callable[[float], None]:
-            task = bars.add_task(title, total=1.0)
-            return lambda share: bars.update(task, completed=share)
-
-        yield add
-
-
 def remark(text: str, quiet: bool) -> None:
     """Say something on stderr, unless told to be quiet."""
     if not quiet:
         show(text, err=True)
-
-
-# each module registers its commands on ``lm_app``
-from asrkit.cli import (  # noqa: E402
-    lm_build,  # noqa: F401
-    lm_lexicon,  # noqa: F401
-    lm_models,  # noqa: F401
-    lm_tune,  # noqa: F401
-)

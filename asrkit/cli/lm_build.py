@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asrkit.cli.bars import Bars
 from asrkit.cli.lm import (
     ArpaOutput,
     Json,
@@ -18,7 +19,6 @@ from asrkit.cli.lm import (
     Texts,
     lm_app,
     numbers_of,
-    progress_bars,
     remark,
 )
 from asrkit.cli.showing import show
@@ -68,8 +68,8 @@ def build(
     vocabulary = None if vocab is None else read_word_list(vocab)
     bundle = None if model is None else Bundle.load(named_model(model, "--model"))
     normalizer = get_normalizer("standard") if bundle is None else bundle.text_normalizer
-    with progress_bars(quiet) as bar:
-        reading = bar("reading")
+    with Bars(quiet=quiet) as bars:
+        reading = bars.share("reading")
         source = TextSource(
             texts,
             normalizer=None if raw else normalizer,
@@ -85,7 +85,7 @@ def build(
             max_vocabulary=max_vocab,
             discount_fallback=discount_fallback,
             memory_mb=memory_mb,
-            progress=bar("writing"),
+            progress=bars.share("writing"),
         )
     if not raw:
         remark(_describe_normalization(source.report), quiet)

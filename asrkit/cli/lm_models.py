@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asrkit.cli.bars import Bars
 from asrkit.cli.lm import (
     ArpaOutput,
     Json,
@@ -19,7 +20,6 @@ from asrkit.cli.lm import (
     Texts,
     lm_app,
     numbers_of,
-    progress_bars,
     remark,
 )
 from asrkit.cli.showing import show
@@ -56,8 +56,8 @@ def convert(
         raise ConfigError(f"{output} is the model itself; name another output")
     model = NgramModel.load(source)
     if to_arpa:
-        with progress_bars(quiet) as bar:
-            write_arpa(model, output, progress=bar("writing"))
+        with Bars(quiet=quiet) as bars:
+            write_arpa(model, output, progress=bars.share("writing"))
     else:
         write_binary(model, output, quantize=quantize)
     cost = _quantization_cost(model, NgramModel.load(output), text) if quantize else {}
@@ -78,8 +78,8 @@ def prune(
     from asrkit.language_model import NgramModel, prune_model
 
     model = NgramModel.load(source)
-    with progress_bars(quiet) as bar:
-        kept = prune_model(model, output, threshold, progress=bar("writing"))
+    with Bars(quiet=quiet) as bars:
+        kept = prune_model(model, output, threshold, progress=bars.share("writing"))
     remark(f"kept {sum(kept):,} of {sum(model.counts):,} n-grams ({sum(kept) / sum(model.counts):.1%})", quiet)
     _tell(NgramModel.load(output), as_json)
 
@@ -110,8 +110,8 @@ def interpolate(
     if tune_on:
         shares = tune_weights(models, list(TextSource(tune_on, normalizer=None if raw else get_normalizer("standard"))))
         remark("weights: " + " ".join(f"{share:.4f}" for share in shares), quiet)
-    with progress_bars(quiet) as bar:
-        interpolate_models(models, output, shares, progress=bar("writing"))
+    with Bars(quiet=quiet) as bars:
+        interpolate_models(models, output, shares, progress=bars.share("writing"))
     _tell(NgramModel.load(output), as_json, weights=[share / sum(shares) for share in shares])
 
 

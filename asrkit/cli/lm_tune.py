@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from asrkit.cli.bars import Bars
 from asrkit.cli.groups import grouped
-from asrkit.cli.lm import Json, Progress, Quiet, lm_app, progress_bars, remark
+from asrkit.cli.lm import Json, Quiet, lm_app, remark
 from asrkit.cli.showing import show
-from asrkit.cli.transcribe_options import Arrays
+from asrkit.cli.transcribe_options import Arrays, Model
 from asrkit.errors import ConfigError, DecodingError, MissingPackageError
 from asrkit.packages import require_installed
 from asrkit.writing import write_whole
@@ -35,9 +36,7 @@ def tune(
     lm: Annotated[
         Path | None, typer.Option(help="The language model; default: the one that comes with the model.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(envvar="ASRKIT_MODEL", help="The model bundle; default: models/latest.")
-    ] = None,
+    model: Model = None,
     emissions: Annotated[
         list[Path] | None,
         typer.Option(help="Emissions of the dev set, as asrkit decode takes them, in place of a model; repeatable."),
@@ -93,20 +92,21 @@ def tune(
     said = lexicon or (None if bundle is None else bundle.lexicon)
     if only_calibrate and bundle is None:
         raise ConfigError("--only-calibrate is for a bundle, which keeps what is learned; drop --emissions")
-    with progress_bars(quiet) as bar:
-        if bundle is None:
-            dev = _read_stored(emissions or [], arrays, data, quiet)
-        else:
-            dev = _listen(bundle, data, audio_root, bar("listening"))
-        if bundle is not None and only_calibrate:
-            kept = [DecodingConfig.from_dict({**each, "decoder": "beam"}) for each in (bundle.decoding, *bundle.tuned)]
-            calibration = _calibrate(dev, language_model, bundle, kept, threads, quiet)
-            if not dry_run and calibration:
-                bundle.with_decoding(bundle.decoding, bundle.tuned, calibration)
-            if as_json:
-                told = {"calibration": [one.to_dict() for one in calibration], "stored": not dry_run}
-                show(json.dumps(told), exact=True)
-            return
+    if bundle is None:
+        dev = _read_stored(emissions or [], arrays, data, quiet)
+    else:
+        with Bars(quiet=quiet) as bars:
+            dev = _listen(bundle, data, audio_root, bars.share("listening"))
+    if bundle is not None and only_calibrate:
+        kept = [DecodingConfig.from_dict({**each, "decoder": "beam"}) for each in (bundle.decoding, *bundle.tuned)]
+        calibration = _calibrate(dev, language_model, bundle, kept, threads, quiet)
+        if not dry_run and calibration:
+            bundle.with_decoding(bundle.decoding, bundle.tuned, calibration)
+        if as_json:
+            told = {"calibration": [one.to_dict() for one in calibration], "stored": bool(calibration) and not dry_run}
+            show(json.dumps(told), exact=True)
+        return
+    with Bars(quiet=quiet) as bars:
         result = tune_decoding(
             dev.emissions,
             dev.references,
@@ -120,12 +120,12 @@ def tune(
             other_beams=[50] if other_beams is None else other_beams,
             seed=seed,
             threads=threads,
-            progress=bar("decoding"),
+            progress=bars.share("decoding"),
         )
-        calibration = []
-        if bundle is not None:
-            found = [trial.config for trial in (result.chosen, *result.others)]
-            calibration = _calibrate(dev, language_model, bundle, found, threads, quiet)
+    calibration = []
+    if bundle is not None:
+        found = [trial.config for trial in (result.chosen, *result.others)]
+        calibration = _calibrate(dev, language_model, bundle, found, threads, quiet)
     figure_path = plot or lm.with_suffix(".tuning.png")
     place = figure_path.with_suffix(".toml") if bundle is None else bundle.path
     if not as_json:
@@ -177,7 +177,7 @@ def _bundle(model: Path | None, dry_run: bool) -> Bundle:
     return Bundle.load(choice.path)
 
 
-def _listen(bundle: Bundle, data: Path, audio_root: Path | None, progress: Progress) -> _Dev:
+def _listen(bundle: Bundle, data: Path, audio_root: Path | None, progress: Callable[[float], None]) -> _Dev:
     from asrkit.data import read_manifest
     from asrkit.tuning import emit_dev_set
 

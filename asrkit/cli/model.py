@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from asrkit.cli.app import app
+from asrkit.cli.app import Commands, app
 from asrkit.cli.showing import show
 
-model_app = typer.Typer(no_args_is_help=True, help="Look into model bundles and pass them on.")
+model_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look into model bundles and pass them on.")
 app.add_typer(model_app, name="model")
 
 Model = Annotated[
