@@ -185,6 +185,7 @@ def test_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "problem: no-such-package is not installed: pip install no-such-package" in result.output
+    assert "dim" not in result.output  # no color tells it in a file
     assert re.search(rf"^for y +numpy {version('numpy')}, missing: pip install x z *$", result.output, re.MULTILINE)
     monkeypatch.setattr("asrkit.cli.doctor._requirements", list)
     result = CliRunner().invoke(app, ["doctor"])

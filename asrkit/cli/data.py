@@ -274,10 +274,10 @@ def _print_statistics(rows: list[dict[str, object]]) -> None:
     }
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        is_name = column == "corpus"
-        table.add_column(
-            column, justify="left" if is_name else "right", no_wrap=not is_name, min_width=20 if is_name else None
-        )
+        if column == "corpus":
+            table.add_column(column, min_width=20, overflow="fold")
+        else:
+            table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(template.format(**row)) for template in columns.values()))
     Console().print(table)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from asrkit.data.check import CheckReport
     from asrkit.model.bundle import Bundle
 
+_SHOWN = 10  # where a file has all
+
 
 @data_app.command("check", epilog="Example: asrkit data check train.tsv dev.tsv test.tsv -o checked")
 def check_command(
@@ -80,10 +82,16 @@ def check_command(
         report = _doubt_labels(report, bundle)
     for manifest in manifests:
         say_ignored(manifest)
-    for finding in report.findings:
+    findings, num_more = report.findings, 0
+    if output is not None:
+        findings = sorted(findings, key=lambda finding: not finding.quarantined)[:_SHOWN]
+        num_more = len(report.findings) - len(findings)
+    for finding in findings:
         mark = "quarantined" if finding.quarantined else "remark"
         fields = (finding.set_name, finding.utterance_id, mark, finding.kind, finding.reason, finding.fix)
         show("\t".join(" ".join(field.split()) for field in fields))
+    if num_more:
+        say(f"and {num_more:,} more; findings.tsv lists all of them")
     for name, utterances in report.clean.items():
         say(f"{name}: {len(utterances):,} of {len(utterances) + len(report.quarantined[name]):,} utterances are usable")
         list_some(report.text_fits[name].describe())

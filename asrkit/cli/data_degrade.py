@@ -25,7 +25,7 @@ def degrade_command(
     ] = None,
     noise: Annotated[
         list[str] | None,
-        typer.Option(help="white, colored, babble (other utterances of the set) or a folder; several: one is drawn."),
+        typer.Option(help="white, colored, babble (of the set) or a folder; repeatable: one is drawn."),
     ] = None,
     room: Annotated[
         str | None, typer.Option(help="Reverberation time in s, or LOWEST:HIGHEST, or a folder of measured responses.")
@@ -34,7 +34,7 @@ def degrade_command(
         str | None, typer.Option(help="By how many dB the loudest sample is cut off, or LOWEST:HIGHEST.")
     ] = None,
     codec: Annotated[
-        list[str] | None, typer.Option(help="telephone, or as in mp3-32k, opus-8k (kbit/s); several: one is drawn.")
+        list[str] | None, typer.Option(help="telephone, or as in mp3-32k, opus-8k (kbit/s); repeatable: one is drawn.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 1,
     sample_rate_hz: Annotated[int, typer.Option("--rate-hz", min=8_000, help="Rate of what is written.")] = 16_000,

@@ -24,7 +24,7 @@ def preview_command(
     config: Annotated[Path | None, typer.Option(help="Settings of the run; default: asrkit.toml.")] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="As in --set training.augmentation.noise_probability=0.5."),
+        typer.Option("--set", help="As in --set training.augmentation.noise_probability=0.5; repeatable."),
     ] = None,
 ) -> None:
     """Hear and see what the network hears under the augmentation settings; the same seed gives the same files."""

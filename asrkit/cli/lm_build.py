@@ -48,7 +48,7 @@ def build(
         bool, typer.Option("--discount-fallback", help="Fixed discounts where the text is too small to give its own.")
     ] = False,
     model: Annotated[
-        Path | None, typer.Option("--model", help="Normalize as the texts of this model bundle were.")
+        Path | None, typer.Option("--model", "-m", help="Normalize as the texts of this model bundle were.")
     ] = None,
     alphabet: Annotated[str | None, typer.Option(help="Refuse words with other characters than these.")] = None,
     memory_mb: Annotated[int, typer.Option(help="Memory for sorting; what does not fit goes to the disk.")] = 512,

@@ -121,7 +121,7 @@ def score_command(
         typer.Option(
             metavar="FIELD",
             help="A column of a manifest, such as speaker, accent or snr: the score of each group, and a test of the "
-            "gap. May be repeated.",
+            "gap; repeatable.",
         ),
     ] = None,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances to show.")] = 5,

@@ -85,7 +85,7 @@ def train(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="Manifest (TSV, JSONL), LJSpeech folder or LibriSpeech tree to train on.", show_default=False
+            help="What to train on: a manifest (TSV, CSV, JSONL) or a corpus in its own layout.", show_default=False
         ),
     ] = None,
     *,
@@ -103,7 +103,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.", envvar="ASRKIT_EPOCHS")] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change any setting, as in --set training.batch_size=32."),
+        typer.Option("--set", help="Change any setting, as in --set training.batch_size=32; repeatable."),
     ] = None,
     start_from: Annotated[
         Path | None,
