@@ -145,7 +145,9 @@ def test_the_page_is_written_though_the_reader_of_the_output_leaves(
 
 
 @pytest.mark.parametrize("command", [["score", "a.txt", "ref.txt"], ["compare", "a.txt", "b.txt", "ref.txt"]])
-def test_one_view_at_a_time_on_stdout(asrkit: Run, command: list[str]) -> None:
+def test_one_view_at_a_time_on_stdout(asrkit: Run, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asrkit.cli.score.settings_from", None)  # it is told before any work
+    monkeypatch.setattr("asrkit.cli.compare.settings_from", None)
     code, out, err = asrkit(*command, "--json", "--markdown")
     assert (code, out) == (2, "")
     assert "choose one of --json and --markdown" in err

@@ -11,6 +11,7 @@ import typer
 from asrkit.cli.bars import Bars
 from asrkit.cli.data import PARTLY_FAILED, AlphabetOption, data_app, list_some, say, say_ignored, text_settings
 from asrkit.cli.showing import show
+from asrkit.cli.transcribe_options import AudioRoot
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def check_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for clean and quarantine manifests and findings.tsv.")
     ] = None,
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    audio_root: AudioRoot = None,
     alphabet: AlphabetOption = None,
     step_ms: Annotated[
         float | None,

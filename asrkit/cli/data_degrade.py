@@ -10,6 +10,7 @@ import typer
 from asrkit.cli.bars import Bars
 from asrkit.cli.data import data_app, end_with, say
 from asrkit.cli.showing import show
+from asrkit.cli.transcribe_options import AudioRoot
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def degrade_command(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 1,
     sample_rate_hz: Annotated[int, typer.Option("--rate-hz", min=8_000, help="Rate of what is written.")] = 16_000,
     audio_format: Annotated[Literal["flac", "wav"], typer.Option("--format", help="Of what is written.")] = "flac",
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    audio_root: AudioRoot = None,
 ) -> None:
     """Write a copy of a set in noise, in rooms, overloaded, through codecs: a test set of what users will record.
 

@@ -32,7 +32,7 @@ def preview_command(
     from asrkit.training.preview import preview_augmentation
 
     require_installed("data preview", "matplotlib")
-    run = run_settings(manifest, None, preset, config, None, list(setting or []))
+    run = run_settings(manifest, None, preset, config, None, setting)
     previews = preview_augmentation(run, output, count=count, epochs=epochs)
     page = output / "index.html"
     write_whole(page, render_preview(previews, run.training.augmentation.to_dict(), output))

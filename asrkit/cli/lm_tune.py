@@ -13,7 +13,7 @@ from asrkit.cli.bars import Bars
 from asrkit.cli.groups import grouped
 from asrkit.cli.lm import Json, Quiet, lm_app, remark
 from asrkit.cli.showing import show
-from asrkit.cli.transcribe_options import Arrays, Model
+from asrkit.cli.transcribe_options import Arrays, AudioRoot, Model
 from asrkit.errors import ConfigError, DecodingError, MissingPackageError
 from asrkit.packages import require_installed
 from asrkit.writing import write_whole
@@ -46,7 +46,7 @@ def tune(
     lexicon: Annotated[
         Path | None, typer.Option(help="How words are said; default: the model's, where its outputs are no letters.")
     ] = None,
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    audio_root: AudioRoot = None,
     candidates: Annotated[int, typer.Option(min=1, help="Sets of weights to begin with.")] = 54,
     other_beams: Annotated[
         list[int] | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -133,7 +133,9 @@ def train(
     # The threads that make features call numpy; its own threads would only wait beside those of the network.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start = _start(many)
-    run = run_settings(data, dev, preset, config, epochs, _assignments(setting, texts, start_from, tensorboard))
+    training = {"start_from": start_from and str(start_from), "tensorboard": tensorboard or None}
+    flags = {"data": texts.settings, "training": {name: value for name, value in training.items() if value is not None}}
+    run = run_settings(data, dev, preset, config, epochs, setting, flags)
     require_training()  # here too: before the live view, and before a corpus is read
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
@@ -173,16 +175,6 @@ def _start(many: ManyHosts) -> Callable[[Job, TrainingObserver], Bundle | None]:
     if coordinator is None or num_hosts is None or host_index is None:
         raise ConfigError("--coordinator HOST:PORT, --num-hosts N and --host-index I go together")
     return partial(train_as_host, place=Place(coordinator, num_hosts, host_index))
-
-
-def _assignments(
-    setting: list[str] | None, texts: TextOptions, start_from: Path | None, tensorboard: bool | None
-) -> list[str]:
-    """Return what ``--set`` sets, and the flags that are short for it."""
-    short = [f"data.{name}={json.dumps(value, ensure_ascii=False)}" for name, value in texts.settings.items()]
-    short += [f"training.start_from={json.dumps(str(start_from))}"] if start_from is not None else []
-    short += ["training.tensorboard=true"] if tensorboard else []
-    return [*(setting or []), *short]
 
 
 def _train(
@@ -271,26 +263,26 @@ def run_settings(
     preset: str | None,
     config: Path | None,
     epochs: int | None,
-    assignments: list[str],
+    assignments: Sequence[str] | None,
+    flags: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """Merge flags over the project's file over its preset."""
+    """Merge other flags over ``--set`` over the first ones, which may come from variables, over the file and preset."""
     from asrkit.presets import merge, run_config
 
     project = Project.load(config)
-    values = _relative_to_file(project)
-    flags: dict[str, Any] = {}
+    merged = _relative_to_file(project)
     if preset is not None:
-        flags["preset"] = preset
+        merged = merge(merged, {"preset": preset})
     if epochs is not None:
-        flags = merge(flags, {"training": {"epochs": epochs}})
+        merged = merge(merged, {"training": {"epochs": epochs}})
     if data is not None:
         # A dev set in the file belongs to the file's training data.
-        values = merge(values, {"data": {"train": str(data), "dev": None}})
+        merged = merge(merged, {"data": {"train": str(data), "dev": None}})
     if dev is not None:
-        flags = merge(flags, {"data": {"dev": str(dev)}})
-    for assignment in assignments:  # last: a preset or epochs may come from a variable, and --set beats those
-        flags = merge(flags, parse_assignment(assignment))
-    merged = merge(values, flags)
+        merged = merge(merged, {"data": {"dev": str(dev)}})
+    for assignment in assignments or ():
+        merged = merge(merged, parse_assignment(assignment))
+    merged = merge(merged, flags or {})
     where = str(project.path or "command line")
     run = run_config(merged, where=where)
     if run.training.start_from is not None:
