@@ -43,6 +43,16 @@ def asrkit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return run
 
 
+def test_a_line_of_text_stays_whole_in_a_file(asrkit: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "a folder whose name does not leave much room in a line of eighty"
+    folder.mkdir()
+    Path("ref.txt").rename(folder / "ref.txt")
+    for command, systems in (("score", "a.txt"), ("compare", "A and B")):
+        files = ["a.txt"] if command == "score" else ["a.txt", "b.txt"]
+        out = asrkit(command, *files, f"{folder}/ref.txt")[1]
+        assert out.splitlines()[0] == f"{systems} against {folder}/ref.txt: 40 utterances, joined by id (read as ids)"
+
+
 def test_a_verdict_for_people(asrkit: Run) -> None:
     code, out, err = asrkit("compare", "a.txt", "b.txt", "ref.txt", "--worst", "1")
     assert (code, err) == (0, SAID)

@@ -129,6 +129,7 @@ def test_bad_files_are_named_and_the_exit_code_tells(project: Path, asrkit) -> N
     assert "failed: bad: not a readable recording" in done.err and "3 transcribed, 1 failed" in done.err
     summary = json.loads(done.out)
     assert (summary["transcribed"], summary["failed"][0]["utterance_id"]) == (3, "bad")
+    assert summary["speed"] == pytest.approx(summary["audio_s"] / summary["elapsed_s"], rel=0.1)
     assert asrkit("transcribe", "wavs/bad.wav", "-o", "out").code == 1
     state = json.loads(asrkit("status", "--json").out)
     assert (state["state"], state["done"], state["left"], len(state["failed"])) == ("finished", 3, 0, 1)

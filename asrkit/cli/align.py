@@ -65,7 +65,7 @@ def align(
     from asrkit.transcription.recordings import is_manifest
 
     if text is None:
-        raise ConfigError("nothing to align: name what is said with --text")
+        raise ConfigError("nothing to align: name what is said with --text, a text, a folder of texts or a manifest")
     texts = KnownTexts.read(text)
     paths = list(inputs or ())
     if not paths:

@@ -36,7 +36,7 @@ def print_score(
     fields: Sequence[FieldScore] = (),
 ) -> None:
     """Print the rates with their counts, then the groups asked for, the worst utterances, and the details."""
-    console.print(Text(wording.visible(wording.describe_join(report))))
+    _print_join(report, console)
     if report.pairs.missing:
         console.print(Text(wording.missing_line(report), style="bold red"))
     console.print()
@@ -58,7 +58,7 @@ def print_score(
 
 def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5) -> None:
     """Print two systems, the verdict, and the utterances in which they differ most."""
-    console.print(Text(wording.visible(wording.describe_join(comparison.b))))
+    _print_join(comparison.b, console, "A and B")
     console.print()
     _print_table(comparison_table(comparison), console, title=False)
     console.print()
@@ -69,11 +69,16 @@ def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5
 
 def print_ranking(ranking: Ranking, console: Console, *, worst: int = 5) -> None:
     """Print several systems, the best first, the verdict on each pair, and the utterances in which they differ most."""
-    console.print(Text(wording.visible(wording.describe_join(ranking.reports[0]))))
+    _print_join(ranking.reports[0], console, f"A to {system_name(len(ranking.reports) - 1)}")
     for content in ranking_tables(ranking):
         console.print()
         _print_table(content, console, title=False)
     _print_widest_apart(ranking.reports, console, worst)
+
+
+def _print_join(report: ScoreReport, console: Console, systems: str | None = None) -> None:
+    joined = Text(wording.visible(wording.describe_join(report, systems)))
+    console.print(joined, soft_wrap=not console.is_terminal)  # who searches a file finds whole lines
 
 
 def _print_widest_apart(reports: list[ScoreReport], console: Console, worst: int) -> None:
