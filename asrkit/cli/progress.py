@@ -17,7 +17,8 @@ from asrkit.transcription.transcript import Transcript
 _LOG_EVERY_S = 30.0  # where nobody watches a bar
 _SHOWN_FAILURES = 10
 _DOING = {"transcribed": "Transcribing", "aligned": "Aligning"}
-USE_FILES = "name a folder with -o, or print them as txt, jsonl or ctm"
+TELLING_FORMATS = frozenset({"txt", "json", "jsonl", "ctm"})  # each transcript brings its id
+CANNOT_SHARE = "of such a format cannot share stdout; name a folder with -o, or print them as txt, jsonl or ctm"
 _SHOWN_CHARACTERS = 1_000
 _FEW = 3  # so few transcripts are shown at once
 
@@ -29,7 +30,6 @@ class TranscriptionProgress(Observer):
         quiet: Say nothing but errors.
         verbose: Show each transcript.
         keep: Collect the transcripts, to print them at the end.
-        most: Recordings that may be asked for at once.
         verb: What becomes of recordings.
     """
 
@@ -39,7 +39,6 @@ class TranscriptionProgress(Observer):
         quiet: bool = False,
         verbose: bool = False,
         keep: bool = False,
-        most: int | None = None,
         verb: str = "transcribed",
     ) -> None:
         self.transcripts: list[Transcript] = []
@@ -48,8 +47,7 @@ class TranscriptionProgress(Observer):
         self._errors = Console(stderr=True, highlight=False, soft_wrap=True) if quiet else self._console
         self._verbose = verbose
         self._keep = keep
-        self._most = most
-        self._too_many: str | None = None
+        self._alone: str | None = None
         self._verb = verb
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -80,9 +78,9 @@ class TranscriptionProgress(Observer):
             how = "nothing is kept; name a folder with -o" if self._keep else "run the same command again to go on"
             error.add_note(f"{self._num_done:,} of {self._num_todo:,} done; {how}")
 
-    def limit(self, most: int, why: str) -> None:
-        """Refuse more recordings than that, for a reason."""
-        self._most, self._too_many = most, why
+    def allow_one_only(self, why: str) -> None:
+        """Refuse more than one recording, for a reason."""
+        self._alone = why
 
     def say(self, text: str) -> None:
         """Print a line on stderr."""
@@ -107,12 +105,10 @@ class TranscriptionProgress(Observer):
         """Start the bar.
 
         Raises:
-            ConfigError: These are more than can be printed.
+            ConfigError: There may be one only.
         """
-        if self._most is not None and num_recordings > self._most:
-            if self._too_many is not None:
-                raise ConfigError(f"{self._too_many} ({num_recordings:,} recordings are named)")
-            raise ConfigError(f"{num_recordings:,} recordings of such a format cannot share stdout; {USE_FILES}")
+        if self._alone is not None and num_recordings > 1:
+            raise ConfigError(f"{num_recordings:,} recordings {self._alone}")
         self.num_found = num_recordings
         self._task = self._bar.add_task(_DOING[self._verb], total=None, state=f"0 of {num_recordings:,}")
 
