@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from asrkit.cli.console import Console
 from asrkit.errors import ConfigError
@@ -53,7 +53,6 @@ class TranscriptionProgress(Observer):
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
             console=self._console,
             transient=True,
             refresh_per_second=4,
@@ -76,7 +75,7 @@ class TranscriptionProgress(Observer):
         self._bar.stop()
         if isinstance(error, KeyboardInterrupt) and self.num_found:
             how = "nothing is kept; name a folder with -o" if self._keep else "run the same command again to go on"
-            error.add_note(f"{self._num_done:,} of {self._num_todo:,} done; {how}")
+            error.add_note(f"{self._num_done:,} of {self._num_all:,} done; {how}")
 
     def allow_one_only(self, why: str) -> None:
         """Refuse more than one recording, for a reason."""
@@ -171,19 +170,27 @@ class TranscriptionProgress(Observer):
             text = f"{text[:_SHOWN_CHARACTERS]} ... ({len(text):,} characters)"
         self.say(f"{transcript.utterance_id}: {text}")
 
+    @property
+    def _num_all(self) -> int:
+        """How many there are to do, as far as known: what is not looked at may be done already."""
+        return self._num_todo + self.num_found - self._num_looked_at
+
     def _update(self) -> None:
         done_s = self._done_s + sum([*self._heard_s.values()])  # threads add to it
         speed = done_s / max(time.monotonic() - self._started_s, 1e-9)
         total_s = self._todo_s * self.num_found / max(1, self._num_looked_at)
         state = (
-            f"{self._num_done + self._num_failed:,} of {self._num_todo + self.num_found - self._num_looked_at:,}, "
+            f"{self._num_done + self._num_failed:,} of {self._num_all:,}, "
             f"{_hours(done_s)} of {_hours(total_s)}, {speed:,.0f}x real time"
         )
+        if done_s:  # of all so far: recordings end in bursts
+            left_s = round(max(0.0, total_s - done_s) / speed)
+            state += f", {left_s // 3600}:{left_s // 60 % 60:02}:{left_s % 60:02} left"
         if self._task is not None:
             self._bar.update(self._task, completed=done_s, total=total_s or None, state=state)
         if not self._console.is_terminal and time.monotonic() - self._logged_s > _LOG_EVERY_S:
             self._logged_s = time.monotonic()
-            self.say(f"{state}, about {max(0.0, total_s - done_s) / speed:,.0f} s left" if done_s else state)
+            self.say(state)
 
 
 def _hours(seconds: float) -> str:
