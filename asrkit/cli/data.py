@@ -236,11 +236,11 @@ def stats_command(
     measured, errors = measure_durations(utterances)
     texts = text_settings(None, [manifest], audio_root)
     fit = fit_text(measured, Alphabet(texts.alphabet), get_normalizer(texts.normalizer, texts.language))
-    statistics = corpus_statistics(measured)
+    rows = [entry.to_dict() for entry in corpus_statistics(measured)]
     if json_output:
-        show(json.dumps([entry.to_dict() for entry in statistics], ensure_ascii=False, indent=2), exact=True)
+        show(json.dumps(rows, ensure_ascii=False, indent=2), exact=True)
     else:
-        _print_statistics([entry.to_dict() for entry in statistics])
+        _print_statistics(rows)
     if plot is not None:
         from asrkit.report.data_plot import draw_statistics
 
@@ -268,11 +268,9 @@ def _print_statistics(rows: list[dict[str, object]]) -> None:
         "distinct": "{num_distinct_words:,}",
     }
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        if column == "corpus":
-            table.add_column(column, min_width=20, overflow="fold")
-        else:
-            table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("corpus", min_width=20, overflow="fold")
+    for column in list(columns)[1:]:
+        table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(template.format(**row)) for template in columns.values()))
     Console().print(table)

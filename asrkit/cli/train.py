@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -272,7 +273,7 @@ def run_settings(
     project = Project.load(config)
     merged = _relative_to_file(project)
     if preset is not None:
-        merged = merge(merged, {"preset": preset})
+        merged["preset"] = preset
     if epochs is not None:
         merged = merge(merged, {"training": {"epochs": epochs}})
     if data is not None:
@@ -324,24 +325,21 @@ def _ljspeech(data: Any) -> Any:
 def _relative_to_file(project: Project) -> dict[str, Any]:
     """Return the file's settings, its relative paths made relative to the current folder."""
     from asrkit.config import AugmentationConfig
-    from asrkit.presets import merge
 
-    values = dict(project.tables)
-    table = dict(values.get("data", {}))
+    tables: dict[str, Any] = copy.deepcopy(dict(project.tables))
     base = project.path.parent if project.path else Path()
-    paths = {key: str(base / table[key]) for key in ("train", "dev", "audio_root", "lexicon") if table.get(key)}
-    values = merge(values, {"data": paths}) if paths else values
-    training = values.get("training", {})
+    data, training = tables.get("data", {}), tables.get("training", {})
+    for key in ("train", "dev", "audio_root", "lexicon"):
+        if data.get(key):
+            data[key] = str(base / data[key])
     start_from = training.get("start_from")
     if start_from and (base / start_from).exists():  # else the name of a model in the box
-        values = merge(values, {"training": {"start_from": str(base / start_from)}})
+        training["start_from"] = str(base / start_from)
     augmentation = training.get("augmentation", {})
-    folders = {
-        key: [name if name in known else str(base / name) for name in augmentation[key]]
-        for key, known in AugmentationConfig.FORMULAS.items()
-        if key in augmentation
-    }
-    return merge(values, {"training": {"augmentation": folders}}) if folders else values
+    for key, known in AugmentationConfig.FORMULAS.items():
+        if key in augmentation:
+            augmentation[key] = [name if name in known else str(base / name) for name in augmentation[key]]
+    return tables
 
 
 def _preset_of(config: Path | None) -> str:
