@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from asrkit.cli.bars import Bars
-from asrkit.cli.groups import grouped
+from asrkit.cli.groups import grouped, named_on_command_line
 from asrkit.cli.lm import Json, Quiet, lm_app, remark
 from asrkit.cli.showing import show
 from asrkit.cli.transcribe_options import Arrays, AudioRoot, Model
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @lm_app.command(epilog="Example: asrkit lm tune --model models/latest --data dev.tsv --lm lm/3gram.arpa")
 @grouped
 def tune(
+    context: typer.Context,
     data: Annotated[
         Path, typer.Option(help="Dev set: a manifest or corpus folder with texts; with --emissions, texts with ids.")
     ],
@@ -81,7 +82,7 @@ def tune(
     if plot is not None:
         require_installed("--plot", "matplotlib")
     bundle = None if emissions else _bundle(model, dry_run)
-    if emissions and model is not None:
+    if emissions and "model" in named_on_command_line(context):  # a variable names it for other commands
         raise ConfigError("--emissions takes the place of a model; name one or the other")
     if bundle is not None and arrays != Arrays():
         raise ConfigError("--tokens and what goes with it tell what --emissions are; name these too")
