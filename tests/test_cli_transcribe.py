@@ -61,13 +61,9 @@ def test_the_model_may_be_named(project: Path, asrkit, monkeypatch) -> None:  # 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["wavs", "--beam", "1", "--lm", "lm.arpa"], 2, "no effect on a greedy decode (beam 1)"),
-        (
-            ["wavs", "--decoder", "greedy", "--lm", "lm.arpa"],
-            2,
-            "no effect on a greedy decode (decoder greedy); widen the beam or say --lm none",
-        ),
-        (["wavs", "--beam", "1", "--hotword", "abc"], 2, "hotwords have no effect on a greedy decode"),
+        (["wavs", "--beam", "1", "--lm", "lm.arpa"], 2, "does nothing in a greedy decode (beam 1)"),
+        (["wavs", "--decoder", "greedy", "--lm", "lm.arpa"], 2, "(decoder greedy); widen the beam, or --lm none"),
+        (["wavs", "--beam", "1", "--hotword", "abc"], 2, "hotwords do nothing in a greedy decode"),
         (["wavs", "--decoder", "pyctcdecode", "--hotword", "abc"], 2, "hotwords work with the beam decoder only"),
         (["nosuch://bucket/a.wav"], 2, "nosuch"),
         (["wavs", "--hotword", "abc=much"], 2, "hotword 'abc=much' needs a number after the equals sign"),
