@@ -1,25 +1,28 @@
-"""Progress bars on stderr, while a person looks at it."""
+"""Progress bars of the commands that work on corpora and language models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 
 class Bars:
-    """Shows one bar for each stage, with the time left, beside the results.
+    """Shows one bar on stderr for each stage, with the time left, while a person looks at it.
 
     Args:
-        quiet: Show none.
-        bytewise: What is counted are bytes.
+        counts: What the bars count; those of shares go at the end, the others stay beside the results.
+        quiet: Show nothing.
     """
 
-    def __init__(self, *, quiet: bool = False, bytewise: bool = False) -> None:
+    def __init__(self, counts: Literal["items", "bytes", "shares"] = "items", quiet: bool = False) -> None:
         from rich.progress import (
             BarColumn,
             DownloadColumn,
+            MofNCompleteColumn,
             Progress,
             ProgressColumn,
             TaskID,
+            TaskProgressColumn,
             TextColumn,
             TimeRemainingColumn,
             TransferSpeedColumn,
@@ -28,14 +31,18 @@ class Bars:
         from asrkit.cli.console import Console
 
         console = Console(stderr=True)
-        amount: list[ProgressColumn] = [TextColumn("{task.fields[amount]}")]
+        columns: dict[str, list[ProgressColumn]] = {
+            "items": [MofNCompleteColumn()],
+            "bytes": [DownloadColumn(), TransferSpeedColumn()],
+            "shares": [TaskProgressColumn()],
+        }
         self._progress = Progress(
-            TextColumn("{task.description:11}"),
+            TextColumn("{task.description}"),
             BarColumn(),
-            *([DownloadColumn(), TransferSpeedColumn()] if bytewise else amount),
+            *columns[counts],
             TimeRemainingColumn(),
             console=console,
-            transient=True,
+            transient=counts == "shares",
             disable=quiet or not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
@@ -47,15 +54,13 @@ class Bars:
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
-    def update(self, what: str, done: int, total: int) -> None:
-        """Move the bar of a stage to so many of all."""
-        self._move(what, done, total, f"{done:,}/{total:,}")
-
     def share(self, what: str) -> Callable[[float], None]:
-        """Return what moves the bar of a stage to a share between 0 and 1."""
-        return lambda done: self._move(what, done, 1.0, f"{done:.0%}")
+        """Begin the bar of a stage, and return what moves it to a share of all."""
+        self.update(what, 0, 1)
+        return lambda share: self.update(what, share, 1)
 
-    def _move(self, what: str, done: float, total: float, amount: str) -> None:
+    def update(self, what: str, done: float, total: float) -> None:
+        """Move the bar of a stage."""
         if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=total, amount="")
-        self._progress.update(self._tasks[what], completed=done, amount=amount)
+            self._tasks[what] = self._progress.add_task(f"{what:11}", total=total)
+        self._progress.update(self._tasks[what], completed=done)

@@ -288,7 +288,7 @@ def download_command(
     from asrkit.data.preparation import set_paths
 
     paths = set_paths(into / corpus, split)
-    with Bars(bytewise=True) as transfer:
+    with Bars("bytes") as transfer:
         folder = fetch_corpus(ARCHIVES[corpus], into, keep_archive, transfer.update)
     _import({corpus: folder}, paths, split)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -68,13 +69,12 @@ def build(
     vocabulary = None if vocab is None else read_word_list(vocab)
     bundle = None if model is None else Bundle.load(named_model(model, "--model"))
     normalizer = get_normalizer("standard") if bundle is None else bundle.text_normalizer
-    with Bars(quiet=quiet) as bars:
-        reading = bars.share("reading")
+    with Bars("shares", quiet) as bars:
         source = TextSource(
             texts,
             normalizer=None if raw else normalizer,
             alphabet=alphabet,
-            progress=lambda done, total: reading(done / total),
+            progress=partial(bars.update, "reading"),
         )
         report = build_ngram(
             source,

@@ -56,7 +56,7 @@ def convert(
         raise ConfigError(f"{output} is the model itself; name another output")
     model = NgramModel.load(source)
     if to_arpa:
-        with Bars(quiet=quiet) as bars:
+        with Bars("shares", quiet) as bars:
             write_arpa(model, output, progress=bars.share("writing"))
     else:
         write_binary(model, output, quantize=quantize)
@@ -78,7 +78,7 @@ def prune(
     from asrkit.language_model import NgramModel, prune_model
 
     model = NgramModel.load(source)
-    with Bars(quiet=quiet) as bars:
+    with Bars("shares", quiet) as bars:
         kept = prune_model(model, output, threshold, progress=bars.share("writing"))
     remark(f"kept {sum(kept):,} of {sum(model.counts):,} n-grams ({sum(kept) / sum(model.counts):.1%})", quiet)
     _tell(NgramModel.load(output), as_json)
@@ -110,7 +110,7 @@ def interpolate(
     if tune_on:
         shares = tune_weights(models, list(TextSource(tune_on, normalizer=None if raw else get_normalizer("standard"))))
         remark("weights: " + " ".join(f"{share:.4f}" for share in shares), quiet)
-    with Bars(quiet=quiet) as bars:
+    with Bars("shares", quiet) as bars:
         interpolate_models(models, output, shares, progress=bars.share("writing"))
     _tell(NgramModel.load(output), as_json, weights=[share / sum(shares) for share in shares])
 

@@ -96,7 +96,7 @@ def tune(
     if bundle is None:
         dev = _read_stored(emissions or [], arrays, data, quiet)
     else:
-        with Bars(quiet=quiet) as bars:
+        with Bars("shares", quiet) as bars:
             dev = _listen(bundle, data, audio_root, bars.share("listening"))
     if bundle is not None and only_calibrate:
         kept = [DecodingConfig.from_dict({**each, "decoder": "beam"}) for each in (bundle.decoding, *bundle.tuned)]
@@ -107,7 +107,7 @@ def tune(
             told = {"calibration": [one.to_dict() for one in calibration], "stored": bool(calibration) and not dry_run}
             show(json.dumps(told), exact=True)
         return
-    with Bars(quiet=quiet) as bars:
+    with Bars("shares", quiet) as bars:
         result = tune_decoding(
             dev.emissions,
             dev.references,
