@@ -65,6 +65,11 @@ def test_paragraphs_of_the_help_break_where_the_terminal_ends(path: tuple[str, .
     assert prose and not early
 
 
+@pytest.mark.parametrize("path", [(), ("data",), *COMMANDS], ids=" ".join)
+def test_no_flag_looks_as_if_it_took_a_value(path: tuple[str, ...]) -> None:
+    assert "bool" not in CliRunner().invoke(app, [*path, "--help"]).stdout
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["transcribble"]])
 def test_a_start_without_a_command_reads_none(arguments: list[str]) -> None:
     program = (
@@ -180,6 +185,7 @@ def test_doctor_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "problem: no-such-package is not installed: pip install no-such-package" in result.output
+    assert "dim" not in result.output  # no color tells it in a file
     assert re.search(rf"^for y +numpy {version('numpy')}, missing: pip install x z *$", result.output, re.MULTILINE)
     monkeypatch.setattr("asrkit.cli.doctor._requirements", list)
     result = CliRunner().invoke(app, ["doctor"])

@@ -43,6 +43,16 @@ def asrkit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return run
 
 
+def test_a_line_of_text_stays_whole_in_a_file(asrkit: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "a folder whose name does not leave much room in a line of eighty"
+    folder.mkdir()
+    Path("ref.txt").rename(folder / "ref.txt")
+    for command, systems in (("score", "a.txt"), ("compare", "A and B")):
+        files = ["a.txt"] if command == "score" else ["a.txt", "b.txt"]
+        out = asrkit(command, *files, f"{folder}/ref.txt")[1]
+        assert out.splitlines()[0] == f"{systems} against {folder}/ref.txt: 40 utterances, joined by id (read as ids)"
+
+
 def test_a_verdict_for_people(asrkit: Run) -> None:
     code, out, err = asrkit("compare", "a.txt", "b.txt", "ref.txt", "--worst", "1")
     assert (code, err) == (0, SAID)
@@ -145,7 +155,9 @@ def test_the_page_is_written_though_the_reader_of_the_output_leaves(
 
 
 @pytest.mark.parametrize("command", [["score", "a.txt", "ref.txt"], ["compare", "a.txt", "b.txt", "ref.txt"]])
-def test_one_view_at_a_time_on_stdout(asrkit: Run, command: list[str]) -> None:
+def test_one_view_at_a_time_on_stdout(asrkit: Run, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asrkit.cli.score.settings_from", None)  # it is told before any work
+    monkeypatch.setattr("asrkit.cli.compare.settings_from", None)
     code, out, err = asrkit(*command, "--json", "--markdown")
     assert (code, out) == (2, "")
     assert "choose one of --json and --markdown" in err

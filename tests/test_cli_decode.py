@@ -335,7 +335,8 @@ def test_what_a_run_of_ours_kept_needs_no_labels(project: Path, asrkit: Command)
     assert done.code == 2 and "tells its labels itself; drop --tokens" in done.err
 
 
-def test_weights_are_tuned_on_emissions(here: Path, asrkit: Command) -> None:
+def test_weights_are_tuned_on_emissions(here: Path, asrkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASRKIT_MODEL", "of/other/commands")
     words = {"<unk>": -3.0, "<s>": -99.0, "</s>": -1.0, "cab": -0.8, "a": -1.2, "ac": -2.8}
     entries = "".join(f"{log10}\t{word}\n" for word, log10 in words.items())
     Path("lm.arpa").write_text(f"\\data\\\nngram 1={len(words)}\n\n\\1-grams:\n{entries}\n\\end\\\n")

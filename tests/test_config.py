@@ -120,6 +120,7 @@ def test_a_setting_unlike_all_others_gets_the_list() -> None:
     ("values", "message"),
     [
         ({"model": 3}, "model must be a table, not 3"),
+        ({"batch_size": 3}, "unknown setting 'batch_size'; did you mean 'training.batch_size'?"),
         ({"model": {"conv_layers": {}}}, "model: conv_layers must be a list"),
         ({"model": {"conv_layers": [{"channel": 3}]}}, "model: conv_layers[0]: unknown setting 'channel'"),
         ({"training": {"augmentation": {"speeds": [0.1]}}}, "speeds must lie in [0.5, 2]"),

@@ -251,6 +251,17 @@ def test_the_command_names_what_is_wrong(corpus: Corpus, tmp_path: Path) -> None
     assert "30 of 31" in result.stderr
 
 
+def test_of_many_findings_a_few_are_shown_where_a_file_has_all(corpus: Corpus, tmp_path: Path) -> None:
+    for number in range(15):
+        corpus.add(f"loud{number}", samples=np.sign(corpus.noise()))
+    corpus.add("silent", samples=corpus.noise(level=1e-4))
+    manifest = corpus.write()["train"]
+    result = run(manifest, "-o", tmp_path / "out")
+    assert len(run(manifest).stdout.splitlines()) == 16
+    assert result.stdout.split("\t")[1] == "silent"
+    assert len(result.stdout.splitlines()) == 10 and "and 6 more; findings.tsv lists all" in result.stderr
+
+
 def test_recordings_at_the_rate_of_the_model_miss_nothing(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 8_000), 8_000)
     (tmp_path / "train.tsv").write_text("path\ttext\na.wav\tab\n")

@@ -141,6 +141,10 @@ def test_stats_count(ljspeech: Path) -> None:
     assert (entry["name"], entry["num_utterances"], entry["num_speakers"]) == ("ljspeech", 600, 1)
     assert (entry["num_words"], entry["num_distinct_words"]) == (1200, 2)
     assert entry["hours"] == pytest.approx(600 * 220 / 22_050 / 3600)
+    manifest = ljspeech / "one.tsv"
+    name = "corpus_of_a_name_longer_than_any_column"
+    manifest.write_text(f"path\ttext\tcorpus\nwavs/LJ001-0001.wav\tyes\t{name}\n")
+    assert name in "".join(line.split()[0] for line in run("stats", manifest).stdout.splitlines() if line.split())
     picture = ljspeech / "stats.png"
     assert "600" in run("stats", ljspeech, "--plot", picture).stdout
     assert picture.read_bytes().startswith(b"\x89PNG")

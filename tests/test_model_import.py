@@ -144,6 +144,9 @@ def test_our_own_graph_imported_as_foreign_gives_its_own_bytes(tmp_path):
     tokens = tmp_path / "tokens.txt"
     tokens.write_text("  0\na 1\nb 2\nc 3\n<blank> 4\n")
     front_end = front_end_named("asrkit", {**FEATURES.to_dict(), "silence": "counted"})
+    others = Wishes(tokens=tokens, front_end=front_end_named("asrkit", {}))
+    with pytest.raises(BundleError, match=r"the front end gives 80 bins; name another, or --set mel_bins=N"):
+        import_model(own.path / "model.onnx", tmp_path / "foreign", others)
     foreign = import_model(own.path / "model.onnx", tmp_path / "foreign", Wishes(tokens=tokens, front_end=front_end))
     assert foreign.symbols.spellings == own.symbols.spellings
     assert foreign.step_ms == own.step_ms

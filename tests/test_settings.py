@@ -7,7 +7,7 @@ from random_bundle import random_bundle
 
 from asrkit.cli import settings
 from asrkit.cli.settings import Project, choose_model, named_model, resolve
-from asrkit.cli.train import TextOptions, _assignments, run_settings
+from asrkit.cli.train import TextOptions, run_settings
 from asrkit.config import DecodingConfig, ScoringConfig, Settings, TranscriptionConfig
 from asrkit.errors import ConfigError, MissingPathError
 from asrkit.presets import PRESETS
@@ -154,10 +154,10 @@ def test_what_a_model_writes_has_options_of_its_own(
     monkeypatch.chdir(tmp_path)
     Path("asrkit.toml").write_text('[data]\nalphabet = " abc"\nlexicon = "mine.dict"\n')
     Path("train.tsv").write_text("utterance_id\tpath\ttext\n")
-    run = run_settings(Path("train.tsv"), None, "tiny", None, 3, _assignments(None, writing, None, None))
+    run = run_settings(Path("train.tsv"), None, "tiny", None, 3, [], {"data": writing.settings})
     assert (run.data.units, run.data.alphabet, run.data.lexicon) == found
     with pytest.raises(ConfigError, match=r"--lexicon is for phonemes, not for --units subwords"):
-        _assignments(None, TextOptions(units="subwords", lexicon=Path("a.dict")), None, None)
+        _ = TextOptions(units="subwords", lexicon=Path("a.dict")).settings
 
 
 def test_what_is_set_on_the_command_line_beats_a_variable(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ Trainer = pytest.importorskip("asrkit.training.trainer").Trainer
 @pytest.mark.parametrize(
     ("wer_percent", "step"),
     [
-        (100.0, "go on training (the same command with --epochs 8)"),
+        (100.0, "go on training (the same command with --epochs 8, without --fresh)"),
         (90.0, "go on training"),
         (89.9, "asrkit transcribe ./wavs --model m"),
         (None, "asrkit transcribe ./wavs --model m"),  # a run that had no dev set when it was made

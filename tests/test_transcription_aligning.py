@@ -119,6 +119,10 @@ def test_what_is_missing_on_either_side_is_told(tmp_path: Path) -> None:
     assert remark.startswith("a: 12 of 17 words found; 5 not said in 1 passage ('whose names nobody ever knew')")
 
 
+def test_nothing_is_said_of_a_recording_that_says_its_text(tmp_path: Path) -> None:
+    assert run(tmp_path, SAID)[1].remarks == []
+
+
 def test_what_other_recordings_say_of_a_text_is_not_called_missing(tmp_path: Path) -> None:
     text = f"a title nobody reads {SAID.replace('men', 'men whose names nobody ever knew')} and then another chapter"
     _, notes = run(tmp_path, text)

@@ -341,8 +341,14 @@ def test_the_command_calibrates_what_it_stores(tmp_path: Path, monkeypatch: pyte
     fingerprint = file_fingerprint(tmp_path / "lm.arpa")
     assert Calibration.choose(kept.calibration, decoding, fingerprint) == kept.calibration[0]
     bundle.with_decoding(kept.decoding, kept.tuned)  # as tuned by an earlier version
+    told = []
+    monkeypatch.setattr("asrkit.cli.lm_tune.remark", lambda text, _: told.append((text, bars_shown[:])))
+    bars_shown: list[object] = []
+    monkeypatch.setattr("asrkit.cli.bars.Bars.__enter__", lambda bars: bars_shown.append(bars) or bars)
+    monkeypatch.setattr("asrkit.cli.bars.Bars.__exit__", lambda *_: bars_shown.clear())
     again = tune("--only-calibrate")
     assert again["calibration"] == found["calibration"]
+    assert told and not any(shown for _, shown in told), "a bar in a terminal overwrites what is said below it"
     assert Bundle.load(bundle.path).decoding == kept.decoding
     words = sorted(set(" ".join(texts).split()))  # of a lexicon that is named, each is said as another is
     said = zip(words, [*words[1:], words[0]], strict=True)

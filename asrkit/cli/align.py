@@ -56,7 +56,7 @@ def align(
     Words keep their punctuation and figures. What is said and not written, or written and not said, is told and moves
     no other word; a recording whose text is something else fails. A second run does only what is missing.
     """
-    from asrkit.cli.progress import TranscriptionProgress
+    from asrkit.cli.progress import CANNOT_SHARE, TELLING_FORMATS, TranscriptionProgress
     from asrkit.cli.settings import Project, load_model, resolve
     from asrkit.cli.transcribe_printing import print_transcripts
     from asrkit.config import TranscriptionConfig
@@ -65,7 +65,7 @@ def align(
     from asrkit.transcription.recordings import is_manifest
 
     if text is None:
-        raise ConfigError("nothing to align: name what is said with --text")
+        raise ConfigError("nothing to align: name what is said with --text, a text, a folder of texts or a manifest")
     texts = KnownTexts.read(text)
     paths = list(inputs or ())
     if not paths:
@@ -89,9 +89,9 @@ def align(
             more = f", and {len(texts.problems) - 1:,} more lines" * (len(texts.problems) > 1)
             view.say(f"left out of the texts: {texts.problems[0]}{more}")
         if texts.is_shared:
-            view.limit(1, f"{text} is the text of one recording; name a manifest, or a folder of texts named like them")
-        elif to_stdout and config.format[0] in ("srt", "vtt", "tsv", "textgrid"):
-            view.limit(1, f"several recordings of format {config.format[0]} cannot share stdout; name a folder with -o")
+            view.allow_one_only(f"have one text, {text}; name a manifest, or a folder of texts named like them")
+        elif to_stdout and config.format[0] not in TELLING_FORMATS:
+            view.allow_one_only(CANNOT_SHARE)
         summary = align_texts(
             paths,
             bundle,

@@ -40,7 +40,10 @@ _COMMANDS = {
         "Fetch, import, synthesize and look at speech corpora.",
         ("data", "data_check", "data_degrade", "data_label", "data_preview", "data_segment"),
     ),
-    "lm": ("Build, inspect and tune n-gram language models.", ("lm",)),
+    "lm": (
+        "Build, inspect and tune n-gram language models.",
+        ("lm_build", "lm_lexicon", "lm_models", "lm_tune"),
+    ),
     "model": ("Look into model bundles and pass them on.", ("model", "model_import")),
     "demo": (
         "Synthesize speech, train, build a language model, transcribe and score: the whole loop, offline.",
@@ -51,13 +54,26 @@ _COMMANDS = {
 _ORDER = tuple(_COMMANDS)
 
 
-class _Commands(TyperGroup):
-    """The commands in the order in which people meet them."""
+class Commands(TyperGroup):
+    """The commands in the order in which people meet them; no flag looks in their help as if it took a value."""
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the help."""
         return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
 
+    def get_params(self, ctx: Any) -> Any:
+        """Return the group's own options."""
+        return _without_type(super().get_params(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, ready to show its help."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            _without_type(command.get_params(ctx))
+        return command
+
     def invoke(self, ctx: Any) -> Any:
+        """Run the command that is named."""
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -66,9 +82,17 @@ class _Commands(TyperGroup):
             raise
 
 
+def _without_type(params: Any) -> Any:
+    """Show flags without the ``<bool>`` that typer writes behind them."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
+
 app = typer.Typer(
     name="asrkit",
-    cls=_Commands,
+    cls=Commands,
     help="Train a DeepSpeech2, transcribe folders with a fast beam search, and know exactly how good it is.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -9,7 +9,7 @@ import typer
 from asrkit.cli import score_options as options
 from asrkit.cli.app import app
 from asrkit.cli.groups import grouped
-from asrkit.cli.score import MISSED, check_page, players, say, settings_from, write_page
+from asrkit.cli.score import MISSED, check_pages, players, say, settings_from, write_page
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
@@ -51,7 +51,7 @@ def compare_command(
     """
     if len(paths) < 3:
         raise ConfigError("give the hypotheses of two systems or more, then the references: asrkit compare A B REF")
-    check_page(pages.html)
+    check_pages(pages)
     config = settings_from(scoring)
     from asrkit.metrics.ranking import rank
 
@@ -71,8 +71,6 @@ def compare_command(
 
 
 def _show(ranking: Ranking, pages: options.Pages, worst: int) -> None:
-    if pages.json and pages.markdown:
-        raise ConfigError("choose one of --json and --markdown")
     comparison = ranking.pairs[0].comparison if len(ranking.reports) == 2 else None
     if pages.json:
         from json import dumps

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from asrkit.cli.app import app
+from asrkit.cli.app import Commands, app
 from asrkit.cli.bars import Bars
 from asrkit.cli.showing import show
+from asrkit.cli.transcribe_options import AudioRoot
 from asrkit.errors import ConfigError
 from asrkit.packages import require_installed
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from asrkit.config import DataConfig
     from asrkit.data.preparation import Preparation
 
-data_app = typer.Typer(no_args_is_help=True, help="Fetch, import, synthesize and look at speech corpora.")
+data_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Fetch, import, synthesize and look at speech corpora.")
 app.add_typer(data_app, name="data")
 
 _MOST_PROBLEMS = 10
@@ -28,18 +29,6 @@ PARTLY_FAILED = 3
 # What the library knows, which would take its time to be imported here; a test holds both equal.
 Split = Literal["speaker", "random", "last500", "chapter"]
 Corpus = Literal["ljspeech"]
-SplitOption = Annotated[
-    Split | None,
-    typer.Option(
-        "--split",
-        help="Write train, dev and maybe test: by [bold]speaker[/], [bold]random[/] utterances, the "
-        "[bold]last500[/] ids (250 dev, 250 test), or whole [bold]chapter[/]s.",
-    ),
-]
-DevShare = Annotated[float, typer.Option(help="Share to hold out with --split speaker and random.")]
-Seed = Annotated[int, typer.Option(help="Seed of --split speaker and random.")]
-
-
 AlphabetOption = Annotated[
     str | None,
     typer.Option(help="What the model will write, or auto; default: that of asrkit.toml, else space, a-z, '."),
@@ -64,10 +53,16 @@ def import_command(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Manifest to write (.tsv or .jsonl); a folder with --split.")
     ],
-    split: SplitOption = None,
-    dev_share: DevShare = 0.1,
-    seed: Seed = 1,
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            help="Write train, dev and maybe test: by [bold]speaker[/], [bold]random[/] utterances, the "
+            "[bold]last500[/] ids (250 dev, 250 test), or whole [bold]chapter[/]s."
+        ),
+    ] = None,
+    dev_share: Annotated[float, typer.Option(help="Share to hold out with --split speaker and random.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Seed of --split speaker and random.")] = 1,
+    audio_root: AudioRoot = None,
     alphabet: AlphabetOption = None,
     keep_text: Annotated[bool, typer.Option("--keep-text", help="Leave the texts as they are.")] = False,
 ) -> None:
@@ -199,7 +194,7 @@ def export_command(
     source: Annotated[Path, typer.Argument(help="A manifest or a corpus in a layout of its own.")],
     output: Annotated[Path, typer.Argument(help="Folder to fill (kaldi) or JSON lines to write (nemo).")],
     to: Annotated[Literal["kaldi", "nemo"], typer.Option("--to", help="Who will read it.")],
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    audio_root: AudioRoot = None,
 ) -> None:
     """Write a corpus for another toolkit; texts stay as they are."""
     from asrkit.data import read_manifest, write_manifest
@@ -224,7 +219,7 @@ def export_command(
 @data_app.command("stats", epilog="Example: asrkit data stats data/ljspeech/train.tsv")
 def stats_command(
     manifest: Annotated[Path, typer.Argument(help="A manifest or a corpus folder, as for import.")],
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    audio_root: AudioRoot = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Picture to draw: lengths, rates, speakers, characters.")] = None,
 ) -> None:
@@ -241,11 +236,11 @@ def stats_command(
     measured, errors = measure_durations(utterances)
     texts = text_settings(None, [manifest], audio_root)
     fit = fit_text(measured, Alphabet(texts.alphabet), get_normalizer(texts.normalizer, texts.language))
-    statistics = corpus_statistics(measured)
+    rows = [entry.to_dict() for entry in corpus_statistics(measured)]
     if json_output:
-        show(json.dumps([entry.to_dict() for entry in statistics], ensure_ascii=False, indent=2), exact=True)
+        show(json.dumps(rows, ensure_ascii=False, indent=2), exact=True)
     else:
-        _print_statistics([entry.to_dict() for entry in statistics])
+        _print_statistics(rows)
     if plot is not None:
         from asrkit.report.data_plot import draw_statistics
 
@@ -273,11 +268,9 @@ def _print_statistics(rows: list[dict[str, object]]) -> None:
         "distinct": "{num_distinct_words:,}",
     }
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        is_name = column == "corpus"
-        table.add_column(
-            column, justify="left" if is_name else "right", no_wrap=not is_name, min_width=20 if is_name else None
-        )
+    table.add_column("corpus", min_width=20, overflow="fold")
+    for column in list(columns)[1:]:
+        table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(template.format(**row)) for template in columns.values()))
     Console().print(table)

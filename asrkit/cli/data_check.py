@@ -11,11 +11,14 @@ import typer
 from asrkit.cli.bars import Bars
 from asrkit.cli.data import PARTLY_FAILED, AlphabetOption, data_app, list_some, say, say_ignored, text_settings
 from asrkit.cli.showing import show
+from asrkit.cli.transcribe_options import AudioRoot
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from asrkit.data.check import CheckReport
     from asrkit.model.bundle import Bundle
+
+_SHOWN = 10  # where a file has all
 
 
 @data_app.command("check", epilog="Example: asrkit data check train.tsv dev.tsv test.tsv -o checked")
@@ -26,7 +29,7 @@ def check_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for clean and quarantine manifests and findings.tsv.")
     ] = None,
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    audio_root: AudioRoot = None,
     alphabet: AlphabetOption = None,
     step_ms: Annotated[
         float | None,
@@ -80,10 +83,16 @@ def check_command(
         report = _doubt_labels(report, bundle)
     for manifest in manifests:
         say_ignored(manifest)
-    for finding in report.findings:
+    findings, num_more = report.findings, 0
+    if output is not None:
+        findings = sorted(findings, key=lambda finding: not finding.quarantined)[:_SHOWN]
+        num_more = len(report.findings) - len(findings)
+    for finding in findings:
         mark = "quarantined" if finding.quarantined else "remark"
         fields = (finding.set_name, finding.utterance_id, mark, finding.kind, finding.reason, finding.fix)
         show("\t".join(" ".join(field.split()) for field in fields))
+    if num_more:
+        say(f"and {num_more:,} more; findings.tsv lists all of them")
     for name, utterances in report.clean.items():
         say(f"{name}: {len(utterances):,} of {len(utterances) + len(report.quarantined[name]):,} utterances are usable")
         list_some(report.text_fits[name].describe())

@@ -10,6 +10,7 @@ import typer
 from asrkit.cli.bars import Bars
 from asrkit.cli.data import data_app, end_with, say
 from asrkit.cli.showing import show
+from asrkit.cli.transcribe_options import AudioRoot
 from asrkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def degrade_command(
     ] = None,
     noise: Annotated[
         list[str] | None,
-        typer.Option(help="white, colored, babble (other utterances of the set) or a folder; several: one is drawn."),
+        typer.Option(help="white, colored, babble (of the set) or a folder; repeatable: one is drawn."),
     ] = None,
     room: Annotated[
         str | None, typer.Option(help="Reverberation time in s, or LOWEST:HIGHEST, or a folder of measured responses.")
@@ -34,12 +35,12 @@ def degrade_command(
         str | None, typer.Option(help="By how many dB the loudest sample is cut off, or LOWEST:HIGHEST.")
     ] = None,
     codec: Annotated[
-        list[str] | None, typer.Option(help="telephone, or as in mp3-32k, opus-8k (kbit/s); several: one is drawn.")
+        list[str] | None, typer.Option(help="telephone, or as in mp3-32k, opus-8k (kbit/s); repeatable: one is drawn.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 1,
     sample_rate_hz: Annotated[int, typer.Option("--rate-hz", min=8_000, help="Rate of what is written.")] = 16_000,
     audio_format: Annotated[Literal["flac", "wav"], typer.Option("--format", help="Of what is written.")] = "flac",
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    audio_root: AudioRoot = None,
 ) -> None:
     """Write a copy of a set in noise, in rooms, overloaded, through codecs: a test set of what users will record.
 

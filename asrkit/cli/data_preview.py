@@ -24,7 +24,7 @@ def preview_command(
     config: Annotated[Path | None, typer.Option(help="Settings of the run; default: asrkit.toml.")] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="As in --set training.augmentation.noise_probability=0.5."),
+        typer.Option("--set", help="As in --set training.augmentation.noise_probability=0.5; repeatable."),
     ] = None,
 ) -> None:
     """Hear and see what the network hears under the augmentation settings; the same seed gives the same files."""
@@ -32,7 +32,7 @@ def preview_command(
     from asrkit.training.preview import preview_augmentation
 
     require_installed("data preview", "matplotlib")
-    run = run_settings(manifest, None, preset, config, None, list(setting or []))
+    run = run_settings(manifest, None, preset, config, None, setting)
     previews = preview_augmentation(run, output, count=count, epochs=epochs)
     page = output / "index.html"
     write_whole(page, render_preview(previews, run.training.augmentation.to_dict(), output))

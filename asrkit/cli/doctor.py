@@ -189,7 +189,7 @@ def _print(report: dict[str, Any]) -> None:
     for problem in report["problems"]:
         console.print(f"[red]problem:[/] {escape(problem)}")
     if not report["problems"]:
-        console.print("[green]The core is complete; what is dim above is for other tasks.[/]")
+        console.print("[green]The core is complete; what is missing above is for other tasks.[/]")
 
 
 def _gpus_in_words(gpus: dict[str, Any]) -> str:

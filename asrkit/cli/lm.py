@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from asrkit.cli.app import app
+from asrkit.cli.app import Commands, app
 from asrkit.cli.showing import show
 from asrkit.errors import ConfigError
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from asrkit.text import Normalizer
 
 lm_app = typer.Typer(
-    name="lm", help="Build, inspect and tune n-gram language models.", no_args_is_help=True, rich_markup_mode="rich"
+    name="lm",
+    cls=Commands,
+    help="Build, inspect and tune n-gram language models.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
 )
 app.add_typer(lm_app)
 
@@ -108,12 +112,3 @@ def remark(text: str, quiet: bool) -> None:
     """Say something on stderr, unless told to be quiet."""
     if not quiet:
         show(text, err=True)
-
-
-# each module registers its commands on ``lm_app``
-from asrkit.cli import (  # noqa: E402
-    lm_build,  # noqa: F401
-    lm_lexicon,  # noqa: F401
-    lm_models,  # noqa: F401
-    lm_tune,  # noqa: F401
-)

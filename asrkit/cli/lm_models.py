@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from asrkit.language_model import NgramModel
 
 TuneTexts = Annotated[
-    list[str] | None, typer.Option("--tune-on", metavar="TEXT", help="Find the weights on this text; may be repeated.")
+    list[str] | None, typer.Option("--tune-on", metavar="TEXT", help="Find the weights on this text; repeatable.")
 ]
 
 
@@ -44,7 +44,7 @@ def convert(
         bool, typer.Option("--quantize", help="8-bit probabilities and back-offs; binary only.")
     ] = False,
     text: Annotated[
-        list[str] | None, typer.Option(help="Measure what quantizing costs on this text; may be repeated.")
+        list[str] | None, typer.Option(help="Measure what quantizing costs on this text; repeatable.")
     ] = None,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from asrkit.cli.bars import Bars
-from asrkit.cli.groups import grouped
+from asrkit.cli.groups import grouped, named_on_command_line
 from asrkit.cli.lm import Json, Quiet, lm_app, remark
 from asrkit.cli.showing import show
-from asrkit.cli.transcribe_options import Arrays
+from asrkit.cli.transcribe_options import Arrays, AudioRoot, Model
 from asrkit.errors import ConfigError, DecodingError, MissingPackageError
 from asrkit.packages import require_installed
 from asrkit.writing import write_whole
@@ -30,15 +30,14 @@ if TYPE_CHECKING:
 @lm_app.command(epilog="Example: asrkit lm tune --model models/latest --data dev.tsv --lm lm/3gram.arpa")
 @grouped
 def tune(
+    context: typer.Context,
     data: Annotated[
         Path, typer.Option(help="Dev set: a manifest or corpus folder with texts; with --emissions, texts with ids.")
     ],
     lm: Annotated[
         Path | None, typer.Option(help="The language model; default: the one that comes with the model.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(envvar="ASRKIT_MODEL", help="The model bundle; default: models/latest.")
-    ] = None,
+    model: Model = None,
     emissions: Annotated[
         list[Path] | None,
         typer.Option(help="Emissions of the dev set, as asrkit decode takes them, in place of a model; repeatable."),
@@ -48,7 +47,7 @@ def tune(
     lexicon: Annotated[
         Path | None, typer.Option(help="How words are said; default: the model's, where its outputs are no letters.")
     ] = None,
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative audio paths.")] = None,
+    audio_root: AudioRoot = None,
     candidates: Annotated[int, typer.Option(min=1, help="Sets of weights to begin with.")] = 54,
     other_beams: Annotated[
         list[int] | None,
@@ -83,7 +82,7 @@ def tune(
     if plot is not None:
         require_installed("--plot", "matplotlib")
     bundle = None if emissions else _bundle(model, dry_run)
-    if emissions and model is not None:
+    if emissions and "model" in named_on_command_line(context):  # a variable names it for other commands
         raise ConfigError("--emissions takes the place of a model; name one or the other")
     if bundle is not None and arrays != Arrays():
         raise ConfigError("--tokens and what goes with it tell what --emissions are; name these too")
@@ -95,20 +94,21 @@ def tune(
     said = None if lexicon is None else Lexicon.read(lexicon)
     if only_calibrate and bundle is None:
         raise ConfigError("--only-calibrate is for a bundle, which keeps what is learned; drop --emissions")
-    with Bars("shares", quiet) as bars:
-        if bundle is None:
-            dev = _read_stored(emissions or [], arrays, data, quiet)
-        else:
+    if bundle is None:
+        dev = _read_stored(emissions or [], arrays, data, quiet)
+    else:
+        with Bars("shares", quiet) as bars:
             dev = _listen(bundle, data, audio_root, bars.share("listening"))
-        if bundle is not None and only_calibrate:
-            kept = [DecodingConfig.from_dict({**each, "decoder": "beam"}) for each in (bundle.decoding, *bundle.tuned)]
-            calibration = _calibrate(dev, language_model, said, kept, threads, quiet)
-            if not dry_run and calibration:
-                bundle.with_decoding(bundle.decoding, bundle.tuned, calibration)
-            if as_json:
-                told = {"calibration": [one.to_dict() for one in calibration], "stored": not dry_run}
-                show(json.dumps(told), exact=True)
-            return
+    if bundle is not None and only_calibrate:
+        kept = [DecodingConfig.from_dict({**each, "decoder": "beam"}) for each in (bundle.decoding, *bundle.tuned)]
+        calibration = _calibrate(dev, language_model, said, kept, threads, quiet)
+        if not dry_run and calibration:
+            bundle.with_decoding(bundle.decoding, bundle.tuned, calibration)
+        if as_json:
+            told = {"calibration": [one.to_dict() for one in calibration], "stored": bool(calibration) and not dry_run}
+            show(json.dumps(told), exact=True)
+        return
+    with Bars("shares", quiet) as bars:
         result = tune_decoding(
             dev.emissions,
             dev.references,
@@ -124,10 +124,10 @@ def tune(
             threads=threads,
             progress=bars.share("decoding"),
         )
-        calibration = []
-        if bundle is not None:
-            found = [trial.config for trial in (result.chosen, *result.others)]
-            calibration = _calibrate(dev, language_model, said, found, threads, quiet)
+    calibration = []
+    if bundle is not None:
+        found = [trial.config for trial in (result.chosen, *result.others)]
+        calibration = _calibrate(dev, language_model, said, found, threads, quiet)
     figure_path = plot or lm.with_suffix(".tuning.png")
     place = figure_path.with_suffix(".toml") if bundle is None else bundle.path
     if not as_json:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from asrkit.cli.app import app
+from asrkit.cli.app import Commands, app
 from asrkit.cli.showing import show
+from asrkit.cli.transcribe_options import Model
 
-model_app = typer.Typer(no_args_is_help=True, help="Look into model bundles and pass them on.")
+model_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look into model bundles and pass them on.")
 app.add_typer(model_app, name="model")
 
-Model = Annotated[
+Named = Annotated[
     Path | None,
     typer.Argument(
         help="A bundle; default: ASRKIT_MODEL, else models/latest, else the model in the box.", show_default=False
@@ -23,7 +24,7 @@ Model = Annotated[
 
 @model_app.command("info")
 def info(
-    model: Model = None,
+    model: Named = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what a model is, what it was trained on, and how good it was on its dev set.
@@ -48,10 +49,7 @@ def info(
 @model_app.command("export")
 def export(
     output: Annotated[Path, typer.Argument(help="A folder for a whole bundle, or a file ending in .onnx.")],
-    model: Annotated[
-        Path | None,
-        typer.Option(help="The bundle; default: ASRKIT_MODEL, models/latest, the box.", envvar="ASRKIT_MODEL"),
-    ] = None,
+    model: Model = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
     compact: Annotated[
         bool, typer.Option("--compact", help="Leave the ONNX graph out of a bundle: it is made at loading.")

@@ -28,7 +28,7 @@ class Told:
             help="How it hears: waveform, wav2vec2, nemo80, nemo128, kaldi, wenet, funasr, wav2vec2-bert, asrkit."
         ),
     ] = None
-    setting: Annotated[list[str] | None, typer.Option("--set", help="What differs there, as in snip_edges=true.")] = (
+    setting: Annotated[list[str] | None, typer.Option("--set", help="What differs there, as in --set mel_bins=40.")] = (
         None
     )
     cmvn: Annotated[Path | None, typer.Option(help="Mean and deviation of the features: global_cmvn, am.mvn.")] = None

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from asrkit.cli.console import Console
 from asrkit.errors import ConfigError
@@ -17,7 +17,8 @@ from asrkit.transcription.transcript import Transcript
 _LOG_EVERY_S = 30.0  # where nobody watches a bar
 _SHOWN_FAILURES = 10
 _DOING = {"transcribed": "Transcribing", "aligned": "Aligning"}
-USE_FILES = "name a folder with -o, or print them as txt, jsonl or ctm"
+TELLING_FORMATS = frozenset({"txt", "json", "jsonl", "ctm"})  # each transcript brings its id
+CANNOT_SHARE = "of such a format cannot share stdout; name a folder with -o, or print them as txt, jsonl or ctm"
 _SHOWN_CHARACTERS = 1_000
 _FEW = 3  # so few transcripts are shown at once
 
@@ -29,7 +30,6 @@ class TranscriptionProgress(Observer):
         quiet: Say nothing but errors.
         verbose: Show each transcript.
         keep: Collect the transcripts, to print them at the end.
-        most: Recordings that may be asked for at once.
         verb: What becomes of recordings.
     """
 
@@ -39,7 +39,6 @@ class TranscriptionProgress(Observer):
         quiet: bool = False,
         verbose: bool = False,
         keep: bool = False,
-        most: int | None = None,
         verb: str = "transcribed",
     ) -> None:
         self.transcripts: list[Transcript] = []
@@ -48,14 +47,12 @@ class TranscriptionProgress(Observer):
         self._errors = Console(stderr=True, highlight=False, soft_wrap=True) if quiet else self._console
         self._verbose = verbose
         self._keep = keep
-        self._most = most
-        self._too_many: str | None = None
+        self._alone: str | None = None
         self._verb = verb
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
             console=self._console,
             transient=True,
             refresh_per_second=4,
@@ -78,11 +75,11 @@ class TranscriptionProgress(Observer):
         self._bar.stop()
         if isinstance(error, KeyboardInterrupt) and self.num_found:
             how = "nothing is kept; name a folder with -o" if self._keep else "run the same command again to go on"
-            error.add_note(f"{self._num_done:,} of {self._num_todo:,} done; {how}")
+            error.add_note(f"{self._num_done:,} of {self._num_all:,} done; {how}")
 
-    def limit(self, most: int, why: str) -> None:
-        """Refuse more recordings than that, for a reason."""
-        self._most, self._too_many = most, why
+    def allow_one_only(self, why: str) -> None:
+        """Refuse more than one recording, for a reason."""
+        self._alone = why
 
     def say(self, text: str) -> None:
         """Print a line on stderr."""
@@ -107,12 +104,10 @@ class TranscriptionProgress(Observer):
         """Start the bar.
 
         Raises:
-            ConfigError: These are more than can be printed.
+            ConfigError: There may be one only.
         """
-        if self._most is not None and num_recordings > self._most:
-            if self._too_many is not None:
-                raise ConfigError(f"{self._too_many} ({num_recordings:,} recordings are named)")
-            raise ConfigError(f"{num_recordings:,} recordings of such a format cannot share stdout; {USE_FILES}")
+        if self._alone is not None and num_recordings > 1:
+            raise ConfigError(f"{num_recordings:,} recordings {self._alone}")
         self.num_found = num_recordings
         self._task = self._bar.add_task(_DOING[self._verb], total=None, state=f"0 of {num_recordings:,}")
 
@@ -175,19 +170,27 @@ class TranscriptionProgress(Observer):
             text = f"{text[:_SHOWN_CHARACTERS]} ... ({len(text):,} characters)"
         self.say(f"{transcript.utterance_id}: {text}")
 
+    @property
+    def _num_all(self) -> int:
+        """How many there are to do, as far as known: what is not looked at may be done already."""
+        return self._num_todo + self.num_found - self._num_looked_at
+
     def _update(self) -> None:
         done_s = self._done_s + sum([*self._heard_s.values()])  # threads add to it
         speed = done_s / max(time.monotonic() - self._started_s, 1e-9)
         total_s = self._todo_s * self.num_found / max(1, self._num_looked_at)
         state = (
-            f"{self._num_done + self._num_failed:,} of {self._num_todo + self.num_found - self._num_looked_at:,}, "
+            f"{self._num_done + self._num_failed:,} of {self._num_all:,}, "
             f"{_hours(done_s)} of {_hours(total_s)}, {speed:,.0f}x real time"
         )
+        if done_s:  # of all so far: recordings end in bursts
+            left_s = round(max(0.0, total_s - done_s) / speed)
+            state += f", {left_s // 3600}:{left_s // 60 % 60:02}:{left_s % 60:02} left"
         if self._task is not None:
             self._bar.update(self._task, completed=done_s, total=total_s or None, state=state)
         if not self._console.is_terminal and time.monotonic() - self._logged_s > _LOG_EVERY_S:
             self._logged_s = time.monotonic()
-            self.say(f"{state}, about {max(0.0, total_s - done_s) / speed:,.0f} s left" if done_s else state)
+            self.say(state)
 
 
 def _hours(seconds: float) -> str:

@@ -121,7 +121,7 @@ def score_command(
         typer.Option(
             metavar="FIELD",
             help="A column of a manifest, such as speaker, accent or snr: the score of each group, and a test of the "
-            "gap. May be repeated.",
+            "gap; repeatable.",
         ),
     ] = None,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances to show.")] = 5,
@@ -140,7 +140,7 @@ def score_command(
 
     Example: asrkit score hyp.txt ref.txt --max-wer 12.5
     """
-    check_page(pages.html)
+    check_pages(pages)
     config = settings_from(scoring)
     from asrkit.metrics.groups import score_by
     from asrkit.metrics.scoring import score
@@ -181,8 +181,6 @@ def _show(
     pages: options.Pages,
     worst: int,
 ) -> None:
-    if pages.json and pages.markdown:
-        raise ConfigError("choose one of --json and --markdown")
     if pages.json:
         from json import dumps
 
@@ -213,14 +211,17 @@ def players(report: ScoreReport, pages: options.Pages, manifest: Path | None) ->
     return Players(pages.html.parent, tuple(roots), pages.embed_audio)
 
 
-def check_page(path: Path | None) -> None:
+def check_pages(pages: options.Pages) -> None:
     """Make sure, before any work, that a page takes the place of nothing but an older page.
 
     Without its file, ``--html`` takes the first of the transcripts for it. A link is replaced, not followed.
 
     Raises:
-        ConfigError: Something else lies there.
+        ConfigError: Something else lies there, or stdout would get two results.
     """
+    if pages.json and pages.markdown:
+        raise ConfigError("choose one of --json and --markdown")
+    path = pages.html
     if path is None or path.is_symlink() or not path.is_file():
         return
     with path.open("rb") as file:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,7 +86,7 @@ def train(
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="Manifest (TSV, JSONL), LJSpeech folder or LibriSpeech tree to train on.", show_default=False
+            help="What to train on: a manifest (TSV, CSV, JSONL) or a corpus in its own layout.", show_default=False
         ),
     ] = None,
     *,
@@ -103,7 +104,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the data.", envvar="ASRKIT_EPOCHS")] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change any setting, as in --set training.batch_size=32."),
+        typer.Option("--set", help="Change any setting, as in --set training.batch_size=32; repeatable."),
     ] = None,
     start_from: Annotated[
         Path | None,
@@ -133,7 +134,9 @@ def train(
     # The threads that make features call numpy; its own threads would only wait beside those of the network.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     start = _start(many)
-    run = run_settings(data, dev, preset, config, epochs, _assignments(setting, texts, start_from, tensorboard))
+    training = {"start_from": start_from and str(start_from), "tensorboard": tensorboard or None}
+    flags = {"data": texts.settings, "training": {name: value for name, value in training.items() if value is not None}}
+    run = run_settings(data, dev, preset, config, epochs, setting, flags)
     require_training()  # here too: before the live view, and before a corpus is read
     output = output or _MODELS / _run_name(run, preset or _preset_of(config))
     if plan:
@@ -173,16 +176,6 @@ def _start(many: ManyHosts) -> Callable[[Job, TrainingObserver], Bundle | None]:
     if coordinator is None or num_hosts is None or host_index is None:
         raise ConfigError("--coordinator HOST:PORT, --num-hosts N and --host-index I go together")
     return partial(train_as_host, place=Place(coordinator, num_hosts, host_index))
-
-
-def _assignments(
-    setting: list[str] | None, texts: TextOptions, start_from: Path | None, tensorboard: bool | None
-) -> list[str]:
-    """Return what ``--set`` sets, and the flags that are short for it."""
-    short = [f"data.{name}={json.dumps(value, ensure_ascii=False)}" for name, value in texts.settings.items()]
-    short += [f"training.start_from={json.dumps(str(start_from))}"] if start_from is not None else []
-    short += ["training.tensorboard=true"] if tensorboard else []
-    return [*(setting or []), *short]
 
 
 def _train(
@@ -271,26 +264,26 @@ def run_settings(
     preset: str | None,
     config: Path | None,
     epochs: int | None,
-    assignments: list[str],
+    assignments: Sequence[str] | None,
+    flags: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """Merge flags over the project's file over its preset."""
+    """Merge other flags over ``--set`` over the first ones, which may come from variables, over the file and preset."""
     from asrkit.presets import merge, run_config
 
     project = Project.load(config)
-    values = _relative_to_file(project)
-    flags: dict[str, Any] = {}
+    merged = _relative_to_file(project)
     if preset is not None:
-        flags["preset"] = preset
+        merged["preset"] = preset
     if epochs is not None:
-        flags = merge(flags, {"training": {"epochs": epochs}})
+        merged = merge(merged, {"training": {"epochs": epochs}})
     if data is not None:
         # A dev set in the file belongs to the file's training data.
-        values = merge(values, {"data": {"train": str(data), "dev": None}})
+        merged = merge(merged, {"data": {"train": str(data), "dev": None}})
     if dev is not None:
-        flags = merge(flags, {"data": {"dev": str(dev)}})
-    for assignment in assignments:  # last: a preset or epochs may come from a variable, and --set beats those
-        flags = merge(flags, parse_assignment(assignment))
-    merged = merge(values, flags)
+        merged = merge(merged, {"data": {"dev": str(dev)}})
+    for assignment in assignments or ():
+        merged = merge(merged, parse_assignment(assignment))
+    merged = merge(merged, flags or {})
     where = str(project.path or "command line")
     run = run_config(merged, where=where)
     if run.training.start_from is not None:
@@ -332,24 +325,21 @@ def _ljspeech(data: Any) -> Any:
 def _relative_to_file(project: Project) -> dict[str, Any]:
     """Return the file's settings, its relative paths made relative to the current folder."""
     from asrkit.config import AugmentationConfig
-    from asrkit.presets import merge
 
-    values = dict(project.tables)
-    table = dict(values.get("data", {}))
+    tables: dict[str, Any] = copy.deepcopy(dict(project.tables))
     base = project.path.parent if project.path else Path()
-    paths = {key: str(base / table[key]) for key in ("train", "dev", "audio_root", "lexicon") if table.get(key)}
-    values = merge(values, {"data": paths}) if paths else values
-    training = values.get("training", {})
+    data, training = tables.get("data", {}), tables.get("training", {})
+    for key in ("train", "dev", "audio_root", "lexicon"):
+        if data.get(key):
+            data[key] = str(base / data[key])
     start_from = training.get("start_from")
     if start_from and (base / start_from).exists():  # else the name of a model in the box
-        values = merge(values, {"training": {"start_from": str(base / start_from)}})
+        training["start_from"] = str(base / start_from)
     augmentation = training.get("augmentation", {})
-    folders = {
-        key: [name if name in known else str(base / name) for name in augmentation[key]]
-        for key, known in AugmentationConfig.FORMULAS.items()
-        if key in augmentation
-    }
-    return merge(values, {"training": {"augmentation": folders}}) if folders else values
+    for key, known in AugmentationConfig.FORMULAS.items():
+        if key in augmentation:
+            augmentation[key] = [name if name in known else str(base / name) for name in augmentation[key]]
+    return tables
 
 
 def _preset_of(config: Path | None) -> str:

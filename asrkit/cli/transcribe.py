@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
 NO_LM = "none"
-_TELLING_FORMATS = frozenset({"txt", "json", "jsonl", "ctm"})  # each transcript brings its id
 _ABOUT_FILES = frozenset({"output_dir", "in_place", "keep_emissions"})
 _ABOUT_AUDIO = frozenset(
     {"audio_root", "audio_track", "channels", "exclude", "in_place", "include", "keep_emissions", "raw_rate_hz"}
@@ -120,13 +119,15 @@ class Request:
         if self._flags["json_output"]:
             raise ConfigError("--json prints a summary and --stdout the transcripts; choose one, or use -f json")
         if self._prints_one_only() and self._config.channels == "split":
-            from asrkit.cli.progress import USE_FILES
+            from asrkit.cli.progress import CANNOT_SHARE
 
-            raise ConfigError(f"several channels of such a format cannot share stdout; {USE_FILES}")
+            raise ConfigError(f"several channels {CANNOT_SHARE}")
 
     def _prints_one_only(self) -> bool:
         """Whether a second transcript on stdout could not be told from the first."""
-        return self._prints and not _TELLING_FORMATS.intersection(self._config.format)
+        from asrkit.cli.progress import TELLING_FORMATS
+
+        return self._prints and not TELLING_FORMATS.intersection(self._config.format)
 
     def _resolve(self, kind: type[SettingsType], table: str, bundle: Mapping[str, Any] | None = None) -> SettingsType:
         from asrkit.cli.settings import resolve
@@ -157,12 +158,13 @@ class Request:
 
     def carry_out(self, paths: list[str]) -> TranscriptionSummary:
         """Transcribe, and show what happens."""
-        from asrkit.cli.progress import TranscriptionProgress
+        from asrkit.cli.progress import CANNOT_SHARE, TranscriptionProgress
         from asrkit.cli.transcribe_printing import print_estimate, print_planned, print_transcripts
 
         flags = self._flags
-        most = 1 if self._prints_one_only() else None
-        view = TranscriptionProgress(quiet=flags["quiet"], verbose=flags["verbose"], keep=self._prints, most=most)
+        view = TranscriptionProgress(quiet=flags["quiet"], verbose=flags["verbose"], keep=self._prints)
+        if self._prints_one_only():
+            view.allow_one_only(CANNOT_SHARE)
         with view:
             summary = self._decode(view) if flags["emissions"] else self._transcribe(paths, view)
         if flags["plan"]:

@@ -18,6 +18,7 @@ Model = Annotated[
         "--model", "-m", help="Model bundle; default: models/latest, else the one in the box.", envvar="ASRKIT_MODEL"
     ),
 ]
+AudioRoot = Annotated[Path | None, typer.Option(help="Base of relative paths in manifests.")]
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=0, help="Batches at once; 0 is one per core; default: 0.", envvar="ASRKIT_JOBS"),
@@ -41,7 +42,7 @@ class Reading:
 
     PANEL: ClassVar = "Input"
     files_from: Annotated[str | None, typer.Option(help="Read more inputs from a file, one a line; - is stdin.")] = None
-    audio_root: Annotated[Path | None, typer.Option(help="Base of relative paths in manifests.")] = None
+    audio_root: AudioRoot = None
     recursive: Annotated[
         bool | None, typer.Option("--recursive/--no-recursive", help="Enter folders below folders; default: recursive.")
     ] = None

@@ -61,7 +61,7 @@ class Settings:
         arguments = {}
         for key, value in values.items():
             if key not in names:
-                raise ConfigError(f"{prefix}unknown setting {key!r}{_suggest(key, names)}")
+                raise ConfigError(f"{prefix}unknown setting {key!r}{_suggest(key, names, hints)}")
             arguments[key] = _convert(value, hints[key], f"{prefix}{key}")
         for field in fields:
             has_default = field.default is not field.default_factory  # both are MISSING where there is none
@@ -80,8 +80,9 @@ class Settings:
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
 
-def _suggest(key: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(key, names, n=1)
+def _suggest(key: str, names: list[str], hints: Mapping[str, Any]) -> str:
+    tables = (name for name in names if key in getattr(hints[name], "__dataclass_fields__", ()))
+    close = [f"{table}.{key}" for table in tables] or difflib.get_close_matches(key, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
 
 

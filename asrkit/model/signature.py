@@ -123,7 +123,10 @@ def _layout(sound: Port, features: FeatureConfig) -> str:
         return "time-bins"
     if second == bins:
         return "bins-time"
-    raise BundleError(f"takes {sound.name} {list(sound.shape)}, but the front end gives {bins} bins; name another")
+    shape = list(sound.shape)
+    raise BundleError(
+        f"takes {sound.name} {shape}, but the front end gives {bins} bins; name another, or --set mel_bins=N"
+    )
 
 
 def _kind_of_length(port: Port) -> str:

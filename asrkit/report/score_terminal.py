@@ -36,7 +36,7 @@ def print_score(
     fields: Sequence[FieldScore] = (),
 ) -> None:
     """Print the rates with their counts, then the groups asked for, the worst utterances, and the details."""
-    _print_join(report, [report], console)
+    _print_join([report], console)
     console.print()
     _print_table(rate_table(report), console, title=False)
     for line in wording.remarks(report):
@@ -56,7 +56,7 @@ def print_score(
 
 def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5) -> None:
     """Print two systems, the verdict, and the utterances in which they differ most."""
-    _print_join(comparison.b, [comparison.a, comparison.b], console)
+    _print_join([comparison.a, comparison.b], console)
     console.print()
     _print_table(comparison_table(comparison), console, title=False)
     console.print()
@@ -67,15 +67,17 @@ def print_comparison(comparison: Comparison, console: Console, *, worst: int = 5
 
 def print_ranking(ranking: Ranking, console: Console, *, worst: int = 5) -> None:
     """Print several systems, the best first, the verdict on each pair, and the utterances in which they differ most."""
-    _print_join(ranking.reports[0], ranking.reports, console)
+    _print_join(ranking.reports, console)
     for content in ranking_tables(ranking):
         console.print()
         _print_table(content, console, title=False)
     _print_widest_apart(ranking.reports, console, worst)
 
 
-def _print_join(one: ScoreReport, reports: Sequence[ScoreReport], console: Console) -> None:
-    console.print(Text(wording.visible(wording.describe_join(one))))
+def _print_join(reports: Sequence[ScoreReport], console: Console) -> None:
+    systems = {1: None, 2: "A and B"}.get(len(reports), f"A to {system_name(len(reports) - 1)}")
+    joined = Text(wording.visible(wording.describe_join(reports[-1], systems)))
+    console.print(joined, soft_wrap=not console.is_terminal)  # who searches a file finds whole lines
     for line in wording.missing_lines(reports):
         console.print(Text(line, style="bold red"))
 

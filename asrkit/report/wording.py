@@ -49,14 +49,14 @@ def describe_effect(effect: NormalizerEffect, label: str) -> str:
     return f"{label} changed {changed}" + (f" ({kinds})" if kinds else "")
 
 
-def describe_join(report: ScoreReport) -> str:
-    """Say what was scored against what, and how both were joined."""
+def describe_join(report: ScoreReport, systems: str | None = None) -> str:
+    """Say what was scored against what, and how both were joined; ``systems`` names hypotheses of several."""
     by = "by id" if report.pairs.joined_by == "id" else "line by line"
     how = f"{plural(report.num_utterances, 'utterance')}, joined {by}"
     if not report.hypothesis_path:
         return how
     formats = report.formats[0] if len(set(report.formats)) == 1 else " against ".join(report.formats)
-    return f"{report.hypothesis_path} against {report.reference_path}: {how} (read as {formats})"
+    return f"{systems or report.hypothesis_path} against {report.reference_path}: {how} (read as {formats})"
 
 
 def describe_counts(counts: ErrorCounts) -> str:

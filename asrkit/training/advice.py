@@ -50,8 +50,8 @@ def next_step(wer_percent: float | None, epochs: int, bundle: str) -> str:
     if wer_percent is None or wer_percent < _USELESS_WER_PERCENT:
         return f"asrkit transcribe ./wavs --model {bundle}"
     return (
-        f"go on training (the same command with --epochs {4 * epochs}), with more speech or --from a model that hears "
-        "words already; this one hears hardly any"
+        f"go on training (the same command with --epochs {4 * epochs}, without --fresh), with more speech or --from a "
+        "model that hears words already; this one hears hardly any"
     )
 
 

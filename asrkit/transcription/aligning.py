@@ -328,7 +328,7 @@ def _remarks(found: AlignedText, details: Mapping[str, Any]) -> tuple[str, ...]:
         )
     if found.alignment.order != sorted(found.alignment.order):
         parts.append(f"{len(found.alignment.order)} parts in another order")
-    return ("; ".join(parts),)
+    return ("; ".join(parts),) if len(parts) > 1 else ()
 
 
 def _num_words(passages: Sequence[Any]) -> int:

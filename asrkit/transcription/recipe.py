@@ -144,9 +144,9 @@ def check_search(decoding: DecodingConfig, lm: Path | None, lexicon: Path | None
         return
     setting = "decoder greedy" if decoding.decoder == "greedy" else "beam 1"
     if lm is not None:
-        raise ConfigError(f"a language model has no effect on a greedy decode ({setting}); widen the beam or drop --lm")
+        raise ConfigError(f"a language model does nothing in a greedy decode ({setting}); widen the beam, or --lm none")
     if decoding.hotwords:
-        raise ConfigError(f"hotwords have no effect on a greedy decode ({setting}); widen the beam or drop them")
+        raise ConfigError(f"hotwords do nothing in a greedy decode ({setting}); widen the beam or drop them")
 
 
 def _is_own_binary(lm: Path) -> bool:

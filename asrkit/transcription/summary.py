@@ -71,7 +71,7 @@ class TranscriptionSummary:
             "failed": [vars(failure) for failure in self.failures],
             "audio_s": round(self.audio_s, 3),
             "elapsed_s": round(self.elapsed_s, 3),
-            "real_time_factor": round(self.audio_s / self.elapsed_s, 1) if self.elapsed_s else None,
+            "speed": round(self.audio_s / self.elapsed_s, 1) if self.elapsed_s else None,
             "stage_cpu_s": self.stage_cpu_s,
             "left_out": self.left_out,
             "orphans": self.orphans,
