@@ -13,9 +13,9 @@ AsrkitError
 │   └── LexiconError       a lexicon that cannot be read or spelled          .path .line
 ├── ScoringError           ids missing on one side, unreadable transcripts   .utterance_ids
 ├── SynthesisError         no speech synthesizer at hand
-├── InUseError             another run is writing into a folder           .path
 ├── TrainingError          nothing to train on, diverged, unusable checkpoint
 └── TranscriptionError     nothing to transcribe, output folder unusable
+    └── InUseError         another run is writing into a folder; a TrainingError, too   .path
 
 A message says what was wrong and where, then what to do. The command line prints it as one line and ends
 with ``exit_code``.
@@ -111,13 +111,13 @@ class SynthesisError(AsrkitError):
     """Speech cannot be synthesized here."""
 
 
-class InUseError(_FileError):
-    """Another run is writing into a folder."""
-
-
 class TrainingError(_FileError):
     """Training cannot start or go on."""
 
 
 class TranscriptionError(_FileError):
     """A transcription run cannot start or go on."""
+
+
+class InUseError(TranscriptionError, TrainingError):
+    """Another run, transcribing or training, is writing into a folder."""

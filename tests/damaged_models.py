@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from asrkit.config import DecodingConfig
 from asrkit.decoder import BeamSearchDecoder
-from asrkit.errors import LanguageModelError
+from asrkit.errors import DecodingError, LanguageModelError
 from asrkit.language_model import (
     NgramModel,
     build_ngram,
@@ -255,7 +255,7 @@ def use_in_search(model: NgramModel, case: int) -> list[float]:
     batch = utterances(draw)
     try:
         decoder = BeamSearchDecoder(Alphabet(), model, config)
-    except LanguageModelError:  # no word can be spelled
+    except (LanguageModelError, DecodingError):  # no word can be spelled, or no hotword in a closed vocabulary
         return []
     found = decoder.decode_batch(batch, threads=draw.randint(1, 3))
     texts = decoder.decode_texts(batch, threads=2)

@@ -70,7 +70,7 @@ def open_tables(output_dir: Path, shard_of: tuple[int, int] | None, *, read_only
             _take_over_shards(folder)
         elif not (path / RUN_NAME).exists():
             _take_over_part(folder, output_dir, shard_of)
-    except (TranscriptionError, InUseError):
+    except TranscriptionError:
         folder.close()
         raise
     return folder
