@@ -81,16 +81,21 @@ run python "$here/compress_model.py" "$folder/fourth" "$folder/data/train.tsv" -
 part narrow english_small_compressed.toml --from "$folder/compressed"
 run python "$here/average_models.py" "$folder/compressed" "$folder/narrow" -o "$folder/english-small"
 run asrkit lm tune --model "$folder/english-small" --data "$folder/data/tuning.tsv" --lm "$folder/lm/small.bin"
-run asrkit model export "$box" --model "$folder/english-small" --half --compact --lm "$folder/lm/small.bin" \
-  --card "$here/english_small_card.toml"
+export_model() { # FROM TO CARD
+  run asrkit model export "$2" --model "$1" --half --compact --lm "$folder/lm/small.bin" --card "$3"
+}
+export_model "$folder/english-small" "$folder/exported" "$here/english_small_card.toml"
 
 for set in "$folder"/data/sets/*.tsv; do
   name=$(basename "$set" .tsv)
-  run asrkit transcribe "$set" --model "$box" --decoder greedy -o "$folder/out/$name-greedy"
-  run asrkit transcribe "$set" --model "$box" --beam 50 --lm none -o "$folder/out/$name-beam"
-  run asrkit transcribe "$set" --model "$box" --beam 50 -o "$folder/out/$name-lm"
-  run asrkit transcribe "$set" --model "$box" -o "$folder/out/$name-tuned"
+  run asrkit transcribe "$set" --model "$folder/exported" --decoder greedy -o "$folder/out/$name-greedy"
+  run asrkit transcribe "$set" --model "$folder/exported" --beam 50 --lm none -o "$folder/out/$name-beam"
+  run asrkit transcribe "$set" --model "$folder/exported" --beam 50 -o "$folder/out/$name-lm"
+  run asrkit transcribe "$set" --model "$folder/exported" -o "$folder/out/$name-tuned"
   for way in greedy beam lm tuned; do
     run asrkit score "$folder/out/$name-$way/hyp.txt" "$set" --worst 0
   done
 done
+# The card tells what this one heard and how well it does.
+run python "$here/english_card.py" "$folder"
+export_model "$folder/exported" "$box" "$folder/card.toml"

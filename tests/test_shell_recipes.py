@@ -37,6 +37,12 @@ def test_language_models_of_texts_have_names_of_their_own(tmp_path: Path) -> Non
     assert list(models.values()) == [*texts, "out/data/train.tsv", "out/lm/figures.txt"]
     mixed = next(call for call in calls if "--tune-on" in call)
     assert mixed.startswith(f"asrkit lm interpolate {' '.join([*models][:5])} --tune-on")
+    # The box gets what was scored, with a card that says how well it did.
+    assert calls[-2].endswith("english_card.py out")
+    assert calls[-1].endswith(
+        "models/english-small --model out/exported --half --compact --lm out/lm/small.bin --card out/card.toml"
+    )
+    assert sum("models/english-small" in call for call in calls) == 1
 
 
 @pytest.mark.parametrize(
