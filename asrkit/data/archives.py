@@ -19,7 +19,7 @@ from asrkit.data.rows import held_out_part
 from asrkit.data.tables import named_values
 from asrkit.errors import ManifestError, MissingPathError
 from asrkit.packages import needed
-from asrkit.reading import UNPACKING_ERRORS, parse_json
+from asrkit.reading import UNPACKING_ERRORS, files_below, parse_json
 from asrkit.writing import write_whole, written_whole
 
 _TARS = (".tar", ".tar.gz", ".tgz")
@@ -49,7 +49,7 @@ def archives_of(source: Path) -> list[Path]:
     """Return the archives that a source consists of: itself, or those of a folder; none for any other corpus."""
     if source.is_dir():
         is_read = any(layout.matches(source) for layout in LAYOUTS)
-        return [] if is_read else sorted(path for path in source.rglob("*") if _kind(path) and path.is_file())
+        return [] if is_read else [path for path in files_below(source) if _kind(path) and path.is_file()]
     return [source] if _kind(source) else []
 
 
@@ -188,7 +188,8 @@ def _item(
 
 
 def _nemo_manifests(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*manifest*.json"), *folder.glob("*manifest*.jsonl")])
+    found = sorted([*folder.glob("*manifest*.json"), *folder.glob("*manifest*.jsonl")])
+    return [path for path in found if not path.name.startswith(".")]
 
 
 def _nemo_lines(archive: Path) -> dict[str, list[dict[str, Any]]]:

@@ -99,7 +99,8 @@ def _row(
 
 
 def _tables(folder: Path, kind: str) -> list[Path]:
-    return [path for path in sorted(folder.glob(f"*{kind}*")) if path.name.endswith(_SUFFIXES)]
+    found = (path for path in sorted(folder.glob(f"*{kind}*")) if path.name.endswith(_SUFFIXES))
+    return [path for path in found if not path.name.startswith(".")]
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
