@@ -159,6 +159,7 @@ def test_the_first_bad_line_counts_the_others_and_scanning_keeps_the_good(folder
         ("", "is empty"),
         ("hello world\n", "is no manifest: the header 'hello world' lacks a column 'path'"),
         (HEADER, "lists no utterances"),
+        ('[{"path": "a.wav", "text": "x"}]\n', "is a JSON list; write an object a line"),
         ('path,"text\na.wav,x\n', "m.tsv:1: is not CSV: unexpected end of data"),
         (f"path,{'x' * 200_000}\na.wav,x\n", "m.tsv:1: is not CSV: field larger than field limit"),
     ],

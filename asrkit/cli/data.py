@@ -202,8 +202,7 @@ def export_command(
     from asrkit.data.preparation import keep_sources
     from asrkit.data.statistics import measure_durations
 
-    if to == "nemo":
-        keep_sources([source], [output])
+    keep_sources([source], [output])
     utterances, errors = measure_durations(read_manifest(source, audio_root))
     if to == "kaldi":
         write_kaldi(output, utterances)

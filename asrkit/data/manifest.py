@@ -152,6 +152,8 @@ def _read_file(path: Path) -> Iterator[Row | Problem]:
     first = next((line for line in lines if line.strip()), "")
     if not first:
         raise ManifestError("is empty; write a header and a line for each recording", path=path)
+    if first.lstrip().startswith("["):
+        raise ManifestError("is a JSON list; write an object a line: jq -c '.[]' FILE > FILE.jsonl", path=path)
     if first.lstrip().startswith("{"):
         return read_jsonl(path, lines)
     return (read_tsv if separator(first) == "\t" else read_csv)(path, lines)
