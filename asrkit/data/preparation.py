@@ -117,5 +117,16 @@ def keep_sources(sources: Sequence[Path], paths: Iterable[Path]) -> None:
                 )
 
 
+def keep_others(paths: Iterable[Path], own: Path) -> None:
+    """Refuse to write over files that are no earlier run's, which would have left ``own`` beside them.
+
+    Raises:
+        ManifestError: One of ``paths`` is there.
+    """
+    others = [] if own.exists() else [path for path in paths if path.exists()]
+    if others:
+        raise ManifestError("is kept: no earlier run like this one wrote it; name another output", path=others[0])
+
+
 def _is_near(source: Path, path: Path) -> bool:
     return path.is_relative_to(source) if source.is_dir() else path.parent == source.parent
