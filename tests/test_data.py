@@ -177,6 +177,8 @@ def test_missing_manifests_binary_files_and_unknown_folders(folder: Path) -> Non
     (folder / "m.tsv").write_bytes(b"id\tpath\n\xff\xfe\n")
     with pytest.raises(ManifestError, match=r"m.tsv:2: is not UTF-8"):
         read_manifest(folder / "m.tsv")
+    with pytest.raises(ManifestError, match=r"m.tsv.gz: is packed; unpack it"):
+        read_manifest((folder / "m.tsv").rename(folder / "m.tsv.gz"))
     with pytest.raises(ManifestError, match=r"no known corpus layout in this folder .*ljspeech.*librispeech"):
         read_manifest(folder)
 

@@ -50,6 +50,7 @@ def test_tar_shards_are_unpacked(tmp_path: Path) -> None:
             "x/a.wav": wav(),
             "x/a.json": b'{"text": "one", "speaker": "s", "n": [1]}',
             "../../b.wav": wav(),
+            "../../._b.txt": b"\0\5\x16\7\xff",  # as macOS packs it
             "../../b.txt": b"two\n",
             "c.wav": wav(),
         },
@@ -127,6 +128,9 @@ def test_a_broken_archive_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "a.tar") in problem_of(unpack, tmp_path / "a.tar", tmp_path / "out")
     tar_of(tmp_path / "b.tar", {"a.txt": b"no audio"})
     assert "holds no audio" in problem_of(unpack, tmp_path / "b.tar", tmp_path / "out")
+    for name, content in (("a.txt", b"caf\xe9"), ("a.json", b"{")):
+        tar_of(tmp_path / "c.tar", {name: content, "a.wav": wav()})
+        assert f"c.tar: its member '{name}' cannot be read" in problem_of(unpack, tmp_path / "c.tar", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

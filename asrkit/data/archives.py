@@ -30,8 +30,8 @@ _FREE_BYTES = 1 << 26
 _MAX_TEXT_BYTES = 16 << 20
 _ROWS = 8  # of a parquet file in memory
 _EXPECTED = (
-    "a column text or sentence beside the audio (parquet), or for each recording a .txt, a .json with text or a line "
-    "of NeMo's manifest beside the shard (tar)"
+    "a column text or sentence beside the audio (parquet), or for each recording a .txt or a .json with text right "
+    "before or after it, or a line of NeMo's manifest beside the shard (tar); unpack what is another corpus yourself"
 )
 
 
@@ -159,7 +159,7 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
             path = PurePosixPath(member.name)
             stem, dot, suffix = path.name.partition(".")
             suffix = f"{dot}{suffix}".lower()
-            if not member.isfile():
+            if not member.isfile() or path.name.startswith("."):  # ._NAME is what macOS keeps beside NAME
                 continue
             if str(path.parent / stem) != key:
                 yield from _item(key, audio, values, lines)
@@ -172,12 +172,20 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
             if is_audio:
                 audio = (PurePosixPath(suffix).suffix or suffix, content)
                 lines = told.get(member.name) or told.get(path.name) or []
-            elif suffix == ".json":
-                found = parse_json(content)
-                values |= named_values(found) if isinstance(found, dict) else {}
-            elif suffix in (".txt", ".text", ".transcript"):
-                values["text"] = content.decode("utf-8-sig").strip()
+            else:
+                values |= _told(member.name, suffix, content, archive)
         yield from _item(key, audio, values, lines)
+
+
+def _told(name: str, suffix: str, content: bytes, archive: Path) -> dict[str, Any]:
+    """Return what a text or an object beside a recording says of it."""
+    try:
+        if suffix in (".txt", ".text", ".transcript"):
+            return {"text": content.decode("utf-8-sig").strip()}
+        found = parse_json(content) if suffix == ".json" else None
+    except ValueError as error:
+        raise ManifestError(f"its member {name!r} cannot be read: {error}", path=archive) from None
+    return named_values(found) if isinstance(found, dict) else {}
 
 
 def _item(
