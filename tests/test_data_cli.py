@@ -13,10 +13,12 @@ import soundfile
 from test_download import Server, server, tar  # noqa: F401
 from typer.testing import CliRunner, Result
 
+from asrkit.cli.data import _print_statistics
 from asrkit.cli.whole import app
 from asrkit.data import read_manifest
 from asrkit.data.download import ARCHIVES, Archive
 from asrkit.data.split import SPLITS
+from asrkit.data.statistics import CorpusStatistics
 
 
 @pytest.fixture
@@ -153,6 +155,13 @@ def test_stats_count(ljspeech: Path) -> None:
     assert "600" in run("stats", ljspeech, "--plot", picture).stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "the figure cannot be written" in str(run("stats", ljspeech, "--plot", ljspeech / "stats.xyz").exception)
+
+
+def test_numbers_of_a_large_corpus_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = (281_241, 2_338, 960.91, 0, 1.3, 13.3, 24.5, 9_403_555, 89_114, 14.0, dict[str, int]())
+    _print_statistics([CorpusStatistics("a_corpus_of_a_long_name", *numbers).to_dict()])
+    words = capsys.readouterr().out.split()
+    assert [*map(words.count, ("281,241", "2,338", "960.91", "24.5", "9,403,555", "89,114"))] == [1] * 6
 
 
 def test_downloading_ends_in_manifests(

@@ -266,8 +266,8 @@ def _print_statistics(rows: list[dict[str, object]]) -> None:
         "words": "{num_words:,}",
         "distinct": "{num_distinct_words:,}",
     }
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("corpus", min_width=20, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("corpus", min_width=8, overflow="fold")
     for column in list(columns)[1:]:
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
