@@ -254,10 +254,10 @@ def test_a_value_of_another_type_is_the_problem_of_its_line(tmp_path: Path, chan
     found, problems = scan_manifest(tmp_path / "cuts.jsonl")
     assert [(u.id, u.speaker) for u in found] == [("s", "5")]
     assert [(p.line, p.message) for p in problems] == [(1, "a value has another type than lhotse gives it")]
-    for content in ("[" * 100_000, "{"):
-        (tmp_path / "cuts.jsonl").write_text(content)
-        with pytest.raises(ManifestError, match=r"cuts\.jsonl: cannot be read: "):
-            scan_manifest(tmp_path / "cuts.jsonl")
+    (tmp_path / "cuts.jsonl").write_text(f"{'[' * 100_000}\n5\n{json.dumps(good)}\n{{")  # the last one is cut short
+    found, problems = scan_manifest(tmp_path / "cuts.jsonl")
+    assert ([u.id for u in found], [p.line for p in problems]) == (["s"], [1, 2, 4])
+    assert problems[-1].message.startswith("is not JSON: ")
 
 
 def test_several_sources_become_one_corpus(tmp_path: Path) -> None:
