@@ -15,7 +15,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from asrkit.cli.whole import app
-from asrkit.data import archives, read_manifest
+from asrkit.data import archives, read_manifest, scan_manifest
 from asrkit.data.archives import unpack
 from asrkit.errors import ManifestError
 
@@ -141,9 +141,11 @@ def test_parquet_with_the_audio_inside(tmp_path: Path) -> None:
         {"audio": {"bytes": wav(), "path": path}, "sentence": "one", "client_id": "x", "up_votes": 2}
         for path in ("a.wav", None, None)
     ]
+    rows.append({"audio": None, "sentence": "lost"})
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-00000.parquet")
     manifest = unpack(tmp_path / "train-00000.parquet", tmp_path / "out")
-    utterance, *nameless = read_manifest(manifest)
+    (utterance, *nameless), problems = scan_manifest(manifest)
+    assert [problem.is_missing_audio for problem in problems] == [True]
     assert [one.id for one in nameless] == ["train-00000", "train-00000-0000003-1"]
     assert (utterance.id, utterance.text, utterance.speaker) == ("a", "one", "x")
     assert len(utterance.waveform(16_000)) == 1600

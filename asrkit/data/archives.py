@@ -235,12 +235,11 @@ def _of_parquet(archive: Path) -> Iterator[_Item]:
             raise ManifestError(f"unpacks to over {_MOST_UNPACKED} times its size, as no corpus does", path=archive)
         for batch in file.iter_batches(_ROWS):
             for row in batch.to_pylist():
-                audio = next((v for v in row.values() if isinstance(v, dict) and "bytes" in v), None)
+                audio = next((v for v in row.values() if isinstance(v, dict) and "bytes" in v), dict[str, Any]())
                 values = named_values({key: value for key, value in row.items() if value is not audio})
-                if audio is not None:
-                    path = PurePosixPath(str(audio.get("path") or ""))
-                    suffix = path.suffix.lower() if path.suffix.lower() in AUDIO_SUFFIXES else ".wav"
-                    name = str(values.get("utterance_id") or path.stem or archive.stem)
-                    yield _Item(name, suffix, audio["bytes"] or b"", [values])
+                path = PurePosixPath(str(audio.get("path") or ""))
+                suffix = path.suffix.lower() if path.suffix.lower() in AUDIO_SUFFIXES else ".wav"
+                name = str(values.get("utterance_id") or path.stem or archive.stem)
+                yield _Item(name, suffix, audio.get("bytes") or b"", [values])
     except ArrowException as error:
         raise ManifestError(f"cannot be read: {' '.join(str(error).split())}", path=archive) from None
