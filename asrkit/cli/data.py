@@ -122,9 +122,14 @@ def _import(
         raise typer.Exit(PARTLY_FAILED)
 
 
+def set_name(source: Path) -> str:
+    """Return what a set is called: as its folder, or its file without the suffix."""
+    return source.resolve().name if source.is_dir() else source.stem
+
+
 def _name(source: Path, place: int, sources: Sequence[Path]) -> str:
     """Return the name of a source, with its number where another has it too."""
-    names = [path.resolve().name if path.is_dir() else path.stem for path in sources]
+    names = [*map(set_name, sources)]
     return names[place] if names.count(names[place]) == 1 else f"{names[place]}-{place + 1}"
 
 
