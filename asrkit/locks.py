@@ -30,9 +30,7 @@ def hold(folder: Path) -> IO[bytes]:
     while not _try_lock(file, shared=False):
         if time.monotonic() > until:
             file.close()
-            raise InUseError(
-                "another run is writing into this folder; wait for it or choose another one with -o", path=folder
-            )
+            raise InUseError("another run is writing into this folder; wait for it or name another one", path=folder)
         time.sleep(_PAUSE_S)
     return file
 

@@ -1,4 +1,4 @@
-"""Files of strangers: of so many bytes, regular ones, and arrays in which nothing is ever executed.
+"""Files of strangers: found, of so many bytes, regular ones, and arrays in which nothing is ever executed.
 
 Nothing is allocated that a file does not hold.
 """
@@ -9,6 +9,7 @@ import errno
 import json
 import lzma
 import math
+import os
 import threading
 import zipfile
 import zlib
@@ -36,6 +37,35 @@ Header = tuple[tuple[int, ...], np.dtype[Any]]
 
 class UnreadableError(ValueError):
     """What is the matter with a file, in one line; who wanted it makes an error of their own of it."""
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the files below a folder, those in linked folders too, in the order of their paths.
+
+    What is hidden is left out: ``._NAME`` is what macOS keeps beside NAME.
+    """
+    found: list[Path] = []
+    met: set[tuple[int, int]] = set()
+    is_new_folder(folder, met)
+    for name, folders, files in os.walk(folder, followlinks=True):
+        parent = Path(name)
+        folders[:] = sorted(folder for folder in folders if is_new_folder(parent / folder, met))
+        found += [parent / file for file in files if not file.startswith(".")]
+    return sorted(found)
+
+
+def is_new_folder(folder: Path, met: set[tuple[int, int]]) -> bool:
+    """Whether a folder is neither hidden nor met before; links that form a loop end here."""
+    if folder.name.startswith("."):
+        return False
+    try:
+        status = folder.stat()
+    except OSError:
+        return False
+    key = (status.st_dev, status.st_ino)
+    is_new = key not in met
+    met.add(key)
+    return is_new
 
 
 def require_plain(path: Path) -> None:

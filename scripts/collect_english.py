@@ -4,7 +4,8 @@
         [--librispeech-dev DIR] [--speechocean DIR] [--kathleen DIR] [--cmu-arctic DIR] [--an4 DIR] [--ljspeech DIR]
         [--vctk DIR]
 
-Each DIR is a corpus as its makers publish it, unpacked; nothing is downloaded or copied. OUTPUT_DIR gets ``train.tsv``,
+Each DIR is a corpus as its makers publish it, unpacked, or a folder that holds it; nothing is downloaded or copied.
+OUTPUT_DIR gets ``train.tsv``,
 ``dev.tsv`` and ``test.tsv``, which name your files, and AN4 as WAV where it comes as .raw. What to take of each corpus,
 and who is in dev and test, stands in ``english_corpora.toml``. A corpus that is not given, or that its makers offer no
 more, is left out, with a line that says what it costs. ``prepare_english.py`` makes of these lists what is trained on.
@@ -24,11 +25,10 @@ from pathlib import Path
 
 from prepare_an4 import read_public_tree
 
-from asrkit.audio import SOUNDFILE_SUFFIXES
 from asrkit.data import Utterance, fit_text, scan_manifest, write_manifest
 from asrkit.data.lines import read_lines
 from asrkit.data.statistics import measure_durations
-from asrkit.errors import AsrkitError, ManifestError, MissingPathError
+from asrkit.errors import AsrkitError, ManifestError
 from asrkit.text import Alphabet
 
 TABLE = Path(__file__).with_name("english_corpora.toml")
@@ -48,6 +48,7 @@ class Corpus:
     utterances: dict[str, int]
     hours: dict[str, float]
     option: str = ""
+    known_by: str = ""
     speaker: str = "{}"
     train: list[str] = field(default_factory=list)
     dev: list[str] = field(default_factory=list)
@@ -98,32 +99,41 @@ def load_corpora(path: Path = TABLE) -> list[Corpus]:
     return [Corpus(name, **entry) for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items()]
 
 
-def read_layout(folder: Path, _: Corpus, __: argparse.Namespace) -> list[Utterance]:
-    """Read the tree of LibriSpeech, from whatever level of it, or LJSpeech; clips not used need not be there."""
+def find_corpus(folder: Path, corpus: Corpus) -> Path:
+    """Return the folder of a corpus: this one, or one of the corpus's name in it or up to two levels below.
+
+    Raises:
+        ManifestError: There is none.
+    """
+    name, _, within = corpus.known_by.partition("/")
+    below = (place for level in ("", "*/", "*/*/") for place in sorted(folder.glob(level + name)))
+    for place in (folder, *below):
+        if any(place.glob(within)):
+            return place
+    raise ManifestError(
+        f"holds no {within}; unpack {corpus.title} ({corpus.url}) and name its folder with --{corpus.option}",
+        path=folder,
+    )
+
+
+def read_layout(folder: Path, _: Corpus, __: Path) -> list[Utterance]:
+    """Read a part of LibriSpeech, LJSpeech, or Kathleen's texts beside recordings."""
     return _scan(folder)
 
 
-def read_speechocean(folder: Path, _: Corpus, __: argparse.Namespace) -> list[Utterance]:
+def read_speechocean(folder: Path, _: Corpus, __: Path) -> list[Utterance]:
     """Read the Kaldi folders ``train`` and ``test``, whose paths begin at the corpus folder."""
     return [utterance for part in ("train", "test") for utterance in _scan(folder / part, folder)]
 
 
-def read_an4(folder: Path, _: Corpus, arguments: argparse.Namespace) -> list[Utterance]:
+def read_an4(folder: Path, _: Corpus, output_dir: Path) -> Iterator[Utterance]:
     """Read the public tree's training list."""
-    if not (folder / "etc" / "an4_train.transcription").is_file():
-        raise ManifestError("holds no etc/an4_train.transcription; name the folder 'an4' of the archive", path=folder)
-    return list(read_public_tree(folder, arguments.output_dir / "an4_wav", arguments.an4_raw_endian))
+    return read_public_tree(folder, output_dir / "an4_wav")
 
 
-def read_kathleen(folder: Path, _: Corpus, __: argparse.Namespace) -> list[Utterance]:
-    """Read ``data/arctic_a0001_1592748574.wav`` and so on, each with its text beside it in .txt."""
-    recordings = {audio.with_suffix(""): audio for audio in folder.rglob("arctic_*") if _is_audio(audio)}
-    return list(_paired(sorted(folder.rglob("arctic_*.txt")), lambda text: recordings.get(text.with_suffix(""))))
-
-
-def read_cmu_arctic(folder: Path, _: Corpus, __: argparse.Namespace) -> Iterator[Utterance]:
-    """Read ``etc/txt.done.data`` and ``wav`` of ``cmu_us_bdl_arctic`` and so on; ids begin with the voice."""
-    for prompts in sorted(folder.glob("cmu_us_*_arctic*/etc/txt.done.data")):
+def read_cmu_arctic(folder: Path, _: Corpus, __: Path) -> Iterator[Utterance]:
+    """Read ``etc/txt.done.data`` and ``wav`` of one voice and those beside it; ids begin with the voice."""
+    for prompts in sorted(folder.absolute().parent.glob("cmu_us_*_arctic*/etc/txt.done.data")):
         voice_dir = prompts.parents[1]
         voice = voice_dir.name.split("_")[2]
         for match in filter(None, map(ARCTIC_PROMPT.match, read_lines(prompts))):
@@ -131,18 +141,14 @@ def read_cmu_arctic(folder: Path, _: Corpus, __: argparse.Namespace) -> Iterator
             yield Utterance(f"{voice}_{match[1]}", audio, match[2], speaker=voice)
 
 
-def read_vctk(folder: Path, corpus: Corpus, _: argparse.Namespace) -> list[Utterance]:
+def read_vctk(folder: Path, corpus: Corpus, _: Path) -> Iterator[Utterance]:
     """Read what is used of it alone: version 0.92 (its first microphone, silence trimmed) or 0.80."""
-
-    def find(text: Path) -> Path | None:
-        names = (
-            f"wav48_silence_trimmed/{text.parent.name}/{text.stem}_mic1.*",
-            f"wav48/{text.parent.name}/{text.stem}.*",
-        )
-        return next((audio for name in names for audio in sorted(folder.glob(name)) if _is_audio(audio)), None)
-
-    texts = sorted(text for text in folder.glob("txt/*/*.txt") if corpus.set_of(text.stem))
-    return [replace(u, speaker=u.id.partition("_")[0]) for u in _paired(texts, find)]
+    for text in sorted(text for text in folder.glob("txt/*/*.txt") if corpus.set_of(text.stem)):
+        speaker = text.parent.name
+        older = folder / "wav48" / speaker / f"{text.stem}.wav"
+        newer = folder / "wav48_silence_trimmed" / speaker / f"{text.stem}_mic1.flac"
+        audio = older if older.is_file() else newer
+        yield Utterance(text.stem, audio, " ".join(read_lines(text)), speaker=speaker)
 
 
 def _scan(folder: Path, audio_root: Path | None = None) -> list[Utterance]:
@@ -151,21 +157,12 @@ def _scan(folder: Path, audio_root: Path | None = None) -> list[Utterance]:
     return found
 
 
-def _paired(texts: Iterable[Path], find: Callable[[Path], Path | None]) -> Iterator[Utterance]:
-    for path in texts:
-        yield Utterance(path.stem, find(path) or path.with_suffix(".wav"), " ".join(read_lines(path)).strip())
-
-
-def _is_audio(path: Path) -> bool:
-    return path.suffix.lower() in SOUNDFILE_SUFFIXES
-
-
-READERS: dict[str, Callable[[Path, Corpus, argparse.Namespace], Iterable[Utterance]]] = {
+READERS: dict[str, Callable[[Path, Corpus, Path], Iterable[Utterance]]] = {
     "mini-librispeech": read_layout,
     "librispeech-train": read_layout,
     "librispeech-dev": read_layout,
     "speechocean": read_speechocean,
-    "kathleen": read_kathleen,
+    "kathleen": read_layout,
     "cmu-arctic": read_cmu_arctic,
     "an4": read_an4,
     "ljspeech": read_layout,
@@ -173,16 +170,14 @@ READERS: dict[str, Callable[[Path, Corpus, argparse.Namespace], Iterable[Utteran
 }
 
 
-def collect(corpus: Corpus, folder: Path, arguments: argparse.Namespace) -> dict[str, list[Utterance]]:
+def collect(corpus: Corpus, folder: Path, output_dir: Path) -> dict[str, list[Utterance]]:
     """Return a corpus's utterances of each set, measured and with texts that the alphabet can write.
 
     Raises:
-        MissingPathError: The folder is not there.
-        ManifestError: It is not this corpus.
+        ManifestError: The folder does not hold this corpus.
     """
-    if not folder.is_dir():
-        raise MissingPathError(f"no such folder (--{corpus.option})", path=folder)
-    wanted = [u for u in READERS[corpus.option](folder, corpus, arguments) if corpus.set_of(u.id)]
+    folder = find_corpus(folder, corpus)
+    wanted = [u for u in READERS[corpus.option](folder, corpus, output_dir) if corpus.set_of(u.id)]
     spelled = fit_text(sorted(wanted, key=_order), Alphabet()).utterances
     measured, errors = measure_durations(list(corpus.thinned(spelled)))
     warn_of_some(errors)
@@ -227,7 +222,6 @@ def parse_arguments(corpora: list[Corpus]) -> argparse.Namespace:
         first = next(corpus for corpus in corpora if corpus.option == option)
         text = f"{first.title} ({first.license}): {first.url}"
         parser.add_argument(f"--{option}", dest=option, type=Path, metavar="DIR", help=text)
-    parser.add_argument("--an4-raw-endian", choices=("little", "big"), default="little", help="of AN4's .raw audio")
     arguments = parser.parse_args()
     if all(getattr(arguments, option) is None for option in READERS):
         parser.error("no corpus given; name at least one, for example --mini-librispeech DIR")
@@ -251,7 +245,7 @@ def main() -> None:
                     f"--{corpus.option} DIR"
                 )
                 continue
-            sets = collect(corpus, folder, arguments)
+            sets = collect(corpus, folder, arguments.output_dir)
             print(describe(corpus, sets))
             for name, utterances in sets.items():
                 lists[name] += utterances

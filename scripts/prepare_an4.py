@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from asrkit.audio import probe
@@ -43,7 +44,7 @@ def split_speakers(utterances: list[Utterance]) -> dict[str, list[Utterance]]:
     return sets
 
 
-def read_public_tree(folder: Path, converted_dir: Path, raw_endian: str) -> Iterator[Utterance]:
+def read_public_tree(folder: Path, converted_dir: Path) -> Iterator[Utterance]:
     """Read ``etc/an4_train.transcription``; headerless audio is written as WAV under ``converted_dir``.
 
     Raises:
@@ -62,30 +63,33 @@ def read_public_tree(folder: Path, converted_dir: Path, raw_endian: str) -> Iter
         if audio is None:
             raise ManifestError(f"no audio for {utterance_id!r} under {folder / 'wav'}", path=path, line=line)
         if audio.suffix == ".raw":
-            audio = convert_raw(audio, converted_dir / f"{utterance_id}.wav", raw_endian)
+            audio = convert_raw(audio, converted_dir / f"{utterance_id}.wav")
         yield Utterance(utterance_id, audio, text, probe(audio).duration_s, speaker, "an4")
 
 
-def convert_raw(source: Path, target: Path, endian: str) -> Path:
-    """Write headerless 16-bit audio as WAV."""
+def convert_raw(source: Path, target: Path) -> Path:
+    """Write headerless 16-bit audio as WAV; of the two orders of bytes, the wrong one makes noise of any sound."""
     content = source.read_bytes()
     if not content or len(content) % 2:
         raise AudioError(f"its {len(content):,} bytes are no 16-bit samples; copy it again", path=source)
-    samples = np.frombuffer(content, ">i2" if endian == "big" else "<i2").astype(np.int16)
+    samples = min((np.frombuffer(content, order).astype(np.int16) for order in ("<i2", ">i2")), key=_roughness)
     with written_whole(target) as file:
         soundfile.write(file, samples, RAW_RATE_HZ, format="WAV")
     return target
+
+
+def _roughness(samples: npt.NDArray[np.int16]) -> float:
+    return float(np.abs(np.diff(samples.astype(np.int32))).sum())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
     parser.add_argument("output_dir", type=Path)
-    parser.add_argument("--raw-endian", choices=("little", "big"), default="little", help="of .raw audio")
     arguments = parser.parse_args()
     try:
         if (arguments.source / "etc" / "an4_train.transcription").is_file():
-            found = read_public_tree(arguments.source, arguments.output_dir / "wav", arguments.raw_endian)
+            found = read_public_tree(arguments.source, arguments.output_dir / "wav")
             utterances = sorted(found, key=lambda utterance: utterance.id)
         else:
             utterances = [u for u in read_manifest(arguments.source) if u.corpus == "an4"]

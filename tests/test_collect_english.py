@@ -81,10 +81,11 @@ def make_mini_librispeech(folder: Path) -> None:
 
 def make_librispeech_train(folder: Path) -> None:
     make_chapters(folder / "train-clean-100", "19-227-0072", "26-495-0091", "32-21625-0000", "39-121914-0001")
+    make_chapters(folder / "train-clean-100", "1088-134315-0000")  # Mini LibriSpeech is a part of it
 
 
 def make_librispeech_dev(folder: Path) -> None:
-    make_chapters(folder, "84-121123-0004", "174-168635-0001", "422-122949-0035", "777-126732-0001", "3752-4943-0000")
+    make_chapters(folder / "dev-clean", "84-121123-0004", "174-168635-0001", "422-122949-0035", "3752-4943-0000")
 
 
 def make_speechocean(folder: Path) -> None:
@@ -143,16 +144,17 @@ def make_vctk(folder: Path) -> None:
             write_audio(folder / "wav48_silence_trimmed" / speaker / f"{name}_{microphone}.flac")
 
 
-MAKERS: dict[str, Callable[[Path], None]] = {
-    "mini-librispeech": make_mini_librispeech,
-    "librispeech-train": make_librispeech_train,
-    "librispeech-dev": make_librispeech_dev,
-    "speechocean": make_speechocean,
-    "kathleen": make_kathleen,
-    "cmu-arctic": make_cmu_arctic,
-    "an4": make_an4,
-    "ljspeech": make_ljspeech,
-    "vctk": make_vctk,
+# Option, and what its archive unpacks to.
+MAKERS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "mini-librispeech": ("LibriSpeech", make_mini_librispeech),
+    "librispeech-train": ("LibriSpeech", make_librispeech_train),
+    "librispeech-dev": ("LibriSpeech", make_librispeech_dev),
+    "speechocean": ("speechocean762", make_speechocean),
+    "kathleen": ("dataset-voice-kathleen", make_kathleen),
+    "cmu-arctic": ("", make_cmu_arctic),
+    "an4": ("an4", make_an4),
+    "ljspeech": ("LJSpeech-1.1", make_ljspeech),
+    "vctk": ("VCTK-Corpus-0.92", make_vctk),
 }
 
 
@@ -187,9 +189,9 @@ def letters(utterance: Utterance) -> str:
 
 def test_public_layouts_become_three_lists(tmp_path: Path, run: Run) -> None:
     options: list[object] = []
-    for option, make in MAKERS.items():
-        make(tmp_path / option)
-        options += [f"--{option}", tmp_path / option]
+    for option, (folder, make) in MAKERS.items():
+        make(tmp_path / "all" / folder)
+        options += [f"--{option}", tmp_path / "all"]
     result = run(tmp_path / "out", *options)
     assert result.returncode == 0, result.stderr
     assert "NOT GIVEN" not in result.stderr and "left out" not in result.stderr
@@ -228,12 +230,21 @@ def test_public_layouts_become_three_lists(tmp_path: Path, run: Run) -> None:
         ("422-122949-0035", "ls-422"),
     ]
     assert {utterance.duration_s for utterance in train} == {0.5}
-    assert train[-1].audio_path == tmp_path / "vctk" / "wav48_silence_trimmed" / "p226" / "p226_011_mic1.flac"
+    assert (
+        train[-1].audio_path
+        == tmp_path / "all" / "VCTK-Corpus-0.92" / "wav48_silence_trimmed" / "p226" / "p226_011_mic1.flac"
+    )
     assert "vctk: 2 utterances for train, 461 expected" in result.stderr
     assert (
         "NOT OFFERED ANY MORE: Common Voice, 156 clips of releases 1 and 6.1, 0.21 h of train speech" in result.stderr
     )
     assert "librispeech_dev_clean: dev 1 utterances, 0.00 h (of 0.70 h); test 1 utterances, 0.00 h" in result.stdout
+
+
+def test_one_voice_brings_those_beside_it(tmp_path: Path, run: Run) -> None:
+    make_cmu_arctic(tmp_path)
+    assert run(tmp_path / "out", "--cmu-arctic", tmp_path / "cmu_us_bdl_arctic").returncode == 0
+    assert len(read_manifest(tmp_path / "out" / "train.tsv")) == 4
 
 
 def test_the_older_vctk_is_read_too(tmp_path: Path, run: Run) -> None:
@@ -299,7 +310,7 @@ def test_thinning_is_of_speakers_or_takes(script: ModuleType, rules: dict[str, o
 
 def test_what_is_missing_is_said(tmp_path: Path, run: Run) -> None:
     make_kathleen(tmp_path / "kathleen")
-    (tmp_path / "kathleen" / "data" / "arctic_b0469_1592527437.wav").unlink()
+    (tmp_path / "kathleen" / "data" / "arctic_b0469_1592527437.wav").write_bytes(b"")
     result = run(tmp_path / "out", "--kathleen", tmp_path / "kathleen")
     assert result.returncode == 0, result.stderr
     assert "left out" in result.stderr and "arctic_b0469_1592527437.wav" in result.stderr
@@ -312,19 +323,23 @@ def test_what_is_missing_is_said(tmp_path: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("an4", "holds no etc/an4_train.transcription"),
-        ("kathleen", "holds none of the recordings of Kathleen voice"),
-        ("mini-librispeech", "no known corpus layout"),
-        ("cmu-arctic", "holds none of the recordings of CMU ARCTIC"),
-        ("speechocean", "no such manifest or corpus folder"),
+        ("an4", "holds no etc/an4_train.transcription; unpack CMU AN4, training list (http"),
+        ("kathleen", "holds no arctic_*.txt; unpack Kathleen voice"),
+        ("mini-librispeech", "holds no */*/*.trans.txt; unpack Mini LibriSpeech, train-clean-5"),
+        ("cmu-arctic", "holds no etc/txt.done.data; unpack CMU ARCTIC"),
     ],
 )
-def test_a_folder_of_something_else_is_refused(tmp_path: Path, run: Run, option: str, message: str) -> None:
-    (tmp_path / "empty").mkdir()
-    result = run(tmp_path / "out", f"--{option}", tmp_path / "empty")
+@pytest.mark.parametrize("kind", ["folder", "archive", "nothing"])
+def test_what_is_no_such_corpus_is_refused(tmp_path: Path, run: Run, option: str, message: str, kind: str) -> None:
+    named = tmp_path / "corpus.tar.gz"
+    if kind == "folder":
+        write_lines(named / "corpus.tar.gz")
+    elif kind == "archive":
+        write_lines(named)
+    result = run(tmp_path / "out", f"--{option}", named)
     assert result.returncode == 1
-    assert message in result.stderr and str(tmp_path / "empty") in result.stderr
-    assert "Traceback" not in result.stderr
+    assert f"collect_english: {named}: {message}" in result.stderr
+    assert f"name its folder with --{option}" in result.stderr
 
 
 def test_no_corpus_at_all_is_a_mistake(tmp_path: Path) -> None:

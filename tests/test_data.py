@@ -159,6 +159,7 @@ def test_the_first_bad_line_counts_the_others_and_scanning_keeps_the_good(folder
         ("", "is empty"),
         ("hello world\n", "is no manifest: the header 'hello world' lacks a column 'path'"),
         (HEADER, "lists no utterances"),
+        ('[{"path": "a.wav", "text": "x"}]\n', "is a JSON list; write an object a line"),
         ('path,"text\na.wav,x\n', "m.tsv:1: is not CSV: unexpected end of data"),
         (f"path,{'x' * 200_000}\na.wav,x\n", "m.tsv:1: is not CSV: field larger than field limit"),
     ],
@@ -176,6 +177,8 @@ def test_missing_manifests_binary_files_and_unknown_folders(folder: Path) -> Non
     (folder / "m.tsv").write_bytes(b"id\tpath\n\xff\xfe\n")
     with pytest.raises(ManifestError, match=r"m.tsv:2: is not UTF-8"):
         read_manifest(folder / "m.tsv")
+    with pytest.raises(ManifestError, match=r"m.tsv.gz: is packed; unpack it"):
+        read_manifest((folder / "m.tsv").rename(folder / "m.tsv.gz"))
     with pytest.raises(ManifestError, match=r"no known corpus layout in this folder .*ljspeech.*librispeech"):
         read_manifest(folder)
 

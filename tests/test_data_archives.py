@@ -15,7 +15,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from asrkit.cli.whole import app
-from asrkit.data import archives, read_manifest
+from asrkit.data import archives, read_manifest, scan_manifest
 from asrkit.data.archives import unpack
 from asrkit.errors import ManifestError
 
@@ -50,6 +50,7 @@ def test_tar_shards_are_unpacked(tmp_path: Path) -> None:
             "x/a.wav": wav(),
             "x/a.json": b'{"text": "one", "speaker": "s", "n": [1]}',
             "../../b.wav": wav(),
+            "../../._b.txt": b"\0\5\x16\7\xff",  # as macOS packs it
             "../../b.txt": b"two\n",
             "c.wav": wav(),
         },
@@ -127,6 +128,9 @@ def test_a_broken_archive_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "a.tar") in problem_of(unpack, tmp_path / "a.tar", tmp_path / "out")
     tar_of(tmp_path / "b.tar", {"a.txt": b"no audio"})
     assert "holds no audio" in problem_of(unpack, tmp_path / "b.tar", tmp_path / "out")
+    for name, content in (("a.txt", b"caf\xe9"), ("a.json", b"{")):
+        tar_of(tmp_path / "c.tar", {name: content, "a.wav": wav()})
+        assert f"c.tar: its member '{name}' cannot be read" in problem_of(unpack, tmp_path / "c.tar", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -137,9 +141,11 @@ def test_parquet_with_the_audio_inside(tmp_path: Path) -> None:
         {"audio": {"bytes": wav(), "path": path}, "sentence": "one", "client_id": "x", "up_votes": 2}
         for path in ("a.wav", None, None)
     ]
+    rows.append({"audio": None, "sentence": "lost"})
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-00000.parquet")
     manifest = unpack(tmp_path / "train-00000.parquet", tmp_path / "out")
-    utterance, *nameless = read_manifest(manifest)
+    (utterance, *nameless), problems = scan_manifest(manifest)
+    assert [problem.is_missing_audio for problem in problems] == [True]
     assert [one.id for one in nameless] == ["train-00000", "train-00000-0000003-1"]
     assert (utterance.id, utterance.text, utterance.speaker) == ("a", "one", "x")
     assert len(utterance.waveform(16_000)) == 1600

@@ -13,10 +13,12 @@ import soundfile
 from test_download import Server, server, tar  # noqa: F401
 from typer.testing import CliRunner, Result
 
+from asrkit.cli.data import _print_statistics
 from asrkit.cli.whole import app
 from asrkit.data import read_manifest
 from asrkit.data.download import ARCHIVES, Archive
 from asrkit.data.split import SPLITS
+from asrkit.data.statistics import CorpusStatistics
 
 
 @pytest.fixture
@@ -122,6 +124,10 @@ def test_an_export_keeps_its_source(ljspeech: Path, tmp_path: Path) -> None:
     content = source.read_bytes()
     assert "is kept: it is the source" in str(run("export", source, source, "--to", "nemo").exception)
     assert source.read_bytes() == content
+    for _ in range(2):  # what was written is
+        assert run("export", source, tmp_path / "kaldi", "--to", "kaldi").exit_code == 0
+    kaldi = tmp_path / "kaldi"
+    assert "is kept: it is the source" in str(run("export", kaldi, kaldi, "--to", "kaldi").exception)
 
 
 def test_wrong_use_is_one_line(ljspeech: Path, tmp_path: Path) -> None:
@@ -149,6 +155,13 @@ def test_stats_count(ljspeech: Path) -> None:
     assert "600" in run("stats", ljspeech, "--plot", picture).stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "the figure cannot be written" in str(run("stats", ljspeech, "--plot", ljspeech / "stats.xyz").exception)
+
+
+def test_numbers_of_a_large_corpus_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = (281_241, 2_338, 960.91, 0, 1.3, 13.3, 24.5, 9_403_555, 89_114, 14.0, dict[str, int]())
+    _print_statistics([CorpusStatistics("a_corpus_of_a_long_name", *numbers).to_dict()])
+    words = capsys.readouterr().out.split()
+    assert [*map(words.count, ("281,241", "2,338", "960.91", "24.5", "9,403,555", "89,114"))] == [1] * 6
 
 
 def test_downloading_ends_in_manifests(
@@ -200,6 +213,6 @@ def test_lengths_of_a_manifest_are_measured_not_believed(tmp_path: Path) -> None
     (tmp_path / "m.jsonl").write_text("\n".join(lines) + "\n")
     result = run("import", tmp_path / "m.jsonl", "-o", tmp_path / "out.tsv")
     assert result.exit_code == 3
-    assert "holds no samples of this utterance" in result.stderr
+    assert "lasts 2.00 s, but 'u3' begins at 10.00 s; mend its start" in result.stderr
     lengths = {u.id: u.duration_s for u in read_manifest(tmp_path / "out.tsv")}
     assert lengths == {"u0": 2.0, "u1": 1.5, "u2": 1.0}

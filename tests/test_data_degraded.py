@@ -1,6 +1,7 @@
 """Degraded sets: what was asked for, in columns beside the text, the same for any threads; nothing is replaced."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -167,6 +168,15 @@ def test_the_command_writes_a_set_that_is_scored_by_what_was_done(corpus, tmp_pa
     rates = {line[0]: line for line in lines if line and line[0] in ("telephone", "mp3-32k")}
     assert any("100.00" in cell for cell in rates["telephone"])
     assert any(cell.startswith("0.00") for cell in rates["mp3-32k"])
+
+
+def test_a_set_is_called_as_its_folder(corpus, tmp_path):
+    folder = tmp_path / "LJSpeech-1.1"
+    folder.mkdir()
+    shutil.copy(read_manifest(corpus)[0].audio_path, folder / "a.wav")
+    (folder / "a.txt").write_text("one")
+    assert run(folder, "-o", tmp_path / "out", "--snr", "5").exit_code == 0
+    assert (tmp_path / "out" / "LJSpeech-1.1.tsv").is_file()
 
 
 @pytest.mark.parametrize(

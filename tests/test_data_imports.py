@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +133,15 @@ def test_a_text_by_another_name_is_not_called_empty(tmp_path: Path, name: str, c
 
 
 def test_broken_csv_lines_are_named(tmp_path: Path) -> None:
-    lay(tmp_path, {"m.csv": 'file_name,text\na.wav,one\nb.wav,"x"y\na.wav\n', "a.wav": None, "b.wav": None})
+    lay(
+        tmp_path,
+        {"m.csv": 'file_name,text\na.wav,one\nb.wav,"x"y\na.wav\nb.wav,"x\nb.wav,"y"\n', "a.wav": None, "b.wav": None},
+    )
     utterances, problems = scan_manifest(tmp_path / "m.csv")
     assert [utterance.id for utterance in utterances] == ["a"]
-    assert [(problem.line, problem.message[:10]) for problem in problems] == [(3, "is not CSV"), (4, "1 columns ")]
+    messages = ["is not CSV: ", "1 columns where", "is not CSV, with all that follows up to line 6: "]
+    assert [problem.line for problem in problems] == [3, 4, 5]
+    assert all(problem.message.startswith(said) for problem, said in zip(problems, messages, strict=True))
 
 
 def test_what_has_the_name_of_a_text_but_is_none_is_not_opened(tmp_path: Path) -> None:
@@ -262,6 +268,8 @@ def test_what_is_written_for_kaldi_reads_back_sorted(tmp_path: Path, has_parts: 
         Utterance(name, tmp_path / "a.wav", text, 0.05, speaker, None, *part)
         for name, text, speaker in (("b-1", "two", "b"), ("a-2", "one", "a"), ("a-10", "ten", "a"))
     ]
+    others = [replace(u, start_s=None if has_parts else 1.0, end_s=None, duration_s=0.1) for u in utterances]
+    write_kaldi(tmp_path / "kaldi", others)  # is replaced
     write_kaldi(tmp_path / "kaldi", utterances)
     again = read_manifest(tmp_path / "kaldi")
     assert [(u.id, u.text, u.speaker, u.start_s, u.end_s) for u in again] == sorted(

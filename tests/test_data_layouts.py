@@ -77,12 +77,26 @@ CORPORA = {
 @pytest.mark.parametrize("name", CORPORA)
 def test_corpora_are_read_as_people_have_them(tmp_path: Path, name: str) -> None:
     files, expected = CORPORA[name]
-    found, problems = scan_manifest(lay(tmp_path, dict(files)))
+    lay(tmp_path, dict(files))
+    for file in files:  # what macOS keeps beside each
+        (tmp_path / file).with_name(f"._{Path(file).name}").write_bytes(b"\0\5\x16\7\xff")
+    found, problems = scan_manifest(tmp_path)
     assert problems == []
     assert [(Path(os.path.normpath(u.audio_path)), u.text, u.speaker) for u in found] == [
         (tmp_path / audio, text, speaker) for audio, text, speaker in expected
     ]
     assert all(" " not in u.id and not u.id.endswith((".wav", ".flac", ".mp3")) for u in found)
+
+
+@pytest.mark.parametrize("name", ["recordings with texts", "vctk", "librispeech", "m-ailabs"])
+def test_linked_folders_are_read_too(tmp_path: Path, name: str) -> None:
+    files, expected = CORPORA[name]
+    lay(tmp_path / "elsewhere", dict(files))
+    (tmp_path / "corpus").mkdir()
+    for path in (tmp_path / "elsewhere").iterdir():
+        (tmp_path / "corpus" / path.name).symlink_to(path)
+    (tmp_path / "corpus" / "loop").symlink_to(tmp_path / "corpus")
+    assert len(read_manifest(tmp_path / "corpus")) == len(expected)
 
 
 def test_times_of_stm_are_kept(tmp_path: Path) -> None:
@@ -240,10 +254,10 @@ def test_a_value_of_another_type_is_the_problem_of_its_line(tmp_path: Path, chan
     found, problems = scan_manifest(tmp_path / "cuts.jsonl")
     assert [(u.id, u.speaker) for u in found] == [("s", "5")]
     assert [(p.line, p.message) for p in problems] == [(1, "a value has another type than lhotse gives it")]
-    for content in ("[" * 100_000, "{"):
-        (tmp_path / "cuts.jsonl").write_text(content)
-        with pytest.raises(ManifestError, match=r"cuts\.jsonl: cannot be read: "):
-            scan_manifest(tmp_path / "cuts.jsonl")
+    (tmp_path / "cuts.jsonl").write_text(f"{'[' * 100_000}\n5\n{json.dumps(good)}\n{{")  # the last one is cut short
+    found, problems = scan_manifest(tmp_path / "cuts.jsonl")
+    assert ([u.id for u in found], [p.line for p in problems]) == (["s"], [1, 2, 4])
+    assert problems[-1].message.startswith("is not JSON: ")
 
 
 def test_several_sources_become_one_corpus(tmp_path: Path) -> None:

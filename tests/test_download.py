@@ -21,7 +21,8 @@ import pytest
 
 from asrkit.data.archives import unpack as unpack_shards
 from asrkit.data.download import ARCHIVES, Archive, download, fetch_corpus
-from asrkit.errors import DownloadError, ManifestError
+from asrkit.errors import DownloadError, InUseError, ManifestError
+from asrkit.locks import LOCK_NAME, hold
 
 
 class Server:
@@ -100,6 +101,10 @@ def tar(*members: tuple[str, bytes | tarfile.TarInfo]) -> bytes:
 GOOD = tar(("Corpus/metadata.csv", b"LJ1|x|x\n"), ("Corpus/wavs/LJ1.wav", bytes(range(256)) * 400))
 
 
+def left(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name != LOCK_NAME]
+
+
 def offer(server: Server, content: bytes = GOOD) -> Archive:
     server.content = content
     return Archive(server.url, len(content), hashlib.sha256(content).hexdigest(), "Corpus", 1_000_000, 10)
@@ -111,7 +116,7 @@ def test_a_corpus_is_fetched_checked_and_unpacked(server: Server, tmp_path: Path
     folder = fetch_corpus(archive, tmp_path / "data", on_progress=lambda *event: seen.append(event))
     assert folder == tmp_path / "data" / "Corpus"
     assert (folder / "wavs" / "LJ1.wav").read_bytes() == bytes(range(256)) * 400
-    assert [path.name for path in (tmp_path / "data").iterdir()] == ["Corpus"]
+    assert [path.name for path in left(tmp_path / "data")] == ["Corpus"]
     assert list(dict.fromkeys(what for what, _, _ in seen)) == ["downloading", "checking", "unpacking"]
     assert ("downloading", len(GOOD), len(GOOD)) in seen
 
@@ -148,18 +153,24 @@ def test_a_server_without_ranges_sends_all_again(server: Server, tmp_path: Path)
     assert download(archive, tmp_path).read_bytes() == GOOD
 
 
+def test_one_download_at_a_time_writes_into_a_folder(server: Server, tmp_path: Path) -> None:
+    with hold(tmp_path), pytest.raises(InUseError, match="another run is writing into this folder"):
+        fetch_corpus(offer(server), tmp_path)
+    assert server.requests == []
+
+
 def test_a_bad_sum_is_refused_and_removed(server: Server, tmp_path: Path) -> None:
     archive = replace(offer(server), sha256="0" * 64)
     with pytest.raises(DownloadError, match=r"is damaged: its sha256 .* removed, run again"):
         fetch_corpus(archive, tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert not left(tmp_path)
 
 
 def test_too_many_bytes_are_refused(server: Server, tmp_path: Path) -> None:
     archive = replace(offer(server), size_bytes=len(GOOD) - 7)
     with pytest.raises(DownloadError, match="bytes are offered where"):
         fetch_corpus(archive, tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert not left(tmp_path)
 
 
 def test_being_offline_is_said_clearly(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +186,7 @@ def test_a_page_in_place_of_the_archive_is_not_kept(server: Server, tmp_path: Pa
     server.content = b"<html>sign in</html>"
     with pytest.raises(DownloadError, match=r"20 bytes are offered where .* wants a sign-in first"):
         fetch_corpus(archive, tmp_path)
-    assert not list(tmp_path.iterdir())
+    assert not left(tmp_path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
@@ -316,7 +327,7 @@ def test_what_a_server_may_send_instead_is_never_the_archive(
             fetch_corpus(archive, tmp_path)
         listener.shutdown(socket.SHUT_RDWR)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
-    assert [data for path in tmp_path.iterdir() if (data := path.read_bytes())] == [GOOD[:have]] * bool(have)
+    assert [data for path in left(tmp_path) if (data := path.read_bytes())] == [GOOD[:have]] * bool(have)
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
@@ -372,7 +383,7 @@ def test_hostile_members_are_refused_and_nothing_stays(
     data = tmp_path / "deep" / "data"
     with pytest.raises(DownloadError, match=message):
         fetch_corpus(archive, data)
-    assert [path.name for path in data.iterdir()] == ["corpus.tar.bz2"]
+    assert [path.name for path in left(data)] == ["corpus.tar.bz2"]
     assert [path.name for path in tmp_path.iterdir()] == ["deep"]
 
 

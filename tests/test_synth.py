@@ -139,5 +139,7 @@ def test_the_command_speaks_a_text_of_the_user(tmp_path: Path) -> None:
     assert result.stdout.split() == [str(tmp_path / "out" / f"{name}.tsv") for name in ("train", "dev", "test")]
     spoken = sorted(u.text for utterances in sets(tmp_path / "out").values() for u in utterances)
     assert spoken == ["four", "one", "three", "two"]
-    result = CliRunner().invoke(app, [*arguments, "--train", "50"])
-    assert "distinct sentences are needed" in str(result.exception)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    result = CliRunner().invoke(app, [*arguments, "--train", "50", *sizes[2:]])
+    assert "52 distinct sentences are needed, 4 are there" in str(result.exception)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == before

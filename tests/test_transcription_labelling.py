@@ -188,7 +188,17 @@ def test_the_command_writes_a_manifest_to_train_on(corpus: Path) -> None:
     code, text = label(*flags)
     assert code == 0
     assert "0 transcribed, 3 already done" in text
+    with pytest.raises(AsrkitError, match=r"train.tsv: is kept: it is the source"):
+        label("--lm", "lm.arpa", "--with", "out/train.tsv", "--target-wer", "90")
     assert Path("out/train.tsv").read_bytes() == first
+
+
+def test_a_training_set_of_somebody_else_is_kept(corpus: Path) -> None:
+    Path("out").mkdir()
+    write_manifest("out/train.tsv", [Utterance("t", corpus / "wavs/u0.wav", "ab", 1.0)])
+    with pytest.raises(AsrkitError, match=r"train.tsv: is kept: no earlier run like this one wrote it"):
+        label("--lm", "lm.arpa", "--target-wer", "90")
+    assert [utterance.id for utterance in read_manifest("out/train.tsv")] == ["t"]
 
 
 def test_a_folder_of_transcripts_that_is_a_link_is_not_written_to(corpus: Path) -> None:

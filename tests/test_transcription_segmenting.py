@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_transcription_aligning import SAID, STEP_S, Model, Network
 
 from asrkit.data import read_manifest
-from asrkit.errors import TranscriptionError
+from asrkit.errors import ManifestError, TranscriptionError
 from asrkit.report.segments_page import render_segments
 from asrkit.transcription.aligning import KnownTexts
 from asrkit.transcription.segmenting import (
@@ -162,6 +162,16 @@ def test_what_is_left_of_another_cut_goes(tmp_path: Path) -> None:
     (tmp_path / "corpus" / "audio" / "long-1-2.flac").write_bytes(b"")
     make(tmp_path)
     assert len([*(tmp_path / "corpus" / "audio").glob("*.flac")]) == 1
+
+
+@pytest.mark.parametrize("name", ["audio/mine.flac", "corpus.tsv"])
+def test_what_no_cut_made_is_kept(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "corpus" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"precious")
+    with pytest.raises(ManifestError, match=f"{name}: is kept: no earlier run like this one wrote it"):
+        make(tmp_path)
+    assert path.read_bytes() == b"precious"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")

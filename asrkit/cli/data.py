@@ -122,9 +122,14 @@ def _import(
         raise typer.Exit(PARTLY_FAILED)
 
 
+def set_name(source: Path) -> str:
+    """Return what a set is called: as its folder, or its file without the suffix."""
+    return source.resolve().name if source.is_dir() else source.stem
+
+
 def _name(source: Path, place: int, sources: Sequence[Path]) -> str:
     """Return the name of a source, with its number where another has it too."""
-    names = [path.resolve().name if path.is_dir() else path.stem for path in sources]
+    names = [*map(set_name, sources)]
     return names[place] if names.count(names[place]) == 1 else f"{names[place]}-{place + 1}"
 
 
@@ -202,8 +207,7 @@ def export_command(
     from asrkit.data.preparation import keep_sources
     from asrkit.data.statistics import measure_durations
 
-    if to == "nemo":
-        keep_sources([source], [output])
+    keep_sources([source], [output])
     utterances, errors = measure_durations(read_manifest(source, audio_root))
     if to == "kaldi":
         write_kaldi(output, utterances)
@@ -267,8 +271,8 @@ def _print_statistics(rows: list[dict[str, object]]) -> None:
         "words": "{num_words:,}",
         "distinct": "{num_distinct_words:,}",
     }
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("corpus", min_width=20, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("corpus", min_width=8, overflow="fold")
     for column in list(columns)[1:]:
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asrkit.cli.bars import Bars
-from asrkit.cli.data import PARTLY_FAILED, AlphabetOption, data_app, list_some, say, say_ignored, text_settings
+from asrkit.cli.data import (
+    PARTLY_FAILED,
+    AlphabetOption,
+    data_app,
+    list_some,
+    say,
+    say_ignored,
+    set_name,
+    text_settings,
+)
 from asrkit.cli.showing import show
 from asrkit.cli.transcribe_options import AudioRoot
 from asrkit.errors import ConfigError
@@ -124,7 +133,6 @@ def _set_names(manifests: Sequence[Path]) -> dict[str, Path | str]:
     """Name each set after its file; where names repeat, number them."""
     names: dict[str, Path | str] = {}
     for number, path in enumerate(manifests, 1):
-        path = path.resolve() if not path.name else path
-        name = path.name if path.is_dir() else path.stem
+        name = set_name(path)
         names[f"{name}-{number}" if name in names else name] = path
     return names

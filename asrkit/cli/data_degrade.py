@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from asrkit.cli.bars import Bars
-from asrkit.cli.data import data_app, end_with, say
+from asrkit.cli.data import data_app, end_with, say, set_name
 from asrkit.cli.showing import show
 from asrkit.cli.transcribe_options import AudioRoot
 from asrkit.errors import ConfigError
@@ -58,7 +58,7 @@ def degrade_command(
             utterances,
             output,
             config,
-            name=source.stem or source.resolve().name,
+            name=set_name(source),
             seed=seed,
             sample_rate_hz=sample_rate_hz,
             suffix=f".{audio_format}",

@@ -54,10 +54,14 @@ def label_command(
     from asrkit.cli.settings import load_model
     from asrkit.config import TranscriptionConfig
     from asrkit.data import read_manifest, write_manifest
+    from asrkit.data.preparation import keep_others, keep_sources
     from asrkit.transcription import transcribe
     from asrkit.transcription.labelling import Excluded, choose_surest, labelled_by, list_utterances, published_parts
     from asrkit.transcription.results import read_results
 
+    manifest, listed = output / "train.tsv", output / "untranscribed.tsv"
+    keep_sources([path for path in (true, *(exclude or [])) if path is not None], [manifest])
+    keep_others([manifest], listed)
     bundle = load_model(model, say)
     lm = lm or bundle.language_model
     decoding, calibration = _calibrated(bundle, lm)
@@ -75,7 +79,6 @@ def label_command(
         raise ConfigError("all recordings are in excluded sets; nothing is left to label")
     output.mkdir(parents=True, exist_ok=True)
     refuse_links(output / "transcripts", output)
-    listed = output / "untranscribed.tsv"
     write_manifest(listed, found)
     with TranscriptionProgress() as view:
         summary = transcribe(
@@ -98,7 +101,6 @@ def label_command(
     kept, expected = choose_surest(labelled, calibration, target_wer / 100)
     corpus = [*known, *(replace(one.utterance, weight=weight) for one in kept)]
     confidences = ["" for _ in known] + [f"{one.confidence:.4f}" for one in kept]
-    manifest = output / "train.tsv"
     write_manifest(manifest, corpus, {"confidence": confidences})
     hours = sum(one.utterance.duration_s or 0.0 for one in kept) / 3600
     say(f"{len(kept):,} of {len(labelled):,} utterances kept, {hours:.2f} h: {expected}")

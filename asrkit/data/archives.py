@@ -19,7 +19,7 @@ from asrkit.data.rows import held_out_part
 from asrkit.data.tables import named_values
 from asrkit.errors import ManifestError, MissingPathError
 from asrkit.packages import needed
-from asrkit.reading import UNPACKING_ERRORS, parse_json
+from asrkit.reading import UNPACKING_ERRORS, files_below, parse_json
 from asrkit.writing import write_whole, written_whole
 
 _TARS = (".tar", ".tar.gz", ".tgz")
@@ -30,8 +30,8 @@ _FREE_BYTES = 1 << 26
 _MAX_TEXT_BYTES = 16 << 20
 _ROWS = 8  # of a parquet file in memory
 _EXPECTED = (
-    "a column text or sentence beside the audio (parquet), or for each recording a .txt, a .json with text or a line "
-    "of NeMo's manifest beside the shard (tar)"
+    "a column text or sentence beside the audio (parquet), or for each recording a .txt or a .json with text right "
+    "before or after it, or a line of NeMo's manifest beside the shard (tar); unpack what is another corpus yourself"
 )
 
 
@@ -49,7 +49,7 @@ def archives_of(source: Path) -> list[Path]:
     """Return the archives that a source consists of: itself, or those of a folder; none for any other corpus."""
     if source.is_dir():
         is_read = any(layout.matches(source) for layout in LAYOUTS)
-        return [] if is_read else sorted(path for path in source.rglob("*") if _kind(path) and path.is_file())
+        return [] if is_read else [path for path in files_below(source) if _kind(path) and path.is_file()]
     return [source] if _kind(source) else []
 
 
@@ -159,7 +159,7 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
             path = PurePosixPath(member.name)
             stem, dot, suffix = path.name.partition(".")
             suffix = f"{dot}{suffix}".lower()
-            if not member.isfile():
+            if not member.isfile() or path.name.startswith("."):  # ._NAME is what macOS keeps beside NAME
                 continue
             if str(path.parent / stem) != key:
                 yield from _item(key, audio, values, lines)
@@ -172,12 +172,20 @@ def _of_tar(archive: Path) -> Iterator[_Item]:
             if is_audio:
                 audio = (PurePosixPath(suffix).suffix or suffix, content)
                 lines = told.get(member.name) or told.get(path.name) or []
-            elif suffix == ".json":
-                found = parse_json(content)
-                values |= named_values(found) if isinstance(found, dict) else {}
-            elif suffix in (".txt", ".text", ".transcript"):
-                values["text"] = content.decode("utf-8-sig").strip()
+            else:
+                values |= _told(member.name, suffix, content, archive)
         yield from _item(key, audio, values, lines)
+
+
+def _told(name: str, suffix: str, content: bytes, archive: Path) -> dict[str, Any]:
+    """Return what a text or an object beside a recording says of it."""
+    try:
+        if suffix in (".txt", ".text", ".transcript"):
+            return {"text": content.decode("utf-8-sig").strip()}
+        found = parse_json(content) if suffix == ".json" else None
+    except ValueError as error:
+        raise ManifestError(f"its member {name!r} cannot be read: {error}", path=archive) from None
+    return named_values(found) if isinstance(found, dict) else {}
 
 
 def _item(
@@ -188,7 +196,8 @@ def _item(
 
 
 def _nemo_manifests(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*manifest*.json"), *folder.glob("*manifest*.jsonl")])
+    found = sorted([*folder.glob("*manifest*.json"), *folder.glob("*manifest*.jsonl")])
+    return [path for path in found if not path.name.startswith(".")]
 
 
 def _nemo_lines(archive: Path) -> dict[str, list[dict[str, Any]]]:
@@ -226,12 +235,11 @@ def _of_parquet(archive: Path) -> Iterator[_Item]:
             raise ManifestError(f"unpacks to over {_MOST_UNPACKED} times its size, as no corpus does", path=archive)
         for batch in file.iter_batches(_ROWS):
             for row in batch.to_pylist():
-                audio = next((v for v in row.values() if isinstance(v, dict) and "bytes" in v), None)
+                audio = next((v for v in row.values() if isinstance(v, dict) and "bytes" in v), dict[str, Any]())
                 values = named_values({key: value for key, value in row.items() if value is not audio})
-                if audio is not None:
-                    path = PurePosixPath(str(audio.get("path") or ""))
-                    suffix = path.suffix.lower() if path.suffix.lower() in AUDIO_SUFFIXES else ".wav"
-                    name = str(values.get("utterance_id") or path.stem or archive.stem)
-                    yield _Item(name, suffix, audio["bytes"] or b"", [values])
+                path = PurePosixPath(str(audio.get("path") or ""))
+                suffix = path.suffix.lower() if path.suffix.lower() in AUDIO_SUFFIXES else ".wav"
+                name = str(values.get("utterance_id") or path.stem or archive.stem)
+                yield _Item(name, suffix, audio.get("bytes") or b"", [values])
     except ArrowException as error:
         raise ManifestError(f"cannot be read: {' '.join(str(error).split())}", path=archive) from None

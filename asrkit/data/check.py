@@ -121,9 +121,10 @@ def check_sets(
         entries += [_Entry(name, u, texts.get(u.id, ""), is_unread=u.id in unread) for u in utterances]
     findings += _measure(entries, on_progress)
     readable = [entry for entry in entries if entry.facts is not None]
-    checks = (_check_audio(sample_rate_hz), _check_limits(next(iter(manifests)), min_seconds, max_seconds))
-    for check in (*checks, _check_text(step_ms)):
-        findings += [finding for entry in readable for finding in check(entry)]
+    for entry in readable:
+        findings += _check_audio(entry, sample_rate_hz)
+        findings += _check_limits(entry, entry.set_name == next(iter(manifests)), min_seconds, max_seconds)
+        findings += _check_text(entry, step_ms)
     findings += _check_rates(readable)
     findings += _check_copies(readable)
     findings += _check_leaks(readable, list(manifests))
@@ -205,60 +206,51 @@ def _finding(entry: _Entry, kind: str, reason: str, fix: str, quarantined: bool 
     return Finding(entry.set_name, entry.utterance.id, kind, reason, fix, quarantined)
 
 
-def _check_audio(sample_rate_hz: int) -> Callable[[_Entry], Iterable[Finding]]:
-    def check(entry: _Entry) -> Iterable[Finding]:
-        facts = entry.facts
-        assert facts is not None
-        if facts.level_db < SILENT_DB:
-            yield _finding(entry, "silent", f"level {facts.level_db:.0f} dB", "record it again or remove it")
-        if facts.clipped_share > CLIPPED_SHARE:
-            reason = f"{facts.clipped_share:.1%} of the samples are cut at full scale"
-            yield _finding(entry, "clipped", reason, "record it again at a lower level", quarantined=False)
-        if facts.sample_rate_hz < sample_rate_hz:
-            reason = f"{facts.sample_rate_hz:,} Hz: nothing above {facts.sample_rate_hz // 2:,} Hz is there"
-            fix = f"record at {sample_rate_hz:,} Hz or more, or train a model at the lower rate"
-            yield _finding(entry, "rate", reason, fix, quarantined=False)
-        named_s = entry.utterance.duration_s
-        slack_s = _LENGTH_SLACK_S + _LENGTH_SLACK_SHARE * facts.duration_s
-        if named_s is not None and abs(named_s - facts.duration_s) > slack_s:
-            reason = f"the manifest says {named_s:.2f} s, the recording has {facts.duration_s:.2f} s"
-            yield _finding(entry, "length", reason, "the clean manifest has the true length", quarantined=False)
-
-    return check
+def _check_audio(entry: _Entry, sample_rate_hz: int) -> Iterable[Finding]:
+    facts = entry.facts
+    assert facts is not None
+    if facts.level_db < SILENT_DB:
+        yield _finding(entry, "silent", f"level {facts.level_db:.0f} dB", "record it again or remove it")
+    if facts.clipped_share > CLIPPED_SHARE:
+        reason = f"{facts.clipped_share:.1%} of the samples are cut at full scale"
+        yield _finding(entry, "clipped", reason, "record it again at a lower level", quarantined=False)
+    if facts.sample_rate_hz < sample_rate_hz:
+        reason = f"{facts.sample_rate_hz:,} Hz: nothing above {facts.sample_rate_hz // 2:,} Hz is there"
+        fix = f"record at {sample_rate_hz:,} Hz or more, or train a model at the lower rate"
+        yield _finding(entry, "rate", reason, fix, quarantined=False)
+    named_s = entry.utterance.duration_s
+    slack_s = _LENGTH_SLACK_S + _LENGTH_SLACK_SHARE * facts.duration_s
+    if named_s is not None and abs(named_s - facts.duration_s) > slack_s:
+        reason = f"the manifest says {named_s:.2f} s, the recording has {facts.duration_s:.2f} s"
+        yield _finding(entry, "length", reason, "the clean manifest has the true length", quarantined=False)
 
 
-def _check_limits(train: str, min_seconds: float, max_seconds: float) -> Callable[[_Entry], Iterable[Finding]]:
-    def check(entry: _Entry) -> Iterable[Finding]:
-        assert entry.facts is not None
-        seconds, is_trained_on = entry.facts.duration_s, entry.set_name == train
-        if seconds < min_seconds:
-            reason = f"{seconds:.2f} s is shorter than training.min_seconds = {min_seconds:g}"
-            yield _finding(entry, "limits", reason, "remove it, or set training.min_seconds lower", is_trained_on)
-        if seconds > max_seconds:
-            reason = f"{seconds:.1f} s is longer than training.max_seconds = {max_seconds:g}"
-            yield _finding(entry, "limits", reason, "cut it, or set training.max_seconds higher", is_trained_on)
-
-    return check
+def _check_limits(entry: _Entry, is_trained_on: bool, min_seconds: float, max_seconds: float) -> Iterable[Finding]:
+    assert entry.facts is not None
+    seconds = entry.facts.duration_s
+    if seconds < min_seconds:
+        reason = f"{seconds:.2f} s is shorter than training.min_seconds = {min_seconds:g}"
+        yield _finding(entry, "limits", reason, "remove it, or set training.min_seconds lower", is_trained_on)
+    if seconds > max_seconds:
+        reason = f"{seconds:.1f} s is longer than training.max_seconds = {max_seconds:g}"
+        yield _finding(entry, "limits", reason, "cut it, or set training.max_seconds higher", is_trained_on)
 
 
-def _check_text(step_ms: float) -> Callable[[_Entry], Iterable[Finding]]:
-    def check(entry: _Entry) -> Iterable[Finding]:
-        assert entry.facts is not None
-        if entry.is_unread:
-            reason = f"digits or signs of {(entry.utterance.text or '')[:40]!r} cannot be spelled"
-            yield _finding(entry, "digits", reason, "write them as they are read, or set data.language to read them")
-            return
-        if not entry.text:
-            reason = f"nothing of {(entry.utterance.text or '')[:40]!r} can be spelled"
-            yield _finding(entry, "alphabet", reason, "correct the text or use an alphabet that has its letters")
-            return
-        steps = int(entry.facts.duration_s * 1000 / step_ms)
-        needed = steps_needed(entry.text)
-        if needed > steps:
-            reason = f"the text needs {needed} steps, {entry.facts.duration_s:.2f} s give {steps}"
-            yield _finding(entry, "too long", reason, "wrong text or cut audio; else a model with a smaller stride")
-
-    return check
+def _check_text(entry: _Entry, step_ms: float) -> Iterable[Finding]:
+    assert entry.facts is not None
+    if entry.is_unread:
+        reason = f"digits or signs of {(entry.utterance.text or '')[:40]!r} cannot be spelled"
+        yield _finding(entry, "digits", reason, "write them as they are read, or set data.language to read them")
+        return
+    if not entry.text:
+        reason = f"nothing of {(entry.utterance.text or '')[:40]!r} can be spelled"
+        yield _finding(entry, "alphabet", reason, "correct the text or use an alphabet that has its letters")
+        return
+    steps = int(entry.facts.duration_s * 1000 / step_ms)
+    needed = steps_needed(entry.text)
+    if needed > steps:
+        reason = f"the text needs {needed} steps, {entry.facts.duration_s:.2f} s give {steps}"
+        yield _finding(entry, "too long", reason, "wrong text or cut audio; else a model with a smaller stride")
 
 
 def _check_rates(entries: Sequence[_Entry]) -> Iterable[Finding]:

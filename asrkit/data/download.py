@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from asrkit.errors import DownloadError
+from asrkit.locks import hold
 from asrkit.reading import one_line, require_plain, while_it_comes
 from asrkit.writing import refuse_links
 
@@ -73,6 +74,7 @@ def fetch_corpus(
 
     Raises:
         DownloadError: The server cannot be reached, what it sent is damaged, or the archive is hostile.
+        InUseError: Another download into this folder goes on.
     """
     into = Path(into)
     folder = into / archive.folder
@@ -80,14 +82,15 @@ def fetch_corpus(
         return folder
     try:
         into.mkdir(parents=True, exist_ok=True)
-        for name in (f"{archive.file_name}.part", archive.file_name, f".{archive.folder}.part"):
-            refuse_links(into / name, into)
-            if not (into / name).is_dir():
-                require_plain(into / name)
-        path = download(archive, into, on_progress)
-        unpack(path, archive, into, on_progress)
-        if not keep_archive:
-            path.unlink()
+        with hold(into):
+            for name in (f"{archive.file_name}.part", archive.file_name, f".{archive.folder}.part"):
+                refuse_links(into / name, into)
+                if not (into / name).is_dir():
+                    require_plain(into / name)
+            path = download(archive, into, on_progress)
+            unpack(path, archive, into, on_progress)
+            if not keep_archive:
+                path.unlink()
     except OSError as error:
         raise DownloadError(f"cannot be written: {error.strerror or error}", path=into) from None
     return folder

@@ -57,15 +57,14 @@ def read_kaldi(folder: Path) -> Iterator[Row | Problem]:
 
 
 def write_kaldi(folder: Path | str, utterances: Sequence[Utterance]) -> None:
-    """Write a Kaldi data folder, sorted as Kaldi wants it.
+    """Write a Kaldi data folder, sorted as Kaldi wants it; of one written before, no table stays.
 
     Raises:
         ManifestError: The folder cannot be written, or an utterance is a part without an end.
     """
     folder = Path(folder)
     has_parts = any(utterance.start_s is not None or utterance.channel is not None for utterance in utterances)
-    tables: dict[str, list[str]] = {name: [] for name in ("wav.scp", "text", "utt2spk", "utt2dur")}
-    segments: list[str] = []
+    tables: dict[str, list[str]] = {name: [] for name in ("wav.scp", "text", "utt2spk", "utt2dur", "segments")}
     speakers: dict[str, list[str]] = {}
     for utterance in sorted(utterances, key=lambda utterance: utterance.id.encode()):
         recording_id = f"{utterance.id}-rec" if has_parts else utterance.id
@@ -82,14 +81,14 @@ def write_kaldi(folder: Path | str, utterances: Sequence[Utterance]) -> None:
             if end_s is None:
                 raise ManifestError(f"{utterance.id!r} has neither an end nor a duration", path=folder)
             channel = "" if utterance.channel is None else f" {utterance.channel}"
-            segments.append(f"{utterance.id} {recording_id} {start_s:.3f} {end_s:.3f}{channel}")
+            tables["segments"].append(f"{utterance.id} {recording_id} {start_s:.3f} {end_s:.3f}{channel}")
     tables["spk2utt"] = [f"{speaker} {' '.join(ids)}" for speaker, ids in sorted(speakers.items())]
-    if has_parts:
-        tables["segments"] = segments
     try:
         for name, lines in tables.items():
             if lines:
                 write_whole(folder / name, "".join(f"{line}\n" for line in lines))
+            else:
+                (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise ManifestError(f"cannot be written: {error.strerror}", path=folder) from None
 

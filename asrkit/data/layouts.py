@@ -19,6 +19,7 @@ from asrkit.data.lines import read_lines
 from asrkit.data.rows import Problem, Row, held_out_part
 from asrkit.data.tables import read_csv, read_jsonl, read_tsv
 from asrkit.errors import ManifestError
+from asrkit.reading import files_below
 
 _LOOKED_AT = 5  # lines
 _SIDES = {"1": "0", "2": "1", "A": "0", "B": "1"}  # of a call, as stm names its channels
@@ -103,7 +104,7 @@ class Listed:
     def read(self, folder: Path) -> Iterator[Row | Problem]:
         """Yield the lines of all tables."""
         find = cache(_audio_in)
-        for path in sorted(self._tables(folder)):
+        for path in self._tables(folder):
             whose = re.search(self.speaker, path.relative_to(folder.parent).as_posix())
             lines = [(content, re.fullmatch(self.line, content)) for content in read_lines(path)]
             # A table of recordings with one channel calls it 1, or A; it need not be named.
@@ -131,11 +132,13 @@ class Listed:
                 )
 
     def _tables(self, folder: Path) -> Iterator[Path]:
-        return (path for path in folder.glob(self.tables) if path.is_file())
+        name = self.tables.removeprefix("**/")
+        paths = [folder / name] if name == self.tables else files_below(folder)
+        return (path for path in paths if path.match(name) and path.is_file())
 
 
 def _recordings(folder: Path) -> Iterable[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in AUDIO_SUFFIXES)
+    return (path for path in files_below(folder) if path.suffix.lower() in AUDIO_SUFFIXES)
 
 
 def _audio_in(folder: Path) -> dict[str, Path]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +33,35 @@ def read_lhotse(source: Path) -> Iterator[Row | Problem]:
     folder = source if source.is_dir() else source.parent
     cuts = _tables(folder, "cuts") if source.is_dir() else [source] if "cuts" in source.name else []
     for path in cuts:
-        for line, cut in _objects(path):
-            yield from _of_right_types(path, line, _cut_rows(path, line, cut))
+        for line, content in _lines(path):
+            yield from _well_formed(path, line, content, _cut_rows)
     if cuts:
         return
-    recordings = {str(made.get("id")): made for path in _tables(folder, "recordings") for _, made in _objects(path)}
+    made = (_parsed(content) for path in _tables(folder, "recordings") for _, content in _lines(path))
+    recordings = {str(recording.get("id")): recording for recording in made}
     for path in _tables(folder, "supervisions") if source.is_dir() else [source]:
-        for line, said in _objects(path):
-            yield from _of_right_types(path, line, _said_rows(path, line, said, recordings))
+        for line, content in _lines(path):
+            yield from _well_formed(path, line, content, partial(_said_rows, recordings=recordings))
 
 
-def _of_right_types(path: Path, line: int, rows: Iterator[Row | Problem]) -> Iterator[Row | Problem]:
+def _well_formed(
+    path: Path, line: int, content: str, rows: Callable[[Path, int, dict[str, Any]], Iterator[Row | Problem]]
+) -> Iterator[Row | Problem]:
     try:
-        yield from list(rows)
+        yield from list(rows(path, line, parse_json(content)))
+    except JSONDecodeError as error:
+        yield Problem(path, line, f"is not JSON: {error}")
     except (AttributeError, TypeError, ValueError, OverflowError):
         yield Problem(path, line, "a value has another type than lhotse gives it")
+
+
+def _parsed(content: str) -> dict[str, Any]:
+    """Return an object; an empty one for what is none, whose lack is told where it is wanted."""
+    try:
+        value = parse_json(content)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _said_rows(
@@ -99,17 +114,17 @@ def _row(
 
 
 def _tables(folder: Path, kind: str) -> list[Path]:
-    return [path for path in sorted(folder.glob(f"*{kind}*")) if path.name.endswith(_SUFFIXES)]
+    found = (path for path in sorted(folder.glob(f"*{kind}*")) if path.name.endswith(_SUFFIXES))
+    return [path for path in found if not path.name.startswith(".")]
 
 
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
             for line, content in enumerate(iter(partial(file.readline, _MOST_IN_A_LINE + 1), ""), 1):
                 if len(content) > _MOST_IN_A_LINE:
                     raise ValueError(f"line {line} is longer than {_MOST_IN_A_LINE:,} characters")
-                value = parse_json(content) if content.strip() else None
-                if isinstance(value, dict):
-                    yield line, value
+                if content.strip():
+                    yield line, content
     except UNPACKING_ERRORS as error:
         raise ManifestError(f"cannot be read: {error}", path=path) from None

@@ -21,6 +21,7 @@ from asrkit.data.utterance import Utterance
 from asrkit.errors import ManifestError, MissingPathError
 from asrkit.writing import written_whole
 
+_PACKED = (".zip", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 _COLUMNS = ("utterance_id", "path", "seconds", "speaker", "corpus")
 
 
@@ -148,10 +149,14 @@ def _read_file(path: Path) -> Iterator[Row | Problem]:
         raise ManifestError("is an archive; unpack it first: asrkit data import FILE -o corpus.tsv", path=path)
     if is_lhotse_table(path):
         return read_lhotse(path)
+    if path.suffix.lower() in _PACKED:
+        raise ManifestError("is packed; unpack it and name what comes out", path=path)
     lines = read_lines(path)
     first = next((line for line in lines if line.strip()), "")
     if not first:
         raise ManifestError("is empty; write a header and a line for each recording", path=path)
+    if first.lstrip().startswith("["):
+        raise ManifestError("is a JSON list; write an object a line: jq -c '.[]' FILE > FILE.jsonl", path=path)
     if first.lstrip().startswith("{"):
         return read_jsonl(path, lines)
     return (read_tsv if separator(first) == "\t" else read_csv)(path, lines)

@@ -110,10 +110,22 @@ def keep_sources(sources: Sequence[Path], paths: Iterable[Path]) -> None:
     """
     for path in (path for path in paths if path.exists()):
         for source in (source for source in sources if source.exists()):
-            if path.samefile(source) or (_is_near(source.resolve(), path.resolve()) and not is_own_manifest(path)):
+            may_belong = path.is_file() and _is_near(source.resolve(), path.resolve()) and not is_own_manifest(path)
+            if path.samefile(source) or may_belong:
                 raise ManifestError(
                     f"is kept: it is the source {source}, or may belong to it; name another output", path=path
                 )
+
+
+def keep_others(paths: Iterable[Path], own: Path) -> None:
+    """Refuse to write over files that are no earlier run's, which would have left ``own`` beside them.
+
+    Raises:
+        ManifestError: One of ``paths`` is there.
+    """
+    others = [] if own.exists() else [path for path in paths if path.exists()]
+    if others:
+        raise ManifestError("is kept: no earlier run like this one wrote it; name another output", path=others[0])
 
 
 def _is_near(source: Path, path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,47 +105,31 @@ def named_split(
         ConfigError: There is no such split.
         ManifestError: There are too few utterances or chapters.
     """
+    if name not in SPLITS:
+        raise ConfigError(f"unknown split {name!r}; known: {', '.join(SPLITS)}")
     if name == "last500":
-        return _split_last500(utterances)
-    if name == "chapter":
-        return _split_chapters(utterances)
-    if name == "random":
-        nobody = {utterance.id: replace(utterance, speaker=None) for utterance in utterances}
-        kept_out = {utterance.id for utterance in split_utterances(list(nobody.values()), dev_share, seed)[1]}
-        return _sets(utterances, lambda utterance: "dev" if utterance.id in kept_out else "train")
-    if name == "speaker":
-        train, dev = split_utterances(utterances, dev_share, seed)
-        return {"train": train, "dev": dev}
-    raise ConfigError(f"unknown split {name!r}; known: {', '.join(SPLITS)}")
+        places = _last500(utterances)
+    elif name == "chapter":
+        places = _chapters(utterances)
+    else:
+        drawn = utterances if name == "speaker" else [replace(utterance, speaker=None) for utterance in utterances]
+        places = {utterance.id: "dev" for utterance in split_utterances(drawn, dev_share, seed)[1]}
+    return {set_name: [u for u in utterances if places.get(u.id, "train") == set_name] for set_name in SPLITS[name]}
 
 
-def _split_last500(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
+def _last500(utterances: Sequence[Utterance]) -> dict[str, str]:
+    """Return the sets of the held-out ids."""
     if len(utterances) <= 500:
         raise ManifestError(f"the split last500 needs more than 500 utterances, not {len(utterances)}; use random")
-    ids = sorted(utterance.id for utterance in utterances)
-    places = dict.fromkeys(ids[:-500], "train") | dict.fromkeys(ids[-500:-250], "dev")
-    return _sets(utterances, lambda utterance: places.get(utterance.id, "test"))
+    ids = sorted(utterance.id for utterance in utterances)[-500:]
+    return dict.fromkeys(ids[:250], "dev") | dict.fromkeys(ids[250:], "test")
 
 
-def _split_chapters(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
-    chapters = sorted({_chapter(utterance) for utterance in utterances})
+def _chapters(utterances: Sequence[Utterance]) -> dict[str, str]:
+    """Return the sets of the held-out ids."""
+    chapter_of = {utterance.id: utterance.id.rpartition("-")[0] or utterance.id for utterance in utterances}
+    chapters = sorted(set(chapter_of.values()))
     if len(chapters) < 10:
         raise ManifestError(f"the split chapter needs at least 10 chapters, not {len(chapters)}; use random")
-    dev, test = set(chapters[4::10]), set(chapters[9::10])
-
-    def place(utterance: Utterance) -> str:
-        chapter = _chapter(utterance)
-        return "dev" if chapter in dev else "test" if chapter in test else "train"
-
-    return _sets(utterances, place)
-
-
-def _chapter(utterance: Utterance) -> str:
-    return utterance.id.rpartition("-")[0] or utterance.id
-
-
-def _sets(utterances: Sequence[Utterance], place: Callable[[Utterance], str]) -> dict[str, list[Utterance]]:
-    sets: dict[str, list[Utterance]] = {"train": [], "dev": []}
-    for utterance in utterances:
-        sets.setdefault(place(utterance), []).append(utterance)
-    return sets
+    sets = dict.fromkeys(chapters[4::10], "dev") | dict.fromkeys(chapters[9::10], "test")
+    return {utterance_id: sets[chapter] for utterance_id, chapter in chapter_of.items() if chapter in sets}

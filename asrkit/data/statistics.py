@@ -58,9 +58,11 @@ def measure_durations(
                 errors.append(error)
                 continue
             end_s = None if utterance.end_s is None else min(utterance.end_s, whole_s)
-            duration_s = (whole_s if end_s is None else end_s) - (utterance.start_s or 0.0)
+            start_s = utterance.start_s or 0.0
+            duration_s = (whole_s if end_s is None else end_s) - start_s
             if duration_s <= 0:
-                errors.append(AudioError("holds no samples of this utterance", path=utterance.audio_path))
+                reason = f"lasts {whole_s:.2f} s, but {utterance.id!r} begins at {start_s:.2f} s; mend its start"
+                errors.append(AudioError(reason, path=utterance.audio_path))
                 continue
             utterance = replace(utterance, duration_s=duration_s, end_s=end_s)
         measured.append(utterance)

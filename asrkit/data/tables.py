@@ -78,7 +78,8 @@ def read_csv(path: Path, lines: Sequence[str]) -> Iterator[Row | Problem]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Problem(path, line, f"is not CSV: {error}")
+            through = f", with all that follows up to line {reader.line_num}" if reader.line_num > line else ""
+            yield Problem(path, line, f"is not CSV{through}: {error}")
             continue
         if cells:
             yield _table_row(path, line, fields, cells)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from asrkit.audio import AUDIO_SUFFIXES, Reading, load_waveform, probe
 from asrkit.errors import AudioError
+from asrkit.reading import files_below
 
 Value = TypeVar("Value")
 
@@ -47,7 +48,7 @@ class RecordingFolder:
     def __init__(self, folder: Path | str, sample_rate_hz: int) -> None:
         folder = Path(folder)
         self.sample_rate_hz = sample_rate_hz
-        self.paths = sorted(path for path in folder.rglob("*") if _is_recording(path))
+        self.paths = [path for path in files_below(folder) if _is_recording(path)]
         if not self.paths:
             raise AudioError("holds no recordings; name a folder with WAV, FLAC, MP3 or other audio", path=folder)
         for path in self.paths:
@@ -70,4 +71,4 @@ class RecordingFolder:
 
 
 def _is_recording(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()

@@ -75,16 +75,19 @@ def synthesize_corpus(
         raise SynthesisError(f"the built-in sentences are English; give some in {language!r}")
     output_dir = Path(output_dir)
     total = sizes.train + sizes.dev + sizes.test
-    source = distinct_sentences(seed) if sentences is None else iter(dict.fromkeys(filter(None, sentences)))
+    source = distinct_sentences(seed) if sentences is None else dict.fromkeys(filter(None, sentences))
+    chosen = list(islice(source, total))
+    if len(chosen) < total:
+        raise SynthesisError(
+            f"{total:,} distinct sentences are needed, {len(chosen):,} are there; give more or ask for fewer utterances"
+        )
+    spoken = iter(chosen)
     manifests: dict[str, Path] = {}
     done = 0
     for name in ("test", "dev", "train"):
         refuse_links(output_dir / name, output_dir)
-        chosen = list(islice(source, getattr(sizes, name)))
-        if len(chosen) < getattr(sizes, name):
-            raise SynthesisError(f"{total:,} distinct sentences are needed; give more or ask for fewer utterances")
         utterances = []
-        for index, text in enumerate(chosen):
+        for index, text in enumerate(islice(spoken, getattr(sizes, name))):
             utterances.append(_speak_utterance(output_dir, name, index, text, seed, language))
             done += 1
             on_progress(done, total)

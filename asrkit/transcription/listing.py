@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asrkit.audio import AUDIO_SUFFIXES
-from asrkit.reading import parse_json
+from asrkit.reading import is_new_folder, parse_json
 from asrkit.transcription.naming import OWN_NAMES, RUN_NAME, TRANSCRIPT_SUFFIXES, absolute, without_channel
 
 _SHOWN_SUFFIXES = 10
@@ -147,12 +147,12 @@ def _is_there(path: Path) -> bool:
 def _walk(top: Path, recursive: bool, wanted: Wanted, left_out: list[Path]) -> Iterator[tuple[Path, str | None]]:
     """Yield the audio files below a folder with their problems, each folder once, in a fixed order."""
     seen: set[tuple[int, int]] = set()
-    _is_new(top, seen)
+    is_new_folder(top, seen)
     problems: list[OSError] = []
     written: set[Path] = set()  # output folders, and what is below them
     for name, folders, files in os.walk(top, followlinks=True, onerror=problems.append):
         parent = Path(name)
-        folders[:] = sorted(folder for folder in folders if recursive and _is_new(parent / folder, seen))
+        folders[:] = sorted(folder for folder in folders if recursive and is_new_folder(parent / folder, seen))
         if RUN_NAME in files or parent.parent in written:
             written.add(parent)
         names = set(files)
@@ -166,20 +166,6 @@ def _walk(top: Path, recursive: bool, wanted: Wanted, left_out: list[Path]) -> I
                     left_out.append(path)
     for error in problems:
         yield absolute(error.filename), f"the folder cannot be listed: {str(error.strerror).lower()}"
-
-
-def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
-    """Whether a folder is neither hidden nor met before; links that form a loop end here."""
-    if folder.name.startswith("."):
-        return False
-    try:
-        status = folder.stat()
-    except OSError:
-        return False
-    key = (status.st_dev, status.st_ino)
-    is_new = key not in seen
-    seen.add(key)
-    return is_new
 
 
 def _problem(path: Path) -> str | None:

@@ -16,6 +16,7 @@ import numpy as np
 from asrkit.audio import FloatArray, iterate_waveform, probe, write_waveform
 from asrkit.config import TranscriptionConfig
 from asrkit.data import Utterance, write_manifest
+from asrkit.data.preparation import keep_others
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.aligning import KnownTexts, align
 from asrkit.transcription.naming import absolute
@@ -95,6 +96,7 @@ def segment(
     Raises:
         MissingPathError: A named path does not exist.
         TranscriptionError: Nothing can be used of the recordings, or the folder cannot be written.
+        ManifestError: The folder has a ``corpus.tsv`` or recordings in ``audio/`` of somebody else.
     """
     folder = Path(output_dir)
     for name in (AUDIO, ALIGNED):  # where files are removed, too
@@ -102,6 +104,7 @@ def segment(
             refuse_links(folder / name, folder)
         except OSError as error:
             raise unwritable(folder / name, error) from None
+    keep_others([folder / MANIFEST, *(folder / AUDIO).glob("*")], folder / ALIGNED)
     config = config or TranscriptionConfig()
     own = glob.escape(absolute(folder / AUDIO).as_posix())  # of an earlier run, where it lies below the recordings
     config = config.replace(format=("json",), exclude=(*config.exclude, f"{own}/*"))
