@@ -22,6 +22,7 @@ from asrkit.transcription.naming import (
     RESULTS_NAME,
     RUN_NAME,
     SHARDS_FOLDER,
+    WRITTEN_NAME,
     file_in,
 )
 from asrkit.transcription.outputs import (
@@ -32,7 +33,8 @@ from asrkit.transcription.outputs import (
     write_atomically,
 )
 from asrkit.transcription.results import ResultsLog, read_results
-from asrkit.writing import TEMPORARY_PATTERN, refuse_links, written_whole
+from asrkit.transcription.written import WrittenFiles
+from asrkit.writing import TEMPORARY_PATTERN, refuse_links, write_whole, written_whole
 
 
 class OutputFolder:
@@ -69,12 +71,17 @@ class OutputFolder:
                 self._lock = hold(path)
             except OSError as error:
                 raise unwritable(path, error) from None
+        try:
+            self.written = WrittenFiles(path, whole, read_only=read_only)
+        except OSError as error:
+            raise unwritable(path / WRITTEN_NAME, error) from None
         self.results = ResultsLog(path, read_only=read_only)
         self._layout = _layout_of(path)
 
     def close(self) -> None:
         """Let the folder go; a run that did not finish is marked as interrupted."""
         self.results.close()
+        self.written.close()
         if self._lock is not None:
             if self._description.get("state") == "running":
                 with contextlib.suppress(TranscriptionError):
@@ -92,6 +99,11 @@ class OutputFolder:
             TranscriptionError: They cannot be read, or not be written here.
         """
         layout = _layout_of(tables)
+        if not self._is_shard:  # which knows what the whole folder does
+            try:
+                self.written.take_over(tables)
+            except OSError as error:
+                raise unwritable(self.path / WRITTEN_NAME, error) from None
         for transcript in read_results(tables):
             if is_wanted(transcript.utterance_id):
                 self._layout = layout if not len(self.results) or layout == self._layout else None
@@ -209,10 +221,8 @@ class OutputFolder:
         kept = set(done) | held - set(failed)
         self.results.finish(kept)
         if self._failures:
-            lines = [_table_line(*row) for row in sorted(self._failures)]
-            write_atomically(
-                self.path / FAILURES_NAME, "utterance_id\taudio\treason\n" + b"".join(lines).decode("utf-8")
-            )
+            rows = [("utterance_id", "audio", "reason"), *sorted(self._failures)]
+            write_atomically(self.path / FAILURES_NAME, b"".join(_table_line(*row) for row in rows))
         asked = {*done, *(row[0] for row in self._failures)}
         self._describe(
             state="finished",
@@ -247,7 +257,7 @@ class OutputFolder:
         self._description |= changes
         path = self.path / RUN_NAME
         try:
-            write_atomically(path, json.dumps(self._description, indent=2) + "\n")
+            write_whole(path, json.dumps(self._description, indent=2) + "\n")
         except OSError as error:
             raise unwritable(path, error) from None
 

@@ -18,7 +18,7 @@ from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
 from asrkit.tuning.confidence import Doubt, ExpectedErrors
 
-_SHOWN_ORPHANS = 5
+_SHOWN_NAMES = 5
 
 
 class Ledger:
@@ -105,6 +105,9 @@ class Ledger:
         self._summary.failures.sort(key=lambda failure: failure.utterance_id)
         if self._calibration is not None:
             self._summary.expected = ExpectedErrors.of(self._calibration, list(self._done.values()))
+        if self._files is not None and self._files.kept:
+            self._summary.kept = sorted(map(self._files.name_of, self._files.kept))
+            self._observer.remark(_say_kept(self._summary.kept))
         if self._folder is not None:
             self._summary.orphans = self._folder.orphans(self._done, self._unread)
             if self._summary.orphans:
@@ -122,6 +125,10 @@ class Ledger:
         results = self._folder.results
         transcript = replace(results.read(item.earlier), utterance_id=item.recording.utterance_id)
         if item.is_renamed:
+            if self._files is not None and not self._attempt(
+                item.recording, partial(self._files.remove, item.recording)
+            ):
+                return False
             results.append([transcript])
         return self._write(item.recording, transcript)
 
@@ -201,9 +208,17 @@ class Ledger:
 
 
 def _say_orphans(ids: Sequence[str]) -> str:
-    shown = ", ".join(ids[:_SHOWN_ORPHANS]) + (f" and {len(ids) - _SHOWN_ORPHANS:,} more" * (len(ids) > _SHOWN_ORPHANS))
     what = "1 earlier result has" if len(ids) == 1 else f"{len(ids):,} earlier results have"
-    return f"{what} no recording any more or another id now and left hyp.txt; files of theirs stay: {shown}"
+    return f"{what} no recording any more or another id now and left hyp.txt; files of theirs stay: {_some_of(ids)}"
+
+
+def _say_kept(names: Sequence[str]) -> str:
+    what = "1 file stays as it is" if len(names) == 1 else f"{len(names):,} files stay as they are"
+    return f"{what}, changed since or from elsewhere (--overwrite writes anew): {_some_of(names)}"
+
+
+def _some_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {len(names) - _SHOWN_NAMES:,} more" * (len(names) > _SHOWN_NAMES))
 
 
 def failure_of(recording: Recording, problem: str | None) -> Failure:

@@ -7,9 +7,7 @@ line only its place is kept in memory.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from asrkit.reading import parse_json, require_plain
 from asrkit.transcription.naming import ASIDE_NAME, HYPOTHESES_NAME, RESULTS_NAME
 from asrkit.transcription.outputs import unwritable
 from asrkit.transcription.transcript import Transcript
+from asrkit.transcription.written import open_log
 from asrkit.tuning.confidence import Doubt
 from asrkit.writing import written_whole
 
@@ -55,7 +54,7 @@ class ResultsLog:
         self._foreign: list[tuple[int, int]] = []  # offset and length
         self._end = 0
         try:
-            self._file: IO[bytes] = _open(self.path, read_only=read_only)
+            self._file: IO[bytes] = open_log(self.path, read_only=read_only)
             for offset, line in _whole_lines(self._file):
                 self._end = offset + len(line)
                 self._index(offset, line)
@@ -158,15 +157,6 @@ class ResultsLog:
         except (ValueError, KeyError, TypeError, AttributeError):
             if line.strip(b"\0 \t\r\n"):  # else nothing is in it
                 self._foreign.append((offset, len(line)))
-
-
-def _open(path: Path, *, read_only: bool) -> IO[bytes]:
-    require_plain(path)
-    if read_only:
-        return (path if path.exists() else Path(os.devnull)).open("rb", buffering=0)
-    if path.is_symlink():  # what it leads to is not ours to cut
-        raise OSError(errno.EINVAL, "is a link", str(path))
-    return path.open("r+b" if path.exists() else "w+b", buffering=0)
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

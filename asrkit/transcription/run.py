@@ -227,7 +227,7 @@ class _Run:
         self.observer = observer
         self.summary = TranscriptionSummary(self.output_dir)
         mirror = None if in_place else self.output_dir
-        self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config)
+        self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config, overwrite=overwrite)
         self._make_runner = make_runner or partial(_runner, observer=observer)
 
     def list(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
@@ -253,6 +253,8 @@ class _Run:
             if self.output_dir is not None and not self.overwrite:
                 tables = open_tables(self.output_dir, self.config.shard_of, read_only=True)
                 folder = stack.enter_context(closing(tables))
+                if self.files is not None:
+                    self.files.written = tables.written
             for chunk in self._scanner(folder).scan(recordings, self.config.jobs):
                 yield from chunk
 
@@ -298,7 +300,9 @@ class _Run:
         if not self.overwrite:
             written = () if self.files.beside_audio else map(self.files.paths, recordings)  # else each is looked at
             refuse_strangers(self.output_dir, chain.from_iterable(written))
-        return open_tables(self.output_dir, self.config.shard_of)
+        folder = open_tables(self.output_dir, self.config.shard_of)
+        self.files.written = folder.written
+        return folder
 
     def _scanner(self, folder: OutputFolder | None) -> Scanner:
         def has_emissions(recording: Recording) -> bool:
