@@ -178,25 +178,8 @@ class OutputFolder:
     def _emissions_path(self, output: str) -> Path:
         return file_in(self._emissions, output, EMISSIONS_SUFFIX)
 
-    def orphans(self, done: Collection[str], unread: Collection[Path]) -> list[str]:
-        """Return the earlier results whose recording is gone, or goes by another id now; arguments as of ``finish``."""
-        heard = {self._audio_of(utterance_id) for utterance_id in done}
-        lost = set(unread)
-        return sorted(
-            utterance_id
-            for utterance_id in set(self.results) - set(done)
-            if self._audio_of(utterance_id) in heard or not self._may_have_audio(utterance_id, lost)
-        )
-
-    def finish(
-        self,
-        done: Collection[str],
-        failed: Collection[str],
-        unread: Collection[Path],
-        summary: Mapping[str, Any],
-        **notes: Any,
-    ) -> None:
-        """Write the sorted results of all runs into this folder that still hold.
+    def held(self, done: Collection[str], failed: Collection[str], unread: Collection[Path]) -> set[str]:
+        """Return the ids of earlier results that still hold, beside what is done.
 
         A result of an earlier run that was not asked for this time, or whose audio could not be looked at, stays as
         long as its audio is there, it was made with the same model and settings, and no other id stands for the same
@@ -206,24 +189,31 @@ class OutputFolder:
             done: Ids that have a transcript, made now or before.
             failed: Ids whose audio is no use; what an earlier run made of other audio of that name goes.
             unread: Files and folders that could not be looked at; nobody knows that audio in them is gone.
-            summary: What the run did.
-            notes: What else ``run.json`` is to say.
         """
         lost = set(unread)
         heard = {self._audio_of(utterance_id) for utterance_id in done}
-        held = {
+        return {
             utterance_id
             for utterance_id in self._made_with(self._description["provenance"]["key"])
             if self._audio_of(utterance_id) not in heard and self._may_have_audio(utterance_id, lost)
-        }
-        if self._is_shard:
-            held &= {row[0] for row in self._failures}
-        kept = set(done) | held - set(failed)
+        } - set(failed)
+
+    def finish(self, done: Collection[str], held: Set[str], summary: Mapping[str, Any], **notes: Any) -> None:
+        """Write the sorted results of all runs into this folder that still hold.
+
+        Args:
+            done: Ids that have a transcript, made now or before.
+            held: Other ids whose results hold; of a shard they are for another one to keep, unless they failed.
+            summary: What the run did.
+            notes: What else ``run.json`` is to say.
+        """
+        failed = {row[0] for row in self._failures}
+        kept = {*done, *(held & failed if self._is_shard else held)}
         self.results.finish(kept)
         if self._failures:
             rows = [("utterance_id", "audio", "reason"), *sorted(self._failures)]
             write_atomically(self.path / FAILURES_NAME, b"".join(_table_line(*row) for row in rows))
-        asked = {*done, *(row[0] for row in self._failures)}
+        asked = {*done, *failed}
         self._describe(
             state="finished",
             num_recordings=len(asked),

@@ -109,10 +109,11 @@ class Ledger:
             self._summary.kept = sorted(map(self._files.name_of, self._files.kept))
             self._observer.remark(_say_kept(self._summary.kept))
         if self._folder is not None:
-            self._summary.orphans = self._folder.orphans(self._done, self._unread)
+            held = self._folder.held(self._done, self._useless, self._unread)
+            self._summary.orphans = sorted({*self._folder.results} - held - self._useless - self._done.keys())
             if self._summary.orphans:
                 self._observer.remark(_say_orphans(self._summary.orphans))
-            self._folder.finish(self._done, self._useless, self._unread, self._summary.to_dict())
+            self._folder.finish(self._done, held, self._summary.to_dict())
 
     def _earlier_doubt(self, utterance_id: str) -> Doubt:
         entry = None if self._folder is None else self._folder.results.get(utterance_id)
@@ -208,8 +209,9 @@ class Ledger:
 
 
 def _say_orphans(ids: Sequence[str]) -> str:
-    what = "1 earlier result has" if len(ids) == 1 else f"{len(ids):,} earlier results have"
-    return f"{what} no recording any more or another id now and left hyp.txt; files of theirs stay: {_some_of(ids)}"
+    what = "1 earlier result" if len(ids) == 1 else f"{len(ids):,} earlier results"
+    why = "no recording any more, another id now, or other settings"
+    return f"{what} left hyp.txt ({why}); files of theirs stay: {_some_of(ids)}"
 
 
 def _say_kept(names: Sequence[str]) -> str:

@@ -37,7 +37,8 @@ class TranscriptionSummary:
         planned: Of a dry run: what there is to do, as id, state and path.
         estimate: Of a plan: what the run will cost.
         left_out: Files of folders that were passed over: how many of each suffix, and hidden ones.
-        orphans: Ids of earlier results whose recording is gone, or has another id now.
+        orphans: Ids of earlier results whose recording is gone, has another id now, or was not asked for while others
+            were made with other settings.
         kept: Files that were not written, since what is there was changed or comes from elsewhere.
         expected: Word errors that all transcripts asked for, those made before among them, are to be expected to have;
             None where confidences are not calibrated.
