@@ -193,8 +193,8 @@ class Ledger:
             self._fail(recording, f"only a part could be salvaged: {damage}")
 
     def _give_up(self, recording: Recording, problem: str | None) -> None:
-        """Take note of a recording whose audio is no use."""
-        if recording.fingerprint:
+        """Take note of a recording whose audio, or text, is no use."""
+        if recording.fingerprint or recording.version:
             self._useless.add(recording.utterance_id)
         else:
             self._unread.append(recording.path)

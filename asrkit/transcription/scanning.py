@@ -97,6 +97,8 @@ class Scanner:
                 stamp += f"-{recording.start_s or 0.0}-{recording.end_s}"
             if recording.channel is not None:  # a manifest may name it
                 stamp += f"-ch{recording.channel + 1}"
+            if recording.version:
+                stamp += f"-{recording.version}"
             recording = replace(recording, fingerprint=stamp)
             return [self._with_length(part) for part in self._channels(recording)]
         except Exception as error:  # a broken file must not end the run
