@@ -172,3 +172,18 @@ def test_a_dialogue_goes_with_its_channels_in_every_format(tmp_path: Path) -> No
     assert split("txt", "json") == ["call.txt"] and (out / "call.json").exists()
     assert split("txt", model=FakeModel(fingerprint="f3")) == ["call.txt"]
     assert (out / "call.txt").read_text() == "mine"
+
+
+def test_a_changed_table_of_hypotheses_is_put_aside(done: tuple[Path, Path]) -> None:
+    inputs, out = done
+    table = out / "hyp.txt"
+    before = table.read_text()
+    for text in ("mine\n", "mine once more\n"):
+        table.write_text(text)
+        watcher = Watcher()
+        run(inputs, out, observer=watcher)
+        assert table.read_text() == before
+        assert watcher.remarks == ["hyp.txt was changed since: that is in hyp.aside.txt now"]
+    assert (out / "hyp.aside.txt").read_text() == "mine\nmine once more\n"
+    run(inputs, out, decoding=OTHER, observer=watcher)
+    assert len(watcher.remarks) == 1

@@ -198,8 +198,10 @@ class OutputFolder:
             if self._audio_of(utterance_id) not in heard and self._may_have_audio(utterance_id, lost)
         } - set(failed)
 
-    def finish(self, done: Collection[str], held: Set[str], summary: Mapping[str, Any], **notes: Any) -> None:
+    def finish(self, done: Collection[str], held: Set[str], summary: Mapping[str, Any], **notes: Any) -> bool:
         """Write the sorted results of all runs into this folder that still hold.
+
+        Return whether ``hyp.txt`` was changed since the last run, and put aside.
 
         Args:
             done: Ids that have a transcript, made now or before.
@@ -209,7 +211,7 @@ class OutputFolder:
         """
         failed = {row[0] for row in self._failures}
         kept = {*done, *(held & failed if self._is_shard else held)}
-        self.results.finish(kept)
+        is_changed = self.results.finish(kept, self.written)
         if self._failures:
             rows = [("utterance_id", "audio", "reason"), *sorted(self._failures)]
             write_atomically(self.path / FAILURES_NAME, b"".join(_table_line(*row) for row in rows))
@@ -223,6 +225,7 @@ class OutputFolder:
             layout=self._wanted_layout if self.is_laid_out(self._wanted_layout) or kept <= asked else None,
             **notes,
         )
+        return is_changed
 
     def _made_with(self, key: str) -> Iterator[str]:
         """Yield the ids of the results of one model and its settings."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from asrkit.config import Calibration
 from asrkit.emissions import EmissionsInfo, pack_emissions
 from asrkit.transcription.folder import OutputFolder
+from asrkit.transcription.naming import HYPOTHESES_ASIDE_NAME, HYPOTHESES_NAME
 from asrkit.transcription.outputs import InTheWayError, TranscriptFiles, is_written
 from asrkit.transcription.recognizer import Model, Outcome
 from asrkit.transcription.recordings import Recording
@@ -113,7 +114,8 @@ class Ledger:
             self._summary.orphans = sorted({*self._folder.results} - held - self._useless - self._done.keys())
             if self._summary.orphans:
                 self._observer.remark(_say_orphans(self._summary.orphans))
-            self._folder.finish(self._done, held, self._summary.to_dict())
+            if self._folder.finish(self._done, held, self._summary.to_dict()):
+                self._observer.remark(f"{HYPOTHESES_NAME} was changed since: that is in {HYPOTHESES_ASIDE_NAME} now")
 
     def _earlier_doubt(self, utterance_id: str) -> Doubt:
         entry = None if self._folder is None else self._folder.results.get(utterance_id)

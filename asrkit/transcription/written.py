@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from asrkit.reading import require_plain
-from asrkit.transcription.naming import RESULTS_NAME, WRITTEN_NAME
+from asrkit.transcription.naming import HYPOTHESES_NAME, RESULTS_NAME, WRITTEN_NAME
 
 _DIGEST_BYTES = 16
 _ENTRY_BYTES = 2 * _DIGEST_BYTES
@@ -74,7 +74,8 @@ class WrittenFiles:
             OSError: It cannot be read or written.
         """
         for name, digest in _read(tables).items():
-            self._add(name, digest)
+            if name != _digest(HYPOTHESES_NAME.encode()):  # each has its own
+                self._add(name, digest)
 
     def _add(self, name: bytes, digest: bytes) -> None:
         if self._digests.get(name) == digest:
