@@ -129,12 +129,12 @@ class TranscriptFiles:
         )
 
     def in_the_way(self, recording: Recording) -> Path | None:
-        """Return a file beside the audio that is not ours; in an output folder one costs no transcript."""
-        for form, path in self._all(recording) if self.beside_audio else ():
-            is_wanted = form in self._config.format and os.path.lexists(path)
-            if is_wanted and not (is_file(path) and self._is_ours(form, path)):
-                return path
-        return None
+        """Return a file beside the audio that is not ours to replace; in an output folder one costs no transcript."""
+        if not self.beside_audio or self._overwrite:
+            return None
+        wanted = [(form, path) for form, path in self._all(recording) if form in self._config.format]
+        there = [(form, path) for form, path in wanted if os.path.lexists(path)]
+        return next((path for form, path in there if not (is_file(path) and self._is_ours(form, path))), None)
 
     def remove(self, recording: Recording) -> None:
         """Delete the files, in all formats, of a recording that is about to be written anew, and its dialogue.

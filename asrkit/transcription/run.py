@@ -315,7 +315,6 @@ class _Run:
             self.recipe.provenance["key"],
             split_channels=self.config.channels == "split",
             raw_rate_hz=self.config.raw_rate_hz,
-            overwrite=self.overwrite,
             is_complete=has_emissions,
             are_laid_out=folder is None or self.files is None or folder.is_laid_out(self.files.layout),
         )
