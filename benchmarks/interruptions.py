@@ -31,7 +31,7 @@ from timing import machine
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from random_bundle import random_bundle
 
-OWN_FILES = ("run.json", ".asrkit.lock")  # hold times
+OWN_FILES = ("run.json", ".asrkit.lock", ".asrkit.files")  # hold times
 FOLDERS = ("plain", "with space", "ünï", "100%/deep", "a.txt")
 # The command with its waits for the disk counted, or left out.
 COUNTED = """

@@ -135,7 +135,11 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Everything but the run's own diary, which holds times."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", ".asrkit.lock"))
+    files = (
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("run.json", ".asrkit.lock", ".asrkit.files")
+    )
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

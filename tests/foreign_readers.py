@@ -169,7 +169,7 @@ def use_run(path: Path, case: int) -> None:
             entry = folder.results.get(utterance_id)
             assert entry is not None and folder.results.read(entry).utterance_id == utterance_id
         folder.begin(list(folder.results), {"key": "k"}, {"width": 42})
-        folder.finish(list(folder.results), [], [], {})
+        folder.finish(list(folder.results), set(), {})
     read_transcripts(path.with_name("results.jsonl"), "hypothesis")
 
 

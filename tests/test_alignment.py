@@ -127,6 +127,23 @@ def test_parts_in_another_order_are_all_found() -> None:
     assert np.quantile(off, 0.99) <= 4
 
 
+@pytest.mark.parametrize(("num_heard", "num_written"), [(1, 2), (2, 1), (2, 2)])
+def test_what_is_said_or_written_twice_is_found(num_heard: int, num_written: int) -> None:
+    words = words_of(1_200, 3)
+    heard = words * num_heard
+    emissions = emissions_of(outputs_of(" ".join(heard), LETTERS), LETTERS, random.Random(4), errors=0.1)
+    found = Aligner(LETTERS).align(emissions, words * num_written)
+    said = [word for word in found.words if word.is_said]
+    assert len(said) >= 0.95 * len(words) * min(num_heard, num_written)
+    places = {at: place % len(words) for place, at in enumerate(said_at(heard))}
+    right = [
+        places.get(word.symbols[0][1], -1) == place % len(words)
+        for place, word in enumerate(found.words)
+        if word.is_said
+    ]
+    assert np.mean(right) > 0.95
+
+
 def test_a_chapter_of_a_long_book_is_found_up_to_its_first_and_last_words() -> None:
     words = words_of(18_000, 7)
     chapter = words[9_000:9_060]

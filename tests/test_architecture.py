@@ -133,7 +133,7 @@ OWN_WRITERS = (
     "model/folder.py",
     "model/importing.py",
     "transcription/folder.py",
-    "transcription/results.py",
+    "transcription/written.py",
 )
 
 

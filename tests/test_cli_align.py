@@ -29,6 +29,8 @@ needs_speech = pytest.mark.skipif(not MANIFEST.is_file(), reason="real speech is
         (["a.wav", "--text", "t.txt", "--stdout", "-f", "srt", "-f", "ctm"], ConfigError, "stdout takes one format"),
         (["a.wav", "--text", "t.txt", "--stdout", "--in-place"], ConfigError, "--stdout writes no file"),
         (["a.wav", "b.wav", "--text", "t.txt"], ConfigError, "2 recordings have one text, t.txt; name a manifest"),
+        (["-", "--text", "t.txt"], ConfigError, "- would be audio on stdin"),
+        (["a.wav", "--text", "t.txt", "-o", "-"], ConfigError, "-o names a folder"),
         (["gone.wav", "--text", "t.txt"], MissingPathError, "no such file or folder: gone.wav"),
     ],
 )

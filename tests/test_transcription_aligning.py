@@ -172,6 +172,21 @@ def test_a_changed_text_is_aligned_anew_and_an_unchanged_one_is_not(tmp_path: Pa
     assert run(tmp_path, SAID + " again")[0].num_transcribed == 1
 
 
+def test_of_many_texts_the_one_that_changed_is_aligned_anew(tmp_path: Path) -> None:
+    recordings = [record(tmp_path / f"{name}.wav") for name in "ab"]
+
+    def again(**texts: str) -> tuple[int, int, list[str]]:
+        known = KnownTexts(tmp_path, texts)
+        summary = align(recordings, Model(), known, network=Network(SAID), output_dir=tmp_path / "out")
+        hypotheses = (tmp_path / "out" / "hyp.txt").read_text(encoding="utf-8").splitlines()
+        return summary.num_transcribed, summary.num_reused, hypotheses
+
+    assert again(a=SAID, b="something else that nobody ever said") == (1, 0, [f"a {SAID}"])
+    assert again(a=SAID, b=SAID) == (1, 1, [f"a {SAID}", f"b {SAID}"])
+    assert again(a=SAID, b=SAID.upper(), c="more") == (1, 1, [f"a {SAID}", f"b {SAID.upper()}"])
+    assert again(a=SAID) == (0, 1, [f"a {SAID}"])
+
+
 def test_texts_are_found_by_id_path_and_name(tmp_path: Path) -> None:
     record(tmp_path / "b.wav")
     lines = ["utterance_id\tpath\tstart\tend\ttext", "b-2\tb.wav\t1\t2\tsecond", "b-1\tb.wav\t0\t1\tfirst"]

@@ -66,7 +66,11 @@ def has_lines(out: Path) -> bool:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", ".asrkit.lock"))
+    files = (
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("run.json", ".asrkit.lock", ".asrkit.files")
+    )
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

@@ -51,7 +51,10 @@ def test_results_that_are_no_file_of_ours_are_left_alone(done: tuple[Path, Path]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX's")
-@pytest.mark.parametrize("name", ["run.json", "failures.tsv", "hyp.txt", "results.aside.jsonl", ".asrkit.lock"])
+@pytest.mark.parametrize(
+    "name",
+    ["run.json", "failures.tsv", "hyp.txt", "results.aside.jsonl", "hyp.aside.txt", ".asrkit.lock", ".asrkit.files"],
+)
 def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(done: tuple[Path, Path], name: str) -> None:
     (done[1] / name).unlink(missing_ok=True)
     os.mkfifo(done[1] / name)

@@ -133,7 +133,9 @@ def test_a_pair_of_names_never_ends_a_run(names: list[str], tmp_path: Path, asrk
     assert len((out / "hyp.txt").read_text().splitlines()) == total
 
 
-@pytest.mark.parametrize("own", ["hyp.txt", "results.jsonl", "failures.tsv", "run.json", ".asrkit.lock"])
+@pytest.mark.parametrize(
+    "own", ["hyp.txt", "results.jsonl", "failures.tsv", "run.json", ".asrkit.lock", ".asrkit.files"]
+)
 @pytest.mark.parametrize("flags", [[], ["--overwrite"], ["--dry-run"]], ids=str)
 def test_a_folder_in_the_place_of_a_table_is_found_before_the_work(
     own: str, flags: list[str], tmp_path: Path, asrkit: Invoke

@@ -30,7 +30,11 @@ CONFIG = TranscriptionConfig(runner="ray", jobs=2, batch_size=3, window_s=8.0, o
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", ".asrkit.lock"))
+    files = (
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("run.json", ".asrkit.lock", ".asrkit.files")
+    )
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

@@ -317,18 +317,20 @@ def test_results_whose_recording_is_gone_or_renamed_are_named_once(done: tuple[P
     listener = Listener()
     run(inputs / "speaker0", out, observer=listener)  # under other ids; those of speaker1 were not asked for
     assert listener.remarks == [
-        "3 earlier results have no recording any more or another id now and left hyp.txt; files of theirs stay: "
-        "speaker0/clip%200, speaker0/clip%202, speaker0/clip%204"
+        "3 earlier results left hyp.txt (no recording any more, another id now, or other settings); "
+        "files of theirs stay: speaker0/clip%200, speaker0/clip%202, speaker0/clip%204"
     ]
     (inputs / "speaker1/clip 1.wav").unlink()
     listener = Listener()
     summary = run(inputs / "speaker0", out, observer=listener)
     assert summary.orphans == ["speaker1/clip%201"]
-    assert listener.remarks[0].startswith("1 earlier result has no recording any more")
+    assert listener.remarks[0].startswith("1 earlier result left hyp.txt")
     assert json.loads((out / "run.json").read_text())["summary"]["orphans"] == ["speaker1/clip%201"]
     listener = Listener()
     run(inputs / "speaker0", out, observer=listener)
     assert listener.remarks == []
+    summary = run(inputs / "speaker1", out, decoding=DecodingConfig(word_bonus=0.5))
+    assert summary.orphans == ["clip%200", "clip%202", "clip%204", "speaker1/clip%203", "speaker1/clip%205"]
 
 
 def test_what_was_left_out_is_said_and_kept(done: tuple[Path, Path]) -> None:
@@ -350,12 +352,10 @@ def test_subtitles_set_otherwise_are_written_anew_without_listening(done: tuple[
     assert rerun(done, config=narrow) == []
     after = one.read_bytes()
     assert after != before
-    one.write_bytes(b"mine")
-    assert rerun(done, config=narrow) == [] and one.read_bytes() == b"mine"  # what is set right is left alone
-    assert rerun(done, config=TranscriptionConfig(subtitle_width=9)) == [] and one.read_bytes() == b"mine"  # no srt
     run(inputs / "speaker0/clip 0.wav", out, config=TranscriptionConfig(format=("srt",)))
+    one.unlink()
     assert rerun(done, config=narrow) == [] and one.read_bytes() == after  # nobody knows how the others are set
+    assert rerun(done, config=TranscriptionConfig(format=("srt",))) == [] and one.read_bytes() == before
     description = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps({**description, "layout": None}))  # as of a run killed on its way
-    one.write_bytes(b"half way")
     assert rerun(done, config=narrow) == [] and one.read_bytes() == after

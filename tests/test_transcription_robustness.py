@@ -21,7 +21,7 @@ from asrkit.model.bundle import Bundle
 from asrkit.transcription import transcribe
 from asrkit.transcription.summary import Observer
 
-OWN_FILES = ("run.json", ".asrkit.lock")
+OWN_FILES = ("run.json", ".asrkit.lock", ".asrkit.files")
 
 
 @pytest.fixture(scope="module")

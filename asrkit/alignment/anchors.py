@@ -55,14 +55,7 @@ def find_blocks(heard: Units, text: Units, breaks: Sequence[int] = ()) -> list[B
         text: ``(units,)`` what is written.
         breaks: Places in the text where one part may end and another begin, in their order.
     """
-    runs: list[list[Match]] = []
-    for match in _matches(heard, text):
-        last = runs[-1][-1] if runs else None
-        if last is None or abs(match.text - last.text - (match.heard - last.heard)) > _NEAR:
-            runs.append([])
-        runs[-1].append(match)
-    runs = [_in_order(run) for run in _joined([run for run in runs if _is_believable(run)])]
-    runs = _without_overlaps(runs)
+    runs = _runs(_matches(heard, text)) or _runs(_repeated(heard, text))
     if not runs:
         return []
     places = sorted(range(len(runs)), key=lambda place: runs[place][0].text)
@@ -81,13 +74,32 @@ def find_blocks(heard: Units, text: Units, breaks: Sequence[int] = ()) -> list[B
     return [Block(*bounds, tuple(_refined(heard, text, run, *bounds))) for run, bounds in zip(runs, spans, strict=True)]
 
 
-def _matches(heard: Units, text: Units) -> list[Match]:
-    """Return the stretches made of n-grams that occur once in both, in the order in which they are heard."""
+def _runs(matches: Sequence[Match]) -> list[list[Match]]:
+    """Return what is heard in the order of the text, each a list of matches."""
+    runs: list[list[Match]] = []
+    for match in matches:
+        last = runs[-1][-1] if runs else None
+        if last is None or abs(match.text - last.text - (match.heard - last.heard)) > _NEAR:
+            runs.append([])
+        runs[-1].append(match)
+    return _without_overlaps([_in_order(run) for run in _joined([run for run in runs if _is_believable(run)])])
+
+
+def _repeated(heard: Units, text: Units) -> list[Match]:
+    """Return matches where all is written, or heard, more than once: the first of each; of a phrase nobody knows."""
+    return _matches(heard, text, most=_NEAR) if min(len(heard), len(text)) > _NEAR else []
+
+
+def _matches(heard: Units, text: Units, most: int = 1) -> list[Match]:
+    """Return the stretches made of n-grams that occur once in both, in the order in which they are heard.
+
+    Where more are no harm, it is the first of each that counts.
+    """
     size = max(_SHORTEST, int(np.ceil(np.log2(max(2, len(heard) * len(text))) / _BITS)))
     if min(len(heard), len(text)) < size:
         return []
     pairs = [np.unique(_hashes(units, size), return_index=True, return_counts=True) for units in (heard, text)]
-    single = [(values[counts == 1], places[counts == 1]) for values, places, counts in pairs]
+    single = [(values[counts <= most], places[counts <= most]) for values, places, counts in pairs]
     _, first, second = np.intersect1d(single[0][0], single[1][0], assume_unique=True, return_indices=True)
     at = np.stack([single[0][1][first], single[1][1][second]])
     if not at.size:
@@ -117,7 +129,7 @@ def _joined(runs: list[list[Match]]) -> list[list[Match]]:
     joined: list[list[Match]] = []
     last = -2
     for run in runs:
-        if joined and rank[id(run)] == last + 1:
+        if joined and rank[id(run)] == last + 1 and joined[-1][-1].text < run[0].text:
             joined[-1] = joined[-1] + run
         else:
             joined.append(run)
@@ -171,7 +183,8 @@ def _refined(
         (first, start), (last, stop) = before.ends, after[:2]
         if min(last - first, stop - start) < _SHORTEST:
             continue
-        inner = _in_order(_matches(heard[first:last], text[start:stop]))
+        stretch = heard[first:last], text[start:stop]
+        inner = _in_order(_matches(*stretch)) or _in_order(_repeated(*stretch))
         if inner:
             inner = [Match(first + m.heard, start + m.text, m.length) for m in inner]
             yield from _refined(heard, text, inner, (first, last), (start, stop))

@@ -18,7 +18,10 @@ from asrkit.errors import ConfigError
 @app.command(epilog="Example: asrkit align lecture.mp3 --text lecture.txt -f srt -f textgrid")
 def align(
     context: typer.Context,
-    inputs: options.Inputs = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders, patterns, manifests (.tsv, .jsonl, .csv) and URLs."),
+    ] = None,
     text: Annotated[
         Path | None,
         typer.Option(
@@ -28,7 +31,14 @@ def align(
     ] = None,
     model: options.Model = None,
     output_dir: Annotated[
-        Path, typer.Option("--output-dir", "--output", "-o", help="Folder for the aligned texts and results.jsonl.")
+        Path,
+        typer.Option(
+            "--output-dir",
+            "--output",
+            "-o",
+            callback=options.a_folder,
+            help="Folder for the aligned texts and results.jsonl.",
+        ),
     ] = Path("aligned"),
     format: Annotated[
         list[str] | None,
@@ -66,6 +76,8 @@ def align(
 
     if text is None:
         raise ConfigError("nothing to align: name what is said with --text, a text, a folder of texts or a manifest")
+    if "-" in (inputs or ()):
+        raise ConfigError("- would be audio on stdin, which only asrkit transcribe takes; name a file")
     texts = KnownTexts.read(text)
     paths = list(inputs or ())
     if not paths:

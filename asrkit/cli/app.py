@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from inspect import getdoc
+from itertools import pairwise
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from asrkit.cli.ending import ending_in_one_line
-from asrkit.errors import AsrkitError
+from asrkit.errors import AsrkitError, ConfigError
 from asrkit.packages import version_of
 
 # The commands in the order of `asrkit --help` (the three verbs, what goes with them, the tools): what each is for, as
@@ -154,6 +155,7 @@ def main() -> None:
     with ending_in_one_line():
         load_what_is_asked(sys.argv[1:])
         try:
+            _refuse_empty(sys.argv[1:])
             app()
         except AsrkitError as error:
             _fail(str(error), error.exit_code)
@@ -161,6 +163,14 @@ def main() -> None:
             path = error.filename2 or error.filename  # of a file that could not take its name: the name
             where = f"{path}: " if path else ""
             _fail(f"{where}{error.strerror or error}", 1)
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Refuse an empty value, as of a variable that is not set: as a path it would be the current folder."""
+    for before, argument in pairwise(["asrkit", *arguments]):
+        if not argument or re.fullmatch("--[a-z-]+=", argument):
+            where = argument.removesuffix("=") or before
+            raise ConfigError(f"there is an empty argument, behind {where!r}; give it a value, or leave it out")
 
 
 def _fail(line: str, code: int) -> NoReturn:

@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar
 
 import typer
 
+from asrkit.errors import ConfigError
+
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(help="Files, folders, patterns, manifests (.tsv, .jsonl, .csv) and URLs; - reads audio from stdin."),
@@ -23,6 +25,17 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=0, help="Batches at once; 0 is one per core; default: 0.", envvar="ASRKIT_JOBS"),
 ]
+
+
+def a_folder(path: Path) -> Path:
+    """Return the output folder; - would be one that no shell likes to enter.
+
+    Raises:
+        ConfigError: It is -.
+    """
+    if str(path) == "-":
+        raise ConfigError("-o names a folder; --stdout prints the transcripts")
+    return path
 
 
 def each_named(values: list[str] | None) -> list[str] | None:
@@ -179,6 +192,7 @@ class Output:
             "--output-dir",
             "--output",
             "-o",
+            callback=a_folder,
             help="Folder for transcripts, hyp.txt and results.jsonl.",
             envvar="ASRKIT_OUTPUT_DIR",
         ),

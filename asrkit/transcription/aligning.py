@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -72,11 +71,6 @@ class KnownTexts:
     def is_shared(self) -> bool:
         """Whether it is one text for all recordings."""
         return "" in self.texts
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of all of them."""
-        return hashlib.sha256(json.dumps(sorted(self.texts.items())).encode()).hexdigest()[:16]
 
     def of(self, recording: Recording) -> str:
         """Return the text of a recording.
@@ -150,17 +144,20 @@ class TextAligner:
         self._texts = texts
         self._say: Callable[[str], str] = get_normalizer(model.normalizer, model.language).said
         self._with_symbols = with_symbols
-        self._usable: set[str] = set()  # texts: recordings may share one
+        self._versions: dict[str, str] = {}  # of texts that can be used; recordings may share one
 
-    def problem_of(self, recording: Recording) -> str | None:
-        """Return why a recording cannot be aligned, as far as its text tells."""
+    def prepare(self, recording: Recording) -> Recording:
+        """Return a recording with what its text tells: its version, or why it cannot be aligned."""
+        if recording.problem is not None:
+            return recording
         try:
-            if (text := self._texts.of(recording)) not in self._usable:
+            text = self._texts.of(recording)
+            if text not in self._versions:
                 _require_spelled(self.aligner.speller, [word for token in self._tokens(text) for word in token.said])
-                self._usable.add(text)
+                self._versions[text] = _digest(text)
         except TranscriptionError as error:
-            return str(error)
-        return None
+            return replace(recording, problem=str(error), version="none")
+        return replace(recording, version=self._versions[text])
 
     def _tokens(self, text: str) -> Sequence[Token]:
         return read_tokens(text, self._say, divides_words=self.aligner.speller.divides_words)
@@ -295,6 +292,10 @@ def align_tokens(aligner: Aligner, emissions: FloatArray, tokens: Sequence[Token
     return AlignedText([AlignedToken(t, w) for t, w in zip(tokens, parts, strict=True)], found)
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _require_spelled(speller: Speller, words: Sequence[str]) -> None:
     unspelled = [word for word in words if speller.units(speller.fold(word)) is None]
     if not words:
@@ -370,11 +371,12 @@ def align(
         output_dir=output_dir,
         decoding=DecodingConfig(decoder="greedy"),
         config=config,
-        deciding={"aligned": texts.fingerprint, "with_symbols": with_symbols},
+        # A text of all decides for all, asked for or not: only together do they tell what nobody says of it.
+        deciding={"aligned": _digest(texts.texts.get("", "")), "with_symbols": with_symbols},
         in_place=in_place,
         overwrite=overwrite,
         network=network,
         make_decoder=lambda: aligner,
-        problem_of=aligner.problem_of,
+        prepare=aligner.prepare,
         observer=observer,
     )

@@ -22,6 +22,7 @@ from asrkit.transcription.naming import (
     RESULTS_NAME,
     RUN_NAME,
     SHARDS_FOLDER,
+    WRITTEN_NAME,
     file_in,
 )
 from asrkit.transcription.outputs import (
@@ -32,7 +33,8 @@ from asrkit.transcription.outputs import (
     write_atomically,
 )
 from asrkit.transcription.results import ResultsLog, read_results
-from asrkit.writing import TEMPORARY_PATTERN, refuse_links, written_whole
+from asrkit.transcription.written import WrittenFiles
+from asrkit.writing import TEMPORARY_PATTERN, refuse_links, write_whole, written_whole
 
 
 class OutputFolder:
@@ -69,12 +71,17 @@ class OutputFolder:
                 self._lock = hold(path)
             except OSError as error:
                 raise unwritable(path, error) from None
+        try:
+            self.written = WrittenFiles(path, whole, read_only=read_only)
+        except OSError as error:
+            raise unwritable(path / WRITTEN_NAME, error) from None
         self.results = ResultsLog(path, read_only=read_only)
         self._layout = _layout_of(path)
 
     def close(self) -> None:
         """Let the folder go; a run that did not finish is marked as interrupted."""
         self.results.close()
+        self.written.close()
         if self._lock is not None:
             if self._description.get("state") == "running":
                 with contextlib.suppress(TranscriptionError):
@@ -92,6 +99,11 @@ class OutputFolder:
             TranscriptionError: They cannot be read, or not be written here.
         """
         layout = _layout_of(tables)
+        if not self._is_shard:  # which knows what the whole folder does
+            try:
+                self.written.take_over(tables)
+            except OSError as error:
+                raise unwritable(self.path / WRITTEN_NAME, error) from None
         for transcript in read_results(tables):
             if is_wanted(transcript.utterance_id):
                 self._layout = layout if not len(self.results) or layout == self._layout else None
@@ -166,25 +178,8 @@ class OutputFolder:
     def _emissions_path(self, output: str) -> Path:
         return file_in(self._emissions, output, EMISSIONS_SUFFIX)
 
-    def orphans(self, done: Collection[str], unread: Collection[Path]) -> list[str]:
-        """Return the earlier results whose recording is gone, or goes by another id now; arguments as of ``finish``."""
-        heard = {self._audio_of(utterance_id) for utterance_id in done}
-        lost = set(unread)
-        return sorted(
-            utterance_id
-            for utterance_id in set(self.results) - set(done)
-            if self._audio_of(utterance_id) in heard or not self._may_have_audio(utterance_id, lost)
-        )
-
-    def finish(
-        self,
-        done: Collection[str],
-        failed: Collection[str],
-        unread: Collection[Path],
-        summary: Mapping[str, Any],
-        **notes: Any,
-    ) -> None:
-        """Write the sorted results of all runs into this folder that still hold.
+    def held(self, done: Collection[str], failed: Collection[str], unread: Collection[Path]) -> set[str]:
+        """Return the ids of earlier results that still hold, beside what is done.
 
         A result of an earlier run that was not asked for this time, or whose audio could not be looked at, stays as
         long as its audio is there, it was made with the same model and settings, and no other id stands for the same
@@ -194,26 +189,33 @@ class OutputFolder:
             done: Ids that have a transcript, made now or before.
             failed: Ids whose audio is no use; what an earlier run made of other audio of that name goes.
             unread: Files and folders that could not be looked at; nobody knows that audio in them is gone.
-            summary: What the run did.
-            notes: What else ``run.json`` is to say.
         """
         lost = set(unread)
         heard = {self._audio_of(utterance_id) for utterance_id in done}
-        held = {
+        return {
             utterance_id
             for utterance_id in self._made_with(self._description["provenance"]["key"])
             if self._audio_of(utterance_id) not in heard and self._may_have_audio(utterance_id, lost)
-        }
-        if self._is_shard:
-            held &= {row[0] for row in self._failures}
-        kept = set(done) | held - set(failed)
-        self.results.finish(kept)
+        } - set(failed)
+
+    def finish(self, done: Collection[str], held: Set[str], summary: Mapping[str, Any], **notes: Any) -> bool:
+        """Write the sorted results of all runs into this folder that still hold.
+
+        Return whether ``hyp.txt`` was changed since the last run, and put aside.
+
+        Args:
+            done: Ids that have a transcript, made now or before.
+            held: Other ids whose results hold; of a shard they are for another one to keep, unless they failed.
+            summary: What the run did.
+            notes: What else ``run.json`` is to say.
+        """
+        failed = {row[0] for row in self._failures}
+        kept = {*done, *(held & failed if self._is_shard else held)}
+        is_changed = self.results.finish(kept, self.written)
         if self._failures:
-            lines = [_table_line(*row) for row in sorted(self._failures)]
-            write_atomically(
-                self.path / FAILURES_NAME, "utterance_id\taudio\treason\n" + b"".join(lines).decode("utf-8")
-            )
-        asked = {*done, *(row[0] for row in self._failures)}
+            rows = [("utterance_id", "audio", "reason"), *sorted(self._failures)]
+            write_atomically(self.path / FAILURES_NAME, b"".join(_table_line(*row) for row in rows))
+        asked = {*done, *failed}
         self._describe(
             state="finished",
             num_recordings=len(asked),
@@ -223,6 +225,7 @@ class OutputFolder:
             layout=self._wanted_layout if self.is_laid_out(self._wanted_layout) or kept <= asked else None,
             **notes,
         )
+        return is_changed
 
     def _made_with(self, key: str) -> Iterator[str]:
         """Yield the ids of the results of one model and its settings."""
@@ -247,7 +250,7 @@ class OutputFolder:
         self._description |= changes
         path = self.path / RUN_NAME
         try:
-            write_atomically(path, json.dumps(self._description, indent=2) + "\n")
+            write_whole(path, json.dumps(self._description, indent=2) + "\n")
         except OSError as error:
             raise unwritable(path, error) from None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from asrkit.config import Calibration
 from asrkit.emissions import EmissionsInfo, pack_emissions
 from asrkit.transcription.folder import OutputFolder
+from asrkit.transcription.naming import HYPOTHESES_ASIDE_NAME, HYPOTHESES_NAME
 from asrkit.transcription.outputs import InTheWayError, TranscriptFiles, is_written
 from asrkit.transcription.recognizer import Model, Outcome
 from asrkit.transcription.recordings import Recording
@@ -18,7 +19,7 @@ from asrkit.transcription.summary import Failure, Observer, TranscriptionSummary
 from asrkit.transcription.transcript import Transcript
 from asrkit.tuning.confidence import Doubt, ExpectedErrors
 
-_SHOWN_ORPHANS = 5
+_SHOWN_NAMES = 5
 
 
 class Ledger:
@@ -105,11 +106,16 @@ class Ledger:
         self._summary.failures.sort(key=lambda failure: failure.utterance_id)
         if self._calibration is not None:
             self._summary.expected = ExpectedErrors.of(self._calibration, list(self._done.values()))
+        if self._files is not None and self._files.kept:
+            self._summary.kept = sorted(map(self._files.name_of, self._files.kept))
+            self._observer.remark(_say_kept(self._summary.kept))
         if self._folder is not None:
-            self._summary.orphans = self._folder.orphans(self._done, self._unread)
+            held = self._folder.held(self._done, self._useless, self._unread)
+            self._summary.orphans = sorted({*self._folder.results} - held - self._useless - self._done.keys())
             if self._summary.orphans:
                 self._observer.remark(_say_orphans(self._summary.orphans))
-            self._folder.finish(self._done, self._useless, self._unread, self._summary.to_dict())
+            if self._folder.finish(self._done, held, self._summary.to_dict()):
+                self._observer.remark(f"{HYPOTHESES_NAME} was changed since: that is in {HYPOTHESES_ASIDE_NAME} now")
 
     def _earlier_doubt(self, utterance_id: str) -> Doubt:
         entry = None if self._folder is None else self._folder.results.get(utterance_id)
@@ -122,6 +128,10 @@ class Ledger:
         results = self._folder.results
         transcript = replace(results.read(item.earlier), utterance_id=item.recording.utterance_id)
         if item.is_renamed:
+            if self._files is not None and not self._attempt(
+                item.recording, partial(self._files.remove, item.recording)
+            ):
+                return False
             results.append([transcript])
         return self._write(item.recording, transcript)
 
@@ -185,8 +195,8 @@ class Ledger:
             self._fail(recording, f"only a part could be salvaged: {damage}")
 
     def _give_up(self, recording: Recording, problem: str | None) -> None:
-        """Take note of a recording whose audio is no use."""
-        if recording.fingerprint:
+        """Take note of a recording whose audio, or text, is no use."""
+        if recording.fingerprint or recording.version:
             self._useless.add(recording.utterance_id)
         else:
             self._unread.append(recording.path)
@@ -201,9 +211,18 @@ class Ledger:
 
 
 def _say_orphans(ids: Sequence[str]) -> str:
-    shown = ", ".join(ids[:_SHOWN_ORPHANS]) + (f" and {len(ids) - _SHOWN_ORPHANS:,} more" * (len(ids) > _SHOWN_ORPHANS))
-    what = "1 earlier result has" if len(ids) == 1 else f"{len(ids):,} earlier results have"
-    return f"{what} no recording any more or another id now and left hyp.txt; files of theirs stay: {shown}"
+    what = "1 earlier result" if len(ids) == 1 else f"{len(ids):,} earlier results"
+    why = "no recording any more, another id now, or other settings"
+    return f"{what} left hyp.txt ({why}); files of theirs stay: {_some_of(ids)}"
+
+
+def _say_kept(names: Sequence[str]) -> str:
+    what = "1 file stays as it is" if len(names) == 1 else f"{len(names):,} files stay as they are"
+    return f"{what}, changed since or from elsewhere (--overwrite writes anew): {_some_of(names)}"
+
+
+def _some_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {len(names) - _SHOWN_NAMES:,} more" * (len(names) > _SHOWN_NAMES))
 
 
 def failure_of(recording: Recording, problem: str | None) -> Failure:

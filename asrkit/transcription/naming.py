@@ -23,8 +23,11 @@ from asrkit.transcription.formats import FORMATS
 
 # What a run keeps for itself at the top of its output folder.
 RESULTS_NAME, HYPOTHESES_NAME, FAILURES_NAME, RUN_NAME = "results.jsonl", "hyp.txt", "failures.tsv", "run.json"
-ASIDE_NAME = "results.aside.jsonl"
-OWN_NAMES = (RESULTS_NAME, ASIDE_NAME, HYPOTHESES_NAME, FAILURES_NAME, RUN_NAME, LOCK_NAME)
+ASIDE_NAME, HYPOTHESES_ASIDE_NAME, WRITTEN_NAME = "results.aside.jsonl", "hyp.aside.txt", ".asrkit.files"
+OWN_NAMES = (
+    *(RESULTS_NAME, ASIDE_NAME, HYPOTHESES_NAME, HYPOTHESES_ASIDE_NAME),
+    *(FAILURES_NAME, RUN_NAME, LOCK_NAME, WRITTEN_NAME),
+)
 EMISSIONS_FOLDER = "emissions"
 SHARDS_FOLDER = ".asrkit.shards"  # no recording has such a name: see _TROUBLE
 _RESERVED = frozenset(without_suffix(name) for name in OWN_NAMES) | {EMISSIONS_FOLDER}

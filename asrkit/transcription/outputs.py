@@ -10,10 +10,11 @@ from pathlib import Path
 from asrkit.config import TranscriptionConfig
 from asrkit.errors import TranscriptionError
 from asrkit.transcription.dialogue import DIALOGUES, turns_of
-from asrkit.transcription.formats import FORMATS, Format
+from asrkit.transcription.formats import FORMATS
 from asrkit.transcription.naming import file_in, without_channel
 from asrkit.transcription.recordings import Recording
 from asrkit.transcription.transcript import Transcript
+from asrkit.transcription.written import WrittenFiles
 from asrkit.writing import DISK_FULL, refuse_links, written_whole
 
 SUBTITLE_SETTINGS = ("subtitle_width", "subtitle_lines", "subtitle_min_s", "subtitle_max_s")
@@ -23,48 +24,65 @@ class InTheWayError(TranscriptionError):
     """The files of one recording cannot be written; those of others may be."""
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file whole; names of files that are no Unicode come out escaped."""
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole."""
     with written_whole(path) as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
+        file.write(data)
 
 
 class TranscriptFiles:
-    """Writes the files of each recording, in a mirror of the input tree or, without a folder, beside the audio."""
+    """Writes the files of each recording, in a mirror of the input tree or, without a folder, beside the audio.
 
-    def __init__(self, folder: Path | None, config: TranscriptionConfig) -> None:
+    What no run wrote, or somebody changed since, stays as it is; with ``overwrite``, in the formats of this run, it is
+    replaced.
+    """
+
+    def __init__(self, folder: Path | None, config: TranscriptionConfig, *, overwrite: bool = False) -> None:
         self._folder = folder
         self.beside_audio = folder is None
         self._config = config
-        self._formats = [FORMATS[name] for name in dict.fromkeys(config.format)]
+        self._overwrite = overwrite
+        self.written: WrittenFiles | None = None  # what runs wrote, where that is known
+        self.kept: list[Path] = []  # what stays although a run would write there
+        self._removed: set[Path] = set()  # what is to be written anew
 
     @property
     def layout(self) -> dict[str, float] | None:
         """How subtitles are set, where some are written: what decides the files, but not the transcripts."""
-        if not any(form.has_cues for form in self._formats):
+        if not any(FORMATS[name].has_cues for name in self._config.format):
             return None
         return {name: getattr(self._config, name) for name in SUBTITLE_SETTINGS}
 
     def paths(self, recording: Recording) -> list[Path]:
-        """Return where the transcripts of a recording go, in the order of the formats."""
-        return self._paths(recording, recording.output, self._formats)
+        """Return where the transcripts of a recording go."""
+        return list(self._paths(recording, recording.output, self._config.format).values())
 
-    def _paths(self, recording: Recording, name: str, formats: Iterable[Format]) -> list[Path]:
+    def dialogues(self, recording: Recording) -> list[Path]:
+        """Return where the dialogue of all channels goes, if the recording is one of them."""
+        return [path for form, path in self._dialogues(recording).items() if form in self._config.format]
+
+    def _dialogues(self, recording: Recording) -> dict[str, Path]:
+        return self._paths(recording, without_channel(recording.output), DIALOGUES if recording.channels else ())
+
+    def _paths(self, recording: Recording, output: str, formats: Iterable[str] = FORMATS) -> dict[str, Path]:
         folder = self._folder
         if folder is None:
-            folder, name = recording.path.parent, name.rpartition("/")[2]
-        return [file_in(folder, name, form.suffix) for form in formats]
+            folder, output = recording.path.parent, output.rpartition("/")[2]
+        return {form: file_in(folder, output, FORMATS[form].suffix) for form in formats}
+
+    def _all(self, recording: Recording) -> list[tuple[str, Path]]:
+        return [*self._paths(recording, recording.output).items(), *self._dialogues(recording).items()]
 
     def write(self, recording: Recording, transcript: Transcript) -> None:
-        """Write a transcript in every format.
+        """Write a transcript in every format that is asked for, or was removed.
 
         Raises:
             InTheWayError: Something keeps this recording's files from being written.
             TranscriptionError: The disk is full.
         """
-        for form, path in zip(self._formats, self.paths(recording), strict=True):
-            with for_one_recording(path, self._folder):
-                write_atomically(path, form.render(transcript, self._config))
+        for form, path in self._paths(recording, recording.output).items():
+            if form in self._config.format or path in self._removed:
+                self._write(form, path, FORMATS[form].render(transcript, self._config))
 
     def write_dialogue(self, recording: Recording, channels: Sequence[Transcript]) -> None:
         """Write all channels, in their order, of a recording as one dialogue, in the formats that have such.
@@ -74,37 +92,61 @@ class TranscriptFiles:
             TranscriptionError: The disk is full.
         """
         turns = turns_of(channels)
-        names = [name for name in dict.fromkeys(self._config.format) if name in DIALOGUES]
-        for name, path in zip(names, self.dialogues(recording), strict=True):
-            with for_one_recording(path, self._folder):
-                write_atomically(path, DIALOGUES[name](turns, channels, self._config))
+        for form, path in self._dialogues(recording).items():
+            if form in self._config.format or path in self._removed:
+                self._write(form, path, DIALOGUES[form](turns, channels, self._config))
 
-    def dialogues(self, recording: Recording) -> list[Path]:
-        """Return where the dialogue of all channels goes, if the recording is one of them."""
-        if not recording.channels:
-            return []
-        formats = [FORMATS[name] for name in dict.fromkeys(self._config.format) if name in DIALOGUES]
-        return self._paths(recording, without_channel(recording.output), formats)
+    def _write(self, form: str, path: Path, text: str) -> None:
+        data = text.encode("utf-8", "backslashreplace")  # names of files that are no Unicode
+        with for_one_recording(path, self._folder):
+            is_there = is_written(path)
+            is_same = is_there and path.read_bytes() == data
+            if is_there and not is_same:
+                if not self._is_ours(form, path):
+                    self.kept.append(path)
+                    return
+                path.unlink()  # else a kill behind the next line would make it somebody else's
+            if self.written is not None:
+                self.written.note(self.name_of(path), data)
+            if not is_same:
+                write_atomically(path, data)
+
+    def _is_ours(self, form: str, path: Path) -> bool:
+        """Whether a file may be replaced."""
+        if self._overwrite and form in self._config.format:
+            return True
+        return self.written is not None and self.written.holds(self.name_of(path), path)
+
+    def name_of(self, path: Path) -> str:
+        """Return what a file is called: by its path below the folder, else its whole path."""
+        return str(path if self._folder is None else path.relative_to(self._folder))
 
     def exist(self, recording: Recording) -> bool:
-        """Whether every file of a recording is there."""
-        return all(map(is_written, self.paths(recording)))
+        """Whether every file of a recording is there, and not from elsewhere."""
+        return all(
+            is_written(path) and (self.written is None or self.written.knows(self.name_of(path)))
+            for path in self.paths(recording)
+        )
 
     def in_the_way(self, recording: Recording) -> Path | None:
-        """Return a file beside the audio that writing would replace; in an output folder nothing is anybody else's."""
-        if not self.beside_audio:
+        """Return a file beside the audio that is not ours to replace; in an output folder one costs no transcript."""
+        if not self.beside_audio or self._overwrite:
             return None
-        return next(filter(os.path.lexists, [*self.paths(recording), *self.dialogues(recording)]), None)
+        wanted = [(form, path) for form, path in self._all(recording) if form in self._config.format]
+        there = [(form, path) for form, path in wanted if os.path.lexists(path)]
+        return next((path for form, path in there if not (is_file(path) and self._is_ours(form, path))), None)
 
     def remove(self, recording: Recording) -> None:
-        """Delete the files of a recording that is about to be written anew, and the dialogue it is a part of.
+        """Delete the files, in all formats, of a recording that is about to be written anew, and its dialogue.
 
         Raises:
             InTheWayError: One is there and cannot be deleted.
         """
-        for path in filter(is_file, [*self.paths(recording), *self.dialogues(recording)]):
+        for form, path in self._all(recording):
             with for_one_recording(path, self._folder):
-                path.unlink(missing_ok=True)
+                if is_file(path) and self._is_ours(form, path):
+                    path.unlink()
+                    self._removed.add(path)
 
 
 @contextmanager

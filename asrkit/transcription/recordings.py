@@ -31,7 +31,8 @@ class Recording:
         problem: Why it cannot be transcribed, when that is known already.
         emissions: What was stored of it, when that is decoded instead of the audio.
         duration_s: Seconds of audio, once it is scanned.
-        fingerprint: What tells this audio from another version of it, once it is scanned.
+        version: What else than its audio decides its transcript, such as the text it is aligned with.
+        fingerprint: What tells all this from another version of it, once it is scanned.
     """
 
     utterance_id: str
@@ -44,6 +45,7 @@ class Recording:
     problem: str | None = None
     emissions: KeptEmissions | ForeignEmissions | None = None
     duration_s: float = 0.0
+    version: str = ""
     fingerprint: str = ""
 
     @property

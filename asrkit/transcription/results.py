@@ -7,9 +7,7 @@ line only its place is kept in memory.
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +15,10 @@ from typing import IO, Any
 
 from asrkit.errors import TranscriptionError
 from asrkit.reading import parse_json, require_plain
-from asrkit.transcription.naming import ASIDE_NAME, HYPOTHESES_NAME, RESULTS_NAME
-from asrkit.transcription.outputs import unwritable
+from asrkit.transcription.naming import ASIDE_NAME, HYPOTHESES_ASIDE_NAME, HYPOTHESES_NAME, RESULTS_NAME
+from asrkit.transcription.outputs import is_written, unwritable
 from asrkit.transcription.transcript import Transcript
+from asrkit.transcription.written import WrittenFiles, open_log
 from asrkit.tuning.confidence import Doubt
 from asrkit.writing import written_whole
 
@@ -55,7 +54,7 @@ class ResultsLog:
         self._foreign: list[tuple[int, int]] = []  # offset and length
         self._end = 0
         try:
-            self._file: IO[bytes] = _open(self.path, read_only=read_only)
+            self._file: IO[bytes] = open_log(self.path, read_only=read_only)
             for offset, line in _whole_lines(self._file):
                 self._end = offset + len(line)
                 self._index(offset, line)
@@ -111,38 +110,44 @@ class ResultsLog:
             self._entries[transcript.utterance_id] = _entry(transcript, self._end, len(line))
             self._end += len(line)
 
-    def finish(self, keep: Collection[str]) -> None:
+    def finish(self, keep: Collection[str], written: WrittenFiles) -> bool:
         """Write ``results.jsonl`` and ``hyp.txt`` anew, sorted by id, with the ids to keep.
 
-        Lines that are not ours are put beside it first.
+        Lines that are not ours, and a ``hyp.txt`` that is not as it was written, are put beside them first; return
+        whether the latter was.
 
         Raises:
             TranscriptionError: They cannot be written; the old files stay.
         """
         kept = sorted(utterance_id for utterance_id in self._entries if utterance_id in keep)
+        path = self.path.with_name(HYPOTHESES_NAME)
+        hypotheses = []
         try:
             if self._foreign:
-                self._put_aside()
-            with (
-                written_whole(self.path, lasting=True) as results,
-                written_whole(self.path.with_name(HYPOTHESES_NAME), lasting=True) as hypotheses,
-            ):
+                self._put_aside(ASIDE_NAME, *(self._bytes(*place) for place in self._foreign))
+            with written_whole(self.path, lasting=True) as results:
                 for utterance_id in kept:
                     line = self._line(self._entries[utterance_id])
                     results.write(line)
-                    text = parse_json(line)["text"]
-                    hypotheses.write(f"{utterance_id} {text}".rstrip().encode() + b"\n")
+                    hypotheses.append(f"{utterance_id} {parse_json(line)['text']}".rstrip() + "\n")
+                data = "".join(hypotheses).encode()
+                before = path.read_bytes() if is_written(path) else data
+                is_changed = before != data and not written.holds(HYPOTHESES_NAME, path)
+                if is_changed:
+                    self._put_aside(HYPOTHESES_ASIDE_NAME, before)
+                with written_whole(path, lasting=True) as file:
+                    file.write(data)
+                written.note(HYPOTHESES_NAME, data)
         except OSError as error:
             raise unwritable(self.path, error) from None
+        return is_changed
 
-    def _put_aside(self) -> None:
-        aside = self.path.with_name(ASIDE_NAME)
+    def _put_aside(self, name: str, *pieces: bytes) -> None:
+        aside = self.path.with_name(name)
         require_plain(aside)
         earlier = aside.read_bytes() if aside.exists() else b""
         with written_whole(aside, lasting=True) as file:
-            file.write(earlier)
-            for place in self._foreign:
-                file.write(self._bytes(*place))
+            file.writelines((earlier, *pieces))
 
     def _line(self, entry: Entry) -> bytes:
         return self._bytes(entry.offset, entry.length)
@@ -158,15 +163,6 @@ class ResultsLog:
         except (ValueError, KeyError, TypeError, AttributeError):
             if line.strip(b"\0 \t\r\n"):  # else nothing is in it
                 self._foreign.append((offset, len(line)))
-
-
-def _open(path: Path, *, read_only: bool) -> IO[bytes]:
-    require_plain(path)
-    if read_only:
-        return (path if path.exists() else Path(os.devnull)).open("rb", buffering=0)
-    if path.is_symlink():  # what it leads to is not ours to cut
-        raise OSError(errno.EINVAL, "is a link", str(path))
-    return path.open("r+b" if path.exists() else "w+b", buffering=0)
 
 
 def _whole_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:

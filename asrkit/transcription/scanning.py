@@ -47,7 +47,6 @@ class Scanner:
         key: Fingerprint of model, language model and settings.
         split_channels: Whether each channel is a recording of its own.
         raw_rate_hz: Rate of files that hold bare samples.
-        overwrite: Whether transcripts beside the audio may replace files that come from elsewhere.
         is_complete: Whether all else that is wanted of a transcribed recording is there, such as its emissions.
         are_laid_out: Whether the files that are there are set as they are wanted now.
     """
@@ -60,7 +59,6 @@ class Scanner:
         *,
         split_channels: bool = False,
         raw_rate_hz: int | None = None,
-        overwrite: bool = False,
         is_complete: Callable[[Recording], bool] = lambda recording: True,
         are_laid_out: bool = True,
     ) -> None:
@@ -69,7 +67,6 @@ class Scanner:
         self._key = key
         self._split_channels = split_channels
         self._raw_rate_hz = raw_rate_hz
-        self._overwrite = overwrite
         self._is_complete = is_complete
         self._are_laid_out = are_laid_out
         self._ids: Set[str] = frozenset()
@@ -97,6 +94,8 @@ class Scanner:
                 stamp += f"-{recording.start_s or 0.0}-{recording.end_s}"
             if recording.channel is not None:  # a manifest may name it
                 stamp += f"-ch{recording.channel + 1}"
+            if recording.version:
+                stamp += f"-{recording.version}"
             recording = replace(recording, fingerprint=stamp)
             return [self._with_length(part) for part in self._channels(recording)]
         except Exception as error:  # a broken file must not end the run
@@ -104,7 +103,7 @@ class Scanner:
 
     def _with_length(self, recording: Recording) -> Scanned:
         item = self._compare(recording)
-        if (item.state is State.NEW or item.is_renamed) and self._files is not None and not self._overwrite:
+        if (item.state is State.NEW or item.is_renamed) and self._files is not None:
             foreign = self._files.in_the_way(recording)
             if foreign is not None:
                 problem = f"{foreign.name} is there already and comes from elsewhere; --overwrite replaces it"

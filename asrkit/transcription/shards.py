@@ -261,7 +261,7 @@ def _merge_into(folder: OutputFolder, shards: Shards) -> None:
     folder.begin(done | useless, shards.begun[0].provenance, layout)
     for row in failures:
         folder.note_failure(*row)
-    folder.finish(done, useless, [], _sum_of(paths), shards=digest)
+    folder.finish(done, folder.held(done, useless, []), _sum_of(paths), shards=digest)
 
 
 def status_of(output_dir: Path) -> RunStatus:

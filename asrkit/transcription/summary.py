@@ -37,7 +37,9 @@ class TranscriptionSummary:
         planned: Of a dry run: what there is to do, as id, state and path.
         estimate: Of a plan: what the run will cost.
         left_out: Files of folders that were passed over: how many of each suffix, and hidden ones.
-        orphans: Ids of earlier results whose recording is gone, or has another id now.
+        orphans: Ids of earlier results whose recording is gone, has another id now, or was not asked for while others
+            were made with other settings.
+        kept: Files that were not written, since what is there was changed or comes from elsewhere.
         expected: Word errors that all transcripts asked for, those made before among them, are to be expected to have;
             None where confidences are not calibrated.
     """
@@ -53,6 +55,7 @@ class TranscriptionSummary:
     estimate: RunEstimate | None = None
     left_out: dict[str, int] = field(default_factory=dict)
     orphans: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     expected: ExpectedErrors | None = None
 
     @property
@@ -75,6 +78,7 @@ class TranscriptionSummary:
             "stage_cpu_s": self.stage_cpu_s,
             "left_out": self.left_out,
             "orphans": self.orphans,
+            "kept": self.kept,
             "expected": None if self.expected is None else self.expected.to_dict(),
         }
 
