@@ -8,9 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from asrkit.audio.declared import missing_part, mp3_length_s
+from asrkit.audio.declared import missing_part, mp3_frames
 from asrkit.audio.parts import Part, PartFile
-from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated, with_channels
+from asrkit.audio.source import (
+    LEAST_LOSS_S,
+    FloatArray,
+    Reading,
+    believable_duration_s,
+    reason_of,
+    truncated,
+    with_channels,
+    within,
+)
 from asrkit.errors import AudioError
 from asrkit.packages import needed
 
@@ -20,7 +29,6 @@ _TIMED_FROM_ZERO = ("mov", "matroska", "webm", "mp4", "avi", "asf")
 _BARE = ("aac", "ac3", "amr", "amrnb", "amrwb", "dts", "eac3", "loas", "mp3")
 _LEAST_GAP_S = 0.1  # below, it is rounding and decoder delay
 _MOST_GAP_S = 3_600.0  # above, a time stamp is damaged
-_LEAST_LOSS_S = 0.1
 # Whole files of these end where their header says, to some milliseconds; others are off by some padding.
 _EXACT = ("mov", "mp4", "matroska", "webm", "flv", "mp3", "avi", "asf")
 _SLACK_S = 1.0
@@ -73,24 +81,15 @@ class MediaSource:
 
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` blocks."""
-        start = round(start_s * self.sample_rate_hz)
-        stop = None if end_s is None else round(end_s * self.sample_rate_hz)
-        position = 0
-        for block in self._decoded():
-            first, last = position, position + len(block)
-            position = last
-            wanted = block[max(0, start - first) : None if stop is None else max(0, stop - first)]
-            if len(wanted):
-                yield wanted
-            if stop is not None and last >= stop:
-                return
-        self._check_complete(position / self.sample_rate_hz)
+        num_read = yield from within(self._decoded(), start_s, end_s, self.sample_rate_hz)
+        if num_read is not None:
+            self._check_complete(num_read / self.sample_rate_hz)
 
     def _check_complete(self, read_s: float) -> None:
         if self._cut is not None:
             self._reading.lose(truncated(self._path, self._cut), self._cut)
         missing_s = self._missing_s(read_s)
-        if missing_s > (_LEAST_LOSS_S if self._is_one_of(_EXACT) else _SLACK_S):
+        if missing_s > (LEAST_LOSS_S if self._is_one_of(_EXACT) else _SLACK_S):
             detail = f"{missing_s:.1f} s of {read_s + missing_s:.1f} s are missing"
             self._reading.lose(truncated(self._path, detail), detail)
 
@@ -100,7 +99,7 @@ class MediaSource:
             missing_s = read_s * missing_part(self._path)
             return believable_duration_s(missing_s, self._container.size) or 0.0
         if self._is_one_of(("mp3",)):
-            length_s = mp3_length_s(self._path, self.sample_rate_hz) or 0.0
+            length_s = mp3_frames(self._path) * self._stream.codec_context.frame_size / self.sample_rate_hz
             return (believable_duration_s(length_s, self._container.size) or 0.0) - self._extent.end_s
         if self.duration_s is None or self._is_one_of(_BARE):
             return 0.0

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
-
-import numpy as np
 
 from asrkit.audio.declared import mp3_frames
 from asrkit.audio.finding import find_parts
 from asrkit.audio.media import MediaSource
 from asrkit.audio.parts import Part
 from asrkit.audio.sound_file import SoundFileSource
-from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated, with_channels
+from asrkit.audio.source import FloatArray, Reading, Source, reason_of, resampled, truncated, with_channels, within
 from asrkit.errors import AudioError, MissingPackageError
 from asrkit.packages import is_installed
 
@@ -198,26 +197,9 @@ class _JoinedSource:
 
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` blocks; parts before the first second asked for are read over."""
-        start = round(start_s * self.sample_rate_hz)
-        stop = None if end_s is None else round(end_s * self.sample_rate_hz)
-        position = 0
-        for source in self._sources:
-            for block in self._alike(source):
-                first, position = position, position + len(block)
-                wanted = block[max(0, start - first) : None if stop is None else max(0, stop - first)]
-                if len(wanted):
-                    yield wanted
-                if stop is not None and position >= stop:
-                    return
+        blocks = chain.from_iterable(map(self._alike, self._sources))
+        yield from within(blocks, start_s, end_s, self.sample_rate_hz)
 
     def _alike(self, source: Source) -> Iterator[FloatArray]:
-        import soxr
-
-        resampler = None
-        if source.sample_rate_hz != self.sample_rate_hz:
-            resampler = soxr.ResampleStream(source.sample_rate_hz, self.sample_rate_hz, self.num_channels, "float32")
-        for block in source.blocks(0.0, None):
-            block = with_channels(block, self.num_channels)
-            yield block if resampler is None else resampler.resample_chunk(block)
-        if resampler is not None:
-            yield resampler.resample_chunk(np.zeros((0, self.num_channels), np.float32), last=True)
+        blocks = (with_channels(block, self.num_channels) for block in source.blocks(0.0, None))
+        return resampled(blocks, source.sample_rate_hz, self.sample_rate_hz, self.num_channels)
