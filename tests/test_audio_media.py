@@ -110,6 +110,28 @@ def test_a_guess_is_no_length(tmp_path: Path) -> None:
     assert len(load_waveform(path)) / RATE == pytest.approx(60.0, abs=0.2)
 
 
+# rate, first bytes of the file, a frame of speech by its header and the bytes behind it, one that ends speech
+AMR = {
+    "a.amr": (8_000, b"#!AMR\n", 0x3C, 31, b"\x44" + bytes(5)),
+    "wide.amr": (RATE, b"#!AMR-WB\n", 0x44, 60, b"\x4c" + bytes(5)),
+}
+
+
+@pytest.mark.parametrize("name", AMR)
+def test_pauses_that_a_phone_does_not_send_are_silence(tmp_path: Path, name: str) -> None:
+    rate_hz, magic, header, size, end = AMR[name]
+    noise = np.random.default_rng(1)
+    speech = [bytes([header]) + noise.bytes(size) for _ in range(50)]
+    (tmp_path / name).write_bytes(b"".join([magic, *speech, end, *99 * [b"\x7c"], *speech, *10 * [b"\x7c"]]))
+    reading = Reading()
+    waveform = load_waveform(tmp_path / name, rate_hz, reading=reading)
+    assert len(waveform) == 4.2 * rate_hz
+    assert waveform[:rate_hz].any()
+    assert not waveform[rate_hz : 3 * rate_hz].any()
+    assert waveform[3 * rate_hz : 4 * rate_hz].any()
+    assert not reading.remarks
+
+
 TIMED = {
     "a.mp3": ("libmp3lame", {}),
     "tagged.mp3": ("libmp3lame", {"id3v2_version": "3"}),

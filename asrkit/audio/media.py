@@ -151,8 +151,14 @@ class MediaSource:
             try:
                 frames = packet.decode()
             except (self._av.FFmpegError, ValueError):
-                if not bytes(packet).startswith(_TAGS):
-                    lost_s += float((packet.duration or 0) * packet.time_base)
+                data, length_s = bytes(packet), float((packet.duration or 0) * packet.time_base)
+                if self._is_pause(data):
+                    self._extent.add(packet)
+                    silence = np.zeros((round(length_s * self.sample_rate_hz), self.num_channels), np.float32)
+                    clock.advance(len(silence))
+                    yield silence
+                elif not data.startswith(_TAGS):
+                    lost_s += length_s
                 continue
             self._extent.add(packet)
             for frame in frames:
@@ -163,6 +169,11 @@ class MediaSource:
         yield from converter.finish()
         if lost_s > 0.0:
             self._reading.miss(self._path, lost_s)
+
+    def _is_pause(self, data: bytes) -> bool:
+        """Tell whether AMR says that nobody speaks, in a few bits or none (3GPP TS 26.101 and 26.201, frame types)."""
+        first_type = {"amrnb": 8, "amrwb": 9}.get(self._stream.codec_context.name)
+        return first_type is not None and data != b"" and (data[0] >> 3 & 15) >= first_type
 
     def _packets(self) -> Iterator[Any]:
         """Yield packets until the container ends, or is damaged beyond its next one."""
