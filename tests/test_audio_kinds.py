@@ -84,6 +84,7 @@ MEDIA_FILES = {
     "adts.aac": ("aac", {"container": "adts"}),
     "opus.webm": ("libopus", {"rate_hz": 48_000}),
     "flac.mka": ("flac", {}),
+    "telephone.mka": ("alac", {"rate_hz": 8_000}),
     "flac_in_ogg.oga": ("flac", {"container": "ogg"}),
     "speech.amr": ("libopencore_amrnb", {"rate_hz": 8_000}),
     "windows.wma": ("wmav2", {"bit_rate": 32_000}),

@@ -152,6 +152,7 @@ class MediaSource:
                 frames = packet.decode()
             except (self._av.FFmpegError, ValueError):
                 data, length_s = bytes(packet), float((packet.duration or 0) * packet.time_base)
+                length_s = length_s or self._extent.packet_s
                 if self._is_pause(data):
                     self._extent.add(packet)
                     silence = np.zeros((round(length_s * self.sample_rate_hz), self.num_channels), np.float32)
@@ -160,7 +161,7 @@ class MediaSource:
                 elif not data.startswith(_TAGS):
                     lost_s += length_s
                 continue
-            self._extent.add(packet)
+            self._extent.add(packet, sum(frame.samples / frame.sample_rate for frame in frames))
             for frame in frames:
                 yield from clock.silence_before(frame)
                 for samples in converter.convert(frame):
@@ -257,11 +258,11 @@ class _Extent:
     def __init__(self) -> None:
         self.start_s, self.end_s, self.packet_s = np.inf, 0.0, 0.0
 
-    def add(self, packet: Any) -> None:
-        """Count a packet that could be decoded."""
+    def add(self, packet: Any, decoded_s: float = 0.0) -> None:
+        """Count a packet that could be decoded; not all containers tell how long its sound is."""
         if not packet.size:  # the end of the file
             return
-        self.packet_s = float((packet.duration or 0) * packet.time_base)
+        self.packet_s = float((packet.duration or 0) * packet.time_base) or decoded_s
         start_s = self.end_s if packet.pts is None else float(packet.pts * packet.time_base)
         self.start_s, self.end_s = min(self.start_s, start_s), max(self.end_s, start_s + self.packet_s)
 
