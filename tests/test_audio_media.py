@@ -10,7 +10,7 @@ import soundfile
 from media_files import encode
 from test_audio_kinds import RATE, assert_holds, tone, voice
 
-from asrkit.audio import Reading, load_waveform
+from asrkit.audio import Reading, load_waveform, measure_duration_s, probe
 from asrkit.errors import AudioError
 
 av = pytest.importorskip("av", reason="the extra media is not installed")
@@ -100,6 +100,17 @@ def test_a_size_of_packets_that_nobody_knew_is_not_believed(tmp_path: Path, name
         data[place : place + 8] = b"\xff\xff\xff\xff\xff\xff\xff\xff"
     path.write_bytes(data)
     assert len(load_waveform(path)) / RATE == pytest.approx(2.0, abs=0.2)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp3", "libmp3lame"), ("a.aac", "aac")])
+def test_a_stream_without_a_length_is_measured_not_guessed(tmp_path: Path, name: str, codec: str) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, 10 * RATE).astype(np.float32)
+    options = {"write_xing": "0", "id3v2_version": "0"} if codec == "libmp3lame" else {}
+    path = tmp_path / name
+    data = [encode(path, noise, codec, bit_rate=kbps * 1_000, **options).read_bytes() for kbps in (96, 24)]
+    path.write_bytes(b"".join(data))
+    assert probe(path).duration_s == pytest.approx(len(load_waveform(path)) / RATE, abs=0.01)
+    assert measure_duration_s(path) == pytest.approx(20.0, abs=0.3)
 
 
 def test_a_guess_is_no_length(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +74,26 @@ class MediaSource:
             raise
         self.sample_rate_hz = int(self._stream.codec_context.sample_rate)
         self.num_channels = int(self._stream.codec_context.channels)
-        self.duration_s = self._declared_duration_s()
+        self._declared_s = self._declared_duration_s()
         self._extent = _Extent()
 
     def close(self) -> None:
         """Let the file go."""
         self._container.close()
+
+    @cached_property
+    def duration_s(self) -> float | None:
+        """Length, None where nothing tells; FFmpeg guesses that of bare streams from their first frames."""
+        if not self._is_one_of(_BARE) or mp3_frames(self._path):
+            return self._declared_s
+        extent = _Extent()
+        with (
+            suppress(self._av.FFmpegError, ValueError),
+            self._av.open(str(self._path), metadata_errors="ignore") as file,
+        ):
+            for packet in file.demux(audio=0):
+                extent.add(packet)
+        return extent.end_s or None
 
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` blocks."""
@@ -101,7 +117,7 @@ class MediaSource:
         if self._is_one_of(("mp3",)):
             length_s = mp3_frames(self._path) * self._stream.codec_context.frame_size / self.sample_rate_hz
             return (believable_duration_s(length_s, self._container.size) or 0.0) - self._extent.end_s
-        if self.duration_s is None or self._is_one_of(_BARE):
+        if self._declared_s is None or self._is_one_of(_BARE):
             return 0.0
         if self._stream.duration is not None:
             end = (self._stream.start_time or 0) + self._stream.duration
@@ -262,8 +278,9 @@ class _Extent:
         """Count a packet that could be decoded; not all containers tell how long its sound is."""
         if not packet.size:  # the end of the file
             return
-        self.packet_s = float((packet.duration or 0) * packet.time_base) or decoded_s
-        start_s = self.end_s if packet.pts is None else float(packet.pts * packet.time_base)
+        unit_s = float(packet.time_base)
+        self.packet_s = (packet.duration or 0) * unit_s or decoded_s
+        start_s = self.end_s if packet.pts is None else packet.pts * unit_s
         self.start_s, self.end_s = min(self.start_s, start_s), max(self.end_s, start_s + self.packet_s)
 
 

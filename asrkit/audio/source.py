@@ -71,7 +71,10 @@ class Source(Protocol):
 
     sample_rate_hz: int
     num_channels: int
-    duration_s: float | None  # None where nothing can tell before the end
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length, None where nothing can tell before the end."""
 
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` blocks."""
