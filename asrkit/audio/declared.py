@@ -1,7 +1,8 @@
-"""What headers that FFmpeg reads past declare: the frames of an MP3, and the bytes of AVI and ASF files."""
+"""What headers declare that FFmpeg does not tell: the frames of an MP3, the bytes of AVI and ASF, the index of MP4."""
 
 from __future__ import annotations
 
+import mmap
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -40,6 +41,14 @@ def _skip_tags(file: BinaryIO) -> None:
         place += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
         file.seek(place)
     file.seek(place)
+
+
+def lacks_index(path: Path, head: bytes) -> bool:
+    """Tell whether an MP4 or its kin has nowhere what tells where its sound is: recorders write it when they stop."""
+    if head[4:8] != b"ftyp":
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(b"moov") < 0
 
 
 def missing_part(path: Path) -> float:

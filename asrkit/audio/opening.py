@@ -7,12 +7,12 @@ from contextlib import closing, suppress
 from itertools import chain
 from pathlib import Path
 
-from asrkit.audio.declared import mp3_frames
+from asrkit.audio.declared import lacks_index, mp3_frames
 from asrkit.audio.finding import find_parts
 from asrkit.audio.media import MediaSource
 from asrkit.audio.parts import Part
 from asrkit.audio.sound_file import SoundFileSource
-from asrkit.audio.source import FloatArray, Reading, Source, reason_of, resampled, truncated, with_channels, within
+from asrkit.audio.source import FloatArray, Reading, Source, reason_of, resampled, with_channels, within
 from asrkit.errors import AudioError, MissingPackageError
 from asrkit.packages import is_installed
 
@@ -108,8 +108,10 @@ def _open(path: Path, head: bytes, reading: Reading) -> Source:
         reason = "" if first_error is None else f" (libsndfile: {reason_of(first_error)})"
         raise AudioError(f"{error}{reason}", path=path) from None
     except (OSError, ValueError) as error:
-        if parts[-1].cut is not None:
-            raise truncated(path, parts[-1].cut) from None
+        cut = "its index, which comes last, is missing" if lacks_index(path, head) else parts[-1].cut
+        if cut is not None:
+            detail = f"is truncated: {cut}, and nothing of it can be read; copy or download it again"
+            raise AudioError(detail, path=path) from None
         raise AudioError(_why_not(error), path=path) from None
 
 
