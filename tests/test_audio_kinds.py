@@ -301,6 +301,9 @@ def test_libraries_write_nothing_past_our_log(tmp_path: Path, capfd: pytest.Capt
     path = encode(tmp_path / "a.mp3", voice("a"), "libmp3lame")
     path.write_bytes(path.read_bytes()[:-900] + b"\xff\xfb\x90\x64" + bytes(3_000))
     load_waveform(path, reading=Reading(salvage=True))
+    path.write_bytes(b"\xff\xf7\x08\x01" + np.random.default_rng(1).bytes(3_000))  # like a frame of layer I
+    with pytest.raises(AudioError, match=r"not a readable recording|holds no audio"):
+        load_waveform(path.rename(tmp_path / "a.wav"))
     assert capfd.readouterr().err == ""
 
 

@@ -151,7 +151,7 @@ def _is_media(head: bytes) -> bool:
 
 
 def _is_mp3(path: Path, head: bytes) -> bool:
-    is_frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
+    is_frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0  # of any layer
     return is_frame or head.startswith(b"ID3") or path.suffix.lower() in (".mp3", ".mp2")
 
 
