@@ -89,17 +89,20 @@ def _open(path: Path, head: bytes, reading: Reading) -> Source:
     needs_media = _is_media(head) or ((_is_mp3(path, head) or lost_s > 0.0) and is_installed("av"))
     first_error: Exception | None = None
     if not needs_media:
+        no_length = AudioError("has no header with its length, so it needs PyAV: pip install av", path=path)
         if _is_mp3(path, head) and not mp3_frames(path):
-            raise AudioError("has no header with its length, so it needs PyAV: pip install av", path=path)
+            raise no_length
         try:
             sources = [SoundFileSource(part, reading) for part in parts]
-            if not is_installed("av"):
-                return _joined(sources, reading)
             if all(source.duration_s is not None for source in sources):
+                if not is_installed("av"):
+                    return _joined(sources, reading)
                 salvaged = [_SalvagedSource(*pair, reading) for pair in zip(sources, parts, strict=True)]
                 return _joined(salvaged if reading.salvage else sources, reading)
             for source in sources:  # libsndfile reads as far as the header says, and it cannot be believed
                 source.close()
+            if not is_installed("av"):
+                raise no_length
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that needs more words
             first_error = error
     try:
