@@ -195,6 +195,12 @@ def test_a_gap_in_time_is_silence(tmp_path: Path, name: str, codec: str, rate_hz
     assert pitch_hz(waveform[round(10.2 * RATE) : round(11.8 * RATE)]) == pytest.approx(440, abs=3)
 
 
+def test_all_gaps_are_one_remark(tmp_path: Path) -> None:
+    reading = Reading()
+    load_waveform(encode(tmp_path / "a.mkv", tone(3.0), "flac", late_s=2.0, gap=(1.0, 1.5)), reading=reading)
+    assert reading.remarks == ["3.5 s without sound, by its time stamps, are silence"]
+
+
 def test_a_time_stamp_beyond_belief_is_no_silence(tmp_path: Path) -> None:
     reading = Reading()
     path = encode(tmp_path / "a.mkv", tone(4.0), "flac", gap=(2.0, 50_000.0))

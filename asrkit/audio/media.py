@@ -75,7 +75,9 @@ class MediaSource:
         self.sample_rate_hz = int(self._stream.codec_context.sample_rate)
         self.num_channels = int(self._stream.codec_context.channels)
         self._declared_s = self._declared_duration_s()
-        self._extent = _Extent()
+        self._extent, self._lost_s = _Extent(), 0.0
+        is_timed = not self._is_one_of(_BARE)
+        self._clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, is_timed, reading)
 
     def close(self) -> None:
         """Let the file go."""
@@ -98,6 +100,8 @@ class MediaSource:
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` blocks."""
         num_read = yield from within(self._decoded(), start_s, end_s, self.sample_rate_hz)
+        if self._clock.silent_s > 0.0:
+            self._reading.remark(f"{self._clock.silent_s:.1f} s without sound, by its time stamps, are silence")
         if num_read is not None:
             self._check_complete(num_read / self.sample_rate_hz)
 
@@ -108,6 +112,8 @@ class MediaSource:
         if missing_s > (LEAST_LOSS_S if self._is_one_of(_EXACT) else _SLACK_S):
             detail = f"{missing_s:.1f} s of {read_s + missing_s:.1f} s are missing"
             self._reading.lose(truncated(self._path, detail), detail)
+        if self._lost_s > 0.0:
+            self._reading.miss(self._path, self._lost_s)
 
     def _missing_s(self, read_s: float) -> float:
         """Return how much the packets lack of what is declared; decoders leave out delay, packets do not."""
@@ -157,9 +163,6 @@ class MediaSource:
     def _decoded(self) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` frames as floats, with silence for gaps."""
         converter = _Converter(self._av.AudioResampler, self.sample_rate_hz, self.num_channels)
-        is_timed = not self._is_one_of(_BARE)
-        clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, is_timed, self._reading)
-        lost_s = 0.0
         for packet in self._packets():
             if packet.stream.index != self._stream.index:
                 self._extent.add(packet)
@@ -172,20 +175,18 @@ class MediaSource:
                 if self._is_pause(data):
                     self._extent.add(packet)
                     silence = np.zeros((round(length_s * self.sample_rate_hz), self.num_channels), np.float32)
-                    clock.advance(len(silence))
+                    self._clock.advance(len(silence))
                     yield silence
                 elif not data.startswith(_TAGS):
-                    lost_s += length_s
+                    self._lost_s += length_s
                 continue
             self._extent.add(packet, sum(frame.samples / frame.sample_rate for frame in frames))
             for frame in frames:
-                yield from clock.silence_before(frame)
+                yield from self._clock.silence_before(frame)
                 for samples in converter.convert(frame):
-                    clock.advance(len(samples))
+                    self._clock.advance(len(samples))
                     yield samples
         yield from converter.finish()
-        if lost_s > 0.0:
-            self._reading.miss(self._path, lost_s)
 
     def _is_pause(self, data: bytes) -> bool:
         """Tell whether AMR says that nobody speaks, in a few bits or none (3GPP TS 26.101 and 26.201, frame types)."""
@@ -242,7 +243,7 @@ class _Clock:
         self._origin_s, self._rate_hz, self._num_channels, self._reading = origin_s, rate_hz, num_channels, reading
         self._is_timed = is_timed  # else time stamps are computed, and wrong where the rate changes
         self._has_stamps, self._first_rate_hz = True, 0
-        self._samples = 0
+        self._samples, self.silent_s = 0, 0.0
 
     def advance(self, samples: int) -> None:
         self._samples += samples
@@ -260,7 +261,7 @@ class _Clock:
             self._reading.remark(f"a time stamp leaves a gap of {gap_s:,.0f} s, which is not believed")
             self._origin_s += gap_s
             return
-        self._reading.remark(f"{gap_s:.1f} s without sound, by its time stamps, are silence")
+        self.silent_s += gap_s
         missing = round(gap_s * self._rate_hz)
         self.advance(missing)
         step = 30 * self._rate_hz
