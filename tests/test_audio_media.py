@@ -173,7 +173,7 @@ def test_half_a_second_less_is_told_and_nothing_less_is_not(tmp_path: Path, name
     assert not reading.remarks
     data = path.read_bytes()
     path.write_bytes(data[: round(0.95 * len(data))])
-    with pytest.raises(AudioError, match=r"is truncated: 0\.[2-7] s of .* are missing|0\.[2-7] s of sound are damaged"):
+    with pytest.raises(AudioError, match=r"is truncated: 0\.[2-7] s of .* are missing"):
         load_waveform(path)
     reading = Reading(salvage=True)
     assert 9.2 < len(load_waveform(path, reading=reading)) / RATE < 9.9
