@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from media_files import encode
 
-from asrkit.audio import AUDIO_SUFFIXES, iterate_waveform, load_waveform, probe
+from asrkit.audio import AUDIO_SUFFIXES, Reading, iterate_waveform, load_waveform, probe
 from asrkit.errors import AudioError
 
 
@@ -150,6 +150,12 @@ def test_truncated_media_is_named(tmp_path: Path) -> None:
     path = cut(write_media(tmp_path / "a.webm", tone(6.0, 48_000), 48_000, "libopus"))
     with pytest.raises(AudioError, match=r"a.webm: is truncated"):
         load_waveform(path)
+
+
+def test_an_mp4_whose_recorder_died_is_named(tmp_path: Path) -> None:
+    path = cut(write_media(tmp_path / "a.m4a", tone(2.0, 48_000), 48_000, "aac"))
+    with pytest.raises(AudioError, match=r"a.m4a: is truncated: its index, which comes last, is missing, and nothing"):
+        load_waveform(path, reading=Reading(salvage=True))
 
 
 def test_a_wav_written_to_a_pipe_is_not_called_truncated(tmp_path: Path) -> None:

@@ -102,7 +102,10 @@ def test_without_pyav_what_comes_before_damage_is_salvaged(tmp_path: Path, monke
     np.testing.assert_allclose(waveform, samples[: len(waveform)], atol=1e-4)
 
 
-def test_a_streamed_flac_has_no_length(tmp_path: Path) -> None:
+def test_a_streamed_flac_has_no_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = flac_of_length(tmp_path / "a.flac", 0.0)
     assert_holds(load_waveform(path), "a")
     assert probe(path).duration_s is None
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(AudioError, match="has no header with its length, so it needs PyAV: pip install av"):
+        load_waveform(path)

@@ -89,6 +89,20 @@ def sized(path: Path, size: int) -> Path:
     return path
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_w64_is_coded_as_its_long_header_says(tmp_path: Path, parts: int) -> None:
+    """As FFmpeg writes floats; libsndfile took them for integers of as many bits."""
+    path = write(tmp_path / "a.w64", voice("a"), subtype="FLOAT")
+    data = path.read_bytes()
+    place = data.index(b"fmt ") + 16
+    fields = data[place + 8 : place + 24]
+    guid = b"\3\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"
+    long = struct.pack("<Q", 64) + b"\xfe\xff" + fields[2:] + struct.pack("<HHI", 22, 32, 4) + guid
+    size = int.from_bytes(data[place : place + 8], "little")
+    path.write_bytes(parts * (data[:place] + long + data[place - 16 + (size + 7) // 8 * 8 :]))
+    np.testing.assert_array_equal(load_waveform(path), np.tile(voice("a"), parts))
+
+
 @pytest.mark.parametrize("size", [0, 20_000])
 @pytest.mark.parametrize("name", SIZED)
 def test_a_size_too_small_is_not_believed(tmp_path: Path, name: str, size: int) -> None:

@@ -84,6 +84,7 @@ MEDIA_FILES = {
     "adts.aac": ("aac", {"container": "adts"}),
     "opus.webm": ("libopus", {"rate_hz": 48_000}),
     "flac.mka": ("flac", {}),
+    "telephone.mka": ("alac", {"rate_hz": 8_000}),
     "flac_in_ogg.oga": ("flac", {"container": "ogg"}),
     "speech.amr": ("libopencore_amrnb", {"rate_hz": 8_000}),
     "windows.wma": ("wmav2", {"bit_rate": 32_000}),
@@ -194,6 +195,12 @@ def test_a_gap_in_time_is_silence(tmp_path: Path, name: str, codec: str, rate_hz
     assert pitch_hz(waveform[round(10.2 * RATE) : round(11.8 * RATE)]) == pytest.approx(440, abs=3)
 
 
+def test_all_gaps_are_one_remark(tmp_path: Path) -> None:
+    reading = Reading()
+    load_waveform(encode(tmp_path / "a.mkv", tone(3.0), "flac", late_s=2.0, gap=(1.0, 1.5)), reading=reading)
+    assert reading.remarks == ["3.5 s without sound, by its time stamps, are silence"]
+
+
 def test_a_time_stamp_beyond_belief_is_no_silence(tmp_path: Path) -> None:
     reading = Reading()
     path = encode(tmp_path / "a.mkv", tone(4.0), "flac", gap=(2.0, 50_000.0))
@@ -300,6 +307,9 @@ def test_libraries_write_nothing_past_our_log(tmp_path: Path, capfd: pytest.Capt
     path = encode(tmp_path / "a.mp3", voice("a"), "libmp3lame")
     path.write_bytes(path.read_bytes()[:-900] + b"\xff\xfb\x90\x64" + bytes(3_000))
     load_waveform(path, reading=Reading(salvage=True))
+    path.write_bytes(b"\xff\xf7\x08\x01" + np.random.default_rng(1).bytes(3_000))  # like a frame of layer I
+    with pytest.raises(AudioError, match=r"not a readable recording|holds no audio"):
+        load_waveform(path.rename(tmp_path / "a.wav"))
     assert capfd.readouterr().err == ""
 
 

@@ -1,7 +1,8 @@
-"""What headers that FFmpeg reads past declare: the frames of an MP3, and the bytes of AVI and ASF files."""
+"""What headers declare that FFmpeg does not tell: the frames of an MP3, the bytes of AVI and ASF, the index of MP4."""
 
 from __future__ import annotations
 
+import mmap
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -10,22 +11,16 @@ _RIFF_HEADER = struct.Struct("<4sI4s")
 _ASF_OBJECT = struct.Struct("<16sQ")  # GUID and size with this header
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
-_MPEG_1_RATE_HZ = 32_000  # from here on, a frame of MP3 holds twice the samples
 _SEARCHED_BYTES = 4_096
 _UNKNOWN_SIZE = 0x7FFF_0000  # writers to a pipe put the largest number into the size field
 _MOST_CHUNKS = 10_000  # a damaged file may hold any number of empty ones
 
 
-def mp3_length_s(path: Path, rate_hz: int) -> float | None:
-    """Return the length of an MP3 with encoder delay and padding, by the frames that its first one counts.
-
-    None where it counts none. FFmpeg's answer will not do: it is guessed from the bit rate where the file is longer.
-    """
-    return mp3_frames(path) * (1152 if rate_hz >= _MPEG_1_RATE_HZ else 576) / rate_hz or None
-
-
 def mp3_frames(path: Path) -> int:
-    """Return how many frames the first one of an MP3 counts; 0 where it counts none, and libraries guess its length."""
+    """Return how many frames the first one of an MP3 counts; 0 where it counts none, and libraries guess its length.
+
+    FFmpeg's answer will not do: it is guessed from the bit rate where the file is longer.
+    """
     with path.open("rb") as file:
         _skip_tags(file)
         first_frame = file.read(_SEARCHED_BYTES)
@@ -46,6 +41,14 @@ def _skip_tags(file: BinaryIO) -> None:
         place += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
         file.seek(place)
     file.seek(place)
+
+
+def lacks_index(path: Path, head: bytes) -> bool:
+    """Tell whether an MP4 or its kin has nowhere what tells where its sound is: recorders write it when they stop."""
+    if head[4:8] != b"ftyp":
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(b"moov") < 0
 
 
 def missing_part(path: Path) -> float:

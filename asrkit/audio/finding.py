@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from pathlib import Path
 
 from asrkit.audio import flac, headers, ogg
-from asrkit.audio.parts import Part
+from asrkit.audio.parts import Part, places_of
 
-_EBML = b"\x1aE\xdf\xa3"
+_EBML, _EBML_KIND = b"\x1aE\xdf\xa3", re.compile(b"webm|matroska")
 
 
 def find_parts(path: Path, head: bytes) -> list[Part]:
@@ -31,35 +32,24 @@ def find_parts(path: Path, head: bytes) -> list[Part]:
     return [whole]
 
 
-def _from_starts(path: Path, starts: list[int], size: int) -> list[Part]:
-    if len(starts) <= 1:
-        return []
-    return [Part(path, first, last - first) for first, last in zip(starts, [*starts[1:], size], strict=True)]
-
-
 def _matroska_parts(path: Path, data: mmap.mmap) -> list[Part]:
-    starts, place = [0], len(_EBML)
-    while (place := data.find(_EBML, place)) >= 0:
-        if any(kind in data[place : place + 64] for kind in (b"webm", b"matroska")):
-            starts.append(place)
-        place += len(_EBML)
-    return _from_starts(path, starts, len(data))
+    starts = [place for place in places_of(_EBML, data) if place == 0 or _EBML_KIND.search(data, place, place + 64)]
+    return Part.split(path, starts, len(data))
 
 
 def _mp4_parts(path: Path, data: mmap.mmap) -> list[Part]:
     """Walk from box to box (ISO 14496-12, section 4.2); each file type begins a part."""
-    starts: list[int] = []
-    place = 0
+    starts, place = [0], 0
     while place + 8 <= len(data):
         size, kind = struct.unpack(">I4s", data[place : place + 8])
-        if kind == b"ftyp":
+        if kind == b"ftyp" and place > 0:
             starts.append(place)
         if size == 1:  # a size of 64 bits follows
             size = int.from_bytes(data[place + 8 : place + 16], "big")
         if size < 8:  # the last box goes to the end, or something is wrong
             break
         place += size
-    return _from_starts(path, starts, len(data))
+    return Part.split(path, starts, len(data))
 
 
 # first bytes, what follows somewhere in bytes 4 to 12, who finds the parts

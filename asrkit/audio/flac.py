@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from asrkit.audio.parts import Part
-from asrkit.audio.source import believable_duration_s
+from asrkit.audio.parts import Part, places_of
+from asrkit.audio.source import LEAST_LOSS_S, believable_duration_s
 
 MAGIC = b"fLaC"
 
@@ -18,7 +18,6 @@ _SYNC = b"\xff\xf8\xff\xf9"  # frames of one size each, or of several
 _SEARCHED_BYTES = 1 << 20  # at the end, for the last frame
 _MOST_MARKS = 8
 _LONGEST_HEADER_BYTES = 16
-_LEAST_LOSS_S = 0.1
 
 
 def _crc_table(polynomial: int, bits: int) -> list[int]:
@@ -42,15 +41,8 @@ class _Frame(NamedTuple):
 
 def find_flac_parts(path: Path, data: mmap.mmap) -> list[Part]:
     """Return the recordings of a FLAC file."""
-    starts, place = [0], len(MAGIC)
-    while (place := data.find(MAGIC, place)) >= 0:
-        if data[place + 4 : place + 8] in _STREAMINFO:
-            starts.append(place)
-        place += len(MAGIC)
-    return [
-        _mended(data, Part(path, first, last - first, is_whole_file=len(starts) == 1))
-        for first, last in zip(starts, [*starts[1:], len(data)], strict=True)
-    ]
+    starts = [place for place in places_of(MAGIC, data) if place == 0 or data[place + 4 : place + 8] in _STREAMINFO]
+    return [_mended(data, part) for part in Part.split(path, starts, len(data))]
 
 
 def _mended(data: mmap.mmap, part: Part) -> Part:
@@ -68,7 +60,7 @@ def _mended(data: mmap.mmap, part: Part) -> Part:
     told_s, found_s = told / rate_hz, found / rate_hz
     if told_s < found_s or believable_duration_s(told_s, part.size) is None:
         return replace(part, remark=f"its header tells {told_s:,.1f} s, {found_s:,.1f} s are there; all are read")
-    return replace(part, cut=f"holds {found_s:.1f} s of {told_s:.1f} s" if told_s - found_s > _LEAST_LOSS_S else None)
+    return replace(part, cut=f"holds {found_s:.1f} s of {told_s:.1f} s" if told_s - found_s > LEAST_LOSS_S else None)
 
 
 def _count_samples(data: mmap.mmap, start: int, end: int) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asrkit.audio.parts import Part
@@ -21,6 +21,7 @@ _TAG_BYTES = 64  # fewer bytes behind the samples are no sound
 _TAGS = (b"ID3", b"TAG", b"APETAG")
 _NOT_ZERO = re.compile(rb"[^\0]")
 _PRINTABLE = re.compile(rb"[ -~]{4}")
+_EXTENSIBLE = b"\xfe\xff"  # the coding stands behind; of W64 libsndfile does not read it, and takes floats for integers
 _IN_DS64 = 0xFFFF_FFFF  # RF64 has the size of such a chunk elsewhere
 # Writers to a pipe put the largest number into the size field: in 32 bits about this, in 64 bits far more.
 _UNKNOWN_SIZES = {"I": 0x7FFF_0000, "Q": 1 << 62, "q": 1 << 62}
@@ -70,6 +71,7 @@ class _Claim:
     size: int | None  # their bytes; None where nobody knows
     number: tuple[int, str, int] | None = None  # where it is told, in which format, and how much more it counts
     kind: _Kind | None = None  # how chunks behind the samples look
+    patches: tuple[tuple[int, bytes], ...] = ()  # of how the samples are coded, where libsndfile takes them for others
 
 
 def find_sample_parts(path: Path, data: mmap.mmap) -> list[Part]:
@@ -77,8 +79,12 @@ def find_sample_parts(path: Path, data: mmap.mmap) -> list[Part]:
     parts: list[Part] = []
     place = 0
     while (claim := _claim_at(data, place)) is not None:
-        parts.append(_part(path, data, place, claim))
-        place += parts[-1].size
+        part = _part(path, data, place, claim)
+        if claim.patches:
+            patches = (*part.patches, *((at - place, patch) for at, patch in claim.patches))
+            part = replace(part, patches=patches, is_whole_file=False)
+        parts.append(part)
+        place += part.size
     return parts
 
 
@@ -130,17 +136,20 @@ def _claim_at(data: mmap.mmap, start: int) -> _Claim | None:
 def _chunk_claim(data: mmap.mmap, start: int, kind: _Kind) -> _Claim | None:
     head = struct.calcsize(kind.chunk)
     ds64: int | None = None
+    patches: tuple[tuple[int, bytes], ...] = ()
     place = start + kind.first
     while place + head <= len(data):
         name, size = struct.unpack(kind.chunk, data[place : place + head])
         if name == b"ds64":
             ds64 = place + head
+        if kind.form == b"wave" and name[:4] == b"fmt " and data[place + head : place + head + 2] == _EXTENSIBLE:
+            patches = ((place + head, data[place + head + 24 : place + head + 26]),)
         if name[:4] == kind.samples:
             more = kind.ahead + (head if kind.counts_head else 0)
             number = place + struct.calcsize(kind.chunk[:-1]), kind.chunk[0] + kind.chunk[-1], more
             if size == _IN_DS64 and ds64 is not None and ds64 + 16 <= len(data):
                 number = ds64 + 8, "<Q", more
-            return _counted(data, place + head + kind.ahead, number, kind)
+            return replace(_counted(data, place + head + kind.ahead, number, kind), patches=patches)
         place = kind.after(data, start, place)
     return None
 

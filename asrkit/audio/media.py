@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from asrkit.audio.declared import missing_part, mp3_length_s
+from asrkit.audio.declared import missing_part, mp3_frames
 from asrkit.audio.parts import Part, PartFile
-from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated, with_channels
+from asrkit.audio.source import (
+    LEAST_LOSS_S,
+    FloatArray,
+    Reading,
+    believable_duration_s,
+    reason_of,
+    truncated,
+    with_channels,
+    within,
+)
 from asrkit.errors import AudioError
 from asrkit.packages import needed
 
@@ -20,7 +31,6 @@ _TIMED_FROM_ZERO = ("mov", "matroska", "webm", "mp4", "avi", "asf")
 _BARE = ("aac", "ac3", "amr", "amrnb", "amrwb", "dts", "eac3", "loas", "mp3")
 _LEAST_GAP_S = 0.1  # below, it is rounding and decoder delay
 _MOST_GAP_S = 3_600.0  # above, a time stamp is damaged
-_LEAST_LOSS_S = 0.1
 # Whole files of these end where their header says, to some milliseconds; others are off by some padding.
 _EXACT = ("mov", "mp4", "matroska", "webm", "flv", "mp3", "avi", "asf")
 _SLACK_S = 1.0
@@ -64,35 +74,46 @@ class MediaSource:
             raise
         self.sample_rate_hz = int(self._stream.codec_context.sample_rate)
         self.num_channels = int(self._stream.codec_context.channels)
-        self.duration_s = self._declared_duration_s()
-        self._extent = _Extent()
+        self._declared_s = self._declared_duration_s()
+        self._extent, self._lost_s = _Extent(), 0.0
+        is_timed = not self._is_one_of(_BARE)
+        self._clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, is_timed, reading)
 
     def close(self) -> None:
         """Let the file go."""
         self._container.close()
 
+    @cached_property
+    def duration_s(self) -> float | None:
+        """Length, None where nothing tells; FFmpeg guesses that of bare streams from their first frames."""
+        if not self._is_one_of(_BARE) or mp3_frames(self._path):
+            return self._declared_s
+        extent = _Extent()
+        with (
+            suppress(self._av.FFmpegError, ValueError),
+            self._av.open(str(self._path), metadata_errors="ignore") as file,
+        ):
+            for packet in file.demux(audio=0):
+                extent.add(packet)
+        return extent.end_s or None
+
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` blocks."""
-        start = round(start_s * self.sample_rate_hz)
-        stop = None if end_s is None else round(end_s * self.sample_rate_hz)
-        position = 0
-        for block in self._decoded():
-            first, last = position, position + len(block)
-            position = last
-            wanted = block[max(0, start - first) : None if stop is None else max(0, stop - first)]
-            if len(wanted):
-                yield wanted
-            if stop is not None and last >= stop:
-                return
-        self._check_complete(position / self.sample_rate_hz)
+        num_read = yield from within(self._decoded(), start_s, end_s, self.sample_rate_hz)
+        if self._clock.silent_s > 0.0:
+            self._reading.remark(f"{self._clock.silent_s:.1f} s without sound, by its time stamps, are silence")
+        if num_read is not None:
+            self._check_complete(num_read / self.sample_rate_hz)
 
     def _check_complete(self, read_s: float) -> None:
         if self._cut is not None:
             self._reading.lose(truncated(self._path, self._cut), self._cut)
         missing_s = self._missing_s(read_s)
-        if missing_s > (_LEAST_LOSS_S if self._is_one_of(_EXACT) else _SLACK_S):
+        if missing_s > (LEAST_LOSS_S if self._is_one_of(_EXACT) else _SLACK_S):
             detail = f"{missing_s:.1f} s of {read_s + missing_s:.1f} s are missing"
             self._reading.lose(truncated(self._path, detail), detail)
+        if self._lost_s > 0.0:
+            self._reading.miss(self._path, self._lost_s)
 
     def _missing_s(self, read_s: float) -> float:
         """Return how much the packets lack of what is declared; decoders leave out delay, packets do not."""
@@ -100,9 +121,9 @@ class MediaSource:
             missing_s = read_s * missing_part(self._path)
             return believable_duration_s(missing_s, self._container.size) or 0.0
         if self._is_one_of(("mp3",)):
-            length_s = mp3_length_s(self._path, self.sample_rate_hz) or 0.0
+            length_s = mp3_frames(self._path) * self._stream.codec_context.frame_size / self.sample_rate_hz
             return (believable_duration_s(length_s, self._container.size) or 0.0) - self._extent.end_s
-        if self.duration_s is None or self._is_one_of(_BARE):
+        if self._declared_s is None or self._is_one_of(_BARE):
             return 0.0
         if self._stream.duration is not None:
             end = (self._stream.start_time or 0) + self._stream.duration
@@ -142,9 +163,6 @@ class MediaSource:
     def _decoded(self) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` frames as floats, with silence for gaps."""
         converter = _Converter(self._av.AudioResampler, self.sample_rate_hz, self.num_channels)
-        is_timed = not self._is_one_of(_BARE)
-        clock = _Clock(self._origin_s(), self.sample_rate_hz, self.num_channels, is_timed, self._reading)
-        lost_s = 0.0
         for packet in self._packets():
             if packet.stream.index != self._stream.index:
                 self._extent.add(packet)
@@ -152,18 +170,28 @@ class MediaSource:
             try:
                 frames = packet.decode()
             except (self._av.FFmpegError, ValueError):
-                if not bytes(packet).startswith(_TAGS):
-                    lost_s += float((packet.duration or 0) * packet.time_base)
+                data, length_s = bytes(packet), float((packet.duration or 0) * packet.time_base)
+                length_s = length_s or self._extent.packet_s
+                if self._is_pause(data):
+                    self._extent.add(packet)
+                    silence = np.zeros((round(length_s * self.sample_rate_hz), self.num_channels), np.float32)
+                    self._clock.advance(len(silence))
+                    yield silence
+                elif not data.startswith(_TAGS):
+                    self._lost_s += length_s
                 continue
-            self._extent.add(packet)
+            self._extent.add(packet, sum(frame.samples / frame.sample_rate for frame in frames))
             for frame in frames:
-                yield from clock.silence_before(frame)
+                yield from self._clock.silence_before(frame)
                 for samples in converter.convert(frame):
-                    clock.advance(len(samples))
+                    self._clock.advance(len(samples))
                     yield samples
         yield from converter.finish()
-        if lost_s > 0.0:
-            self._reading.miss(self._path, lost_s)
+
+    def _is_pause(self, data: bytes) -> bool:
+        """Tell whether AMR says that nobody speaks, in a few bits or none (3GPP TS 26.101 and 26.201, frame types)."""
+        first_type = {"amrnb": 8, "amrwb": 9}.get(self._stream.codec_context.name)
+        return first_type is not None and data != b"" and (data[0] >> 3 & 15) >= first_type
 
     def _packets(self) -> Iterator[Any]:
         """Yield packets until the container ends, or is damaged beyond its next one."""
@@ -215,7 +243,7 @@ class _Clock:
         self._origin_s, self._rate_hz, self._num_channels, self._reading = origin_s, rate_hz, num_channels, reading
         self._is_timed = is_timed  # else time stamps are computed, and wrong where the rate changes
         self._has_stamps, self._first_rate_hz = True, 0
-        self._samples = 0
+        self._samples, self.silent_s = 0, 0.0
 
     def advance(self, samples: int) -> None:
         self._samples += samples
@@ -233,7 +261,7 @@ class _Clock:
             self._reading.remark(f"a time stamp leaves a gap of {gap_s:,.0f} s, which is not believed")
             self._origin_s += gap_s
             return
-        self._reading.remark(f"{gap_s:.1f} s without sound, by its time stamps, are silence")
+        self.silent_s += gap_s
         missing = round(gap_s * self._rate_hz)
         self.advance(missing)
         step = 30 * self._rate_hz
@@ -247,12 +275,13 @@ class _Extent:
     def __init__(self) -> None:
         self.start_s, self.end_s, self.packet_s = np.inf, 0.0, 0.0
 
-    def add(self, packet: Any) -> None:
-        """Count a packet that could be decoded."""
+    def add(self, packet: Any, decoded_s: float = 0.0) -> None:
+        """Count a packet that could be decoded; not all containers tell how long its sound is."""
         if not packet.size:  # the end of the file
             return
-        self.packet_s = float((packet.duration or 0) * packet.time_base)
-        start_s = self.end_s if packet.pts is None else float(packet.pts * packet.time_base)
+        unit_s = float(packet.time_base)
+        self.packet_s = (packet.duration or 0) * unit_s or decoded_s
+        start_s = self.end_s if packet.pts is None else packet.pts * unit_s
         self.start_s, self.end_s = min(self.start_s, start_s), max(self.end_s, start_s + self.packet_s)
 
 

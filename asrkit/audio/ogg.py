@@ -6,7 +6,7 @@ import mmap
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -102,12 +102,9 @@ def find_ogg_parts(path: Path, data: mmap.mmap) -> list[Part]:
             links.append(_Link(page.start))
         is_beginning = page.begins
         links[-1].take(data, page)
-    ends = [*(link.start for link in links[1:]), len(data)]
-    cuts = [None] * (len(links) - 1) + ["the last Ogg page is cut" if is_cut else None]
-    return [
-        Part(path, link.start, end - link.start, is_whole_file=len(links) == 1, cut=cut, lost_s=link.lost_s())
-        for link, end, cut in zip(links, ends, cuts, strict=True)
-    ]
+    parts = Part.split(path, [link.start for link in links], len(data))
+    parts = [replace(part, lost_s=link.lost_s()) for part, link in zip(parts, links, strict=True)]
+    return [*parts[:-1], replace(parts[-1], cut="the last Ogg page is cut" if is_cut else None)]
 
 
 def _pages(data: mmap.mmap) -> Iterator[_Page]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
-from asrkit.audio.declared import mp3_frames
+from asrkit.audio.declared import lacks_index, mp3_frames
 from asrkit.audio.finding import find_parts
 from asrkit.audio.media import MediaSource
 from asrkit.audio.parts import Part
 from asrkit.audio.sound_file import SoundFileSource
-from asrkit.audio.source import FloatArray, Reading, Source, reason_of, truncated, with_channels
+from asrkit.audio.source import FloatArray, Reading, Source, reason_of, resampled, with_channels, within
 from asrkit.errors import AudioError, MissingPackageError
 from asrkit.packages import is_installed
 
@@ -90,17 +89,20 @@ def _open(path: Path, head: bytes, reading: Reading) -> Source:
     needs_media = _is_media(head) or ((_is_mp3(path, head) or lost_s > 0.0) and is_installed("av"))
     first_error: Exception | None = None
     if not needs_media:
+        no_length = AudioError("has no header with its length, so it needs PyAV: pip install av", path=path)
         if _is_mp3(path, head) and not mp3_frames(path):
-            raise AudioError("has no header with its length, so it needs PyAV: pip install av", path=path)
+            raise no_length
         try:
             sources = [SoundFileSource(part, reading) for part in parts]
-            if not is_installed("av"):
-                return _joined(sources, reading)
             if all(source.duration_s is not None for source in sources):
+                if not is_installed("av"):
+                    return _joined(sources, reading)
                 salvaged = [_SalvagedSource(*pair, reading) for pair in zip(sources, parts, strict=True)]
                 return _joined(salvaged if reading.salvage else sources, reading)
             for source in sources:  # libsndfile reads as far as the header says, and it cannot be believed
                 source.close()
+            if not is_installed("av"):
+                raise no_length
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that needs more words
             first_error = error
     try:
@@ -109,8 +111,10 @@ def _open(path: Path, head: bytes, reading: Reading) -> Source:
         reason = "" if first_error is None else f" (libsndfile: {reason_of(first_error)})"
         raise AudioError(f"{error}{reason}", path=path) from None
     except (OSError, ValueError) as error:
-        if parts[-1].cut is not None:
-            raise truncated(path, parts[-1].cut) from None
+        cut = "its index, which comes last, is missing" if lacks_index(path, head) else parts[-1].cut
+        if cut is not None:
+            detail = f"is truncated: {cut}, and nothing of it can be read; copy or download it again"
+            raise AudioError(detail, path=path) from None
         raise AudioError(_why_not(error), path=path) from None
 
 
@@ -150,7 +154,7 @@ def _is_media(head: bytes) -> bool:
 
 
 def _is_mp3(path: Path, head: bytes) -> bool:
-    is_frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2
+    is_frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0  # of any layer
     return is_frame or head.startswith(b"ID3") or path.suffix.lower() in (".mp3", ".mp2")
 
 
@@ -198,26 +202,9 @@ class _JoinedSource:
 
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` blocks; parts before the first second asked for are read over."""
-        start = round(start_s * self.sample_rate_hz)
-        stop = None if end_s is None else round(end_s * self.sample_rate_hz)
-        position = 0
-        for source in self._sources:
-            for block in self._alike(source):
-                first, position = position, position + len(block)
-                wanted = block[max(0, start - first) : None if stop is None else max(0, stop - first)]
-                if len(wanted):
-                    yield wanted
-                if stop is not None and position >= stop:
-                    return
+        blocks = chain.from_iterable(map(self._alike, self._sources))
+        yield from within(blocks, start_s, end_s, self.sample_rate_hz)
 
     def _alike(self, source: Source) -> Iterator[FloatArray]:
-        import soxr
-
-        resampler = None
-        if source.sample_rate_hz != self.sample_rate_hz:
-            resampler = soxr.ResampleStream(source.sample_rate_hz, self.sample_rate_hz, self.num_channels, "float32")
-        for block in source.blocks(0.0, None):
-            block = with_channels(block, self.num_channels)
-            yield block if resampler is None else resampler.resample_chunk(block)
-        if resampler is not None:
-            yield resampler.resample_chunk(np.zeros((0, self.num_channels), np.float32), last=True)
+        blocks = (with_channels(block, self.num_channels) for block in source.blocks(0.0, None))
+        return resampled(blocks, source.sample_rate_hz, self.sample_rate_hz, self.num_channels)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +25,23 @@ class Part:
     remark: str | None = None  # what was wrong with its header
 
     @classmethod
-    def whole(cls, path: Path, cut: str | None = None) -> Part:
+    def whole(cls, path: Path) -> Part:
         """Return a file as one recording, as it lies on the disk."""
-        return cls(path, 0, path.stat().st_size, is_whole_file=True, cut=cut)
+        return cls(path, 0, path.stat().st_size, is_whole_file=True)
+
+    @classmethod
+    def split(cls, path: Path, starts: Sequence[int], size: int) -> list[Part]:
+        """Return the recordings of a file of so many bytes by their first ones."""
+        spans = zip(starts, [*starts[1:], size], strict=True)
+        return [cls(path, first, last - first, is_whole_file=len(starts) == 1) for first, last in spans]
+
+
+def places_of(mark: bytes, data: mmap.mmap) -> Iterator[int]:
+    """Yield where some bytes stand."""
+    place = data.find(mark)
+    while place >= 0:
+        yield place
+        place = data.find(mark, place + len(mark))
 
 
 class PartFile(io.RawIOBase):

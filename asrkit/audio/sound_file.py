@@ -8,12 +8,11 @@ from contextlib import suppress
 from typing import Any
 
 from asrkit.audio.parts import Part, PartFile
-from asrkit.audio.source import FloatArray, Reading, believable_duration_s, reason_of, truncated
+from asrkit.audio.source import LEAST_LOSS_S, FloatArray, Reading, believable_duration_s, reason_of, truncated
 from asrkit.errors import AudioError
 
 _READ_BLOCK_S = 30.0
 _STEP_SAMPLES = 1_024  # to come close to damage
-_LEAST_LOSS_S = 0.1
 # libsndfile counts frames in 64 bits; a stream of unknown length has about so many
 _UNKNOWN_FRAMES = 1 << 60
 
@@ -78,7 +77,7 @@ class SoundFileSource:
             return self._reading.lose(truncated(path, detail), detail)
         missing_s = 0.0 if stop == _UNKNOWN_FRAMES else (stop - position) / rate_hz
         # MP3 headers are off by some padding; a real cut misses more.
-        if missing_s > (max(0.25, stop / 50 / rate_hz) if self._file.format == "MP3" else _LEAST_LOSS_S):
+        if missing_s > (max(0.25, stop / 50 / rate_hz) if self._file.format == "MP3" else LEAST_LOSS_S):
             detail = f"holds {position / rate_hz:.1f} s of {stop / rate_hz:.1f} s"
             self._reading.lose(truncated(path, detail), detail)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,7 @@ FloatArray = npt.NDArray[np.float32]
 # A bit rate that no recording falls below, in bytes a second, and a minute for good measure.
 _LEAST_BYTES_PER_S = 10
 _FREE_S = 60.0
-_LEAST_LOSS_S = 0.1
+LEAST_LOSS_S = 0.1  # what is missing below is rounding and padding
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Reading:
         Raises:
             AudioError: As ``lose``.
         """
-        if lost_s < _LEAST_LOSS_S:
+        if lost_s < LEAST_LOSS_S:
             self.remark(f"{1000 * lost_s:.0f} ms of sound are damaged and left out")
             return
         detail = f"{lost_s:.1f} s of sound are damaged"
@@ -71,7 +71,10 @@ class Source(Protocol):
 
     sample_rate_hz: int
     num_channels: int
-    duration_s: float | None  # None where nothing can tell before the end
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length, None where nothing can tell before the end."""
 
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[FloatArray]:
         """Yield ``(samples, channels)`` blocks."""
@@ -91,6 +94,36 @@ def with_channels(block: FloatArray, num_channels: int) -> FloatArray:
     if block.shape[1] == num_channels:
         return block
     return np.repeat(block.mean(axis=1, keepdims=True, dtype=np.float32), num_channels, axis=1)
+
+
+def within(
+    blocks: Iterator[FloatArray], start_s: float, end_s: float | None, rate_hz: int
+) -> Generator[FloatArray, None, int | None]:
+    """Yield what lies in a span of blocks; return how many samples there were, None where some were not looked at."""
+    start, position = round(start_s * rate_hz), 0
+    stop = None if end_s is None else round(end_s * rate_hz)
+    for block in blocks:
+        wanted = block[max(0, start - position) : None if stop is None else max(0, stop - position)]
+        position += len(block)
+        if len(wanted):
+            yield wanted
+        if stop is not None and position >= stop:
+            return None
+    return position
+
+
+def resampled(blocks: Iterable[FloatArray], from_hz: int, to_hz: int, num_channels: int = 1) -> Iterator[FloatArray]:
+    """Yield blocks, ``(samples,)`` or ``(samples, channels)``, at another rate."""
+    if from_hz == to_hz:
+        yield from blocks
+        return
+    import soxr
+
+    resampler, block = soxr.ResampleStream(from_hz, to_hz, num_channels, "float32"), None
+    for block in blocks:
+        yield resampler.resample_chunk(block)
+    if block is not None:
+        yield resampler.resample_chunk(block[:0], last=True)
 
 
 def reason_of(error: Exception) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from asrkit.audio.opening import open_recording
-from asrkit.audio.source import FloatArray, Reading, Source
+from asrkit.audio.source import FloatArray, Reading, Source, resampled
 from asrkit.errors import AudioError
 from asrkit.writing import written_whole
 
@@ -67,15 +67,8 @@ def load_waveform(
         AudioError: The file is missing, empty, truncated, not audio, ends before ``start_s``, holds no samples or
             samples that are not finite, lacks the channel, or needs the extra ``media``.
     """
-    path = Path(path)
-    blocks = list(_resampled_blocks(path, sample_rate_hz, channel, (start_s, end_s), raw_rate_hz, reading))
-    waveform = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    if not len(waveform):
-        if start_s > 0.0 and start_s >= (whole_s := measure_duration_s(path, raw_rate_hz=raw_rate_hz)):
-            detail = f"lasts {whole_s:.2f} s, but is to be read from second {start_s:.2f} on"
-            raise AudioError(f"{detail}; mend start_s in the manifest", path=path)
-        raise AudioError("holds no samples; remove the file or record it again", path=path)
-    return waveform
+    span_s = start_s, end_s
+    return np.concatenate(list(_resampled_blocks(Path(path), sample_rate_hz, channel, span_s, raw_rate_hz, reading)))
 
 
 def iterate_waveform(
@@ -95,11 +88,10 @@ def iterate_waveform(
     Raises:
         AudioError: As ``load_waveform``, as soon as the fault is reached.
     """
-    path = Path(path)
     block_samples = max(1, round(block_s * sample_rate_hz))
     pending: list[FloatArray] = []
-    num_pending = num_yielded = 0
-    for block in _resampled_blocks(path, sample_rate_hz, channel, (0.0, None), raw_rate_hz, reading):
+    num_pending = 0
+    for block in _resampled_blocks(Path(path), sample_rate_hz, channel, (0.0, None), raw_rate_hz, reading):
         pending.append(block)
         num_pending += len(block)
         if num_pending < block_samples:
@@ -107,13 +99,10 @@ def iterate_waveform(
         joined = np.concatenate(pending)
         for start in range(0, num_pending - block_samples + 1, block_samples):
             yield joined[start : start + block_samples]
-            num_yielded += 1
         pending = [joined[len(joined) // block_samples * block_samples :]]
         num_pending = len(pending[0])
     if num_pending:
         yield np.concatenate(pending)
-    elif not num_yielded:
-        raise AudioError("holds no samples; remove the file or record it again", path=path)
 
 
 def probe(path: Path | str, *, raw_rate_hz: int | None = None, reading: Reading | None = None) -> AudioInfo:
@@ -171,28 +160,25 @@ def _resampled_blocks(
     raw_rate_hz: int | None,
     reading: Reading | None,
 ) -> Iterator[FloatArray]:
-    """Yield mono blocks at the rate asked for, of no particular size, none of them empty."""
-    import soxr
-
+    """Yield mono blocks at the rate asked for, of no particular size, at least one and none of them empty."""
     reading = reading or Reading()
     with closing(open_recording(path, reading, raw_rate_hz)) as source:
-        rate_hz = source.sample_rate_hz
         require_channel(path, channel, source.num_channels)
-        resampler = None if rate_hz == sample_rate_hz else soxr.ResampleStream(rate_hz, sample_rate_hz, 1, "float32")
         blocks = source.blocks(*span_s)
         heard: Iterator[tuple[FloatArray, int | None]] = ((block, channel) for block in blocks)
         if channel is None and source.num_channels > 1:
             heard = _audible_channels(source, blocks, span_s[0], reading)
-        for block, channel in heard:
-            mono = _checked_mono(block, channel, path)
-            if resampler is not None:
-                mono = resampler.resample_chunk(mono)
+        is_empty = True
+        monos = (_checked_mono(block, channel, path) for block, channel in heard)
+        for mono in resampled(monos, source.sample_rate_hz, sample_rate_hz):
             if len(mono):
+                is_empty = False
                 yield np.clip(mono, -1.0, 1.0)
-        if resampler is not None:
-            rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-            if len(rest):
-                yield np.clip(rest, -1.0, 1.0)
+    if is_empty:
+        if span_s[0] > 0.0 and span_s[0] >= (whole_s := measure_duration_s(path, raw_rate_hz=raw_rate_hz)):
+            detail = f"lasts {whole_s:.2f} s, but is to be read from second {span_s[0]:.2f} on"
+            raise AudioError(f"{detail}; mend start_s in the manifest", path=path)
+        raise AudioError("holds no samples; remove the file or record it again", path=path)
 
 
 def _audible_channels(
