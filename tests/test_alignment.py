@@ -102,6 +102,9 @@ def test_the_doubt_of_a_word_is_that_of_its_outputs() -> None:
         assert found.words[7].confidence == pytest.approx(np.exp(-expected[7]), abs=1e-5)
     begin, end = len(strange) + at, 2 * len(strange) + at
     assert found.extra == [(0, 13), (begin, end - 1), (len(around) - 14, len(around) - 1)]
+    for num_letters, extra in ((3, [(0, 5)]), (2, [])):  # what is beside the text, without doubt; two are a slip
+        around = np.concatenate([4 * strange[: 2 * num_letters], emissions])
+        assert Aligner(LETTERS).align(around, words).extra == extra
 
 
 def test_a_word_starts_earlier_by_the_usual_gap_but_not_before_the_last_one_ends() -> None:
@@ -114,6 +117,15 @@ def test_a_word_starts_earlier_by_the_usual_gap_but_not_before_the_last_one_ends
     found = Aligner(LETTERS).align(emissions, [*words[:10], "zqxj", *words[10:]]).words
     assert [word.is_said for word in found] == [place != 10 for place in range(31)]
     assert found[11].start_step == found[9].end_step
+    pause = emissions_of([LETTERS.blank_index] * 10, LETTERS, random.Random(3))
+    emissions = emissions_of(outputs_of(" ".join(words), LETTERS), LETTERS, random.Random(2))
+    for steps, start in ((20, 17), (2, 0)):  # the gap is one of three steps, and there are none before the first
+        found = Aligner(LETTERS).align(np.concatenate([pause[:steps], emissions, pause, emissions]), words * 2).words
+        assert (found[0].start_step, found[30].start_step) == (start, found[30].symbols[0][1] - 3)
+    assert (
+        Aligner(LETTERS).align(np.concatenate([pause, emissions[: 2 * len(words[0])]]), words[:1]).words[0].start_step
+        == 20
+    )
 
 
 @pytest.mark.parametrize("errors", [0.0, 0.3])
@@ -234,11 +246,11 @@ def test_whichever_output_divides_words_it_costs_none_of_them(heard_as: str) -> 
     symbols = Symbols(("HH", "AY", "B", "IY", " ", "<wb>", "<unk>", "<blk>"), 7, WordRule.SPACE, frozenset({6}))
     assert symbols.spaces == (4, 5)
     heard = [symbols.labels.index(label) for label in ("HH", "AY", heard_as, "B", "IY", "<unk>")]
-    emissions = np.repeat(emissions_of(heard, symbols, random.Random(1)), 3, axis=0)  # and long
+    emissions = np.repeat(emissions_of(heard, symbols, random.Random(1)), 4, axis=0)  # and long
     found = Aligner(symbols, LEXICON).align(emissions, ["hi", "be"])
     assert [word.confidence for word in found.words] == [1.0, 1.0]
-    assert [[span[1:] for span in word.symbols] for word in found.words] == [[(0, 3), (6, 9)], [(18, 21), (24, 27)]]
-    score = Aligner(symbols, LEXICON).log_prob(emissions[:-6], "hi be")
+    assert [[span[1:] for span in word.symbols] for word in found.words] == [[(0, 4), (8, 12)], [(24, 28), (32, 36)]]
+    score = Aligner(symbols, LEXICON).log_prob(emissions[:-8], "hi be")
     assert score is not None
     assert score > -10.0
 
