@@ -110,6 +110,14 @@ def test_hours_are_known_where_all_durations_are(columns: dict[str, list[Any]], 
     assert score_pairs(Pairs(["u1", "u2"], ["a", "b"], ["a", "b"], columns=columns)).hours == hours
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(["s1", 2], ["s1", "2"]), (["s1", None], None), (["s1", ""], None), ([None, None], None), ([], None)],
+)
+def test_speakers_are_known_where_all_are(told: list[Any], expected: list[str] | None) -> None:
+    assert score_pairs(Pairs(["u1", "u2"], ["a", "b"], ["a", "b"], columns={"speaker": told})).speakers == expected
+
+
 def test_the_signature_names_every_setting_that_moves_the_score(tmp_path: Path) -> None:
     end = f"n:1|v:{version_of()}"
     plain = score(["a"], ["a"])
