@@ -161,6 +161,7 @@ def test_masks_are_bands_of_zeros_within_their_limits():
     for mask, widest in zip(map(np.array, zip(*masks, strict=True)), (10, 5), strict=True):
         assert set(mask.sum(axis=1)) == set(range(widest + 1))
         assert mask.any(axis=0).all()  # wherever, to the last
+        assert 0.4 < (mask.sum(axis=1) == 0).mean() * (widest + 1) < 1.6  # and none no more often than another width
 
 
 @pytest.mark.parametrize(

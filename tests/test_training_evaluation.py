@@ -30,10 +30,15 @@ def result(wer: float, cer: float, loss: float) -> DevResult:
         (result(99, 99, 950), result(100, 100, 900), False),  # a chance hit is no better
         (result(100, 56, 234), result(95, 67, 290), True),  # words are all wrong: characters tell
         (result(96, 70, 200), result(100, 56, 234), False),
+        (result(100, 90, 900), result(100, 96, 800), True),  # those of one of both are enough
+        (result(100, 96, 800), result(100, 90, 900), False),
+        (result(100, 95, 900), result(100, 96, 800), False),
+        (result(100, 56, 200), result(100, 56, 234), False),  # equal in what counts: the first stays
+        (result(100, 100, 900), result(100, 100, 900), False),
         (result(94, 60, 300), result(96, 56, 234), True),  # from here on words tell
         (result(96, 50, 200), result(94, 60, 300), False),
         (result(40, 12, 90), result(40, 13, 80), True),
-        (result(40, 12, 90), result(40, 12, 95), False),  # equal in what counts: the first stays
+        (result(40, 12, 90), result(40, 12, 95), False),
     ],
 )
 def test_the_better_epoch(new: DevResult, best: DevResult, expected: bool) -> None:
