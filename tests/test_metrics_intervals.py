@@ -147,11 +147,13 @@ def test_a_difference_of_three_points_is_found_at_twenty_speakers() -> None:
 def test_the_swap_test_agrees_with_trying_every_swap() -> None:
     draw = np.random.default_rng(4)
     for _ in range(5):
-        a, b = draw.integers(0, 6, (2, 9))
-        apart = a - b
-        every = [abs(int(np.dot(signs, apart))) for signs in itertools.product((1, -1), repeat=9)]
-        exact = float(np.mean([value >= abs(int(apart.sum())) for value in every]))
-        assert swap_test(both(list(a), list(b)), 20_000, seed=2) == pytest.approx(exact, abs=0.015)
+        (a, b), (of_a, of_b) = draw.integers(0, 6, (2, 9)), draw.integers(6, 12, (2, 9))
+        for sizes in ((of_a, of_a), (of_a, of_b)):  # or where they read the references differently
+            apart = a - b - (a.sum() + b.sum()) / (sizes[0].sum() + sizes[1].sum()) * (sizes[0] - sizes[1])
+            every = [abs(float(np.dot(signs, apart))) for signs in itertools.product((1, -1), repeat=9)]
+            exact = float(np.mean([value >= abs(apart.sum()) - 1e-9 for value in every]))
+            values = np.stack([a, sizes[0], b, sizes[1]], axis=1)
+            assert swap_test(values, 20_000, seed=2) == pytest.approx(exact, abs=0.015)
 
 
 def test_the_swap_test_charges_for_words_that_one_reading_lacks() -> None:
@@ -222,7 +224,9 @@ def test_corners() -> None:
     assert rate_interval(one, one, confidence=0.95) is None
     assert rate_interval(none, none, confidence=0.95) is None
     assert rate_interval(np.array([1, 0, 0]), np.array([0, 4, 0]), confidence=0.95) is None  # one unit has all words
-    assert difference_interval(np.zeros((3, 4), np.int64), 0.95, "utterance") is None
+    for silent in ([0, 0, 0, 0], [1, 3, 1, 0], [1, 0, 1, 3]):
+        assert difference_interval(np.array([silent] * 3), 0.95, "utterance") is None
+    assert swap_test(both([1], [0]), 0, seed=1) is None
     two_words = rate_interval(np.array([1, 0]), np.array([1, 1]), confidence=0.95)
     assert two_words is not None
     assert two_words.high == 1.0  # nothing is known, but a rate of 1,000 % is no answer
