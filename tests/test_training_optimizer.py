@@ -63,7 +63,7 @@ def test_the_average_of_the_weights_forgets_the_first_ones_early(network) -> Non
         network.optimizer.iterations.assign(step)
         average.update()
         expected += (1 - min(0.3, (1 + step) / (10 + step))) * (value - expected)
-    np.testing.assert_allclose(average.values[0], expected, rtol=1e-5)
+        np.testing.assert_allclose(average.values[0], expected, rtol=1e-5)
     with pytest.raises(KeyboardInterrupt), average.applied():
         np.testing.assert_allclose(np.array(weight), expected, rtol=1e-5)
         raise KeyboardInterrupt
