@@ -141,7 +141,7 @@ def test_a_clear_difference_is_settled_and_swapping_turns_the_sign() -> None:
     assert back.matched_pairs.z == pytest.approx(-there.matched_pairs.z)
     assert back.difference == pytest.approx(-there.difference)
     assert (there.wins, there.losses, there.ties) == (back.losses, back.wins, back.ties)
-    assert there.wins + there.losses + there.ties == 200
+    assert there.wins + there.losses == there.num_apart == 200 - there.ties
     assert there.needed_utterances is None
 
 
@@ -149,6 +149,7 @@ def test_the_same_system_twice_is_no_difference() -> None:
     a = corrupted(REFERENCES, 0.2, 1)
     comparison = compare(a, a, REFERENCES)
     assert (comparison.difference, comparison.wins, comparison.ties) == (0.0, 0, 200)
+    assert comparison.probability_of_improvement == 0.0
     assert comparison.matched_pairs.z is None
     assert not comparison.is_settled
     assert comparison.needed_utterances is None
@@ -214,18 +215,22 @@ def test_what_is_needed_grows_with_the_square_of_the_width(
 
 
 def test_regressions_are_what_became_worse_the_widest_apart_first() -> None:
-    references = ["a b c d"] * 5
-    a, b = ["a b c x", "a b c d", "a b c d", "a b c d", "a b c d"], ["a b c d", "a b c x", "a x x x", "a b c x", ""]
+    references = ["a b c d"] * 6
+    a, b = ["a b c x", *["a b c d"] * 5], ["a b c d", "a b c x", "a x x x", "a b c x", "", "a b c d"]
     assert compare(a, b, references).regressions == [4, 2, 1, 3]
 
 
 def test_reports_of_other_references_are_refused() -> None:
     with pytest.raises(ScoringError, match="different references"):
         compare_reports(score(["a"], ["a"]), score(["a"], ["b"]))
+    with pytest.raises(ScoringError, match="different references"):
+        compare_reports(*(score_pairs(Pairs([name], ["a"], ["a"], "id")) for name in ("u1", "u2")))
+    with pytest.raises(ScoringError, match="different normalizers, standard-2 and none; choose one"):
+        compare_reports(score(["a"], ["a"]), score(["a"], ["a"], ScoringConfig(normalizer="none")))
 
 
 def test_no_resamples_no_interval() -> None:
-    comparison = compare(["a x"], ["a b"], ["a b"], ScoringConfig(resamples=0))
-    assert comparison.interval is None
+    comparison = compare(["a x"] * 3, ["a b"] * 3, ["a b"] * 3, ScoringConfig(resamples=0))
+    assert (comparison.interval, comparison.p) == (None, None)
     assert comparison.difference == 0.5
     assert compare([""], [""], [""]).difference is None

@@ -73,6 +73,9 @@ def test_weights_are_refined_by_two_steps_each_and_never_below_zero() -> None:
     assert [getattr(found, name) for name in WEIGHTS] == [0.425, 1.4, 0.05, 0.6, -1.2]
     assert search.num_tried == 1 + 2 * (1 + 2 + 1 + 2 + 2)  # the other side is tried where the first is no better
     assert shares == pytest.approx([0.1 * place for place in range(1, 11)])
+    least = START.replace(lm_weight=0.05, unknown_weight=0.05)
+    search, _ = search_for(lambda config: config.lm_weight + config.unknown_weight, 3)
+    assert search.refine(least, shares.append) == least  # nor by what is no better
 
 
 def test_priors_are_the_mean_probabilities_with_one_step_of_each_symbol_added() -> None:
@@ -96,6 +99,7 @@ def table(errors: Sequence[int]) -> CountTable:
         ([[10] * 50, [20, 0] * 24 + [15, 16]], [1.0, 2.0], 0, "++", "-+"),  # chance too, but too much to risk
         ([[10] * 50, [9] * 50, [9] * 50], [9.0, 2.0, 1.0], 1, "++-", "+--"),  # the best has a faster twin
         ([[9] * 50, [10] * 50], [2.0, 1.0], 0, "+-", "-+"),
+        ([[9] * 50, [10] * 50], [1.0, 1.0], 0, "+-", "-+"),
     ],
 )
 def test_the_cheapest_setting_that_is_not_worse_is_chosen(
