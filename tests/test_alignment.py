@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from asrkit.alignment.paths import Batch, states_of, widen
 from asrkit.text import Alphabet, Symbols, WordRule, normalize
 from asrkit.text.lexicon import Lexicon
 
+INF = float("inf")
 LETTERS = Alphabet("abcdefghijklmnopqrstuvwxyz ")
 PIECES = Symbols(("<blk>", *(f"▁{c}" for c in "abcdefgh"), *"abcdefgh", "ab", "▁cd"), 0, WordRule.PIECE)
 SIGNS = Symbols(("<blk>", *"一二三四五六七八九"), 0, WordRule.NONE)
@@ -76,13 +77,34 @@ def test_words_are_found_where_they_are_said() -> None:
     words = words_of(40, 1)
     emissions = emissions_of(outputs_of(" ".join(words), LETTERS), LETTERS, random.Random(2))
     found = Aligner(LETTERS).align(emissions, words)
-    assert [w.symbols[0][1] for w in found.words] == said_at(words)
-    assert [w.end_step for w in found.words] == [
-        at + 2 * len(word) - 1 for at, word in zip(said_at(words), words, strict=True)
+    assert [w.symbols for w in found.words] == [
+        [(output, at + 2 * place, at + 2 * place + 1) for place, output in enumerate(outputs_of(word, LETTERS))]
+        for at, word in zip(said_at(words), words, strict=True)
     ]
+    assert all(w.end_step == w.symbols[-1][2] for w in found.words)
     assert min(w.confidence for w in found.words) > 0.99
-    assert found.extra == []
-    assert found.agreement > 0.9
+    assert (found.extra, found.order, found.num_heard, found.num_sure) == ([], [(0, 40)], 40.0, 40)
+
+
+def test_the_doubt_of_a_word_is_that_of_its_outputs() -> None:
+    words = words_of(40, 1)
+    emissions = emissions_of(outputs_of(" ".join(words), LETTERS), LETTERS, random.Random(2))
+    strange = emissions_of(outputs_of("zqxjkvz", LETTERS), LETTERS, random.Random(3))
+    steps = [said_at(words)[place] for place in (0, 7, 39)]  # of letters that are made unlikelier than the blank
+    emissions[steps, LETTERS.blank_index] = emissions[steps].max(axis=1) + np.array([0.5, 1.0, 2.0])
+    expected = dict.fromkeys(range(40), 0.0) | {
+        place: more / len(words[place]) for place, more in ((0, 0.5), (7, 1.0), (39, 2.0))
+    }
+    at = said_at(words)[20]
+    for around in (emissions, np.concatenate([strange, emissions[:at], strange, emissions[at:], strange])):
+        found = Aligner(LETTERS).align(around, words)
+        assert [word.doubt for word in found.words] == pytest.approx(list(expected.values()), abs=1e-5)
+        assert found.words[7].confidence == pytest.approx(np.exp(-expected[7]), abs=1e-5)
+    begin, end = len(strange) + at, 2 * len(strange) + at
+    assert found.extra == [(0, 13), (begin, end - 1), (len(around) - 14, len(around) - 1)]
+    for num_letters, extra in ((3, [(0, 5)]), (2, [])):  # what is beside the text, without doubt; two are a slip
+        around = np.concatenate([4 * strange[: 2 * num_letters], emissions])
+        assert Aligner(LETTERS).align(around, words).extra == extra
 
 
 def test_a_word_starts_earlier_by_the_usual_gap_but_not_before_the_last_one_ends() -> None:
@@ -90,6 +112,20 @@ def test_a_word_starts_earlier_by_the_usual_gap_but_not_before_the_last_one_ends
     emissions = emissions_of(outputs_of(" ".join(words), LETTERS), LETTERS, random.Random(2))
     found = Aligner(LETTERS).align(emissions, words).words
     assert [word.start_step for word in found[1:]] == [word.end_step for word in found[:-1]]
+    close = outputs_of(" ".join(words[:10]) + " ".join(words[10:]), LETTERS)  # and one that is not said in between
+    emissions = emissions_of(close, LETTERS, random.Random(2))
+    found = Aligner(LETTERS).align(emissions, [*words[:10], "zqxj", *words[10:]]).words
+    assert [word.is_said for word in found] == [place != 10 for place in range(31)]
+    assert found[11].start_step == found[9].end_step
+    pause = emissions_of([LETTERS.blank_index] * 10, LETTERS, random.Random(3))
+    emissions = emissions_of(outputs_of(" ".join(words), LETTERS), LETTERS, random.Random(2))
+    for steps, start in ((20, 17), (2, 0)):  # the gap is one of three steps, and there are none before the first
+        found = Aligner(LETTERS).align(np.concatenate([pause[:steps], emissions, pause, emissions]), words * 2).words
+        assert (found[0].start_step, found[30].start_step) == (start, found[30].symbols[0][1] - 3)
+    assert (
+        Aligner(LETTERS).align(np.concatenate([pause, emissions[: 2 * len(words[0])]]), words[:1]).words[0].start_step
+        == 20
+    )
 
 
 @pytest.mark.parametrize("errors", [0.0, 0.3])
@@ -107,6 +143,10 @@ def test_missing_and_extra_passages_do_not_move_the_words_around_them(errors: fl
         if word.is_said is is_strange[place] or (word.is_said and abs(word.symbols[0][1] - truth[place]) > 4)
     ]
     assert len(wrong) <= (0 if errors == 0 else 20), wrong
+    said = [word for word in found.words if word.is_said]
+    assert all(before.end_step <= after.start_step for before, after in pairwise(said))
+    assert {(word.start_step, word.end_step, word.doubt) for word in found.words if not word.is_said} == {(-1, -1, INF)}
+    assert found.extra == sorted(found.extra)
     (gap,) = [span for span in found.extra if span[1] - span[0] > 100]
     begin, end = said_at(words)[300], said_at(words)[340]
     assert abs(gap[0] - begin) <= 20
@@ -160,6 +200,7 @@ def test_a_text_of_something_else_is_not_found() -> None:
     emissions = emissions_of(outputs_of(" ".join(words_of(300, 1)), LETTERS), LETTERS, random.Random(2))
     assert Aligner(LETTERS).align(emissions, words_of(300, 9)).agreement < 0.2
     assert Aligner(LETTERS).align(emissions[:60], words_of(6, 9)).agreement < 0.2
+    assert Aligner(LETTERS).align(emissions[:60], words_of(60, 9)).order == []  # in so much, something would be found
 
 
 @pytest.mark.parametrize(("num_words", "num_steps"), [(0, 40), (3, 0), (0, 0), (30, 20)])
@@ -209,6 +250,7 @@ def test_characters_without_spaces_are_words() -> None:
 def test_words_of_a_lexicon_are_heard_in_each_of_their_ways() -> None:
     heard = [0, 1, 4, 2, 1, 4, 2, 3]  # hi, be said as "by", be
     found = Aligner(PHONES, LEXICON).align(emissions_of(heard, PHONES, random.Random(1)), ["hi", "be", "Be", "far"])
+    assert found.order == [(0, 4)]
     assert [[output for output, *_ in word.symbols] for word in found.words[:3]] == [[0, 1], [2, 1], [2, 3]]
     assert [word.is_spelled for word in found.words] == [True, True, True, False]
     score = Aligner(PHONES, LEXICON).log_prob(emissions_of(heard[:5], PHONES, random.Random(1)), "hi be")
@@ -221,10 +263,11 @@ def test_whichever_output_divides_words_it_costs_none_of_them(heard_as: str) -> 
     symbols = Symbols(("HH", "AY", "B", "IY", " ", "<wb>", "<unk>", "<blk>"), 7, WordRule.SPACE, frozenset({6}))
     assert symbols.spaces == (4, 5)
     heard = [symbols.labels.index(label) for label in ("HH", "AY", heard_as, "B", "IY", "<unk>")]
-    emissions = np.repeat(emissions_of(heard, symbols, random.Random(1)), 3, axis=0)  # and long
+    emissions = np.repeat(emissions_of(heard, symbols, random.Random(1)), 4, axis=0)  # and long
     found = Aligner(symbols, LEXICON).align(emissions, ["hi", "be"])
     assert [word.confidence for word in found.words] == [1.0, 1.0]
-    score = Aligner(symbols, LEXICON).log_prob(emissions[:-6], "hi be")
+    assert [[span[1:] for span in word.symbols] for word in found.words] == [[(0, 4), (8, 12)], [(24, 28), (32, 36)]]
+    score = Aligner(symbols, LEXICON).log_prob(emissions[:-8], "hi be")
     assert score is not None
     assert score > -10.0
 
@@ -237,6 +280,7 @@ def test_texts_are_scored_in_the_case_of_the_outputs() -> None:
     assert score is not None
     assert aligner.log_prob(emissions, "ab c") == score
     assert aligner.log_prob(emissions, "äb c") is None  # what no output writes is something else
+    assert Aligner(LETTERS).log_prob(emissions_of([0, 1], LETTERS, random.Random(1)), "AB") is not None
     loud = Lexicon((("HI", ("HH", "AY")),))
     assert Speller(PHONES, loud).fold("hi") == "HI"
     signs = emissions_of([1, 2], SIGNS, random.Random(1))  # characters are scored as words, with spaces between

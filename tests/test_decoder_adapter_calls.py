@@ -9,6 +9,8 @@ import shutil
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,6 +80,22 @@ def test_batches_come_without_states(lm: Path) -> None:
     text, frames, logit_score, score = beams[0]
     assert (text, frames) == ("bugs bunny", [("bugs", (0, 4)), ("bunny", (5, 11))])
     assert decoder.decode_beams(spoken("bugs bun-ny"))[0][3:] == (logit_score, score)
+
+
+def test_batches_are_decoded_as_single_utterances_with_all_settings(lm: Path) -> None:
+    decoder, num_calls = build_ctcdecoder(SMALL, lm, alpha=0.1), []
+    pool = SimpleNamespace(map=lambda function, items: num_calls.append(1) or map(function, items))
+    logits = [spoken("bun-ny bun-ny", "bugs-- bun-ny", shares=(0.51, 0.49)), spoken("bugs")]
+    given = {"beam_width": 4, "beam_prune_logp": -30.0, "token_min_logp": -21.0, "hotwords": ["bugs"]}
+    for changes in ({}, {"hotword_weight": 1.0}, {"prune_history": True}, {"beam_width": 1}, {"hotwords": None}):
+        settings: dict[str, Any] = {**given, **changes}
+        alone = [[(beam[0], *beam[2:]) for beam in decoder.decode_beams(one, **settings)] for one in logits]
+        for any_pool in (None, pool):
+            assert decoder.decode_beams_batch(any_pool, logits, **settings) == alone
+        settings.pop("prune_history", None)
+        for any_pool in (None, pool, 2):
+            assert decoder.decode_batch(any_pool, logits, **settings) == [beams[0][0] for beams in alone]
+    assert len(num_calls) == 10
 
 
 def test_a_state_goes_on_where_the_last_call_was(lm: Path) -> None:
@@ -223,6 +241,19 @@ def test_words_beyond_the_unigrams_pay_the_offset(lm: Path) -> None:
     assert build_ctcdecoder(SMALL, lm, ["bunny"], alpha=1.0, unk_score_offset=0.0).decode(logits) == "bugs bunny"
 
 
+@pytest.mark.parametrize("alpha", [0.5, 2.0, 5.74])
+@pytest.mark.parametrize("offset", [-60.0, -3.0, 0.0, 2.0])
+def test_an_offset_that_is_set_is_paid_by_unknown_words(lm: Path, offset: float, alpha: float) -> None:
+    decoder = build_ctcdecoder(SMALL, lm, alpha=alpha, unk_score_offset=offset)
+    text, _, _, logit_score, score = decoder.decode_beams(spoken("bugs bun"))[0]
+    assert text == "bugs bun"
+    expected = alpha * math.log(10) * (NgramModel.load(lm).score("bugs bun") + offset) + 2 * 1.5
+    assert score - logit_score == pytest.approx(expected, rel=1e-5)
+    for extreme in (-1e6, 1e6):
+        decoder.reset_params(unk_score_offset=extreme)
+        assert decoder.decode(spoken("bugs bun")) == "bugs bun"
+
+
 def test_history_is_pruned_to_the_best_of_each_ending() -> None:
     decoder = build_ctcdecoder(SMALL)
     logits = spoken("bun-ny bun-ny", "bugs-- bun-ny", shares=(0.51, 0.49))
@@ -280,6 +311,10 @@ def test_several_language_models_are_averaged(lm: Path, tmp_path: Path) -> None:
     logits = spoken("bun-ny bun-ny", "bugs-- bun-ny", shares=(0.51, 0.49))
     alphabet = build_ctcdecoder(SMALL)._alphabet
     one, two = LanguageModel(lm, alpha=1.0), LanguageModel(other, alpha=0.5)
+    with pytest.raises(DecodingError, match="at least two"):
+        MultiLanguageModel([one])
+    with pytest.raises(DecodingError, match="a MultiLanguageModel cannot be saved"):
+        BeamSearchDecoderCTC(alphabet, MultiLanguageModel([one, two])).save_to_dir(tmp_path / "saved")
     single = BeamSearchDecoderCTC(alphabet, one).decode_beams(logits)
     assert BeamSearchDecoderCTC(alphabet, MultiLanguageModel([one, one])).decode_beams(logits) == single
     both = BeamSearchDecoderCTC(alphabet, MultiLanguageModel([one, two])).decode_beams(logits)[0]
@@ -294,8 +329,6 @@ def test_several_language_models_are_averaged(lm: Path, tmp_path: Path) -> None:
     ).decode_beams(logits)[0]
     assert both[0] == theirs[0] == "bugs bunny"
     assert both[4] == pytest.approx(theirs[4], abs=1e-3)
-    with pytest.raises(DecodingError, match="at least two"):
-        MultiLanguageModel([one])
 
 
 class FakePool:

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asrkit.emissions import list_arrays
+from asrkit.emissions import Values, list_arrays
 from asrkit.emissions.arrays import ArrayFile, BadArray
+from asrkit.emissions.foreign import ForeignEmissions, tell_values_of
+from asrkit.errors import DecodingError
 
 MATRIX = np.random.default_rng(1).normal(size=(7, 5)).astype(np.float32)
 
@@ -32,6 +34,8 @@ def listed(path: Path) -> dict[str, Any]:
         MATRIX.astype(">f4"),
         np.asfortranarray(MATRIX),
         MATRIX[None],
+        MATRIX[:1],
+        MATRIX[None, :1],
         MATRIX.astype(np.longdouble),
     ],
 )
@@ -39,12 +43,39 @@ def test_arrays_of_every_kind_are_read(array: np.ndarray, tmp_path: Path) -> Non
     np.save(tmp_path / "u.npy", array)
     np.savez(tmp_path / "u.npz", a=array, b=array)
     np.savez_compressed(tmp_path / "packed.npz", a=array)
-    expected = array.reshape(7, 5).astype(np.float32)
+    expected = array.reshape(-1, 5).astype(np.float32)
     for name, keys in (("u.npy", [""]), ("u.npz", ["a", "b"]), ("packed.npz", ["a"])):
         found = listed(tmp_path / name)
         assert list(found) == keys
         for values in found.values():
             np.testing.assert_array_equal(values, expected)
+
+
+def test_a_file_that_is_written_again_is_another(tmp_path: Path) -> None:
+    paths = tmp_path / "u.npy", tmp_path / "u.npz"
+
+    def arrays(steps: int) -> list[ArrayFile]:
+        np.save(paths[0], MATRIX[:steps])
+        np.savez(paths[1], a=MATRIX[:steps], b=MATRIX[:steps])
+        return [item for path in paths for item in list_arrays(path) if isinstance(item, ArrayFile)]
+
+    before, after = arrays(7), arrays(6)
+    assert len({array.fingerprint for array in (*before, *after)}) == 6
+    for array in before:
+        with pytest.raises(DecodingError, match=r"its shape has changed to \(6, 5\); start again"):
+            array.read()
+
+
+def test_some_utterances_of_a_run_tell_what_its_numbers_are(tmp_path: Path) -> None:
+    files = []
+    for place in range(16):  # each second one is looked at, and the one that is gone is no harm
+        np.save(tmp_path / f"{place}.npy", np.full((2, 4), 0.25 if place % 2 == 0 else 9.0))
+        files += [array for array in list_arrays(tmp_path / f"{place}.npy") if isinstance(array, ArrayFile)]
+    (tmp_path / "4.npy").unlink()
+    assert tell_values_of(files) is Values.PROBABILITIES
+    assert tell_values_of(files[1:2]) is Values.LOGITS
+    assert tell_values_of([]) is Values.LOGITS
+    np.testing.assert_allclose(ForeignEmissions(files[0], Values.PROBABILITIES).read(), np.log(0.25), rtol=1e-6)
 
 
 def test_bfloat16_is_read_as_numpy_stores_it(tmp_path: Path) -> None:

@@ -31,6 +31,34 @@ def test_what_a_model_wrote_is_told_from_the_numbers(steps: int, outputs: int) -
                 np.testing.assert_allclose(np.exp(to_log_probabilities(array, kind)), shares, atol=2e-2)
 
 
+SHARES, LOGARITHMS, OTHER = [0.75, 0.25], [np.log(0.75), np.log(0.25)], [5.0, -3.0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "arrays"),
+    [
+        (
+            Values.PROBABILITIES,
+            [[[1.0, 0.0]], [[1.005, 0.0]], [[0.4, 0.26]], [SHARES, SHARES, OTHER], [SHARES, [np.nan, 5.0]]],
+        ),
+        (
+            Values.LOG_PROBABILITIES,
+            [np.log([[0.5, 0.509]]), np.log([[0.5, 0.491]]), [[0.005, -9.0]], [LOGARITHMS, LOGARITHMS, OTHER]],
+        ),
+        (
+            Values.LOGITS,
+            [
+                *([[1.02, 0.0]], [[0.4, 0.24]], [[1.2, -0.2]], np.log([[0.5, 0.511]]), np.log([[0.5, 0.489]])),
+                *([SHARES, OTHER], [LOGARITHMS, OTHER], [[0.012, -9.0]]),
+            ],
+        ),
+    ],
+)
+def test_most_steps_and_their_sums_tell_what_numbers_are(kind: Values, arrays: list[list[list[float]]]) -> None:
+    for array in arrays:
+        assert tell_values([np.array(array)]) is kind, array
+
+
 def test_rounding_and_16_bits_keep_probabilities_what_they_are() -> None:
     shares = softmax(300, 30)
     for rounded in (shares.round(2), shares.astype(np.float16), (shares * 255).round() / 255):
@@ -89,6 +117,10 @@ def test_what_pads_an_utterance_does_not_change_the_kind_and_is_named() -> None:
     assert tell_values([padded]) is Values.LOG_PROBABILITIES
     with pytest.raises(DecodingError, match="the probabilities of step 20 sum to far more than 1"):
         to_log_probabilities(padded, Values.LOG_PROBABILITIES)
+    rounded = np.log([[0.8, 0.8]])  # as far as rounding goes
+    np.testing.assert_allclose(to_log_probabilities(rounded, Values.LOG_PROBABILITIES), rounded, rtol=1e-6)
+    with pytest.raises(DecodingError, match="far more than 1"):
+        to_log_probabilities(np.log([[0.85, 0.85]]), Values.LOG_PROBABILITIES)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +163,15 @@ def test_many_outputs_are_converted_as_few_are_and_the_faulty_step_is_named(kind
 @pytest.mark.filterwarnings("error")
 def test_nothing_is_taken_without_a_word(kind: Values) -> None:
     assert to_log_probabilities(np.zeros((0, 4)), kind).shape == (0, 4)
+
+
+@pytest.mark.parametrize("kind", Values)
+def test_the_answer_goes_where_it_is_wanted(kind: Values) -> None:
+    given = (softmax(9, 4) if kind is Values.PROBABILITIES else np.log(softmax(9, 4))).astype(np.float32)
+    expected, out = to_log_probabilities(given, kind), np.empty_like(given)
+    for place in (out, given):
+        assert to_log_probabilities(given, kind, out=place) is place
+        np.testing.assert_array_equal(place, expected)
 
 
 def test_a_log_softmax_in_16_bits_may_end_a_little_above_zero() -> None:

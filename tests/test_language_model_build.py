@@ -142,23 +142,49 @@ def test_unusable_text_is_refused(tmp_path: Path, text: str, options: dict[str, 
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("names", "named"), [(["a"], "a.txt"), (["a", "b", "c"], "a.txt and 2 more")])
+def test_text_without_a_word_is_named(tmp_path: Path, names: list[str], named: str) -> None:
+    paths = [tmp_path / f"{name}.txt" for name in names]
+    for path in paths:
+        path.write_text("\n")
+    with pytest.raises(LanguageModelError, match="there is no text") as caught:
+        build_ngram(TextSource(paths, normalizer=None), tmp_path / "m.arpa")
+    assert str(caught.value.path) == str(tmp_path / named)
+    paths[0].write_text("a b\n")
+    with pytest.raises(LanguageModelError, match="no word of the vocabulary is in the text"):
+        build_ngram(["a b"], tmp_path / "m.arpa", vocabulary=["A"], order=1, discount_fallback=True)
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("options", "message"),
     [
-        {"order": 0},
-        {"order": 7},
-        {"prune": (1, 1, 1)},
-        {"prune": (0, 2, 1)},
-        {"prune": (0, 0, 0, 1)},
-        {"max_vocabulary": 0},
-        {"max_vocabulary": 5, "vocabulary": ["a"]},
-        {"output": "m.bin"},
+        ({"order": 0}, "order must lie between 1 and 6, not 0"),
+        ({"order": 7}, "order must lie between 1 and 6, not 7"),
+        ({"prune": (1, 1, 1)}, "prune must begin with 0"),
+        ({"prune": (-1,)}, "prune must begin with 0"),
+        ({"prune": (0, 2, 1)}, "prune must not fall"),
+        ({"prune": (0, 0, 0, 1)}, "prune has 4 numbers for 3 orders"),
+        ({"max_vocabulary": 0}, "max_vocabulary must be positive, not 0"),
+        ({"max_vocabulary": 5, "vocabulary": ["a"]}, "not both"),
+        ({"memory_mb": 0}, "memory_mb must be positive, not 0"),
+        ({"memory_mb": 10**12 + 1}, "at most, not 1000000000001"),
+        ({"max_vocabulary": 10**12 + 1}, "at most, not 1000000000001"),
+        ({"prune": (0, 10**12 + 1)}, "at most, not 1000000000001"),
+        ({"output": "m.bin"}, "m.bin"),
     ],
 )
-def test_settings_out_of_range_are_refused(tmp_path: Path, options: dict[str, object]) -> None:
+def test_settings_out_of_range_are_refused(tmp_path: Path, options: dict[str, object], message: str) -> None:
     output = tmp_path / str(options.pop("output", "m.arpa"))
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=message):
         build_ngram(["a b c"], output, **options)  # type: ignore[arg-type]
+
+
+def test_settings_at_the_ends_of_their_ranges_are_taken(tmp_path: Path) -> None:
+    text, output = ["a b c d e f", "a b c d e f", "a b"], tmp_path / "m.arpa"
+    report = build_ngram(text, output, order=6, prune=(0, 10**12), memory_mb=1, discount_fallback=True)
+    assert report.ngrams == (9, 0, 0, 0, 0, 0)
+    assert build(tmp_path, text, prune=[0, 1]) == build(tmp_path, text, prune=[0, 1, 1])
+    assert build_ngram(text, output, order=1, max_vocabulary=1, discount_fallback=True).ngrams == (4,)
 
 
 @pytest.mark.parametrize(

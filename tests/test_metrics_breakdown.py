@@ -11,8 +11,9 @@ import pytest
 from asrkit.metrics.breakdown import break_down
 from asrkit.metrics.confidence import calibrate, normalized_cross_entropy, oracle_rates
 from asrkit.metrics.details import find_details
+from asrkit.metrics.joining import Pairs
 from asrkit.metrics.keywords import count_training_words, find_keywords, read_phrases
-from asrkit.metrics.scoring import ScoreReport, score
+from asrkit.metrics.scoring import ScoreReport, score, score_pairs
 
 HYPOTHESES = ["the cat sat", "a dog ran by", "the cap", "so new yolk it is new york", ""]
 REFERENCES = ["the cat sat", "the dog ran", "the cat", "so new york it is", "gone home"]
@@ -45,6 +46,50 @@ def test_tables_add_up_to_the_score(report: ScoreReport) -> None:
     assert sum(group.counts.errors for group in breakdown.lengths) == total.errors
     assert [group.name for group in breakdown.lengths] == ["1 to 5 words"]
     assert breakdown.worst_tenth == pytest.approx(3 / 8)
+
+
+def test_tables_begin_with_what_weighs_most() -> None:
+    references = [*["w b"] * 4, *["c z"] * 2, "e", "g", "h b"]
+    hypotheses = [*["x b"] * 4, *["c"] * 2, "e k k f", "y", "b"]
+    breakdown = break_down(score(hypotheses, references), vocabulary=["b", "b", "c"])
+    assert [(c.reference, c.hypothesis, c.count, c.utterance_ids) for c in breakdown.confusions] == [
+        ("w", "x", 4, ("1", "2", "3")),
+        ("g", "y", 1, ("8",)),
+    ]
+    assert [(w.word, w.miss_rate) for w in breakdown.words] == [
+        *(("w", 1.0), ("k", None), ("z", 1.0), ("f", None), ("g", 1.0), ("h", 1.0))
+    ]
+    assert [(w.word, w.deleted) for w in breakdown.deleted] == [("z", 2), ("h", 1)]
+    assert [(w.word, w.inserted) for w in breakdown.inserted] == [("k", 2), ("f", 1)]
+    oov = breakdown.out_of_vocabulary
+    assert oov is not None
+    assert (oov.num_words, oov.occurrences, oov.num_reference, oov.misses, oov.errors) == (2, 9, 16, 8, 11)
+    assert oov.examples == ("w", "z", "e", "g", "h")
+    many = break_down(score(["x"], [" ".join("abcdefghijkl")]), vocabulary=[]).out_of_vocabulary
+    assert many is not None and many.examples == tuple("abcdefghij")
+
+
+def test_nothing_has_no_shares() -> None:
+    breakdown = break_down(score([""], [""]), vocabulary=["a"], training_counts={"a": 1})
+    assert breakdown.out_of_vocabulary is not None
+    assert (breakdown.out_of_vocabulary.rate, breakdown.out_of_vocabulary.share_of_errors) == (None, None)
+    assert {band.recall for band in breakdown.bands} == {None}
+    assert breakdown.worst_tenth is None
+
+
+def test_the_worst_tenth_is_of_the_utterances_with_the_most_errors() -> None:
+    hypotheses = ["x b c", "x x x", "x x c", "a b c", *["a b x"] * 4, *["a b c"] * 17]
+    assert break_down(score(hypotheses, ["a b c"] * 25)).worst_tenth == pytest.approx((3 + 2) / 10)
+
+
+def test_the_worst_speaker_comes_first() -> None:
+    columns = {"speaker": ["s2", "s1", "s0", "s3", "s1"], "duration_s": [1.0, None, 1.0, 1.0, 1.0]}
+    texts = ["a x", "x x", "a x", "a", "x a"], ["a b", "a b", "a b", "", "a a"]
+    breakdown = break_down(score_pairs(Pairs([*"12345"], *texts, "id", columns=columns)))
+    assert [(g.name, g.members, g.counts.errors) for g in breakdown.speakers] == [
+        *(("s1", [1, 4], 3), ("s0", [2], 1), ("s2", [0], 1), ("s3", [3], 1))
+    ]
+    assert breakdown.durations == []  # one is not known
 
 
 def test_lengths_and_durations_fall_into_ranges(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from asrkit.metrics.comparison import (
     match_pairs,
     segment_differences,
 )
-from asrkit.metrics.scoring import score
+from asrkit.metrics.intervals import Interval
+from asrkit.metrics.joining import Pairs
+from asrkit.metrics.scoring import score, score_pairs
 
 
 def corrupted(references: list[str], rate: float, seed: int) -> list[str]:
@@ -61,6 +64,8 @@ def test_segments_end_where_both_systems_have_two_words_right(
         ("S==S", "S=S", "==D=", [(1, 1), (1, 1)], "a word that B may leave out is right in both"),
         ("S=DS", "S=S", "==D=", [(3, 2)], "a word of A's reading alone that A misses"),
         ("=S=", "==I==", "=I==", [(1, 1)], "a word of B's reading alone, and an insertion"),
+        ("=S", "===", "=I=", [(1, 0)], "where B's reading has a word more, A has no error yet"),
+        ("===", "=S", "=D=", [(0, 1)], "nor B where A's has one"),
     ],
 )
 def test_segments_of_references_read_in_two_ways(
@@ -121,7 +126,8 @@ def test_matched_pairs_by_hand() -> None:
     assert result.z == pytest.approx(0.5 / math.sqrt(5 / 3) * 2)
     assert result.p == pytest.approx(0.4950, abs=1e-3)  # Student's t, three degrees of freedom
     assert match_pairs(np.array([1, 1])).z is None
-    assert match_pairs(np.array([], np.int64)).p is None
+    nothing = match_pairs(np.array([], np.int64))
+    assert (nothing.mean, nothing.p) == (0.0, None)
 
 
 def test_a_clear_difference_is_settled_and_swapping_turns_the_sign() -> None:
@@ -135,7 +141,7 @@ def test_a_clear_difference_is_settled_and_swapping_turns_the_sign() -> None:
     assert back.matched_pairs.z == pytest.approx(-there.matched_pairs.z)
     assert back.difference == pytest.approx(-there.difference)
     assert (there.wins, there.losses, there.ties) == (back.losses, back.wins, back.ties)
-    assert there.wins + there.losses + there.ties == 200
+    assert there.wins + there.losses == there.num_apart == 200 - there.ties
     assert there.needed_utterances is None
 
 
@@ -143,6 +149,7 @@ def test_the_same_system_twice_is_no_difference() -> None:
     a = corrupted(REFERENCES, 0.2, 1)
     comparison = compare(a, a, REFERENCES)
     assert (comparison.difference, comparison.wins, comparison.ties) == (0.0, 0, 200)
+    assert comparison.probability_of_improvement == 0.0
     assert comparison.matched_pairs.z is None
     assert not comparison.is_settled
     assert comparison.needed_utterances is None
@@ -159,24 +166,71 @@ def test_the_needed_audio_settles_the_question() -> None:
     assert compare(a * times, b * times, references * times).is_settled
 
 
-def test_hours_are_told_where_durations_are_known(tmp_path: Path) -> None:
-    references = REFERENCES[:60]
-    sides = {"a": corrupted(references, 0.12, 1), "b": corrupted(references, 0.10, 4), "ref": references}
-    for name, texts in sides.items():
-        rows = [f'{{"id": "u{i}", "text": "{text}", "duration": 6.0}}\n' for i, text in enumerate(texts)]
-        (tmp_path / f"{name}.jsonl").write_text("".join(rows))
-    comparison = compare(*(tmp_path / f"{name}.jsonl" for name in sides))
-    assert comparison.needed_utterances is not None
-    assert comparison.needed_hours == pytest.approx(comparison.needed_utterances * 6 / 3600, rel=0.02)
+@pytest.mark.parametrize(
+    ("low", "high", "p", "num_apart", "is_settled"),
+    [
+        (0.01, 0.03, 0.05, 6, True),
+        (-0.03, -0.01, 0.01, 6, True),
+        (0.01, 0.03, 0.051, 6, False),
+        (0.01, 0.03, None, 6, False),
+        (0.01, 0.03, 0.01, 5, False),
+        (-0.01, 0.03, 0.01, 6, False),
+        (0.0, 0.03, 0.01, 6, False),
+        (-0.03, 0.0, 0.01, 6, False),
+    ],
+)
+def test_a_difference_is_settled_by_its_interval_and_by_swaps(
+    low: float, high: float, p: float | None, num_apart: int, is_settled: bool
+) -> None:
+    interval = Interval(low, high, 0.95, "utterance", 9)
+    found = replace(compare(["a"], ["a"], ["a"]), interval=interval, p=p, num_apart=num_apart)
+    assert found.is_settled is is_settled
+    assert replace(found, interval=None).is_settled is False
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "num_units", "times"),
+    [
+        (0.01, -0.02, 0.04, 9, 9),  # three times too wide
+        (-0.01, -0.04, 0.02, 9, 9),
+        (0.02, -0.01, 0.05, 2, 3),  # 2.25 times as many: less than the six units that it takes
+        (0.02, 0.01, 0.03, 9, None),  # zero lies outside
+        (0.02, 0.0, 0.04, 9, None),
+        (0.0, -0.03, 0.03, 9, None),
+        (None, -0.03, 0.03, 9, None),
+    ],
+)
+def test_what_is_needed_grows_with_the_square_of_the_width(
+    difference: float | None, low: float, high: float, num_units: int, times: float | None
+) -> None:
+    pairs = Pairs(["u1", "u2"], ["a", "a"], ["a", "a"], columns={"duration_s": [60.0, 120.0]})
+    report, without = score_pairs(pairs), score_pairs(replace(pairs, columns={}))
+    interval = Interval(low, high, 0.95, "utterance", num_units)
+    found = replace(compare_reports(report, report), difference=difference, interval=interval, p=1.0)
+    assert found.needed_utterances == (None if times is None else pytest.approx(2 * times, abs=1))
+    assert found.needed_hours == (None if times is None else pytest.approx(times * 0.05))
+    assert replace(found, a=without).needed_hours is None
+    assert replace(found, p=0.01, num_apart=6, interval=replace(interval, low=0.001)).needed_utterances is None
+    assert replace(found, interval=None).needed_hours is None
+
+
+def test_regressions_are_what_became_worse_the_widest_apart_first() -> None:
+    references = ["a b c d"] * 6
+    a, b = ["a b c x", *["a b c d"] * 5], ["a b c d", "a b c x", "a x x x", "a b c x", "", "a b c d"]
+    assert compare(a, b, references).regressions == [4, 2, 1, 3]
 
 
 def test_reports_of_other_references_are_refused() -> None:
     with pytest.raises(ScoringError, match="different references"):
         compare_reports(score(["a"], ["a"]), score(["a"], ["b"]))
+    with pytest.raises(ScoringError, match="different references"):
+        compare_reports(*(score_pairs(Pairs([name], ["a"], ["a"], "id")) for name in ("u1", "u2")))
+    with pytest.raises(ScoringError, match="different normalizers, standard-2 and none; choose one"):
+        compare_reports(score(["a"], ["a"]), score(["a"], ["a"], ScoringConfig(normalizer="none")))
 
 
 def test_no_resamples_no_interval() -> None:
-    comparison = compare(["a x"], ["a b"], ["a b"], ScoringConfig(resamples=0))
-    assert comparison.interval is None
+    comparison = compare(["a x"] * 3, ["a b"] * 3, ["a b"] * 3, ScoringConfig(resamples=0))
+    assert (comparison.interval, comparison.p) == (None, None)
     assert comparison.difference == 0.5
     assert compare([""], [""], [""]).difference is None

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
+from statistics import NormalDist
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from asrkit.metrics import intervals
 from asrkit.metrics.intervals import difference_interval, pool_by, rate_interval, resample, swap_test
+from asrkit.metrics.student import two_sided_limit
 
 Counts = np.ndarray
 
@@ -42,6 +48,55 @@ def test_with_many_utterances_it_is_the_interval_of_the_bootstrap() -> None:
     sums = resample(np.stack([errors, sizes], axis=1), 20_000, seed=3)
     low, high = np.quantile(sums[:, 0] / sums[:, 1], [0.025, 0.975])
     assert (interval.low, interval.high) == (pytest.approx(low, abs=4e-4), pytest.approx(high, abs=4e-4))
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(st.sampled_from([-1, 0, 1, 3]), min_size=2, max_size=2), min_size=1, max_size=30))
+@example([[0, 2**40], [1, -(2**40)], [0, 2**40], [2**30, 0]])  # too far apart to be numbered
+def test_equal_rows_are_counted(rows: list[list[int]]) -> None:
+    distinct, counts = intervals._distinct_rows(np.array(rows))
+    assert Counter(map(tuple, rows)) == dict(zip(map(tuple, distinct.tolist()), counts.tolist(), strict=True))
+
+
+def test_drawing_in_parts_draws_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = [2, 0, 5, 1, 3, 0, 2, 1], [0, 1, 3, 1, 2, 0, 0, 0]
+    whole = swap_test(both(a, b), 20_000, seed=1)
+    monkeypatch.setattr(intervals, "_DRAWS_AT_ONCE", 1_000)
+    sums = resample(np.stack([np.ones(300, np.int64), utterances(300)[0]], axis=1), 2_501, seed=3)
+    assert sums.shape == (2_501, 2)
+    assert (sums[:, 0] == 300).all()
+    assert swap_test(both(a, b), 20_000, seed=1) == pytest.approx(whole, abs=0.015)
+    monkeypatch.setattr(intervals, "_DRAWS_AT_ONCE", 1)
+    assert resample(both(a, b), 3, seed=3).shape == (3, 4)
+    assert swap_test(both(a, a), 9, seed=1) == 1.0
+
+
+def spread(changes: Counts, sizes: Counts) -> float:
+    """Half the width at 95 %, of what leaving each unit out changes."""
+    shares = sizes / sizes.sum()
+    error = np.sqrt((len(sizes) - 1) * np.mean(changes**2))
+    return two_sided_limit(0.95, max(1.0, 1 / (shares**2).sum() - 1)) * float(error)
+
+
+@pytest.mark.parametrize("number", [2, 3, 5, 40])
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5])
+def test_the_intervals_are_those_of_the_jackknife(number: int, rate: float) -> None:
+    draw, z = np.random.default_rng(number), NormalDist().inv_cdf(0.975)
+    sizes = draw.integers(5, 30, number)
+    words, a, b = sizes.sum(), draw.binomial(sizes, rate), draw.binomial(sizes, 0.6 * rate)
+    changes = [(x.sum() - x) / (words - sizes) - x.sum() / words for x in (a, b)]
+    whole, found = a.sum() / words, rate_interval(a, sizes, confidence=0.95)
+    assert found is not None
+    least = z**2 * whole * (1 - whole) / words / 2
+    scale = max(spread(changes[0], sizes) ** 2, least) / whole if whole else z**2 / words
+    for end in (found.low, found.high):  # as wide as a count of that rate would be
+        assert end == 1.0 or (whole - end) ** 2 == pytest.approx(scale * end)
+    assert found.low <= whole <= found.high <= 1.0
+    apart = difference_interval(np.stack([a, sizes, b, sizes], axis=1), 0.95, "utterance")
+    assert apart is not None
+    half = max(spread(changes[0] - changes[1], sizes), z * np.sqrt(max(1, np.abs(a - b).sum())) / words)
+    middle = (a.sum() - b.sum()) / words
+    assert (apart.low, apart.high) == pytest.approx((middle - half, middle + half))
 
 
 @pytest.mark.parametrize("speakers", [5, 8, 12])
@@ -92,11 +147,13 @@ def test_a_difference_of_three_points_is_found_at_twenty_speakers() -> None:
 def test_the_swap_test_agrees_with_trying_every_swap() -> None:
     draw = np.random.default_rng(4)
     for _ in range(5):
-        a, b = draw.integers(0, 6, (2, 9))
-        apart = a - b
-        every = [abs(int(np.dot(signs, apart))) for signs in itertools.product((1, -1), repeat=9)]
-        exact = float(np.mean([value >= abs(int(apart.sum())) for value in every]))
-        assert swap_test(both(list(a), list(b)), 20_000, seed=2) == pytest.approx(exact, abs=0.015)
+        (a, b), (of_a, of_b) = draw.integers(0, 6, (2, 9)), draw.integers(6, 12, (2, 9))
+        for sizes in ((of_a, of_a), (of_a, of_b)):  # or where they read the references differently
+            apart = a - b - (a.sum() + b.sum()) / (sizes[0].sum() + sizes[1].sum()) * (sizes[0] - sizes[1])
+            every = [abs(float(np.dot(signs, apart))) for signs in itertools.product((1, -1), repeat=9)]
+            exact = float(np.mean([value >= abs(apart.sum()) - 1e-9 for value in every]))
+            values = np.stack([a, sizes[0], b, sizes[1]], axis=1)
+            assert swap_test(values, 20_000, seed=2) == pytest.approx(exact, abs=0.015)
 
 
 def test_the_swap_test_charges_for_words_that_one_reading_lacks() -> None:
@@ -156,9 +213,10 @@ def test_speakers_widen_the_interval_when_their_utterances_agree() -> None:
 
 def test_few_speakers_give_no_interval_of_their_own() -> None:
     errors, sizes = utterances(20)
-    interval = rate_interval(errors, sizes, confidence=0.95, speakers=["a", "b"] * 10)
-    assert interval is not None
-    assert interval.unit == "utterance"
+    for names, unit in (("abcd", "utterance"), ("abcde", "speaker")):
+        interval = rate_interval(errors, sizes, confidence=0.95, speakers=list(names) * (20 // len(names)))
+        assert interval is not None
+        assert interval.unit == unit
 
 
 def test_corners() -> None:
@@ -166,7 +224,9 @@ def test_corners() -> None:
     assert rate_interval(one, one, confidence=0.95) is None
     assert rate_interval(none, none, confidence=0.95) is None
     assert rate_interval(np.array([1, 0, 0]), np.array([0, 4, 0]), confidence=0.95) is None  # one unit has all words
-    assert difference_interval(np.zeros((3, 4), np.int64), 0.95, "utterance") is None
+    for silent in ([0, 0, 0, 0], [1, 3, 1, 0], [1, 0, 1, 3]):
+        assert difference_interval(np.array([silent] * 3), 0.95, "utterance") is None
+    assert swap_test(both([1], [0]), 0, seed=1) is None
     two_words = rate_interval(np.array([1, 0]), np.array([1, 1]), confidence=0.95)
     assert two_words is not None
     assert two_words.high == 1.0  # nothing is known, but a rate of 1,000 % is no answer

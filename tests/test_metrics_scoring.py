@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError, MissingPathError, ScoringError
-from asrkit.metrics.scoring import score
+from asrkit.metrics.joining import Pairs
+from asrkit.metrics.scoring import score, score_pairs
+from asrkit.packages import version_of
 
 TEXTS = st.lists(st.tuples(st.text("ab C.'1é ", max_size=12), st.text("ab C.'1é ", max_size=12)), max_size=6)
 
@@ -50,35 +53,94 @@ def test_totals_are_the_sums_of_utterances_and_engines_agree(pairs: list[tuple[s
 
 
 @pytest.mark.parametrize(
-    ("hyp", "ref", "errors", "rate"),
+    ("hyp", "ref", "errors", "rate", "sentences"),
     [
-        ([""], ["a b"], 2, 1.0),
-        (["a b"], [""], 2, None),
-        (["", "a"], ["", "a"], 0, 0.0),
-        ([], [], 0, None),
-        (["x", "a b c d"], ["", "a b c d"], 1, 0.25),
-        (["e\u0301"], ["\u00e9"], 0, 0.0),
-        (["it's"], ["it\u2019s"], 0, 0.0),
+        ([""], ["a b"], 2, 1.0, 1.0),
+        (["a b"], [""], 2, None, 1.0),
+        (["", "a"], ["", "a"], 0, 0.0, 0.0),
+        ([], [], 0, None, None),
+        (["x", "a b c d"], ["", "a b c d"], 1, 0.25, 0.5),
+        (["e\u0301"], ["\u00e9"], 0, 0.0, 0.0),
+        (["it's"], ["it\u2019s"], 0, 0.0, 0.0),
     ],
 )
-def test_corners(hyp: list[str], ref: list[str], errors: int, rate: float | None) -> None:
+def test_corners(hyp: list[str], ref: list[str], errors: int, rate: float | None, sentences: float | None) -> None:
     report = score(hyp, ref)
     assert report.normalized.words.total().errors == errors
-    assert report.word_error_rate == rate
+    assert (report.word_error_rate, report.normalized.sentence_error_rate) == (rate, sentences)
+    assert report.normalized.normalizer == "standard-2"
 
 
-def test_the_signature_names_every_setting_that_moves_the_score() -> None:
-    plain = score(["a"], ["a"]).signature()
-    assert plain.startswith("wer|norm:standard-2|unit:word|case:fold|weights:unit|join:line|missing:error|n:1|v:")
+def test_characters_of_texts_that_normalizing_leaves_alone() -> None:
+    characters = score(["abc", "no"], ["abd", "No!"]).normalized.characters.total()
+    assert (characters.errors, characters.num_reference) == (1, 5)
+
+
+def test_optional_words_that_were_left_out_are_hits_once() -> None:
+    pairs = Pairs(["u1", "u2"], ["a c", "b"], ["a (b) c", "B!"], notation=(True, False))
+    report = score_pairs(pairs, ScoringConfig(weights="nist"))
+    assert (report.raw.words.total().hits, report.normalized.words.total().hits) == (3, 4)
+    assert report.signature().endswith("|notation:nist")
+
+
+def test_the_worst_have_the_most_errors_then_the_higher_rate() -> None:
+    ref = ["a b c d", "a b c d e f g h", "a b c d", "a", "a", "a b c d"]
+    hyp = ["x b c d", "x y c d e f g h", "x y c d", "a", "x", "x b c d"]
+    assert score(hyp, ref).worst == [2, 1, 4, 0, 5]
+
+
+def test_intervals_are_of_the_chosen_normalizer() -> None:
+    hyp, ref = ["a b"] * 4, ["A b", "a c"] * 2
+    report = score(hyp, ref)
+    assert (report.raw.word_interval, report.raw.character_interval) == (None, None)
+    assert report.normalized.word_interval is not None
+    assert report.normalized.character_interval is not None
+    plain = score(hyp, ref, ScoringConfig(normalizer="none"))
+    assert plain.raw is plain.normalized
+    assert plain.raw.word_interval is not None
+    assert score(hyp, ref, ScoringConfig(resamples=0)).normalized.word_interval is None
+    assert score(hyp, ref, ScoringConfig(resamples=1)).normalized.word_interval is not None
+
+
+@pytest.mark.parametrize(
+    ("columns", "hours"),
+    [({}, None), ({"duration_s": [900.0, 1800.0]}, 0.75), ({"duration_s": [900.0, None]}, None)],
+)
+def test_hours_are_known_where_all_durations_are(columns: dict[str, list[Any]], hours: float | None) -> None:
+    assert score_pairs(Pairs(["u1", "u2"], ["a", "b"], ["a", "b"], columns=columns)).hours == hours
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [(["s1", 2], ["s1", "2"]), (["s1", None], None), (["s1", ""], None), ([None, None], None), ([], None)],
+)
+def test_speakers_are_known_where_all_are(told: list[Any], expected: list[str] | None) -> None:
+    assert score_pairs(Pairs(["u1", "u2"], ["a", "b"], ["a", "b"], columns={"speaker": told})).speakers == expected
+
+
+def test_the_signature_names_every_setting_that_moves_the_score(tmp_path: Path) -> None:
+    end = f"n:1|v:{version_of()}"
+    plain = score(["a"], ["a"])
+    assert plain.signature() == f"wer|norm:standard-2|unit:word|case:fold|weights:unit|join:line|missing:error|{end}"
+    assert plain.signature(plain.raw).startswith("wer|norm:none|unit:word|case:kept|")
     changed = score(["a"], ["a"], ScoringConfig(normalizer="none", weights="nist", characters="grapheme"))
-    assert "norm:none|unit:grapheme|case:kept|weights:nist" in changed.signature(unit="char")
+    assert "cer|norm:none|unit:grapheme|case:kept|weights:nist" in changed.signature(unit="char")
     assert "engine:jiwer" in score(["a"], ["a"], ScoringConfig(engine="jiwer")).signature()
+    (tmp_path / "h.tsv").write_text("id\ttext\nu1\ta\nu2\tb\n")
+    (tmp_path / "r.tsv").write_text("id\ttext\nu1\ta\n")
+    lenient = score(tmp_path / "h.tsv", tmp_path / "r.tsv", ScoringConfig(missing="deletions", extra="ignore"))
+    assert lenient.signature().endswith(f"|join:id|missing:deletions|{end}|extra:ignore")
 
 
-def test_nist_weights_may_cost_a_few_more_errors_for_more_hits() -> None:
-    config = ScoringConfig(weights="nist")
-    hyp, ref = ["a c e g b d f"], ["b d f h a c e"]
-    assert score(hyp, ref, config).normalized.words.total().errors >= score(hyp, ref).normalized.words.total().errors
+def test_weights_and_engine_decide_what_an_error_is_called() -> None:
+    def counts(hyp: str, ref: str, **config: Any) -> tuple[int, int, int, int]:
+        total = score([hyp], [ref], ScoringConfig(**config)).normalized.words.total()
+        return total.hits, total.substitutions, total.deletions, total.insertions
+
+    assert counts("a c e g b d f", "b d f h a c e") == (0, 7, 0, 0)
+    assert counts("a c e g b d f", "b d f h a c e", weights="nist") == (3, 0, 4, 4)  # more errors for more hits
+    assert counts("d b d d", "c c b") == (1, 1, 1, 2)
+    assert counts("d b d d", "c c b", engine="jiwer") == (0, 3, 0, 1)
 
 
 def test_speakers_come_from_a_manifest(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from asrkit.config import ScoringConfig
 from asrkit.errors import ConfigError, MissingPathError, ScoringError
 from asrkit.metrics.joining import Pairs, join, read_pair
-from asrkit.metrics.transcripts import read_transcripts
+from asrkit.metrics.transcripts import Transcripts, read_transcripts, with_ids
 from asrkit.metrics.transcripts.formats import detect_format
 
 
@@ -127,6 +127,8 @@ def test_blank_lines_stay_line_to_line(tmp_path: Path) -> None:
     [
         ("u1 a\n", "u1 a\nu2 b\n", r"lacks 1 utterance of .*b\.txt: 'u2'; add .*--missing deletions"),
         ("u1 a\nu2 b\nu3 c\n", "u1 a\n", r"has 2 utterances that .*b\.txt lacks: 'u2', 'u3'"),
+        ("u1 a\nu2 b\nu3 c\nu4 d\n", "u1 a\n", r"lacks: 'u2', 'u3', 'u4'; add"),
+        ("u1 a\nu2 b\nu3 c\nu4 d\nu5 e\n", "u1 a\n", r"has 4 utterances .*lacks: 'u2', 'u3', 'u4', \.\.\.; add"),
         ("u1 a\nu1 b\n", "u1 a\nu2 b\n", r"a\.txt:2: repeats utterance ids: 'u1' on lines 1 and 2"),
         ("v1 a\n", "u1 a\n", "no utterance id in common: 'v1' against 'u1'"),
         ("a b\n", "a b\nc d\n", r"a\.txt and .*b\.txt differ in their number of lines, 1 against 2; give"),
@@ -142,7 +144,7 @@ def test_what_cannot_be_joined_is_a_named_error(
 
 def test_missing_hypotheses_can_be_deletions(tmp_path: Path) -> None:
     pairs = joined(tmp_path, "u1 a\n", "u1 a\nu2 b\n", missing="deletions")
-    assert (pairs.hypotheses, pairs.missing) == (["a", ""], ("u2",))
+    assert (pairs.hypotheses, pairs.missing, pairs.notes) == (["a", ""], ("u2",), ())
     with pytest.raises(ScoringError, match="no utterance id in common"):
         joined(tmp_path, "v1 a\n", "u1 a\n", missing="deletions")
 
@@ -182,6 +184,11 @@ def test_missing_paths_and_wrong_settings(tmp_path: Path) -> None:
         read_transcripts(tmp_path, format="docx")
     with pytest.raises(ConfigError, match="missing must be one of error, deletions, not 'present'"):
         joined(tmp_path, "a\n", "a\n", missing="present")
+    texts = Transcripts("t", "lines", ["a"])
+    with pytest.raises(ConfigError, match="extra must be one of error, ignore, not 'absent'"):
+        join(texts, texts, extra="absent")
+    with pytest.raises(ScoringError, match="but only one of them has utterance ids"):
+        join(texts, with_ids(Transcripts("u", "lines", ["u1 a"])))
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,16 @@ from test_model_import import import_model
 
 from asrkit.config import front_end_named
 from asrkit.errors import BundleError, ConfigError
+from asrkit.model.examination import _batching, _Examination
 from asrkit.model.importing import Wishes
 from asrkit.model.inference import Emitter, batches
 
 
-def graph_of_features(values="Identity", *, mean_over_time=False, bins=4):
-    """A model of features ``(b, t, bins)`` whose emissions are the features, four frames a step."""
+def graph_of_features(values="Identity", *, mean_over_time=False, bins=4, kernel=4, stride=4, pads=(0, 0)):
+    """A model of features ``(b, t, bins)`` whose emissions are their means over so many frames."""
     nodes = [
         helper.make_node("Transpose", ["speech"], ["x"], perm=[0, 2, 1]),
-        helper.make_node("AveragePool", ["x"], ["p"], kernel_shape=[4], strides=[4], ceil_mode=0),
+        helper.make_node("AveragePool", ["x"], ["p"], kernel_shape=[kernel], strides=[stride], pads=pads),
         helper.make_node("Transpose", ["p"], ["q"], perm=[0, 2, 1]),
     ]
     if mean_over_time:
@@ -66,10 +67,80 @@ def test_where_padding_changes_an_answer_only_equal_lengths_share_a_batch(tmp_pa
         assert np.array_equal(emissions, emitter.emissions([values])[0])
 
 
-def test_who_may_share_a_batch():
-    assert batches([3, 5, 3], "padded") == [[0, 1, 2]]
-    assert batches([3, 5, 3], "equal") == [[0, 2], [1]]
-    assert batches([3, 5, 3], "alone") == [[0], [1], [2]]
+def examined(folder, graph, longest_s=5.0):
+    """Examine a graph in this process; return what is told together, and the lengths that were tried."""
+    onnx.save(graph, str(folder / "model.onnx"))
+    told, lengths = {}, []
+
+    def tell(**found):
+        told.update(found)
+        lengths.extend([found["longest_s"]] if "longest_s" in found else [])
+
+    features = front_end_named("kaldi", {"mel_bins": 4})
+    _Examination(folder / "model.onnx", features, {}, tell).find_longest(longest_s)
+    return told, lengths
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pads", "offset"),  # (frames + pads - kernel) // stride + 1 steps
+    [(4, 4, (0, 0), 0), (4, 4, (3, 0), 3), (5, 2, (0, 0), -3), (5, 2, (2, 2), 1), (1, 1, (0, 0), 0), (9, 8, (4, 1), 4)],
+)
+def test_the_rule_of_the_number_of_steps_is_found(tmp_path, kernel, stride, pads, offset):
+    told, _ = examined(tmp_path, graph_of_features(kernel=kernel, stride=stride, pads=pads))
+    assert (told["graph"].get("stride_frames", 1), told["graph"].get("offset_frames", 0)) == (stride, offset)
+    assert (told["step_ms"], told["num_outputs"], told["neighbors_change"]) == (10.0 * stride, 4, 0.0)
+    assert told["batching"] == ("equal" if pads[1] else "padded")  # zeros behind the last frame are heard
+    assert (told["padding_changes"] > 0) is bool(pads[1])
+
+
+def limited(num_frames):
+    """A model of features that takes no more than so many frames, as one with places that were learned."""
+    nodes = [
+        helper.make_node("Shape", ["speech"], ["n"], start=1, end=2),
+        helper.make_node("Slice", ["places", "zero", "n", "one"], ["p"]),
+        helper.make_node("Add", ["speech", "p"], ["out"]),
+    ]
+    constants = [
+        tensor("places", np.zeros((1, num_frames, 4))),
+        tensor("zero", [0], np.int64),
+        tensor("one", [1], np.int64),
+    ]
+    return model_of(nodes, [value("speech", ["b", "t", 4])], [value("out", ["b", "t", 4])], constants)
+
+
+def test_longer_inputs_are_tried_up_to_what_the_graph_takes(tmp_path):
+    for graph, most_s, expected in (
+        (graph_of_features(), 2.0, [5.0]),
+        (graph_of_features(), 10.0, [5.0, 10.0]),
+        (limited(1_200), 60.0, [5.0, 10.0]),
+    ):
+        told, lengths = examined(tmp_path, graph, most_s)
+        assert lengths == expected
+    assert told["speed"] > 1 and 20 < told["memory_mb"] < 100_000
+
+
+def test_who_hears_its_neighbors_is_alone(tmp_path):
+    graph = graph_of_features()
+    graph.graph.node.pop()
+    graph.graph.node.extend(
+        [
+            helper.make_node("ReduceMean", ["q"], ["m"], axes=[0], keepdims=1),
+            helper.make_node("Add", ["q", "m"], ["out"]),
+        ]
+    )
+    told, _ = examined(tmp_path, graph)
+    assert told["neighbors_change"] > 0
+    assert (told["batching"], told["graph"]["batching"]) == ("alone", "alone")
+
+
+@pytest.mark.parametrize(
+    ("padded", "equal", "expected"),
+    [(0.0, 0.0, "padded"), (1e-6, 0.0, "equal"), (0.0, 1e-6, "alone"), (0.0, None, "alone"), (None, None, "alone")],
+)
+def test_who_may_share_a_batch(padded, equal, expected):
+    assert _batching(padded, equal) == expected
+    batched = {"padded": [[0, 1, 2]], "equal": [[0, 2], [1]], "alone": [[0], [1], [2]]}
+    assert batches([3, 5, 3], expected) == batched[expected]
 
 
 def test_steps_with_tags_are_dropped(tmp_path):

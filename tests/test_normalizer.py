@@ -63,6 +63,7 @@ PAIRS = [
         "dollars",
     ),
     ("£1.01 €2,000", "one pound and one penny two thousand euros", "other money"),
+    ("$0.00 $5.00 $1.5", "zero dollars five dollars one point five dollars", "no cents"),
     ("10:00 10:05 10:30 AM 7pm 10 a.m.", "ten o'clock ten oh five ten thirty a m seven p m ten a m", "time of day"),
     ("½ 2¾ ⅔", "one half two and three quarters two thirds", "vulgar fractions"),
     ("mp3 b2b 3d", "mp three b two b three d", "digits inside words"),
@@ -105,6 +106,7 @@ CHANGED = [
         "twelve thousand three hundred forty five euros one thousand two hundred thirty four point five six",
         "groups before what shows them",
     ),
+    ("¥1.50 ₽1.01", "one point five zero yen one ruble and one kopeck", "what has no smaller unit, and what has"),
     ("£77 thousands", "seventy seven thousand pounds", "scales in the plural"),
     (
         "20€ 20 € 20$ 50¢ ¥500 ₹500 ₩460 billion",

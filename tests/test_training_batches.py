@@ -148,20 +148,37 @@ def test_noise_has_the_level_asked_for():
 
 
 def test_masks_are_bands_of_zeros_within_their_limits():
-    config = AugmentationConfig(time_masks=1, time_mask_frames=10, frequency_masks=1, frequency_mask_bins=5)
-    for seed in range(30):
-        masked = mask_features(np.ones((100, 20), np.float32), config, np.random.default_rng(seed))
+    config = AugmentationConfig(
+        time_masks=1, time_mask_frames=10, time_mask_share=1.0, frequency_masks=1, frequency_mask_bins=5
+    )
+    masks = []
+    for seed in range(500):
+        masked = mask_features(np.ones((20, 8), np.float32), config, np.random.default_rng(seed))
         rows, columns = (masked == 0).all(axis=1), (masked == 0).all(axis=0)
-        assert rows.sum() <= 10
-        assert columns.sum() <= 5
         assert (masked[~rows][:, ~columns] == 1).all()
+        assert all(np.abs(np.diff(mask, prepend=False, append=False)).sum() in (0, 2) for mask in (rows, columns))
+        masks.append((rows, columns))
+    for mask, widest in zip(map(np.array, zip(*masks, strict=True)), (10, 5), strict=True):
+        assert set(mask.sum(axis=1)) == set(range(widest + 1))
+        assert mask.any(axis=0).all()  # wherever, to the last
+        assert 0.4 < (mask.sum(axis=1) == 0).mean() * (widest + 1) < 1.6  # and none no more often than another width
 
 
-def test_short_utterances_are_not_masked_away():
-    config = AugmentationConfig(time_masks=1, time_mask_frames=50, time_mask_share=0.2, frequency_masks=0)
-    for seed in range(30):
-        masked = mask_features(np.ones((10, 4), np.float32), config, np.random.default_rng(seed))
-        assert (masked == 0).all(axis=1).sum() <= 2
+@pytest.mark.parametrize(
+    ("changes", "widest"),
+    [
+        ({"time_masks": 1, "time_mask_frames": 50, "time_mask_share": 0.2, "frequency_masks": 0}, (2, 0)),
+        ({"time_masks": 0, "frequency_masks": 1, "frequency_mask_bins": 9}, (0, 4)),
+    ],
+)
+def test_short_utterances_are_not_masked_away(changes, widest):
+    drawn = [
+        mask_features(np.ones((10, 4), np.float32), AugmentationConfig(**changes), np.random.default_rng(seed)) == 0
+        for seed in range(60)
+    ]
+    for axis, most in enumerate(widest):
+        widths = {masked.any(axis=1 - axis).sum() for masked in drawn if not masked.all()}
+        assert widths | {most} == ({*range(most + 1)} if most else widths | {0})
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -28,8 +28,9 @@ from fake_recognition import (
 from asrkit.config import TranscriptionConfig
 from asrkit.emissions import read_emissions
 from asrkit.errors import TranscriptionError
-from asrkit.transcription import Observer
+from asrkit.transcription import Observer, TranscriptionSummary
 from asrkit.transcription.recognizer import Outcome
+from asrkit.transcription.summary import Failure
 from asrkit.transcription.transcript import Transcript
 
 
@@ -320,3 +321,39 @@ def test_outcomes_may_come_in_any_order(wavs: Path, tmp_path: Path) -> None:
     run(wavs, tmp_path / "one")
     run(wavs, tmp_path / "two", make_runner=Shuffled, config=TranscriptionConfig(batch_size=2))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+FAILED = [Failure("bad", "in/bad.wav", "no sound")]
+
+
+@pytest.mark.parametrize(
+    ("summary", "expected"),
+    [
+        (TranscriptionSummary(), 0),
+        (TranscriptionSummary(num_transcribed=1), 0),
+        (TranscriptionSummary(failures=FAILED), 1),
+        (TranscriptionSummary(num_transcribed=1, failures=FAILED), 3),
+        (TranscriptionSummary(num_transcribed=1, num_reused=1, failures=FAILED), 3),
+    ],
+)
+def test_the_exit_code_tells_how_many_failed(summary: TranscriptionSummary, expected: int) -> None:
+    assert summary.exit_code == expected
+
+
+def test_what_a_run_did_as_plain_values() -> None:
+    summary = TranscriptionSummary(Path("out"), 3, 2, FAILED, 10.00049, 4.0006, {"decode": 2.5}, left_out={".md": 1})
+    assert summary.to_dict() == {
+        "output_dir": "out",
+        "transcribed": 3,
+        "reused": 2,
+        "failed": [{"utterance_id": "bad", "audio": "in/bad.wav", "reason": "no sound"}],
+        "audio_s": 10.0,
+        "elapsed_s": 4.001,
+        "speed": 2.5,
+        "stage_cpu_s": {"decode": 2.5},
+        "left_out": {".md": 1},
+        "orphans": [],
+        "expected": None,
+    }
+    nothing = TranscriptionSummary().to_dict()
+    assert (nothing["output_dir"], nothing["audio_s"], nothing["speed"]) == (None, 0.0, None)

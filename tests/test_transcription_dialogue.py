@@ -22,36 +22,36 @@ CONFIG = TranscriptionConfig()
 
 def channel(number: int, *words: tuple[str, float, float]) -> Transcript:
     timed = tuple(TimedWord(word, start_s, end_s, 0.5) for word, start_s, end_s in words)
-    return Transcript(f"a.ch{number}", "/in/a.wav", 9.0, " ".join(word for word, _, _ in words), 0.5, timed)
+    return Transcript(f"a.ch{number}", "/in/a.wav", 10.0 - number, " ".join(word for word, _, _ in words), 0.5, timed)
 
 
 CHANNELS = [
     channel(1, ("how", 0.0, 0.3), ("are", 0.4, 0.6), ("you", 0.7, 0.9), ("good", 4.0, 4.4), ("bye", 6.0, 6.5)),
-    channel(2, ("well", 1.5, 1.9), ("<and>", 2.0, 2.2), ("you", 2.3, 2.5)),
+    channel(2, ("well", 1.5, 1.9), ("<änd>", 2.0, 2.2), ("you", 2.3, 2.5)),
 ]
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("txt", "Speaker 1: how are you\nSpeaker 2: well <and> you\nSpeaker 1: good bye\n"),
+        ("txt", "Speaker 1: how are you\nSpeaker 2: well <änd> you\nSpeaker 1: good bye\n"),
         (
             "srt",
             "1\n00:00:00,000 --> 00:00:01,000\nSpeaker 1:\nhow are you\n\n2\n00:00:01,500 --> 00:00:02,500\n"
-            "Speaker 2:\nwell <and> you\n\n3\n00:00:04,000 --> 00:00:05,000\nSpeaker 1:\ngood\n\n4\n"
+            "Speaker 2:\nwell <änd> you\n\n3\n00:00:04,000 --> 00:00:05,000\nSpeaker 1:\ngood\n\n4\n"
             "00:00:06,000 --> 00:00:07,000\nSpeaker 1:\nbye\n",
         ),
         (
             "vtt",
             "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n<v Speaker 1>how are you\n\n00:00:01.500 --> 00:00:02.500\n"
-            "<v Speaker 2>well &lt;and&gt; you\n\n00:00:04.000 --> 00:00:05.000\n<v Speaker 1>good\n\n"
+            "<v Speaker 2>well &lt;änd&gt; you\n\n00:00:04.000 --> 00:00:05.000\n<v Speaker 1>good\n\n"
             "00:00:06.000 --> 00:00:07.000\n<v Speaker 1>bye\n",
         ),
         (
             "ctm",
             "a 1 0.000 0.300 how 0.5000\na 1 0.400 0.200 are 0.5000\na 1 0.700 0.200 you 0.5000\n"
             "a 1 4.000 0.400 good 0.5000\na 1 6.000 0.500 bye 0.5000\na 2 1.500 0.400 well 0.5000\n"
-            "a 2 2.000 0.200 <and> 0.5000\na 2 2.300 0.200 you 0.5000\n",
+            "a 2 2.000 0.200 <änd> 0.5000\na 2 2.300 0.200 you 0.5000\n",
         ),
     ],
 )
@@ -60,14 +60,18 @@ def test_golden_dialogues(name: str, expected: str) -> None:
 
 
 def test_a_dialogue_as_json() -> None:
-    dialogue = json.loads(DIALOGUES["json"](turns_of(CHANNELS), CHANNELS, CONFIG))
-    assert dialogue["channels"] == ["a.ch1", "a.ch2"]
-    assert [(t["speaker"], t["channel"], t["start_s"], t["end_s"]) for t in dialogue["turns"]] == [
-        ("Speaker 1", 1, 0.0, 0.9),
-        ("Speaker 2", 2, 1.5, 2.5),
-        ("Speaker 1", 1, 4.0, 6.5),
+    written = DIALOGUES["json"](turns_of(CHANNELS), CHANNELS, CONFIG)
+    dialogue = json.loads(written)
+    assert written == json.dumps(dialogue, ensure_ascii=False, indent=2) + "\n"
+    turns = dialogue.pop("turns")
+    assert dialogue == {"audio": "/in/a.wav", "duration_s": 9.0, "channels": ["a.ch1", "a.ch2"]}
+    assert [tuple(turn.values())[:5] for turn in turns] == [
+        ("Speaker 1", 1, 0.0, 0.9, "how are you"),
+        ("Speaker 2", 2, 1.5, 2.5, "well <änd> you"),
+        ("Speaker 1", 1, 4.0, 6.5, "good bye"),
     ]
-    assert dialogue["turns"][1]["words"][0] == {"word": "well", "start_s": 1.5, "end_s": 1.9, "confidence": 0.5}
+    assert list(turns[0]) == ["speaker", "channel", "start_s", "end_s", "text", "words"]
+    assert turns[1]["words"][0] == {"word": "well", "start_s": 1.5, "end_s": 1.9, "confidence": 0.5}
 
 
 def test_both_at_once_and_nobody() -> None:
@@ -78,7 +82,9 @@ def test_both_at_once_and_nobody() -> None:
     chinese = Transcript(
         "a.ch1", "a", 2.0, "你好", 0.5, (TimedWord("你", 0.0, 0.2, 0.5), TimedWord("好", 0.2, 0.4, 0.5))
     )
-    assert turns_of([chinese, channel(2)])[0].text == "你好"
+    mixed = [chinese, channel(2, ("ni", 1.0, 1.1), ("hao", 1.2, 1.3))]
+    assert [turn.text for turn in turns_of(mixed)] == ["你好", "ni hao"]
+    assert DIALOGUES["srt"](turns_of(mixed), mixed, CONFIG).splitlines()[3::5] == ["你好", "ni hao"]
 
 
 spoken = st.lists(st.tuples(st.floats(0.0, 2.0), st.floats(0.05, 1.0)), max_size=12)

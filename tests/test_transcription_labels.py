@@ -40,7 +40,7 @@ class Speller:
 def test_planted_wrong_texts_are_suspicious_and_right_ones_are_not(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.1, 0.1, 16_000), 16_000)
     rng = np.random.default_rng(1)
-    spoken = ["".join(rng.choice(list("abcdefgh"), 8)) for _ in range(40)]
+    spoken = [" ".join("".join(rng.choice(list("abcdefgh"), 4)) for _ in range(2)) for _ in range(40)]
     written = list(spoken)
     written[5], written[20] = "hhhhgggg", spoken[20][:-1]  # a wrong text, and one that lacks only a letter
     utterances = [Utterance(f"u{i}", tmp_path / "a.wav", text, 1.0) for i, text in enumerate(written)]
@@ -48,7 +48,41 @@ def test_planted_wrong_texts_are_suspicious_and_right_ones_are_not(tmp_path: Pat
     assert [judgement.utterance.id for judgement in judged if judgement.is_suspicious] == ["u5"]
     assert judged[0].heard == spoken[5]
     assert judged[1].utterance.id == "u20"
-    assert judge_labels([], Speller([]), Characters(ALPHABET), FeatureConfig()) == []
+
+
+INF = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("doubts", "suspicious"),
+    [
+        ([0.2, 0.2, 0.2, 0.2, 0.98], []),  # unusual, and yet no reason to doubt it
+        ([0.2, 0.2, 0.2, 0.2, 1.02], [1.02]),
+        ([1.0, 1.0, 1.0, 1.28, 1.32], [1.32]),  # a model that is as sure of all: 6 of the smallest spread above
+        ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 10.8], []),  # median 2, spread 1.4826
+        ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 11.0], [11.0]),
+        ([INF, INF, INF, 0.2, 0.9], [INF, INF, INF]),  # what cannot be said is no measure of the rest
+        ([INF, INF], [INF, INF]),
+        ([], []),
+    ],
+)
+def test_what_is_far_above_the_usual_doubt_is_suspicious(
+    doubts: list[float], suspicious: list[float], tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(1_600), 16_000)
+    symbols = Alphabet("abcdefgh")
+
+    class Doubter:
+        def emissions(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+            outputs = np.full((len(doubts), 1, len(symbols)), -20.0, np.float32)
+            outputs[:, 0, 1] = 0.0
+            outputs[:, 0, 0] = [-doubt if doubt < INF else 0.0 for doubt in doubts]
+            return list(outputs - np.logaddexp.reduce(outputs, axis=2, keepdims=True))
+
+    utterances = [Utterance("u", tmp_path / "a.wav", "a" if doubt < INF else "ab", 1.0) for doubt in doubts]
+    judged = judge_labels(utterances, Doubter(), Characters(symbols), FeatureConfig())
+    assert [judgement.doubt for judgement in judged] == pytest.approx(sorted(doubts, reverse=True))
+    assert [judgement.doubt for judgement in judged if judgement.is_suspicious] == pytest.approx(suspicious)
 
 
 def test_a_text_is_judged_by_the_channel_it_is_of(tmp_path: Path) -> None:

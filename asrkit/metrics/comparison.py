@@ -113,7 +113,7 @@ class Comparison:
     def _needed_share(self) -> float | None:
         if self.is_settled or not self.difference or self.interval is None:
             return None
-        share = ((self.interval.high - self.interval.low) / 2.0 / abs(self.difference)) ** 2
+        share = ((self.interval.high - self.interval.low) / 2.0 / self.difference) ** 2
         return max(share, FEWEST_TO_SETTLE / self.interval.num_units) if share > 1.0 else None
 
 

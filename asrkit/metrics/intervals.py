@@ -98,7 +98,7 @@ def _influences(errors: IntArray, num_reference: IntArray) -> FloatArray | None:
     """Return how much the rate falls when each unit is left out; None where one unit holds every word."""
     total = int(num_reference.sum())
     rest = total - num_reference
-    if len(errors) < 2 or total == 0 or not rest.all():
+    if total == 0 or not rest.all():
         return None
     return np.asarray((errors - errors.sum() / total * num_reference) / rest)
 

@@ -33,7 +33,7 @@ class LabelJudgement:
     utterance: Utterance  # with its text
     heard: str  # what the model would have written
     doubt: float  # how much worse its text is aligned, in nats a character
-    is_suspicious: bool = False  # whether that is far from what is usual
+    is_suspicious: bool  # whether that is far from what is usual
 
 
 def judge_labels(
@@ -47,20 +47,19 @@ def judge_labels(
         AudioError: A recording cannot be read.
     """
     judged = list(_judge(utterances, network, units, config))
-    if not judged:
-        return []
-    doubts = np.array([judgement.doubt for judgement in judged])
-    finite = doubts[np.isfinite(doubts)]
-    median = float(np.median(finite)) if len(finite) else 0.0
-    spread = max(_SMALLEST_SPREAD, 1.4826 * float(np.median(np.abs(finite - median)))) if len(finite) else 1.0
-    limit = max(LEAST_DOUBT, median + OUTLIER * spread)
-    marked = [LabelJudgement(j.utterance, j.heard, j.doubt, j.doubt > limit) for j in judged]
+    finite = np.array([doubt for *_, doubt in judged if np.isfinite(doubt)])
+    limit = LEAST_DOUBT
+    if len(finite):
+        median = np.median(finite)
+        spread = max(_SMALLEST_SPREAD, 1.4826 * float(np.median(np.abs(finite - median))))
+        limit = max(limit, float(median) + OUTLIER * spread)
+    marked = [LabelJudgement(utterance, heard, doubt, doubt > limit) for utterance, heard, doubt in judged]
     return sorted(marked, key=lambda judgement: -judgement.doubt)
 
 
 def _judge(
     utterances: Sequence[Utterance], network: Network, units: Units, config: FeatureConfig
-) -> Iterator[LabelJudgement]:
+) -> Iterator[tuple[Utterance, str, float]]:
     aligner = Aligner(units.symbols, units.lexicon)
     by_length = sorted(utterances, key=lambda utterance: utterance.duration_s or 0.0)
     for first in range(0, len(by_length), _BATCH):
@@ -70,4 +69,4 @@ def _judge(
             heard = greedy_decode(emissions, units.symbols, units.lexicon).text
             # a model of capitals says the same as its text in small letters
             text = " ".join(map(aligner.speller.fold, (utterance.text or "").split()))
-            yield LabelJudgement(utterance, heard, aligner.doubt(emissions, text))
+            yield utterance, heard, aligner.doubt(emissions, text)

@@ -71,10 +71,9 @@ class SileroDetector:
         blocks = np.pad(samples, (0, -len(samples) % _BLOCK_SAMPLES)).reshape(-1, _BLOCK_SAMPLES)
         is_speech = np.array([self._network.process_samples(block) >= _SPEECH for block in blocks])
         edges = np.arange(len(steps) + 1) * (len(samples) / len(steps) / _BLOCK_SAMPLES)
-        first = np.minimum(edges[:-1].astype(int), len(blocks) - 1)
-        behind = np.clip(np.ceil(edges[1:]).astype(int), first + 1, len(blocks))
+        behind = np.minimum(np.ceil(edges[1:]).astype(int), len(blocks))
         before = np.concatenate([[0], np.cumsum(is_speech)])
-        return np.asarray(before[behind] > before[first])
+        return np.asarray(before[behind] > before[edges[:-1].astype(int)])
 
 
 class LoudnessDetector:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from asrkit.config import DecodingConfig
-from asrkit.config.recognition import MOST_BONUS
+from asrkit.config.recognition import MOST_BONUS, MOST_WEIGHT
 from asrkit.decoder.adapter.calls import Call, HotwordScorer, LMBeam, LMState, check_boundary, maps, search_config
 from asrkit.decoder.adapter.labels import Alphabet
 from asrkit.decoder.adapter.language_model import DEFAULT_OFFSET, LanguageModel, MultiLanguageModel, refuse_others
@@ -295,13 +295,11 @@ class BeamSearchDecoderCTC:
         for name in ("alpha", "beta", "unk_score_offset"):
             if not math.isfinite(getattr(model, name)):
                 raise DecodingError(f"{name} must be a finite number, not {getattr(model, name)!r}")
-        if abs(model.beta) > MOST_BONUS:
-            raise DecodingError(f"beta must lie within {MOST_BONUS:g} of 0, not {model.beta!r}")
         alpha = max(float(model.alpha), 0.0)  # a negative one ranks the texts afterwards
         settings |= {"lm_weight": alpha, "word_bonus": float(model.beta)}
         if model.unk_score_offset != DEFAULT_OFFSET:
-            most = MOST_BONUS / max(alpha, 1.0)
-            bonus = min(max(_LN10 * float(model.unk_score_offset), -most), most)
+            share = 0.99 / max(alpha, 1.0)  # of the most that a search pays, which no rounding takes above it
+            bonus = min(max(_LN10 * float(model.unk_score_offset), -MOST_WEIGHT * share), MOST_BONUS * share)
             settings |= {"unknown_weight": 0.0, "unknown_bonus": bonus}
         return search_config(settings)
 
