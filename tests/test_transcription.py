@@ -353,6 +353,7 @@ def test_what_a_run_did_as_plain_values() -> None:
         "stage_cpu_s": {"decode": 2.5},
         "left_out": {".md": 1},
         "orphans": [],
+        "kept": [],
         "expected": None,
     }
     nothing = TranscriptionSummary().to_dict()
