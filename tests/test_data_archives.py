@@ -183,3 +183,10 @@ def test_recordings_are_not_unpacked_through_a_link(tmp_path: Path) -> None:
     (found,) = read_manifest(unpack(tmp_path / "a.tar", tmp_path / "out"))
     assert len(found.waveform(16_000)) == 1600
     assert (tmp_path / "victim").read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000], ids=["cut", "no text", "deep"])
+def test_what_is_broken_inside_a_shard_is_one_line(tmp_path: Path, content: bytes) -> None:
+    shard = tar_of(tmp_path / "shard.tar", {"a.json": content})
+    assert "cannot be read" in problem_of(unpack, shard, tmp_path / "unpacked")
+    assert not (tmp_path / "unpacked").exists()

@@ -1,16 +1,11 @@
-"""What users of pyctcdecode call: states, pieces, pools, folders, several language models."""
+"""What users of pyctcdecode call: states, pieces, folders, several language models."""
 
 from __future__ import annotations
 
-import copy
 import math
 import pickle
 import shutil
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,20 +20,23 @@ from asrkit.decoder import (
     build_ctcdecoder,
 )
 from asrkit.decoder.adapter import HotwordScorer
-from asrkit.decoder.adapter.calls import Call
 from asrkit.errors import ConfigError, DecodingError
 from asrkit.language_model import NgramModel
 
 
-@pytest.fixture
-def lm(tmp_path: Path) -> Path:
-    """A 2-gram model in which "bugs bunny" is likely."""
-    path = tmp_path / "bugs.arpa"
+def bugs_model(folder: Path) -> Path:
+    """Write a 2-gram model in which "bugs bunny" is likely."""
+    path = folder / "bugs.arpa"
     path.write_text(
         "\\data\\\nngram 1=5\nngram 2=3\n\n\\1-grams:\n-1.5\t<unk>\n-99\t<s>\t-0.3\n-0.9\t</s>\n-0.9\tbugs\t-0.3\n"
         "-1.2\tbunny\t-0.3\n\n\\2-grams:\n-0.3\t<s> bugs\n-0.2\tbugs bunny\n-0.3\tbunny </s>\n\n\\end\\\n"
     )
     return path
+
+
+@pytest.fixture
+def lm(tmp_path: Path) -> Path:
+    return bugs_model(tmp_path)
 
 
 SMALL = [" ", "b", "g", "n", "s", "u", "y", ""]
@@ -72,30 +70,6 @@ def test_labels_may_be_pieces_of_words(labels: list[str], path: list[int], lm: P
     assert state == LMState(("bunny",))
     again = decoder.decode_beams(logits[2:], lm_start_state=LMState(("bugs",)))[0]
     assert again[0] == "bunny"
-
-
-def test_batches_come_without_states(lm: Path) -> None:
-    decoder = build_ctcdecoder(SMALL, lm)
-    (beams,) = decoder.decode_beams_batch(None, [spoken("bugs bun-ny")])
-    text, frames, logit_score, score = beams[0]
-    assert (text, frames) == ("bugs bunny", [("bugs", (0, 4)), ("bunny", (5, 11))])
-    assert decoder.decode_beams(spoken("bugs bun-ny"))[0][3:] == (logit_score, score)
-
-
-def test_batches_are_decoded_as_single_utterances_with_all_settings(lm: Path) -> None:
-    decoder, num_calls = build_ctcdecoder(SMALL, lm, alpha=0.1), []
-    pool = SimpleNamespace(map=lambda function, items: num_calls.append(1) or map(function, items))
-    logits = [spoken("bun-ny bun-ny", "bugs-- bun-ny", shares=(0.51, 0.49)), spoken("bugs")]
-    given = {"beam_width": 4, "beam_prune_logp": -30.0, "token_min_logp": -21.0, "hotwords": ["bugs"]}
-    for changes in ({}, {"hotword_weight": 1.0}, {"prune_history": True}, {"beam_width": 1}, {"hotwords": None}):
-        settings: dict[str, Any] = {**given, **changes}
-        alone = [[(beam[0], *beam[2:]) for beam in decoder.decode_beams(one, **settings)] for one in logits]
-        for any_pool in (None, pool):
-            assert decoder.decode_beams_batch(any_pool, logits, **settings) == alone
-        settings.pop("prune_history", None)
-        for any_pool in (None, pool, 2):
-            assert decoder.decode_batch(any_pool, logits, **settings) == [beams[0][0] for beams in alone]
-    assert len(num_calls) == 10
 
 
 def test_a_state_goes_on_where_the_last_call_was(lm: Path) -> None:
@@ -329,60 +303,6 @@ def test_several_language_models_are_averaged(lm: Path, tmp_path: Path) -> None:
     ).decode_beams(logits)[0]
     assert both[0] == theirs[0] == "bugs bunny"
     assert both[4] == pytest.approx(theirs[4], abs=1e-3)
-
-
-class FakePool:
-    def __init__(self, context: object = None) -> None:
-        self._ctx = context
-        self.ran = False
-
-    def map(self, work, items):  # type: ignore[no-untyped-def]
-        self.ran = True
-        return [pickle.loads(pickle.dumps(work))(item) for item in items]
-
-
-def test_pools_spread_the_work_unless_they_spawn(lm: Path) -> None:
-    decoder = build_ctcdecoder(SMALL, lm)
-    batch = [spoken("bugs bun-ny"), spoken("bun-ny")]
-    for pool, runs in ((FakePool(), True), (FakePool(get_context("spawn")), False)):
-        assert decoder.decode_batch(pool, batch) == ["bugs bunny", "bunny"]
-        assert decoder.decode_beams_batch(pool, batch)[1][0][0] == "bunny"
-        assert pool.ran == runs
-    with ThreadPoolExecutor(2) as executor:
-        assert decoder.decode_batch(executor, batch) == ["bugs bunny", "bunny"]
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_decoders_reach_other_processes(lm: Path, method: str) -> None:
-    decoder = build_ctcdecoder(SMALL, lm)
-    with ProcessPoolExecutor(1, get_context(method)) as pool:
-        assert pool.submit(decoder.decode, spoken("bugs bun-ny")).result() == "bugs bunny"
-
-
-def test_copies_share_the_language_model(lm: Path) -> None:
-    decoder = build_ctcdecoder(SMALL, lm)
-    narrow = build_ctcdecoder(SMALL, lm, ["bunny"], alpha=1.0)
-    both = spoken("bun-ny bun-ny", "bugs-- bun-ny", shares=(0.51, 0.49))
-    assert narrow.decode(both) == pickle.loads(pickle.dumps(narrow)).decode(both) == "bunny bunny"
-    for twin in (copy.deepcopy(decoder), pickle.loads(pickle.dumps(decoder))):
-        assert twin._search(Call()).lm is decoder._search(Call()).lm
-    model = NgramModel.load(lm)
-    assert copy.deepcopy(model) is model
-    search = decoder._search(Call()).with_config(DecodingConfig(beam=7), hotwords={"bugs": 2.0})
-    for twin in (copy.copy(search), pickle.loads(pickle.dumps(search))):
-        assert twin.decode(spoken("bugs bun-ny").astype(np.float64)[:0]) and twin.config == search.config
-        assert twin.decode(np.log(spoken("bugs bun-ny"))) == search.decode(np.log(spoken("bugs bun-ny")))
-    with pytest.raises(TypeError, match="did not come from a file"):
-        pickle.dumps(NgramModel(model.native))
-
-
-def test_many_threads_never_share_hotwords() -> None:
-    decoder = build_ctcdecoder(SMALL)
-    logits = spoken("bun-ny bun-ny", "bugs-- bun-ny", shares=(0.51, 0.49))
-    wanted = {("bugs",): "bugs bunny", ("bunny",): "bunny bunny"}
-    with ThreadPoolExecutor(4) as executor:
-        found = list(executor.map(lambda words: (words, decoder.decode(logits, hotwords=words)), [*wanted] * 200))
-    assert all(wanted[words] == text for words, text in found)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "bfloat16", ">f8"])
