@@ -38,17 +38,22 @@ def heard(train: Iterable[Utterance], corpora: Mapping[str, Any]) -> list[dict[s
 
 def judged(path: Path, hypotheses: Path, voices: set[str | None], corpora: Mapping[str, Any]) -> dict[str, str]:
     """Return the result of a set; ``voices`` are those of the training list."""
-    speakers = {utterance.speaker for utterance in read_manifest(path)}
-    are_known = speakers & voices
+    speakers = {utterance.speaker for utterance in read_manifest(path)} - {None}
+    kind = "known" if speakers & voices else "unseen"
     title = corpora.get(path.stem.removesuffix("_test"), {}).get("title", path.stem).partition(",")[0]
-    kind = ("known" if are_known else "unseen") + (" speaker" if len(speakers) == 1 else " speakers")
+    spoken_by = _counted(len(speakers), f"{kind} speaker") if speakers else "speakers not named"
     report = score(hypotheses, path)
     rate, interval = report.word_error_rate, report.normalized.word_interval
     text = "unknown" if rate is None else f"{rate:.1%}".removesuffix("%")
     if interval is not None:
         text += f" [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
     set_name = "test" if path.stem.endswith("_test") else "dev"
-    return {"name": f"{title}, {set_name}: {len(speakers)} {kind}, {report.num_utterances} utterances", "WER": text}
+    name = f"{title}, {set_name}: {spoken_by}, {_counted(report.num_utterances, 'utterance')}"
+    return {"name": name, "WER": text}
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" + "s" * (number != 1)
 
 
 def in_toml(name: str, rows: Iterable[Mapping[str, Any]]) -> str:

@@ -28,14 +28,16 @@ def card(folder: Path) -> dict[str, Any]:
         "a1|a1.wav|1800|vctk-p239|vctk|one",
         "a2|a2.wav|3600|vctk-p226|vctk_more|two",
         "b1|b1.wav|36|ls-19|mini_librispeech_train_clean_5|three",
-        'c1|c1.wav|72|me|my "own", with commas|four',
+        'c1|c1.wav|72||my "own", with commas|four',
     )
     write_list(folder / "data/sets/vctk.tsv", "a3|a3.wav|1|vctk-p239|vctk|one two three four")
     write_list(
         folder / "data/sets/librispeech_dev_clean_test.tsv",
         *(f"d{n}|d{n}.wav|1|ls-{n % 2}|librispeech_dev_clean|one two three four" for n in range(4)),
     )
+    write_list(folder / "data/sets/mine.tsv", "e1|e1.wav|1||mine|one")
     for name, lines in {
+        "mine-tuned": ["e1 two"],
         "vctk-tuned": ["a3 one two three four"],
         "librispeech_dev_clean_test-tuned": ["d0 one", "d1 one two three", "d2 one", "d3 one two three four"],
     }.items():
@@ -55,10 +57,11 @@ def test_a_card_tells_what_was_heard_and_measured(tmp_path: Path) -> None:
         ("Mini LibriSpeech", "CC BY 4.0", 0.01),
         ("CMUdict (pronunciations)", "BSD 2-clause", None),
     ]
-    libri, vctk = written["results"]
+    libri, mine, vctk = written["results"]
     assert libri["name"] == "LibriSpeech, test: 2 unseen speakers, 4 utterances"
     assert libri["WER"].startswith("43.8 [")  # 7 of 16 words
-    assert vctk["name"] == "VCTK 0.92, dev: 1 known speaker, 1 utterances"
+    assert mine["name"] == "mine, dev: speakers not named, 1 utterance"
+    assert vctk["name"] == "VCTK 0.92, dev: 1 known speaker, 1 utterance"
     assert vctk["WER"].startswith("0.0")
     assert "21.8" not in json.dumps(written)
 

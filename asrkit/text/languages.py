@@ -60,7 +60,7 @@ _NUMBER = (
 _TIME = r"(?<![0-9:.,])0?([0-9]|1[0-9]|2[0-4])(?::00|(:[0-5][0-9]))(?![0-9:])"
 _OTHER_DIGIT = r"[^\D0-9]"
 # What num2words raises for numbers that a language has, but its module does not.
-_UNKNOWN = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
+_NUM2WORDS_ERRORS = (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
 Say = Callable[[int | float | Decimal], str]
 
 
@@ -170,7 +170,7 @@ class _Speller:
 
 def _minus(say: Say, fallback: str | None) -> str:
     """Return the word before numbers below zero; the sign itself where none is known."""
-    with suppress(*_UNKNOWN):
+    with suppress(*_NUM2WORDS_ERRORS):
         if (said := say(-5)).endswith(five := say(5)):
             fallback = said.removesuffix(five)
     word = (fallback or "").strip()
@@ -180,7 +180,7 @@ def _minus(say: Say, fallback: str | None) -> str:
 def _spell_digits(say: Say, digits: str) -> str:
     """Spell a whole number; after a leading zero, or where it is too long, digit by digit."""
     if len(digits) <= _MOST_DIGITS and (len(digits) == 1 or digits[0] != "0"):
-        with suppress(*_UNKNOWN):
+        with suppress(*_NUM2WORDS_ERRORS):
             return say(int(digits))
     return " ".join(say(int(digit)) for digit in digits)
 
@@ -210,7 +210,7 @@ def _decimal_speller(say: Say) -> Callable[[str, str], str]:
 def _spell_fraction(say: Say, whole: str, fraction: str) -> str:
     """Spell decimals as tenths and hundredths; digit by digit where num2words does not know them."""
     if len(whole + fraction) <= _MOST_DIGITS:
-        with suppress(*_UNKNOWN):
+        with suppress(*_NUM2WORDS_ERRORS):
             if (words := say(Decimal(f"{whole}.{fraction}"))) != say(int(whole)):
                 return words
     return " ".join([_spell_digits(say, whole), *(say(int(digit)) for digit in fraction)])
